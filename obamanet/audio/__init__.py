@@ -1,0 +1,1 @@
+"""Sound files to mono samples, samples to features, features to normalised features."""

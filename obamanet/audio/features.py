@@ -1,0 +1,158 @@
+"""Mono samples to log filterbank energies or MFCC, block by block, equal to python_speech_features on the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, SAMPLE_RATE
+from obamanet.errors import OptionError, SoundError
+from obamanet.types import AudioClip, FeatureSequence
+
+LOGFBANK: Final = "logfbank"
+MFCC: Final = "mfcc"
+
+FILTER_COUNT: Final = 26
+"""Mel filters, the default of python_speech_features."""
+
+CEPSTRUM_COUNT: Final = 13
+"""Cepstral coefficients, the default of python_speech_features."""
+
+FFT_LENGTH: Final = 512
+"""Samples of one Fourier transform, the default of python_speech_features; holds the 400 samples of a 25 ms window."""
+
+PRE_EMPHASIS: Final = 0.97
+"""Share of the previous sample that is taken off each sample, the default of python_speech_features."""
+
+BLOCK_FRAMES: Final = 1000
+"""Feature frames computed at once: python_speech_features copies each sample several times; an hour would be 1 GB."""
+
+USUAL_COUNT: Final = {LOGFBANK: FILTER_COUNT, MFCC: CEPSTRUM_COUNT}
+LARGEST_COUNT: Final = {LOGFBANK: 40, MFCC: FILTER_COUNT}
+"""More than 40 filters are narrower than the Fourier transform's lines; a cepstrum has no more values than filters."""
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """How features are computed; plain values, so ``FeatureOptions(**json)`` restores ``dataclasses.asdict(options)``.
+
+    ``kind`` is "logfbank" or "mfcc" (coefficient 0 is the frame's log energy); ``count`` the values per frame, where 0
+    is replaced by the kind's usual 26 filters or 13 coefficients; the filters lie between ``low_hz`` and ``high_hz``,
+    None being half the sample rate. Raises :class:`OptionError`.
+    """
+
+    kind: str = LOGFBANK
+    count: int = 0
+    low_hz: float = 0.0
+    high_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        """Replace a count of 0 and refuse what is outside the allowed values."""
+        if self.kind not in USUAL_COUNT:
+            raise OptionError(f"unknown kind of features: got {self.kind!r}, allowed are {', '.join(USUAL_COUNT)}")
+        if self.count == 0:
+            object.__setattr__(self, "count", USUAL_COUNT[self.kind])
+        if not 1 <= self.count <= LARGEST_COUNT[self.kind]:
+            raise OptionError(
+                f"{self.kind} count is out of range: got {self.count}, allowed is 1 to {LARGEST_COUNT[self.kind]}"
+            )
+        if not 0 <= self.low_hz < (np.inf if self.high_hz is None else self.high_hz):
+            raise OptionError(
+                f"filter edges are out of order: got {self.low_hz} to {self.high_hz} Hz, allowed is 0 <= low < high"
+            )
+
+
+def extract_features(
+    blocks: Iterable[np.ndarray] | AudioClip, options: FeatureOptions, rate: int = SAMPLE_RATE
+) -> FeatureSequence:
+    """Return the features of mono ``blocks`` (n,) in [-1, 1] at ``rate`` Hz, 100 frames per second, window 25 ms.
+
+    Equal to ``python_speech_features.logfbank`` or ``.mfcc`` on the joined blocks: the last frame is filled with zeros,
+    so F = 1 + ceil((N - window) / step). Overlap and pre-emphasis are carried from block to block, so memory beside the
+    features is that of one block. Raises :class:`OptionError` for a rate or filter edges that do not fit, and
+    :class:`SoundError` when there are no samples or the blocks are not mono.
+    """
+    if isinstance(blocks, AudioClip):
+        if blocks.rate != rate:
+            raise OptionError(f"sound is at {blocks.rate} Hz, features were asked for at {rate} Hz: {blocks.source}")
+        blocks = [blocks.samples]
+    window, step = _window_and_step(rate)
+    _check_filters(options, rate)
+
+    parts: list[np.ndarray] = []
+    waiting = np.zeros(0)
+    before: float | None = None
+    sample_count = 0
+    for block in _pieces(blocks, BLOCK_FRAMES * step):
+        sample_count += len(block)
+        samples = block.astype(np.float64)
+        shifted = np.concatenate([[0.0 if before is None else before], samples[:-1]])
+        before = float(samples[-1])
+        waiting = np.concatenate([waiting, samples - PRE_EMPHASIS * shifted])
+        complete = (len(waiting) - window) // step + 1
+        if complete > 0:
+            parts.append(_frames(waiting[: (complete - 1) * step + window], options, rate))
+            waiting = waiting[complete * step :]
+    if sample_count == 0:
+        raise SoundError("sound holds no samples")
+    # What is left of the last complete frame but its overlap belongs to one more frame.
+    if not parts or len(waiting) > window - step:
+        parts.append(_frames(waiting, options, rate))
+    return FeatureSequence(np.concatenate(parts), FEATURE_RATE, Fraction(sample_count, rate))
+
+
+def _frames(emphasised: np.ndarray, options: FeatureOptions, rate: int) -> np.ndarray:
+    """Return the features (f, D) float32 of samples that are pre-emphasised already."""
+    import python_speech_features as psf
+
+    shared = {
+        "samplerate": rate,
+        "winlen": float(FEATURE_WINDOW),
+        "winstep": float(1 / FEATURE_RATE),
+        "nfft": FFT_LENGTH,
+        "lowfreq": options.low_hz,
+        "highfreq": options.high_hz,
+        "preemph": 0.0,
+    }
+    if options.kind == LOGFBANK:
+        values = psf.logfbank(emphasised, nfilt=options.count, **shared)
+    else:
+        values = psf.mfcc(emphasised, numcep=options.count, nfilt=FILTER_COUNT, **shared)
+    return values.astype(np.float32)
+
+
+def _window_and_step(rate: int) -> tuple[int, int]:
+    """Return window and step in samples, which must be whole, or frames would drift from their times."""
+    window, step = FEATURE_WINDOW * rate, rate / FEATURE_RATE
+    if window.denominator != 1 or step.denominator != 1 or not 0 < window <= FFT_LENGTH:
+        raise OptionError(
+            f"sample rate does not fit the features: got {rate} Hz, allowed are multiples of 200 Hz up to 20400 Hz"
+        )
+    return int(window), int(step)
+
+
+def _check_filters(options: FeatureOptions, rate: int) -> None:
+    """Refuse filters beyond half the sample rate or too narrow to hold a line of the Fourier transform."""
+    from python_speech_features import get_filterbanks
+
+    high = rate / 2 if options.high_hz is None else options.high_hz
+    if not options.low_hz < high <= rate / 2:
+        raise OptionError(f"filter edges do not fit: got {options.low_hz} to {high} Hz, allowed is up to {rate / 2} Hz")
+    count = options.count if options.kind == LOGFBANK else FILTER_COUNT
+    if not get_filterbanks(count, FFT_LENGTH, rate, options.low_hz, high).any(axis=1).all():
+        raise OptionError(
+            f"filters are too narrow: got {count} from {options.low_hz} to {high} Hz, allowed are fewer or a wider band"
+        )
+
+
+def _pieces(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
+    """Yield the blocks cut into pieces of at most ``length`` samples; empty blocks are left out."""
+    for block in blocks:
+        if block.ndim != 1:
+            raise SoundError(f"sound must be mono: got samples of shape {block.shape}, allowed is (N,)")
+        for start in range(0, len(block), length):
+            yield block[start : start + length]

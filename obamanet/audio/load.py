@@ -1,0 +1,315 @@
+"""Sound file, or the sound track of a video, to mono float32 samples at one rate; decoded and resampled in blocks."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from obamanet.constants import SAMPLE_RATE
+from obamanet.errors import OptionError, SoundError
+from obamanet.types import AudioClip
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container.input import InputContainer
+
+MIN_SOUND_SECONDS: Final = Fraction(1, 10)
+"""Seconds. The shortest syllable is about this long; below it there is nothing to say."""
+
+MAX_SOUND_SECONDS: Final = Fraction(4 * 3600)
+"""Seconds. Longer than any talk; more than this comes from a broken header."""
+
+CUT_TOLERANCE: Final = Fraction(1, 4)
+"""Seconds that may be missing from what the header announces: AAC encoders count up to 0.12 s of their own delay."""
+
+GAP_TOLERANCE: Final = Fraction(1, 50)
+"""Seconds between the end of one decoded frame and the next one's time stamp that count as rounding, not as a gap;
+less than one lost MP3 or AAC frame (26 ms or 21 ms)."""
+
+LENGTH_IN_HEADER: Final = frozenset({"wav", "w64", "aiff", "au", "caf", "flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2"})
+"""Containers, by their names in FFmpeg, whose header (or last page) says how long the sound track is."""
+
+
+@dataclass(frozen=True)
+class SoundFile:
+    """What a sound file says about itself: native ``rate`` in Hz, ``channels``, and ``duration`` in seconds.
+
+    ``duration`` counts from time 0 of the container, so it includes the silence before a late sound track. It is the
+    header's where the header has one, otherwise the sum of the packets.
+    """
+
+    path: Path
+    rate: int
+    channels: int
+    duration: Fraction
+
+
+def open_sound(path: Path) -> SoundFile:
+    """Return what the sound file, or the video's sound track, at ``path`` says about itself, without decoding it.
+
+    Raises :class:`SoundError` when there is no such file, it is not a sound, has no sound track, or announces less
+    than 0.1 s or more than 4 h.
+    """
+    with _open_container(path) as container:
+        stream = _sound_track(container, path)
+        start = _seconds_after_start(container, stream, stream.start_time)
+        length = _announced_length(container, stream, path)
+        rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
+        if length is None:
+            length = _length_of_packets(container, stream, path)
+    sound = SoundFile(path, rate, channels, start + length)
+    _check_duration(sound.duration, path)
+    return sound
+
+
+def stream_sound(path: Path, rate: int = SAMPLE_RATE, block_seconds: float = 10.0) -> Iterator[np.ndarray]:
+    """Return an iterator over the sound at ``path`` as mono blocks (n,) float32 in [-1, 1] at ``rate`` Hz.
+
+    Sample 0 is time 0 of the container: a sound track that starts later, or has a gap, is filled with silence. Channels
+    are averaged. The whole has ceil(N * rate / native rate) samples, resampled by soxr at quality HQ, which is what
+    ``librosa.resample(res_type="soxr_hq")`` uses. Memory depends on ``block_seconds`` (at least 0.1) alone.
+
+    Raises :class:`SoundError` at once for what :func:`open_sound` refuses; while reading for NaN or infinite samples;
+    and at the end when the file holds less than its header announces.
+    """
+    if block_seconds < MIN_SOUND_SECONDS:
+        raise OptionError(
+            f"block length is too short: got {block_seconds} s, allowed is {float(MIN_SOUND_SECONDS)} s or more"
+        )
+    sound = open_sound(path)
+    return _resampled(_native_blocks(sound, math.ceil(block_seconds * sound.rate)), sound.rate, rate)
+
+
+def load_sound(path: Path, rate: int = SAMPLE_RATE) -> AudioClip:
+    """Return the whole sound at ``path`` as an :class:`AudioClip` at ``rate`` Hz; errors as :func:`stream_sound`."""
+    return AudioClip(np.concatenate(list(stream_sound(path, rate))), rate, str(path))
+
+
+def _resampled(blocks: Iterator[np.ndarray], native: int, rate: int) -> Iterator[np.ndarray]:
+    """Yield ``blocks`` at ``native`` Hz as blocks at ``rate`` Hz, ceil(N * rate / native) samples in all."""
+    if native == rate:
+        yield from blocks
+        return
+    import soxr
+
+    resampler = soxr.ResampleStream(native, rate, num_channels=1, dtype="float32", quality="HQ")
+    taken = given = 0
+    for block in blocks:
+        taken += len(block)
+        fresh = resampler.resample_chunk(block)
+        given += len(fresh)
+        if len(fresh):
+            yield fresh
+    rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+    # soxr rounds the total; librosa makes it the ceiling, which keeps the last syllable.
+    missing = -(-taken * rate // native) - given
+    yield np.pad(rest, (0, max(0, missing - len(rest))))[:missing]
+
+
+def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
+    """Yield mono blocks (n,) float32 at the native rate, of ``block_length`` samples or more but for the last."""
+    path, rate = sound.path, sound.rate
+    waiting: list[np.ndarray] = []
+    waiting_length = length = 0
+    with _open_container(path) as container:
+        stream = _sound_track(container, path)
+        for frame in _decoded(container, stream, path):
+            if frame.sample_rate != rate:
+                raise SoundError(f"sound's rate changes from {rate} to {frame.sample_rate} Hz; one is allowed: {path}")
+            gap = round(_seconds_after_start(container, stream, frame.pts) * rate) - length
+            for piece in chain(_silence(gap, length, rate, block_length), [_mono(frame, length + max(0, gap), path)]):
+                waiting.append(piece)
+                waiting_length += len(piece)
+                length += len(piece)
+                if length > MAX_SOUND_SECONDS * rate:
+                    _check_duration(Fraction(length, rate), path)
+                if waiting_length >= block_length:
+                    yield np.concatenate(waiting)
+                    waiting, waiting_length = [], 0
+    held = Fraction(length, rate)
+    if length == 0:
+        raise SoundError(f"sound holds no samples that can be decoded: {path}")
+    if held < sound.duration - CUT_TOLERANCE:
+        raise SoundError(
+            f"sound is cut: the header announces {float(sound.duration):.3f} s, "
+            f"the file holds {float(held):.3f} s: {path}"
+        )
+    _check_duration(held, path)
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _silence(gap: int, length: int, rate: int, piece_length: int) -> Iterator[np.ndarray]:
+    """Yield ``gap`` samples of silence in pieces, or nothing when the gap is only a rounded time stamp."""
+    if length > 0 and gap <= GAP_TOLERANCE * rate:
+        return
+    while gap > 0:
+        yield np.zeros(min(gap, piece_length), np.float32)
+        gap -= piece_length
+
+
+def _mono(frame: AudioFrame, start: int, path: Path) -> np.ndarray:
+    """Return the mean over the frame's channels (n,) float32, full scale at 1; its first is sample number ``start``."""
+    values = frame.to_ndarray().reshape((-1, frame.samples) if frame.format.is_planar else (frame.samples, -1))
+    mono = values.mean(axis=0 if frame.format.is_planar else 1, dtype=np.float64)
+    if values.dtype.kind == "u":
+        mono -= 1 << (8 * values.dtype.itemsize - 1)
+    if values.dtype.kind in "iu":
+        mono /= 1 << (8 * values.dtype.itemsize - 1)
+    samples = mono.astype(np.float32)
+    finite = np.isfinite(samples)
+    if not finite.all():
+        seconds = (start + int(np.argmin(finite))) / frame.sample_rate
+        raise SoundError(f"sound holds a NaN or infinite sample at {seconds:.3f} s; only numbers are allowed: {path}")
+    return samples
+
+
+def _open_container(path: Path) -> InputContainer:
+    import av
+
+    if not path.exists():
+        raise SoundError(f"no such sound file: {path}")
+    if not path.is_file():
+        raise SoundError(f"a sound file is needed, got a {'directory' if path.is_dir() else 'device or pipe'}: {path}")
+    try:
+        if path.stat().st_size == 0:
+            raise SoundError(f"sound file is empty (0 bytes): {path}")
+        # "file:" keeps a colon in a name from being read as a protocol; the whitelist keeps a playlist inside the file
+        # from reaching the network. Old tags are often not UTF-8, and none of them is needed.
+        return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+    except PermissionError:
+        raise SoundError(f"sound file may not be read (permission denied): {path}") from None
+    except (av.error.FFmpegError, OSError):
+        raise SoundError(f"not a sound file, or one cut before its first sample: {path}") from None
+
+
+def _sound_track(container: InputContainer, path: Path) -> AudioStream:
+    """Return the first sound track that can be decoded."""
+    name = container.format.name
+    if name == "image2" or name.endswith("_pipe"):
+        raise SoundError(f"not a sound file but a picture: {path}")
+    if not container.streams.audio:
+        raise SoundError(f"file has no sound track: {path}")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None or not stream.codec_context.sample_rate or not stream.codec_context.channels:
+        raise SoundError(f"sound track has no known coding or sample rate: {path}")
+    return stream
+
+
+def _decoded(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[AudioFrame]:
+    """Yield the decoded frames; a damaged packet is left out, and time stamps show the gap it leaves."""
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError as error:
+            raise SoundError(f"sound file cannot be read to its end ({error.strerror}): {path}") from None
+        if packet is None:
+            return
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue
+        yield from frames
+
+
+def _seconds_after_start(container: InputContainer, stream: AudioStream, stamp: int | None) -> Fraction:
+    """Return the time of ``stamp``, in the stream's time base, after the container's time 0; 0 when there is none."""
+    if stamp is None or stream.time_base is None:
+        return Fraction(0)
+    return max(Fraction(0), stamp * stream.time_base - Fraction(container.start_time or 0, 1_000_000))
+
+
+def _announced_length(container: InputContainer, stream: AudioStream, path: Path) -> Fraction | None:
+    """Return the seconds of the sound track that the header announces, or None when it does not say."""
+    name = container.format.name
+    if name == "wav":
+        announced = _announced_by_wav(path)
+        if announced is not None:
+            return announced
+    if name not in LENGTH_IN_HEADER and not (name == "mp3" and _has_frame_count(path)):
+        return None
+    if stream.duration is None or stream.time_base is None:
+        return None
+    return stream.duration * stream.time_base
+
+
+def _announced_by_wav(path: Path) -> Fraction | None:
+    """Return the seconds that a RIFF header announces, or None where it leaves them open.
+
+    Read here because FFmpeg quietly cuts the announced size down to the file's. Source: Microsoft and IBM, Multimedia
+    Programming Interface and Data Specifications 1.0 (1991), pages 56 to 60. Writers to a pipe leave the size 0 or
+    0xFFFFFFFF.
+    """
+    bytes_per_second = 0
+    with path.open("rb") as file:
+        if file.read(12)[:4] != b"RIFF":
+            return None
+        while len(head := file.read(8)) == 8:
+            name, size = head[:4], struct.unpack("<I", head[4:])[0]
+            if name == b"fmt ":
+                chunk = file.read(size + size % 2)
+                if len(chunk) < 12:
+                    return None
+                bytes_per_second = struct.unpack_from("<I", chunk, 8)[0]
+            elif name == b"data":
+                known = bytes_per_second > 0 and 0 < size < 0xFFFFFFFF
+                return Fraction(size, bytes_per_second) if known else None
+            else:
+                file.seek(size + size % 2, 1)
+    return None
+
+
+def _has_frame_count(path: Path) -> bool:
+    """Return whether the MP3's first frame is a Xing, Info or VBRI header, which counts the frames that follow."""
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3" and len(head) == 10:
+            # An ID3v2 tag's size is four times seven bits (id3.org, ID3v2.4.0 structure, 6.2).
+            file.seek(sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)), 1)
+        else:
+            file.seek(0)
+        # The tag lies within the first frame, which is at most 1441 bytes long (320 kbit/s at 32 kHz).
+        start = file.read(2048)
+    return any(tag in start for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _length_of_packets(container: InputContainer, stream: AudioStream, path: Path) -> Fraction:
+    """Return the seconds from the sound track's first to its last packet, read through but not decoded."""
+    import av
+
+    first: int | None = None
+    end = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                first = packet.pts if first is None else first
+                end = max(end, packet.pts + (packet.duration or 0))
+    except av.error.FFmpegError as error:
+        raise SoundError(f"sound file cannot be read to its end ({error.strerror}): {path}") from None
+    if first is None or stream.time_base is None:
+        raise SoundError(f"sound file holds no samples: {path}")
+    return max(Fraction(0), (end - first) * stream.time_base)
+
+
+def _check_duration(duration: Fraction, path: Path) -> None:
+    if duration < MIN_SOUND_SECONDS:
+        raise SoundError(
+            f"sound is too short: got {float(duration):.3f} s, allowed is {float(MIN_SOUND_SECONDS)} s or more: {path}"
+        )
+    if duration > MAX_SOUND_SECONDS:
+        raise SoundError(
+            f"sound is too long: the file announces {float(duration) / 3600:.2f} h, "
+            f"allowed is {MAX_SOUND_SECONDS // 3600} h at most: {path}"
+        )

@@ -1,0 +1,182 @@
+"""Features to features of mean 0 and variance 1 over the speech, whatever silence lies before, after or within it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from obamanet.audio.features import LOGFBANK, MFCC
+from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, SAMPLE_RATE
+from obamanet.errors import OptionError
+from obamanet.types import FeatureSequence
+
+NEPERS_PER_DB: Final = math.log(10) / 10
+"""Natural-log power units in one decibel: features are natural logarithms, 60 dB are 6 ln 10 = 13.8."""
+
+ACTIVE_BELOW: Final = 15 * NEPERS_PER_DB
+"""A frame is active when its level is at most this far below the reference level, the mean over active frames; that is
+30 dB below the loudest, which lie about 15 dB above their mean in read speech. At 40 dB the room in GRID's recordings
+(40 to 50 dB below the voice) counts as speech in some clips and not in others."""
+
+FLOOR_BELOW: Final = 45 * NEPERS_PER_DB
+"""Values are limited from below to this far under the reference: 60 dB under the loudest frames, as just said."""
+
+AUDIBLE: Final = math.log(float(FEATURE_WINDOW * SAMPLE_RATE) / 2) - 70 * NEPERS_PER_DB
+"""Level of a frame whose pre-emphasised samples have -70 dBFS rms: by Parseval half of their sum of squares, because
+python_speech_features sums the Fourier transform's lower half. A 16-bit recording's own rounding is at -98 dBFS."""
+
+LEAST_STD: Final = 1.0
+"""Natural-log power units (4.3 dB). Noise alone has less, 0.3 to 1 per filter; speech has 2 to 3. Keeps a steady hum
+from being blown up to look like speech."""
+
+CLIP: Final = 3.0
+"""Standard deviations. 99.9 % of speech lies within, and digital zero in speech at about -3, so that silence of any
+kind comes out at or near -3: a network trained on recorded pauses has seen it."""
+
+
+def quiet_vector(count: int, kind: str = LOGFBANK) -> np.ndarray:
+    """Return what silence is normalised to: (count,) float32, the lower clip value wherever a value is a log energy.
+
+    The further MFCC coefficients describe the spectrum's shape, which silence does not have: they are 0, their mean.
+    """
+    quiet = np.full(count, -CLIP, np.float32)
+    if kind == MFCC:
+        quiet[1:] = 0.0
+    return quiet
+
+
+def normalise_utterance(features: FeatureSequence, kind: str = LOGFBANK) -> FeatureSequence:
+    """Return the features with mean 0 and variance 1 per value over the utterance's active frames, in [-3, 3].
+
+    ``kind`` is that of the :class:`FeatureOptions` the features were made with. A frame's level is the logarithm of its
+    energy: of the sum over the filters, or MFCC coefficient 0. Silence and background noise are not active, so adding
+    any before, after or within the speech leaves the rest unchanged, and so does making the whole louder. Log energies
+    are limited from below to 45 dB under the active frames' mean level, or digital zero would dwarf all else. Where no
+    frame is above -70 dBFS every frame is :func:`quiet_vector`.
+    """
+    values = features.values
+    levels = _levels(values, kind)
+    if levels.max() < AUDIBLE:
+        return replace(features, values=np.tile(quiet_vector(values.shape[1], kind), (len(values), 1)))
+    reference = _reference_level(levels)
+    values = _limited(values, reference, kind)
+    active = values[levels >= reference - ACTIVE_BELOW].astype(np.float64)
+    normalised = _standardised(values, levels, reference, active.mean(axis=0), active.std(axis=0), kind)
+    return replace(features, values=normalised)
+
+
+class RunningNormaliser:
+    """What :func:`normalise_utterance` does, for a stream: each frame is judged by what came up to it.
+
+    Mean, variance and reference level follow the active frames with a decay of ``seconds``; pauses hold them. They
+    start from ``mean`` and ``std`` (D,), natural-log power units, or without these from the first audible frames,
+    whose normalised values then mean little. A fall in loudness of more than about 30 dB within a stream is taken for
+    silence.
+    """
+
+    def __init__(
+        self,
+        kind: str = LOGFBANK,
+        seconds: float = 10.0,
+        mean: np.ndarray | None = None,
+        std: np.ndarray | None = None,
+    ) -> None:
+        """Start from the prior, if both of its arrays are given; raises :class:`OptionError`."""
+        if not seconds > 0:
+            raise OptionError(f"time constant is out of range: got {seconds} s, allowed is more than 0")
+        if (mean is None) != (std is None):
+            raise OptionError("a prior needs both mean and std, got only one of them")
+        self._kind = kind
+        self._least_weight = min(1.0, 1.0 / (seconds * float(FEATURE_RATE)))
+        self._learnt = 0
+        self._mean: np.ndarray | None = None
+        self._variance: np.ndarray | None = None
+        self._reference = -math.inf
+        if mean is not None and std is not None:
+            self._mean = mean.astype(np.float64)
+            self._variance = np.square(std.astype(np.float64))
+            self._reference = float(_levels(self._mean[np.newaxis], kind)[0])
+            # With a prior the first frames weigh no more than later ones.
+            self._learnt = math.ceil(1.0 / self._least_weight)
+
+    def update(self, values: np.ndarray) -> np.ndarray:
+        """Return the next frames (F, D) normalised: (F, D) float32 in [-3, 3]; how they are chunked does not matter."""
+        normalised = np.empty(values.shape, np.float32)
+        exact = values.astype(np.float64)
+        levels = _levels(exact, self._kind)
+        for index, level in enumerate(levels):
+            now = slice(index, index + 1)
+            if level >= max(AUDIBLE, self._reference - ACTIVE_BELOW):
+                self._learn(exact[now], float(level))
+            if self._mean is None or self._variance is None:
+                normalised[now] = quiet_vector(values.shape[1], self._kind)
+                continue
+            limited = _limited(exact[now], self._reference, self._kind)
+            std = np.sqrt(self._variance)
+            normalised[now] = _standardised(limited, levels[now], self._reference, self._mean, std, self._kind)
+        return normalised
+
+    def _learn(self, frame: np.ndarray, level: float) -> None:
+        """Move mean, variance and reference towards one active ``frame`` (1, D) (West 1979, with a least weight)."""
+        self._learnt += 1
+        weight = max(self._least_weight, 1.0 / self._learnt)
+        if self._mean is None or self._variance is None:
+            self._reference = level
+            self._mean = _limited(frame, level, self._kind)[0]
+            self._variance = np.zeros_like(self._mean)
+            return
+        step = _limited(frame, self._reference, self._kind)[0] - self._mean
+        self._mean = self._mean + weight * step
+        self._variance = (1.0 - weight) * (self._variance + weight * np.square(step))
+        self._reference += weight * (level - self._reference)
+
+
+def _levels(values: np.ndarray, kind: str) -> np.ndarray:
+    """Return the log energy (F,) of each frame of ``values`` (F, D)."""
+    if kind == MFCC:
+        return values[:, 0]
+    largest = values.max(axis=1)
+    return largest + np.log(np.exp(values - largest[:, np.newaxis]).sum(axis=1))
+
+
+def _reference_level(levels: np.ndarray) -> float:
+    """Return the mean level of the active frames, which in turn are those near it.
+
+    Found by repetition from the loudest frame on. Silent frames never enter, so adding some changes nothing; and unlike
+    the loudest frame's level the mean hardly moves for one click.
+    """
+    levels = levels.astype(np.float64)
+    active = levels >= levels.max() - 2 * ACTIVE_BELOW
+    for _ in range(20):  # two to five rounds settle it
+        reference = float(levels[active].mean())
+        nearer = levels >= reference - ACTIVE_BELOW
+        if np.array_equal(nearer, active):
+            break
+        active = nearer
+    return reference
+
+
+def _limited(values: np.ndarray, reference: float, kind: str) -> np.ndarray:
+    """Return ``values`` (F, D) with log energies limited from below, for a filter by its share of the reference."""
+    if kind == MFCC:
+        limited = values.copy()
+        limited[:, 0] = np.maximum(values[:, 0], reference - FLOOR_BELOW)
+        return limited
+    return np.maximum(values, reference - math.log(values.shape[1]) - FLOOR_BELOW)
+
+
+def _standardised(
+    values: np.ndarray, levels: np.ndarray, reference: float, mean: np.ndarray, std: np.ndarray, kind: str
+) -> np.ndarray:
+    """Return limited ``values`` (F, D) less ``mean``, over ``std``, clipped, float32."""
+    scores = values.astype(np.float32)
+    scores -= mean.astype(np.float32)
+    scores /= np.maximum(std, LEAST_STD).astype(np.float32)
+    np.clip(scores, -CLIP, CLIP, out=scores)
+    if kind == MFCC:
+        # Below the floor there is no spectrum whose shape could be told.
+        scores[levels < reference - FLOOR_BELOW, 1:] = 0.0
+    return scores

@@ -1,0 +1,1 @@
+"""A person's trained networks at work: the predictor and the renderer."""

@@ -1,0 +1,70 @@
+"""Turns pixel keypoints into canonical ones and back.
+
+Canonical coordinates are those of an upright mean face: the origin in the middle of the resting mouth, x right, y
+down, the unit the distance between the outer corners of the eyes. Where the head is, how large and how tilted, is
+fitted to nose and eye corners, which speech hardly moves, so that the jaw's opening stays in the keypoints.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from obamanet.constants import MOUTH, STABLE_POINTS
+from obamanet.types import Placement
+
+LEFT_EYE_CORNER, RIGHT_EYE_CORNER = 36, 45
+
+
+def fit_template(landmarks: np.ndarray, rounds: int = 5) -> np.ndarray:
+    """Return the mean face of ``landmarks`` (T, 68, 2) in canonical coordinates: (68, 2) float64.
+
+    Generalised Procrustes analysis (Gower 1975): every frame is fitted to the mean, the mean is taken anew.
+    """
+    template = _upright(landmarks[0].astype(np.float64))
+    for _ in range(rounds):
+        canonical = to_canonical(landmarks, fit_placement(landmarks, template))
+        template = _upright(canonical.mean(axis=0))
+    return template
+
+
+def fit_placement(landmarks: np.ndarray, template: np.ndarray) -> Placement:
+    """Return the least-squares similarity from ``template`` (68, 2) to each frame of ``landmarks`` (T, 68, 2).
+
+    Solved in closed form with points as complex numbers: w = a z + b, a = sum(conj(z) w) / sum |z|^2 about the means.
+    """
+    stable = list(STABLE_POINTS)
+    z = _complex(template[stable].astype(np.float64))
+    w = _complex(landmarks[:, stable].astype(np.float64))
+    z_mean, w_mean = z.mean(), w.mean(axis=1)
+    factor = ((w - w_mean[:, None]) * np.conj(z - z_mean)).sum(axis=1) / (np.abs(z - z_mean) ** 2).sum()
+    centre = w_mean - factor * z_mean
+    return Placement(np.stack([centre.real, centre.imag], axis=-1), np.abs(factor), np.angle(factor))
+
+
+def to_canonical(points: np.ndarray, placement: Placement) -> np.ndarray:
+    """Return ``points`` (T, N, 2) pixels in canonical coordinates: (T, N, 2) float64."""
+    moved = _complex(points.astype(np.float64)) - _complex(placement.centre)[:, None]
+    return _points(moved / _factor(placement)[:, None])
+
+
+def to_pixel(points: np.ndarray, placement: Placement) -> np.ndarray:
+    """Return canonical ``points`` (T, N, 2) in pixels: (T, N, 2) float64; undoes :func:`to_canonical`."""
+    turned = _complex(points.astype(np.float64)) * _factor(placement)[:, None]
+    return _points(turned + _complex(placement.centre)[:, None])
+
+
+def _upright(face: np.ndarray) -> np.ndarray:
+    eyes = _complex(face[RIGHT_EYE_CORNER] - face[LEFT_EYE_CORNER])
+    return _points((_complex(face) - _complex(face[MOUTH].mean(axis=0))) / eyes)
+
+
+def _factor(placement: Placement) -> np.ndarray:
+    return placement.scale * np.exp(1j * placement.tilt)
+
+
+def _complex(points: np.ndarray) -> np.ndarray:
+    return points[..., 0] + 1j * points[..., 1]
+
+
+def _points(numbers: np.ndarray) -> np.ndarray:
+    return np.stack([numbers.real, numbers.imag], axis=-1)

@@ -1,0 +1,114 @@
+"""The pix2pix pair: U-Net generator and 70x70 PatchGAN discriminator (Isola et al. 2017, section 6.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from obamanet.constants import IMAGE_SIZE
+from obamanet.errors import OptionError
+from obamanet.networks.layers import InstanceNormalisation, PixelShuffle, ResizeConvolution
+
+WIDEST = 256
+"""Channels double with depth up to this many, or to the paper's 8 times the first layer's where that is more."""
+
+LEAK = 0.2
+"""Slope of the leaky rectifiers, from the paper."""
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes of a generator: square ``image_size`` in pixels, ``width`` of the first layer (64 is the paper's)."""
+
+    image_size: int = IMAGE_SIZE
+    width: int = 64
+    in_channels: int = 3
+    out_channels: int = 3
+
+    def __post_init__(self) -> None:
+        if self.image_size < 16 or self.image_size & (self.image_size - 1):
+            raise OptionError(f"image size must be a power of two of at least 16: got {self.image_size}")
+        if not 4 <= self.width <= 128:
+            raise OptionError(f"generator width is out of range: got {self.width}, allowed is 4 to 128")
+
+    def channels(self, level: int) -> int:
+        """Return the number of filters at ``level``, 0 being the first, finest layer."""
+        return min(self.width * 2**level, max(8 * self.width, WIDEST))
+
+
+def build_generator(config: GeneratorConfig) -> keras.Model:
+    """Return the U-Net: (B, S, S, in_channels) in [-1, 1] to (B, S, S, out_channels) in [-1, 1].
+
+    Against the paper: resize-convolution and pixel shuffle for transposed convolution (no checkerboard), instance normalisation for
+    batch normalisation and no dropout (one result per picture, whatever else is in the batch), and the bottleneck at
+    2x2, where normalising would still leave something.
+    """
+    inputs = keras.Input((config.image_size, config.image_size, config.in_channels))
+    depth = config.image_size.bit_length() - 2
+    x = inputs
+    skips = []
+    for level in range(depth):
+        filters = config.channels(level)
+        if level:
+            x = layers.LeakyReLU(LEAK)(x)
+        outermost, innermost = level == 0, level == depth - 1
+        x = _down(filters, use_bias=outermost or innermost, name=f"down{level}")(x)
+        if not (outermost or innermost):
+            x = InstanceNormalisation(name=f"down{level}_norm")(x)
+        skips.append(x)
+    for level in reversed(range(depth)):
+        if level < depth - 1:
+            x = layers.Concatenate()([x, skips[level]])
+        x = layers.ReLU()(x)
+        if level == 0:
+            x = PixelShuffle(config.out_channels, name="up0")(x)
+        else:
+            x = ResizeConvolution(config.channels(level - 1), use_bias=False, name=f"up{level}")(x)
+            x = InstanceNormalisation(name=f"up{level}_norm")(x)
+    return keras.Model(inputs, layers.Activation("tanh", name="picture")(x), name="generator")
+
+
+def build_discriminator(config: GeneratorConfig, width: int = 64) -> keras.Model:
+    """Return the PatchGAN: condition (B, S, S, in) and picture (B, S, S, out) to logits, 30x30 for S = 256.
+
+    Each logit judges a 70x70 patch. ``width`` is the first layer's number of filters.
+    """
+    size = config.image_size
+    condition = keras.Input((size, size, config.in_channels))
+    picture = keras.Input((size, size, config.out_channels))
+    x = layers.Concatenate()([condition, picture])
+    for level in range(3):
+        x = _down(width * 2**level, use_bias=level == 0, name=f"disc{level}")(x)
+        if level:
+            x = InstanceNormalisation(name=f"disc{level}_norm")(x)
+        x = layers.LeakyReLU(LEAK)(x)
+    x = layers.ZeroPadding2D(1)(x)
+    x = layers.Conv2D(width * 8, 4, use_bias=False, kernel_initializer=_normal(), name="disc3")(x)
+    x = layers.LeakyReLU(LEAK)(InstanceNormalisation(name="disc3_norm")(x))
+    x = layers.ZeroPadding2D(1)(x)
+    logits = layers.Conv2D(1, 4, kernel_initializer=_normal(), name="logits")(x)
+    return keras.Model([condition, picture], logits, name="discriminator")
+
+
+def adversarial_loss(logits: Any, real: bool) -> Any:
+    """Return the mean binary cross-entropy of ``logits`` against all-real or all-fake (Isola et al. 2017, eq. 1)."""
+    return ops.mean(ops.softplus(-logits) if real else ops.softplus(logits))
+
+
+def l1_loss(target: Any, painted: Any, weight: Any = 1.0) -> Any:
+    """Return the mean absolute difference of pictures (B, S, S, C), weighted per pixel by ``weight`` (B, S, S, 1)."""
+    return ops.mean(ops.abs(target - painted) * weight)
+
+
+def _down(filters: int, *, use_bias: bool, name: str) -> keras.layers.Layer:
+    return layers.Conv2D(
+        filters, 4, strides=2, padding="same", use_bias=use_bias, kernel_initializer=_normal(), name=name
+    )
+
+
+def _normal() -> keras.initializers.Initializer:
+    # Standard deviation from the paper, section 6.2.
+    return keras.initializers.RandomNormal(stddev=0.02)

@@ -1,0 +1,235 @@
+"""A person: one folder with all that is needed to make that face speak, and what it was made from.
+
+    person.json               schema, rates, sizes, render mode, training data and its licence, consent, metrics, sha256 of each file
+    mouth.npz                 mean face, PCA of the mouth, jaw regression, mouth at rest
+    predictor.weights.h5      sound features to PCA values
+    renderer.weights.h5       sketch to picture
+    reference.npz             the reference track, in pixels of the square
+    footage.mp4               in-painting only: the frames that belong to the reference track
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obamanet.audio.features import FeatureOptions
+from obamanet.constants import IMAGE_SIZE, PERSON_SCHEMA
+from obamanet.errors import ObamanetError, PersonError
+from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.keypoints.jaw import JawModel
+from obamanet.keypoints.pca import MouthPca
+from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.networks.predictor import PredictorConfig
+from obamanet.types import CropBox, LandmarkTrack, RenderMode
+
+CARD = "person.json"
+MOUTH_FILE = "mouth.npz"
+PREDICTOR_FILE = "predictor.weights.h5"
+RENDERER_FILE = "renderer.weights.h5"
+REFERENCE_FILE = "reference.npz"
+FOOTAGE_FILE = "footage.mp4"
+
+
+@dataclass(frozen=True)
+class MouthModel:
+    """What is learned of a face before any network, in canonical units.
+
+    ``template`` (68, 2) the mean face, ``pca`` of the mouth, ``jaw`` that follows it, ``rest`` (20, 2) the mouth in
+    silence.
+    """
+
+    template: np.ndarray
+    pca: MouthPca
+    jaw: JawModel
+    rest: np.ndarray
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a person comes from: the footage, its licence and attribution, and on what ground it may be used."""
+
+    footage: str
+    licence: str
+    attribution: str
+    consent: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """A loaded person; weights are read by the stages that need them.
+
+    ``reference`` is in pixels of the square of ``generator.image_size``. ``boxes`` say, for in-painting, where that
+    square lies in each frame of the footage.
+    """
+
+    folder: Path
+    name: str
+    fps: Fraction
+    mode: RenderMode
+    features: FeatureOptions
+    predictor: PredictorConfig
+    generator: GeneratorConfig
+    mouth: MouthModel
+    reference: LandmarkTrack
+    boxes: tuple[CropBox, ...]
+    origin: Origin
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the renderer's square in pixels."""
+        return self.generator.image_size
+
+    @property
+    def predictor_weights(self) -> Path:
+        """The predictor's weights."""
+        return self.folder / PREDICTOR_FILE
+
+    @property
+    def renderer_weights(self) -> Path:
+        """The renderer's weights."""
+        return self.folder / RENDERER_FILE
+
+    @property
+    def footage(self) -> Path:
+        """The footage that an in-painted person is painted into."""
+        return self.folder / FOOTAGE_FILE
+
+
+def load_person(folder: Path) -> Person:
+    """Read and check the person in ``folder``.
+
+    Raises :class:`PersonError`, naming the file and the reason, when a file is missing or altered, the schema is newer
+    than this program's, or the parts do not fit each other.
+    """
+    card = _read_card(folder)
+    try:
+        _check_files(folder, card["files"])
+        mouth = load_mouth(folder / MOUTH_FILE)
+        with np.load(folder / REFERENCE_FILE, allow_pickle=False) as arrays:
+            points = arrays["landmarks"]
+            boxes = tuple(CropBox(*map(float, box)) for box in arrays["boxes"])
+        person = Person(
+            folder=folder,
+            name=card["name"],
+            fps=Fraction(card["fps"]),
+            mode=RenderMode(card["mode"]),
+            features=FeatureOptions(**card["features"]),
+            predictor=PredictorConfig(**card["predictor"]),
+            generator=GeneratorConfig(**card["generator"]),
+            mouth=mouth,
+            reference=LandmarkTrack(points, Fraction(card["reference_fps"])),
+            boxes=boxes,
+            origin=Origin(**card["origin"]),
+            metrics=card["metrics"],
+        )
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise PersonError(f"person is damaged: {folder}: {type(error).__name__}: {error}") from error
+    except PersonError:
+        raise
+    except ObamanetError as error:
+        raise PersonError(f"person is damaged: {folder / CARD}: {error}") from error
+    _check_fit(person)
+    return person
+
+
+def save_card(person: Person) -> None:
+    """Write ``person.json`` beside the person's other files, with the sha256 of each of them."""
+    names = [MOUTH_FILE, PREDICTOR_FILE, RENDERER_FILE, REFERENCE_FILE]
+    if person.mode is RenderMode.INPAINT:
+        names.append(FOOTAGE_FILE)
+    atomic_write_json(
+        person.folder / CARD,
+        {
+            "schema": PERSON_SCHEMA,
+            "name": person.name,
+            "fps": str(person.fps),
+            "reference_fps": str(person.reference.fps),
+            "mode": person.mode.value,
+            "features": asdict(person.features),
+            "predictor": asdict(person.predictor),
+            "generator": asdict(person.generator),
+            "origin": asdict(person.origin),
+            "metrics": person.metrics,
+            "files": {name: sha256_of(person.folder / name) for name in names},
+        },
+    )
+
+
+def save_reference(path: Path, track: LandmarkTrack, boxes: tuple[CropBox, ...]) -> None:
+    """Write the reference track and the squares it was cut from."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            landmarks=track.points.astype(np.float32),
+            boxes=np.array([(b.left, b.top, b.side) for b in boxes], dtype=np.float64).reshape(-1, 3),
+        )
+
+
+def save_mouth(mouth: MouthModel, path: Path) -> None:
+    """Write ``mouth`` as an ``.npz`` of plain arrays."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez(
+            file,
+            template=mouth.template.astype(np.float32),
+            mean=mouth.pca.mean,
+            components=mouth.pca.components,
+            spread=mouth.pca.spread,
+            jaw=mouth.jaw.weights,
+            rest=mouth.rest,
+        )
+
+
+def load_mouth(path: Path) -> MouthModel:
+    """Read what :func:`save_mouth` wrote; raises OSError, ValueError or KeyError when it is not that."""
+    with np.load(path, allow_pickle=False) as arrays:
+        pca = MouthPca(arrays["mean"], arrays["components"], arrays["spread"])
+        return MouthModel(arrays["template"], pca, JawModel(arrays["jaw"]), arrays["rest"])
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    path = folder / CARD
+    if not folder.is_dir():
+        raise PersonError(f"no such person: {folder} is not a folder")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        schema = int(card["schema"])
+    except FileNotFoundError:
+        raise PersonError(f"not a person: {folder} has no {CARD}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PersonError(f"person is damaged: {path}: {error}") from error
+    if schema > PERSON_SCHEMA:
+        raise PersonError(f"{path}: schema {schema} is newer than this program's {PERSON_SCHEMA}; update obamanet")
+    return dict(card)
+
+
+def _check_files(folder: Path, files: dict[str, str]) -> None:
+    for name, digest in files.items():
+        path = folder / name
+        if Path(name).name != name:
+            raise PersonError(f"person is damaged: {folder / CARD} names a file outside the folder: {name!r}")
+        if not path.is_file():
+            raise PersonError(f"person is incomplete: {path} is missing")
+        found = sha256_of(path)
+        if found != digest:
+            raise PersonError(f"person was altered: {path} has sha256 {found[:12]}..., {CARD} says {digest[:12]}...")
+
+
+def _check_fit(person: Person) -> None:
+    faults = []
+    if person.predictor.outputs != person.mouth.pca.count:
+        faults.append(f"predictor gives {person.predictor.outputs} values, PCA takes {person.mouth.pca.count}")
+    if person.reference.points.ndim != 3 or person.reference.points.shape[1:] != (68, 2) or not len(person.reference.points):
+        faults.append(f"reference track has shape {person.reference.points.shape}, needed is (T, 68, 2)")
+    if person.mode is RenderMode.INPAINT and len(person.boxes) != len(person.reference.points):
+        faults.append(f"{len(person.boxes)} squares for {len(person.reference.points)} reference frames")
+    if person.generator.image_size < IMAGE_SIZE // 4:
+        faults.append(f"image size {person.generator.image_size} is too small to show a mouth")
+    if faults:
+        raise PersonError(f"person does not fit together: {person.folder}: {'; '.join(faults)}")

@@ -1,0 +1,179 @@
+"""Sound in, video of a face that says it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from obamanet import provenance
+from obamanet.about import SOFTWARE
+from obamanet.audio.features import extract_features
+from obamanet.audio.load import open_sound, stream_sound
+from obamanet.background import in_background
+from obamanet.constants import MOUTH
+from obamanet.errors import OutputError
+from obamanet.files import atomic_path, ensure_output_path
+from obamanet.inference.predictor import Predictor
+from obamanet.inference.renderer import BATCH, Renderer
+from obamanet.keypoints.jaw import put_mouth
+from obamanet.keypoints.placement import fit_placement
+from obamanet.keypoints.reference import nearest_frames, reference_at
+from obamanet.person import Person
+from obamanet.progress import Progress
+from obamanet.render.compositor import draw_inpainting, paste_square, soft_mask
+from obamanet.render.crop import cut_square
+from obamanet.render.sketch import draw_face
+from obamanet.timing import frame_times, frames_to_cover, resample_in_time
+from obamanet.types import CanonicalKeypoints, CropBox, FeatureSequence, RenderMode
+from obamanet.video.footage import FootageReader
+from obamanet.video.writer import VideoWriter
+
+CHUNK_FRAMES = 250
+"""Frames placed on the reference track at once: ten seconds, so that an hour needs no more memory."""
+
+
+@dataclass(frozen=True)
+class SpeakOptions:
+    """How to speak: ``fps`` of the video (None for the person's own), a signing key (None for the local one)."""
+
+    fps: Fraction | None = None
+    key: provenance.SigningKey | None = None
+
+
+@dataclass(frozen=True)
+class _InpaintJob:
+    """One frame on its way to the compositor: the footage, its square, its landmarks, and the condition to paint."""
+
+    frame: np.ndarray
+    box: CropBox
+    reference: np.ndarray
+    condition: np.ndarray
+
+
+@dataclass(frozen=True)
+class SpokenVideo:
+    """A finished video: its file, frames, rate and size in pixels (width, height)."""
+
+    path: Path
+    frames: int
+    fps: Fraction
+    size: tuple[int, int]
+
+
+def speak(
+    sound: Path, out: Path, person: Person, options: SpeakOptions | None = None, progress: Progress | None = None
+) -> SpokenVideo:
+    """Write the video ``out`` of ``person`` saying ``sound``, with that sound, labelled and signed as synthetic.
+
+    Raises an :class:`obamanet.errors.ObamanetError` for anything wrong with the sound, the person or the output; then
+    ``out`` is as it was before.
+    """
+    options, progress = options or SpeakOptions(), progress or Progress()
+    out = ensure_output_path(out)
+    features = hear(sound, person)
+    keypoints = predict_keypoints(features, person)
+    spoken = at_rate(keypoints, features.duration, options.fps or person.fps)
+    frames = render_frames(spoken, person)
+    return write_video(frames, spoken, sound, features.duration, out, person, options, progress)
+
+
+def hear(sound: Path, person: Person) -> FeatureSequence:
+    """Return the features of the file ``sound`` as ``person`` was trained on them; its samples are never held whole."""
+    open_sound(sound)
+    return extract_features(stream_sound(sound), person.features)
+
+
+def predict_keypoints(features: FeatureSequence, person: Person) -> CanonicalKeypoints:
+    """Return the mouth that ``person`` makes for ``features``, at the person's own frame rate."""
+    return Predictor(person).predict(features)
+
+
+def at_rate(keypoints: CanonicalKeypoints, duration: Fraction, fps: Fraction) -> CanonicalKeypoints:
+    """Return ``keypoints`` at ``fps``, covering ``duration`` seconds: interpolated by time, never by index."""
+    if fps == keypoints.fps:
+        return keypoints
+    known = frame_times(len(keypoints.points), keypoints.fps)
+    wanted = frame_times(frames_to_cover(duration, fps), fps)
+    return CanonicalKeypoints(resample_in_time(keypoints.points, known, wanted), fps)
+
+
+def save_keypoints(keypoints: CanonicalKeypoints, path: Path) -> None:
+    """Write ``keypoints`` as .npz: ``keypoints`` (T, 20, 2) float32 canonical, ``fps`` as text, exact."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, keypoints=keypoints.points, fps=np.array(str(keypoints.fps)))
+
+
+def render_frames(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
+    """Yield the video's frames, (H, W, 3) uint8 BGR; drawing and painting overlap, memory does not grow."""
+    renderer = Renderer(person)
+    if person.mode is RenderMode.WHOLE_FACE:
+        sketches = (draw_face(face, person.image_size) for face in place(keypoints, person))
+        return in_background(renderer.paint_all(in_background(sketches, 16)), 16)
+    return in_background(_inpaint(keypoints, person, renderer), 16)
+
+
+def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
+    """Yield each frame's landmarks (68, 2), pixels of the square: the reference's head, the spoken mouth and jaw."""
+    for first in range(0, len(keypoints.points), CHUNK_FRAMES):
+        mouth = keypoints.points[first : first + CHUNK_FRAMES]
+        times = frame_times(first + len(mouth), keypoints.fps)[first:]
+        reference = reference_at(person.reference, times)
+        placement = fit_placement(reference, person.mouth.template)
+        yield from put_mouth(reference, placement, mouth, person.mouth.jaw)
+
+
+def write_video(
+    frames: Iterator[np.ndarray],
+    keypoints: CanonicalKeypoints,
+    sound: Path,
+    duration: Fraction,
+    out: Path,
+    person: Person,
+    options: SpeakOptions,
+    progress: Progress,
+) -> SpokenVideo:
+    """Encode ``frames`` with ``sound`` into ``out`` and sign it, whole or not at all."""
+    count = len(keypoints.points)
+    kind = provenance.Synthetic.INPAINTED if person.mode is RenderMode.INPAINT else provenance.Synthetic.WHOLE_FACE
+
+    def sign(path: Path) -> None:
+        provenance.sign_video(path, kind=kind, software=SOFTWARE, key=options.key, person=person.name, title=out.name)
+
+    first = next(frames)
+    size = (first.shape[1], first.shape[0])
+    comment = f"Synthetic video: the face of '{person.name}' was generated by {SOFTWARE}; it never said this."
+    with VideoWriter(
+        out, size, keypoints.fps, sound=sound, comment=comment, sound_duration=duration, finish=sign
+    ) as writer:
+        writer.write(first)
+        for frame in progress.track(frames, "speaking", count - 1):
+            writer.write(frame)
+    if writer.frame_count != count:
+        raise OutputError(f"video is incomplete: {writer.frame_count} of {count} frames: {out}")
+    return SpokenVideo(out, count, keypoints.fps, size)
+
+
+def _inpaint(keypoints: CanonicalKeypoints, person: Person, renderer: Renderer) -> Iterator[np.ndarray]:
+    """Yield the person's footage, forward and backward, with the spoken mouth painted into each frame."""
+    with FootageReader(person.footage) as footage:
+        jobs = in_background(_inpaint_jobs(keypoints, person, footage), 2 * BATCH)
+        while batch := list(islice(jobs, BATCH)):
+            painted = renderer.paint(np.stack([job.condition for job in batch]))
+            for job, square in zip(batch, painted, strict=True):
+                yield paste_square(job.frame, square, soft_mask(job.reference, person.image_size), job.box)
+
+
+def _inpaint_jobs(keypoints: CanonicalKeypoints, person: Person, footage: FootageReader) -> Iterator[_InpaintJob]:
+    times = frame_times(len(keypoints.points), keypoints.fps)
+    for index, mouth in zip(nearest_frames(person.reference, times), keypoints.points, strict=True):
+        reference = person.reference.points[index]
+        placement = fit_placement(reference[None], person.mouth.template)
+        face = put_mouth(reference[None], placement, mouth[None], person.mouth.jaw)[0]
+        frame, box = footage.frame(int(index)), person.boxes[index]
+        square = cut_square(frame, box, person.image_size)
+        yield _InpaintJob(frame, box, reference, draw_inpainting(square, reference, face[MOUTH]))

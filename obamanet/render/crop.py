@@ -1,0 +1,57 @@
+"""Cuts the square portrait around a head out of a frame, and puts points into its pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from obamanet.constants import IMAGE_SIZE, JAW, LEFT_EYE, RIGHT_EYE
+from obamanet.types import CropBox
+
+PORTRAIT_SIDE = 2.3
+"""Sides of the square in heights from eyes to chin: hair and neck inside, the face more than half of the width."""
+
+PORTRAIT_DROP = 0.0
+"""How far the square's middle lies below the eyes, in the same unit."""
+
+
+def portrait_box(landmarks: np.ndarray) -> CropBox:
+    """Return the square around the head that suits all of ``landmarks`` (T, 68, 2) pixels: the median over frames.
+
+    One box for a whole clip: a box that followed the head frame by frame would shake the background.
+    """
+    eyes = (landmarks[:, LEFT_EYE].mean(axis=1) + landmarks[:, RIGHT_EYE].mean(axis=1)) / 2
+    chin = landmarks[:, JAW.start + 8]
+    height = float(np.median(np.linalg.norm(chin - eyes, axis=1)))
+    side = PORTRAIT_SIDE * height
+    middle_x = float(np.median(landmarks[:, JAW, 0].mean(axis=1)))
+    middle_y = float(np.median(eyes[:, 1])) + PORTRAIT_DROP * height
+    return CropBox(left=middle_x - side / 2, top=middle_y - side / 2, side=side)
+
+
+def cut_square(image: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
+    """Return the square ``box`` of ``image`` (H, W, 3) uint8 as (size, size, 3), the edge repeated beyond the frame."""
+    zoom = size / box.side
+    # Pixel centres lie at half pixels, so the middle of the box lands in the middle of the square.
+    shift = (zoom - 1) / 2
+    matrix = np.array([[zoom, 0, shift - box.left * zoom], [0, zoom, shift - box.top * zoom]])
+    interpolation = cv2.INTER_CUBIC
+    if zoom < 1:
+        # warpAffine does not average when shrinking: blur by the shrink first, so that nothing flickers.
+        image = cv2.GaussianBlur(image, (0, 0), 0.5 / zoom)
+        interpolation = cv2.INTER_LINEAR
+    return cv2.warpAffine(image, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def to_square(points: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
+    """Return ``points`` (..., 2) of the frame in pixels of the cut square: (..., 2) float32."""
+    zoom = size / box.side
+    origin = np.array([box.left, box.top])
+    return ((points - origin) * zoom + (zoom - 1) / 2).astype(np.float32)
+
+
+def from_square(points: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
+    """Return ``points`` (..., 2) of the cut square in pixels of the frame; undoes :func:`to_square`."""
+    zoom = size / box.side
+    origin = np.array([box.left, box.top])
+    return ((points - (zoom - 1) / 2) / zoom + origin).astype(np.float32)

@@ -1,0 +1,69 @@
+"""The only place where sample, feature and video-frame rates meet; all rates are rational."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from obamanet.errors import OptionError
+
+FRAME_RATES = {
+    "23.976": Fraction(24000, 1001),
+    "23.98": Fraction(24000, 1001),
+    "29.97": Fraction(30000, 1001),
+    "59.94": Fraction(60000, 1001),
+}
+"""Decimal spellings of the broadcast rates and the exact ratios they stand for (SMPTE ST 12-1)."""
+
+LOWEST_FPS, HIGHEST_FPS = Fraction(1), Fraction(240)
+
+
+def parse_rate(text: str | int | float | Fraction) -> Fraction:
+    """Read a frame rate given as ``25``, ``29.97`` or ``30000/1001`` and return it as an exact ratio.
+
+    Raises :class:`OptionError` for anything that is not a number from 1 to 240 frames per second.
+    """
+    spelled = str(text).strip()
+    try:
+        rate = FRAME_RATES[spelled] if spelled in FRAME_RATES else Fraction(spelled)
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(
+            f"frame rate is not a number: got {spelled!r}, allowed is e.g. 25, 29.97 or 30000/1001"
+        ) from None
+    if not LOWEST_FPS <= rate <= HIGHEST_FPS:
+        raise OptionError(f"frame rate is out of range: got {spelled}, allowed is {LOWEST_FPS} to {HIGHEST_FPS}")
+    return rate
+
+
+def frames_to_cover(duration: Fraction, fps: Fraction) -> int:
+    """Return the number of video frames that cover ``duration`` seconds, so that the last sound still has a frame."""
+    return math.ceil(duration * fps)
+
+
+def frame_times(count: int, fps: Fraction) -> np.ndarray:
+    """Return the start times, in seconds, of ``count`` video frames: shape (count,), float64, no accumulated error."""
+    return np.arange(count, dtype=np.float64) * fps.denominator / fps.numerator
+
+
+def feature_indices(first: int, count: int, fps: Fraction, feature_rate: Fraction) -> np.ndarray:
+    """Return the feature frame nearest to the start of each video frame from ``first`` on: shape (count,), int64."""
+    ratio = feature_rate / fps
+    numerator, denominator = ratio.numerator, ratio.denominator
+    frames = np.arange(first, first + count, dtype=np.int64)
+    return (2 * frames * numerator + denominator) // (2 * denominator)
+
+
+def resample_in_time(values: np.ndarray, times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Interpolate ``values`` (T, ...) known at ``times`` (T,) linearly at ``wanted`` (W,) seconds; returns (W, ...).
+
+    Before the first and after the last known time the nearest value is held.
+    """
+    if len(values) == 1:
+        return np.repeat(values, len(wanted), axis=0)
+    right = np.clip(np.searchsorted(times, wanted, side="right"), 1, len(times) - 1)
+    left = right - 1
+    share = np.clip((wanted - times[left]) / (times[right] - times[left]), 0.0, 1.0)
+    share = share.reshape((-1,) + (1,) * (values.ndim - 1))
+    return (values[left] * (1.0 - share) + values[right] * share).astype(values.dtype)

@@ -1,0 +1,171 @@
+"""A prepared dataset on disk: clips of one person with square frames, landmarks and sound, and how it is split.
+
+    DIR/dataset.json                     schema, frame rate, image size, clips, rejects
+    DIR/clips/<name>-<hash>/clip.json    where it came from, which frames were rejected and why
+                            track.npz    landmarks, dlib's raw landmarks, segments, crop box
+                            frames/00000.jpg ...   the square portrait of each frame
+                            sound.wav    16 kHz mono, sample 0 at the time of frame 0; absent for silent footage
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.constants import DATASET_SCHEMA
+from obamanet.errors import DatasetError, OptionError
+from obamanet.types import CropBox
+
+JPEG_QUALITY = 97
+"""Per cent. Below the renderer's own error by far, a fifth of PNG's size."""
+
+PIECE_SECONDS = 20
+"""Longest stretch that goes to one side of the split as a whole; long footage is cut into such pieces."""
+
+GUARD_SECONDS = 0.5
+"""Cut off where two pieces of one stretch meet, so that no window of sound is heard on both sides of the split."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One prepared video.
+
+    ``landmarks`` and ``raw`` (T, 68, 2) float32 in pixels of the source frame (NaN where there is no face), ``segment``
+    (T,) int32 (-1 for no face), ``box`` the square that was cut, ``frame_size`` (width, height) of the source.
+    """
+
+    name: str
+    folder: Path
+    source: str
+    landmarks: np.ndarray
+    raw: np.ndarray
+    segment: np.ndarray
+    box: CropBox
+    frame_size: tuple[int, int]
+
+    @property
+    def sound(self) -> Path | None:
+        """The clip's sound file, or None for silent footage."""
+        path = self.folder / "sound.wav"
+        return path if path.is_file() else None
+
+    def frame_path(self, index: int) -> Path:
+        """Return the file of square frame ``index``."""
+        return self.folder / "frames" / f"{index:05d}.jpg"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames ``start`` to ``stop`` (exclusive) of ``clip``: one segment, whole on one side of the split."""
+
+    clip: Clip
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels."""
+
+    folder: Path
+    fps: Fraction
+    image_size: int
+    clips: tuple[Clip, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which pieces are learned from and which choose the best weights."""
+
+    train: tuple[Piece, ...]
+    val: tuple[Piece, ...]
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Read a folder that ``obamanet prepare`` made. Raises :class:`DatasetError` when it is absent, empty or newer."""
+    index_path = folder / "dataset.json"
+    try:
+        index = json.loads(index_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"not a prepared dataset: {index_path}: {error}; make one with: obamanet prepare") from None
+    if index.get("schema") != DATASET_SCHEMA:
+        raise DatasetError(
+            f"{index_path}: dataset schema is {index.get('schema')!r}, this program reads {DATASET_SCHEMA}; prepare it anew"
+        )
+    clips = tuple(_load_clip(folder / "clips" / name) for name in index["clips"])
+    if not clips:
+        raise DatasetError(f"{index_path}: the dataset has no clips; see its rejects for the reasons")
+    return Dataset(folder, Fraction(index["fps"]), int(index["image_size"]), clips)
+
+
+def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path | None = None, seed: int = 1) -> Split:
+    """Divide the dataset's pieces into training and validation.
+
+    With ``split_file`` (JSON with lists of clip names under "train" and "val") the named clips are used and the others
+    left out; else a seeded ``val_share`` of the pieces validates. Raises :class:`OptionError` or :class:`DatasetError`.
+    """
+    if split_file is not None:
+        named = _read_split(split_file)
+        train = [p for clip in dataset.clips if clip.name in named["train"] for p in _pieces(clip, dataset.fps)]
+        val = [p for clip in dataset.clips if clip.name in named["val"] for p in _pieces(clip, dataset.fps)]
+    else:
+        if not 0 < val_share < 1:
+            raise OptionError(f"validation share is out of range: got {val_share}, allowed is above 0 and below 1")
+        pieces = [piece for clip in dataset.clips for piece in _pieces(clip, dataset.fps)]
+        if len(pieces) < 2:
+            raise DatasetError(f"{dataset.folder}: {len(pieces)} piece of footage, at least 2 are needed to train and validate")
+        random.Random(seed).shuffle(pieces)
+        count = max(1, round(val_share * len(pieces)))
+        val, train = pieces[:count], pieces[count:]
+    if not train or not val:
+        raise DatasetError(f"{dataset.folder}: {len(train)} pieces to train and {len(val)} to validate; both are needed")
+    return Split(tuple(train), tuple(val))
+
+
+def _load_clip(folder: Path) -> Clip:
+    try:
+        about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        with np.load(folder / "track.npz", allow_pickle=False) as arrays:
+            track = {name: arrays[name] for name in ("landmarks", "raw", "segment", "box", "frame_size")}
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"prepared clip is incomplete: {folder}: {error}; run obamanet prepare again") from None
+    left, top, side = (float(value) for value in track["box"])
+    width, height = (int(value) for value in track["frame_size"])
+    return Clip(
+        name=about["name"],
+        folder=folder,
+        source=about["source"],
+        landmarks=track["landmarks"],
+        raw=track["raw"],
+        segment=track["segment"],
+        box=CropBox(left, top, side),
+        frame_size=(width, height),
+    )
+
+
+def _pieces(clip: Clip, fps: Fraction) -> list[Piece]:
+    longest = round(PIECE_SECONDS * fps)
+    guard = round(GUARD_SECONDS * fps)
+    pieces = []
+    for number in range(int(clip.segment.max()) + 1):
+        frames = np.flatnonzero(clip.segment == number)
+        start, stop = int(frames[0]), int(frames[-1]) + 1
+        for left in range(start, stop, longest):
+            right = min(left + longest, stop)
+            piece = Piece(clip, left if left == start else left + guard, right)
+            if piece.stop - piece.start >= fps:
+                pieces.append(piece)
+    return pieces
+
+
+def _read_split(path: Path) -> dict[str, set[str]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {"train": set(content["train"]), "val": set(content["val"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f'not a split file: {path}: {error!r}; needed is JSON with "train" and "val" lists') from None

@@ -1,0 +1,359 @@
+"""Trains a person's predictor: sound features to PCA mouth keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import load_sound
+from obamanet.audio.normalise import normalise_utterance, quiet_vector
+from obamanet.audio.stack import stack_features, stacked_size
+from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, MOUTH
+from obamanet.errors import DatasetError, OptionError
+from obamanet.files import atomic_path
+from obamanet.keypoints.jaw import fit_jaw
+from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.pca import fit_pca
+from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
+from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.person import MOUTH_FILE, MouthModel, save_mouth
+from obamanet.progress import Progress
+from obamanet.training.dataset import Clip, Dataset, Piece, Split
+from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+
+if TYPE_CHECKING:
+    import keras
+
+TEMPLATE_FRAMES = 2000
+"""Frames, spread over the footage, from which the mean face is taken; more change it by less than 0.01 pixel."""
+
+INNER_LIP_WEIGHT = 2.0
+"""Loss weight of the inner lips against 1 for the outer: their gap is what a viewer reads."""
+
+SILENT_BELOW = 0.6
+"""Share of the quiet vector's depth that the mean normalised feature must reach for a frame to count as silence."""
+
+
+@dataclass(frozen=True)
+class KeypointOptions:
+    """How a predictor is trained.
+
+    ``lookahead`` in seconds; ``units`` and ``layers`` of the LSTM; ``sequence`` in seconds of one training example.
+    ``velocity_weight`` and ``opening_weight`` scale the losses on movement from frame to frame and on the lips' gap
+    against the one on position. ``noise`` is the standard deviation added to normalised features.
+    """
+
+    steps: int = 3000
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    units: int = 128
+    layers: int = 2
+    lookahead: float = 0.2
+    bidirectional: bool = False
+    dropout: float = 0.3
+    sequence: float = 4.8
+    velocity_weight: float = 1.0
+    opening_weight: float = 0.5
+    noise: float = 0.1
+    smoothing: float = 0.99
+    epoch_steps: int = 100
+    features: str = "logfbank"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is outside the allowed values."""
+        for name in ("steps", "batch_size", "epoch_steps"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
+        if not 0 <= self.lookahead <= 2:
+            raise OptionError(f"lookahead is out of range: got {self.lookahead} s, allowed is 0 to 2")
+        if not 0 < self.learning_rate < 1:
+            raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
+        if not 1 <= self.sequence <= 60:
+            raise OptionError(f"sequence is out of range: got {self.sequence} s, allowed is 1 to 60")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One piece as the predictor sees it: ``inputs`` (T + delay, D) stacked features, ``keypoints`` (T, 20, 2)."""
+
+    inputs: np.ndarray
+    keypoints: np.ndarray
+
+
+def train_keypoints(
+    dataset: Dataset,
+    split: Split,
+    folder: Path,
+    options: KeypointOptions,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train the predictor on the split's training pieces into ``folder``, or go on with the run that is there.
+
+    Raises :class:`DatasetError` when no clip has sound.
+    """
+    progress = progress or Progress()
+    folder.mkdir(parents=True, exist_ok=True)
+    feature_options = FeatureOptions(kind=options.features)
+    delay = 0 if options.bidirectional else round(options.lookahead * dataset.fps)
+    mouth, train, val = load_utterances(dataset, split, feature_options, delay, progress)
+    config = PredictorConfig(
+        inputs=stacked_size(feature_options.count),
+        outputs=mouth.pca.count,
+        units=options.units,
+        layers=options.layers,
+        delay=delay,
+        bidirectional=options.bidirectional,
+        dropout=options.dropout,
+    )
+    claim_folder(
+        folder,
+        {
+            "predictor": asdict(config),
+            "features": asdict(feature_options),
+            "rates": {"fps": str(dataset.fps)},
+            "training": asdict(options),
+        },
+    )
+    save_mouth(mouth, folder / MOUTH_FILE)
+    quiet = np.tile(quiet_vector(feature_options.count, options.features), config.inputs // feature_options.count)
+    source = SequenceSource(train, mouth.rest, quiet, delay, round(options.sequence * dataset.fps), options)
+    learner = KeypointLearner(config, options, mouth, val)
+    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+    return run_training(
+        learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress
+    )
+
+
+def load_utterances(
+    dataset: Dataset, split: Split, features: FeatureOptions, delay: int, progress: Progress
+) -> tuple[MouthModel, list[Utterance], list[Utterance]]:
+    """Return the mouth model fitted on the training pieces, and the utterances of both sides of the split."""
+    with_sound = {
+        side: [piece for piece in pieces if piece.clip.sound] for side, pieces in (("train", split.train), ("val", split.val))
+    }
+    for side, pieces in with_sound.items():
+        if not pieces:
+            raise DatasetError(f"{dataset.folder}: no clip with sound on the {side} side; keypoints are learned from sound")
+    template = fit_template(_spread_landmarks(with_sound["train"]))
+    heard: dict[str, np.ndarray] = {}
+    pieces = with_sound["train"] + with_sound["val"]
+    for piece in progress.track(pieces, "reading sound", len(pieces)):
+        if piece.clip.name not in heard:
+            heard[piece.clip.name] = _hear(piece.clip, dataset.fps, features, delay)
+    canonical = [_canonical(piece, template) for piece in with_sound["train"]]
+    everything = np.concatenate(canonical)
+    train = [Utterance(_inputs(p, heard, delay), c[:, MOUTH]) for p, c in zip(with_sound["train"], canonical, strict=True)]
+    val = [Utterance(_inputs(p, heard, delay), _canonical(p, template)[:, MOUTH]) for p in with_sound["val"]]
+    mouth = MouthModel(template, fit_pca(everything[:, MOUTH]), fit_jaw(everything), rest_mouth(train, delay))
+    return mouth, train, val
+
+
+def rest_mouth(utterances: Sequence[Utterance], delay: int) -> np.ndarray:
+    """Return the mouth in silence, (20, 2): the median over the more closed half of the silent frames."""
+    inputs = np.concatenate([u.inputs[: len(u.keypoints)] for u in utterances])
+    keypoints = np.concatenate([u.keypoints for u in utterances])
+    silent = inputs.mean(axis=1) <= SILENT_BELOW * inputs.mean(axis=1).min()
+    opening = mouth_opening(keypoints)
+    candidates = keypoints[silent]
+    return np.median(candidates[opening[silent] <= np.median(opening[silent])], axis=0).astype(np.float32)
+
+
+class SequenceSource:
+    """Training examples: utterances joined by stretches of silence, cut to one length, with noise on the features.
+
+    Joining teaches the predictor to go on from one sentence to the next, and that digital silence, which no recording
+    has, means the mouth at rest.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        rest: np.ndarray,
+        quiet: np.ndarray,
+        delay: int,
+        length: int,
+        options: KeypointOptions,
+    ) -> None:
+        self._utterances = utterances
+        self._rest = rest
+        self._quiet = quiet
+        self._delay = delay
+        self._length = length
+        self._options = options
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs (B, L + delay, D) and keypoints (B, L, 20, 2), float32, for ``step``."""
+        random = np.random.default_rng((self._options.seed, step))
+        examples = [self._example(random) for _ in range(self._options.batch_size)]
+        return np.stack([e.inputs for e in examples]), np.stack([e.keypoints for e in examples])
+
+    def _example(self, random: np.random.Generator) -> Utterance:
+        wanted = self._length + self._delay
+        inputs: list[np.ndarray] = []
+        keypoints: list[np.ndarray] = []
+        while sum(map(len, inputs)) < wanted + self._length:
+            utterance = self._utterances[random.integers(len(self._utterances))]
+            length = len(utterance.keypoints)
+            inputs.append(utterance.inputs[:length])
+            keypoints.append(utterance.keypoints)
+            if random.random() < 0.5:
+                pause = int(random.integers(1, self._length // 3))
+                inputs.append(np.repeat(self._quiet[None], pause, axis=0))
+                keypoints.append(np.repeat(self._rest[None], pause, axis=0))
+        joined = np.concatenate(inputs)
+        start = int(random.integers(len(joined) - wanted + 1))
+        heard = joined[start : start + wanted]
+        noise = random.normal(0.0, self._options.noise, heard.shape)
+        seen = np.concatenate(keypoints)[start : start + self._length]
+        return Utterance((heard + noise).astype(np.float32), seen.astype(np.float32))
+
+
+class KeypointLearner:
+    """The predictor, its smoothed copy and optimizer; see :class:`obamanet.training.loop.Learner`."""
+
+    def __init__(
+        self, config: PredictorConfig, options: KeypointOptions, mouth: MouthModel, val: Sequence[Utterance]
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(options.seed)
+        self._config, self._options, self._mouth, self._val = config, options, mouth, val
+        self._network = build_predictor(config)
+        self._smoothed = build_predictor(config)
+        self._smoothed.set_weights(self._network.get_weights())
+        self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=1.0)
+        self._optimizer.build(self._network.trainable_variables)
+        self._decode = tf.constant(mouth.pca.components * mouth.pca.spread[:, None])
+        self._mean = tf.constant(mouth.pca.mean)
+        weights = np.ones(20, dtype=np.float32)
+        weights[INNER_LIPS] = INNER_LIP_WEIGHT
+        self._point_weights = tf.constant(weights / weights.mean())
+        self._traced = tf.function(self._step)
+
+    def variables(self) -> list[keras.Variable]:
+        """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""
+        return [*self._network.variables, *self._smoothed.variables, *self._optimizer.variables]
+
+    def step(self, batch: tuple[np.ndarray, np.ndarray], number: int) -> dict[str, float]:
+        """Learn from inputs (B, L + delay, D) and keypoints (B, L, 20, 2)."""
+        import tensorflow as tf
+
+        options = self._options
+        rate = options.learning_rate * 0.5 * (1 + np.cos(np.pi * number / options.steps))
+        decay = min(options.smoothing, (1 + number) / (10 + number))
+        losses = self._traced(
+            tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32), tf.constant(decay, tf.float32)
+        )
+        return {name: float(value) for name, value in losses.items()}
+
+    def validate(self) -> dict[str, float]:
+        """Return position error in thousandths of a unit, opening correlation and amplitude over the val utterances."""
+        predicted = [self._predict(utterance.inputs) for utterance in self._val]
+        distance = np.mean([np.linalg.norm(p - u.keypoints, axis=-1).mean() for p, u in zip(predicted, self._val, strict=True)])
+        said = np.concatenate([mouth_opening(p) for p in predicted])
+        true = np.concatenate([mouth_opening(u.keypoints) for u in self._val])
+        correlation = float(np.corrcoef(said, true)[0, 1]) if said.std() > 0 else 0.0
+        return {
+            "score": float(1000 * distance),
+            "opening_correlation": correlation,
+            "opening_amplitude": float(said.std() / true.std()),
+        }
+
+    def save_weights(self, path: Path) -> None:
+        """Write the smoothed predictor's weights."""
+        self._smoothed.save_weights(path)
+
+    def sample(self, folder: Path, step: int) -> None:
+        """Draw the first validation utterance's opening, predicted and true."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        utterance = self._val[0]
+        figure = Figure(figsize=(8, 2.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.plot(mouth_opening(utterance.keypoints), label="recorded", color="0.5")
+        axes.plot(mouth_opening(self._predict(utterance.inputs)), label="predicted")
+        axes.set(xlabel="frame", ylabel="opening (eye distances)", title=f"step {step}")
+        axes.legend(fontsize=8)
+        with atomic_path(folder / f"step_{step:07d}.png") as part:
+            figure.savefig(part, dpi=80)
+
+    def _predict(self, inputs: np.ndarray) -> np.ndarray:
+        states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]
+        components = np.asarray(self._smoothed([inputs[None], *states], training=False)[0])[0]
+        return self._mouth.pca.decode(components[self._config.delay :])
+
+    def _step(self, inputs: Any, keypoints: Any, rate: Any, decay: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        options = self._options
+        self._optimizer.learning_rate.assign(rate)
+        batch, length = keypoints.shape[0], keypoints.shape[1]
+        states = [tf.zeros((batch, *shape)) for shape in self._config.state_shapes]
+        with tf.GradientTape() as tape:
+            components = self._network([inputs, *states], training=True)[0][:, self._config.delay :]
+            flat = tf.tensordot(components, self._decode, 1) + self._mean
+            predicted = tf.reshape(flat, (batch, length, 20, 2))
+            losses = {
+                "position": self._distance(predicted - keypoints),
+                "velocity": self._distance(predicted[:, 1:] - predicted[:, :-1] - keypoints[:, 1:] + keypoints[:, :-1]),
+                "opening": tf.reduce_mean(tf.abs(_opening(predicted) - _opening(keypoints))),
+            }
+            total = (
+                losses["position"]
+                + options.velocity_weight * losses["velocity"]
+                + options.opening_weight * losses["opening"]
+            )
+        variables = self._network.trainable_variables
+        self._optimizer.apply(tape.gradient(total, variables), variables)
+        for smooth, current in zip(self._smoothed.trainable_variables, variables, strict=True):
+            smooth.assign(smooth + (1 - decay) * (current - smooth))
+        return losses
+
+    def _distance(self, difference: Any) -> Any:
+        """Return the weighted mean Euclidean distance of (B, T, 20, 2), smooth at zero, in canonical units."""
+        import tensorflow as tf
+
+        return tf.reduce_mean(self._point_weights * tf.sqrt(tf.reduce_sum(difference**2, axis=-1) + 1e-6))
+
+
+def _opening(keypoints: Any) -> Any:
+    import tensorflow as tf
+
+    top = tf.gather(keypoints, list(INNER_TOP), axis=2)[..., 1]
+    bottom = tf.gather(keypoints, list(INNER_BOTTOM), axis=2)[..., 1]
+    return tf.reduce_mean(bottom - top, axis=-1)
+
+
+def _spread_landmarks(pieces: Sequence[Piece]) -> np.ndarray:
+    landmarks = np.concatenate([piece.clip.landmarks[piece.start : piece.stop] for piece in pieces])
+    return landmarks[:: max(1, len(landmarks) // TEMPLATE_FRAMES)]
+
+
+def _canonical(piece: Piece, template: np.ndarray) -> np.ndarray:
+    landmarks = piece.clip.landmarks[piece.start : piece.stop]
+    return to_canonical(landmarks, fit_placement(landmarks, template)).astype(np.float32)
+
+
+def _hear(clip: Clip, fps: Fraction, options: FeatureOptions, delay: int) -> np.ndarray:
+    """Return the clip's stacked features, (T + delay, D): one function for training and for running alike."""
+    assert clip.sound is not None
+    features = normalise_utterance(extract_features(load_sound(clip.sound), options), options.kind)
+    quiet = quiet_vector(options.count, options.kind)
+    return stack_features(features, fps, 0, len(clip.segment) + delay, quiet)
+
+
+def _inputs(piece: Piece, heard: dict[str, np.ndarray], delay: int) -> np.ndarray:
+    return heard[piece.clip.name][piece.start : piece.stop + delay]

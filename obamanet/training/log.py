@@ -1,0 +1,49 @@
+"""The record of a training run: a JSON line per evaluation, and its curves as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from obamanet.files import atomic_path, atomic_write_text
+
+
+class TrainingLog:
+    """Losses and metrics against steps, kept in ``log.jsonl`` and drawn into ``curves.png`` of a folder."""
+
+    def __init__(self, folder: Path, *, resume_at: int = 0) -> None:
+        self._path = folder / "log.jsonl"
+        self._curves = folder / "curves.png"
+        self.records: list[dict[str, float]] = []
+        if resume_at and self._path.is_file():
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            # Records after the resumed step come from steps that will be run again.
+            self.records = [record for record in map(json.loads, lines) if record["step"] <= resume_at]
+
+    def add(self, record: dict[str, float]) -> None:
+        """Append ``record``, which names its "step", and rewrite both files whole."""
+        self.records.append(record)
+        atomic_write_text(self._path, "".join(json.dumps(record) + "\n" for record in self.records))
+        draw_curves(self.records, self._curves)
+
+
+def draw_curves(records: Sequence[dict[str, float]], path: Path) -> None:
+    """Draw every number of ``records`` against its step, one panel each, as a PNG at ``path``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = sorted({name for record in records for name in record} - {"step", "seconds"})
+    columns = 3
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(4 * columns, 2.6 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, name in enumerate(names, start=1):
+        axes = figure.add_subplot(rows, columns, number)
+        shown = [(record["step"], record[name]) for record in records if name in record]
+        axes.plot([step for step, _ in shown], [value for _, value in shown], marker="." if len(shown) < 30 else "")
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("step", fontsize=8)
+        axes.grid(alpha=0.3)
+    with atomic_path(path) as part:
+        figure.savefig(part, dpi=90)

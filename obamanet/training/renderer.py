@@ -1,0 +1,88 @@
+"""Trains a person's renderer on a prepared dataset: whole faces from sketches, or mouths painted into footage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from obamanet.constants import MOUTH
+from obamanet.errors import DatasetError
+from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.progress import Progress
+from obamanet.render.compositor import draw_inpainting, region_mask
+from obamanet.render.crop import to_square
+from obamanet.render.sketch import draw_face
+from obamanet.training.dataset import Dataset, Piece, Split
+from obamanet.training.loop import Limits, TrainReport
+from obamanet.training.pix2pix import Pair, TrainOptions, train_pix2pix
+from obamanet.types import RenderMode
+
+MOUTH_WEIGHT = 5.0
+"""Loss weight of the mouth's pixels against 1 elsewhere: they are 2 % of the picture and carry the speech."""
+
+MOUTH_MARGIN = 0.35
+"""Share of the mouth's width around it that is weighted like the mouth."""
+
+REGION_ONLY = 0.05
+"""In-painting: loss weight outside the blanked region, which the compositor never shows; keeps it a picture."""
+
+
+class PersonPairs:
+    """The frames of ``pieces`` as (condition, target) pairs for one way of rendering."""
+
+    def __init__(self, pieces: Sequence[Piece], mode: RenderMode, image_size: int) -> None:
+        self._mode = mode
+        self._size = image_size
+        self._frames = [(piece.clip, index) for piece in pieces for index in range(piece.start, piece.stop)]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def pair(self, index: int, random: np.random.Generator | None) -> Pair:
+        """Return frame ``index``; footage is not jittered, its own head movement is variety enough."""
+        clip, number = self._frames[index]
+        path = clip.frame_path(number)
+        target = cv2.imread(str(path))
+        if target is None or target.shape[:2] != (self._size, self._size):
+            raise DatasetError(f"frame is missing or not {self._size}x{self._size}: {path}; run obamanet prepare again")
+        landmarks = to_square(clip.landmarks[number], clip.box, self._size)
+        if self._mode is RenderMode.WHOLE_FACE:
+            condition = draw_face(landmarks, self._size)
+            weight = _mouth_weight(landmarks[MOUTH], self._size)
+        else:
+            condition = draw_inpainting(target, landmarks, landmarks[MOUTH])
+            inside = region_mask(landmarks, self._size)[..., None] > 0
+            weight = np.where(inside[..., 0], 1.0, REGION_ONLY).astype(np.float32)
+        return Pair(condition, target, weight)
+
+
+def train_renderer(
+    dataset: Dataset,
+    split: Split,
+    folder: Path,
+    mode: RenderMode,
+    config: GeneratorConfig,
+    options: TrainOptions,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train the renderer of ``mode`` on the split's training pieces into ``folder``; see :func:`train_pix2pix`."""
+    train = PersonPairs(split.train, mode, dataset.image_size)
+    val = PersonPairs(split.val, mode, dataset.image_size)
+    about = {"render": {"mode": mode.value, "image_size": dataset.image_size}}
+    return train_pix2pix(train, val, folder, config, options, about=about, limits=limits, progress=progress)
+
+
+def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:
+    left, top = keypoints.min(axis=0)
+    right, bottom = keypoints.max(axis=0)
+    margin = MOUTH_MARGIN * (right - left)
+    weight = np.ones((size, size), dtype=np.float32)
+    rows = slice(max(0, round(top - margin)), max(0, round(bottom + margin)))
+    columns = slice(max(0, round(left - margin)), max(0, round(right + margin)))
+    weight[rows, columns] = MOUTH_WEIGHT
+    return weight

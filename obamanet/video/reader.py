@@ -1,0 +1,287 @@
+"""Read a video: what it is, and its frames with the time each belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from obamanet.errors import VideoError
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+VARIABLE_BEYOND = Fraction(1, 4)
+"""Of a frame. Frames further than this from n / fps make a rate variable; rounded timestamps stay well below."""
+
+ROUNDED_WITHIN = Fraction(2, 10_000)
+"""Share by which a declared rate may differ from the one meant; 30 and 30000/1001 are five times further apart."""
+
+END_TOLERANCE = 0.001
+"""Seconds. Containers such as Matroska round timestamps to a millisecond, which must not add a frame at the end."""
+
+UNTAGGED = 2
+"""Code of a video that does not say its colour matrix (ITU-T H.273, table 4)."""
+
+HIGH_DEFINITION = 720
+"""Lines. Untagged pictures at least this high are BT.709, lower ones BT.601, as players assume."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file holds.
+
+    ``width`` and ``height`` are pixels as seen: upright and with square pixels. ``fps`` is the average rate and
+    ``variable_rate`` says that frame n does not lie at n / fps. ``frame_count`` is the number of coded pictures,
+    ``duration`` the end of the last one in seconds from the container's start. ``rotation`` is the stored turn that
+    brings frames upright, in degrees counter-clockwise: 0, 90, 180 or 270; reading applies it.
+    """
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    frame_count: int
+    duration: float
+    variable_rate: bool
+    rotation: int
+    has_sound: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame: ``time`` in seconds from the container's start, ``image`` (H, W, 3) uint8 BGR, upright."""
+
+    time: float
+    image: np.ndarray
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Return what the video at ``path`` holds; reads all timestamps but decodes only the first frame.
+
+    Raises :class:`VideoError` when there is no such file, it is not a video, or it has no frame.
+    """
+    with _opened(path) as container:
+        stream = _video_stream(container, path)
+        stamps: list[int | None] = []
+        first = None
+        for packet in container.demux(stream):
+            if first is None:
+                first = next(iter(packet.decode()), None)
+            # Packets to discard are those before an edit list's start: needed to decode, never shown.
+            if packet.size > 0 and not packet.is_discard:
+                stamps.append(packet.pts)
+        if first is None:
+            raise VideoError(f"video has no frames: {path}")
+        assert stream.time_base is not None
+        fps, variable = _rate(stream, stamps)
+        known = [stamp for stamp in stamps if stamp is not None]
+        last = float(max(known) * stream.time_base) - _start(container) if known else (len(stamps) - 1) / float(fps)
+        width, height, rotation = _shape(stream, first)
+        return VideoInfo(
+            path=path,
+            width=height if rotation in (90, 270) else width,
+            height=width if rotation in (90, 270) else height,
+            fps=fps,
+            frame_count=len(stamps),
+            duration=last + 1.0 / float(fps),
+            variable_rate=variable,
+            rotation=rotation,
+            has_sound=bool(container.streams.audio),
+        )
+
+
+def read_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
+    """Yield the frames of the video at ``path`` in order, upright and with square pixels.
+
+    Times count from the container's start, which is the sound's zero too. With ``fps`` the n-th yielded frame belongs
+    to n / fps seconds and shows the source frame closest to that time; one that comes later is taken only when it is
+    less than half an output frame away, so that a held picture stays held. Memory does not grow with length.
+
+    Raises :class:`VideoError` when the file cannot be read, or after the last readable frame when it is cut off.
+    """
+    decoded = _decode(path)
+    yield from (_Source.frame(source) for source in decoded) if fps is None else _resample(decoded, fps)
+
+
+@dataclass
+class _Source:
+    """A decoded frame that is turned into an array only when it is wanted, and then once."""
+
+    time: float
+    length: float
+    native: VideoFrame
+    shape: tuple[int, int, int]
+    array: np.ndarray | None = None
+
+    def frame(self) -> Frame:
+        """Return the frame at its own time."""
+        return Frame(self.time, self.image())
+
+    def image(self) -> np.ndarray:
+        """Return the upright picture (H, W, 3) uint8 BGR."""
+        if self.array is None:
+            self.array = _upright_bgr(self.native, self.shape)
+        return self.array
+
+
+def _resample(sources: Iterator[_Source], fps: Fraction) -> Iterator[Frame]:
+    """Yield one frame per n / fps from the start to the end of the last source frame."""
+    index = 0
+    current: _Source | None = None
+    half = 0.5 / float(fps)
+
+    def time_of(n: int) -> float:
+        return float(n / fps)
+
+    for following in sources:
+        if current is not None:
+            while (time := time_of(index)) < following.time:
+                ahead = following.time - time
+                if ahead < half and ahead < time - current.time:
+                    break
+                yield Frame(time, current.image())
+                index += 1
+        current = following
+    if current is None:
+        return
+    end = current.time + current.length - END_TOLERANCE
+    while index == 0 or time_of(index) < end:
+        yield Frame(time_of(index), current.image())
+        index += 1
+
+
+def _decode(path: Path) -> Iterator[_Source]:
+    """Yield every decoded frame with its time; raise when the file ends before its own index does."""
+    import av
+
+    count = 0
+    with _opened(path) as container:
+        stream = _video_stream(container, path)
+        stream.thread_type = "AUTO"
+        start, length = _start(container), 1.0 / float(_declared_rate(stream) or 25)
+        shape: tuple[int, int, int] | None = None
+        time = -length
+        try:
+            for native in container.decode(stream):
+                shape = shape or _shape(stream, native)
+                # Raw streams carry no timestamps: their frames follow one another at the declared rate.
+                time = time + length if native.time is None else native.time - start
+                count += 1
+                own = float(native.duration * native.time_base) if native.duration and native.time_base else length
+                yield _Source(time, own, native, shape)
+        except av.FFmpegError as error:
+            what = f"video breaks off after {count} frames" if count else "not a readable video"
+            raise VideoError(f"{what} ({error.strerror}): {path}") from error
+        if count == 0:
+            raise VideoError(f"video has no frames: {path}")
+        if _ends_early(stream, path):
+            raise VideoError(f"video is cut off: {count} frames read, its index names more: {path}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    """Open ``path`` with every way a user's file can be wrong told apart."""
+    import av
+
+    if not path.exists():
+        raise VideoError(f"no such video file: {path}")
+    if not path.is_file():
+        raise VideoError(f"video must be a file, got a directory or device: {path}")
+    if path.stat().st_size == 0:
+        raise VideoError(f"video file is empty (0 bytes): {path}")
+    try:
+        # An absolute name cannot be taken for a protocol, and playlists inside a file may not reach the network.
+        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        with container:
+            yield container
+    except av.FFmpegError as error:
+        raise VideoError(f"not a readable video ({error.strerror}): {path}") from error
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the first moving-picture stream; cover pictures inside sound files and photographs are none."""
+    from av.stream import Disposition
+
+    name = container.format.name
+    if name == "image2" or name.endswith("_pipe"):
+        raise VideoError(f"not a video but a single picture: {path}")
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:
+            continue
+        if stream.codec_context is None:
+            raise VideoError(f"not a readable video (its codec is not known): {path}")
+        return stream
+    raise VideoError(f"file has no video stream: {path}")
+
+
+def _start(container: InputContainer) -> float:
+    """Return the container's first timestamp in seconds."""
+    return (container.start_time or 0) / 1_000_000
+
+
+def _declared_rate(stream: VideoStream) -> Fraction | None:
+    return stream.average_rate or stream.guessed_rate
+
+
+def _rate(stream: VideoStream, stamps: list[int | None]) -> tuple[Fraction, bool]:
+    """Return the average rate and whether frames stray from it, decided from all timestamps."""
+    known = sorted(stamp for stamp in stamps if stamp is not None)
+    declared = _declared_rate(stream)
+    if len(known) < len(stamps) or len(known) < 2 or known[-1] == known[0]:
+        return declared or Fraction(25), False
+    assert stream.time_base is not None
+    measured = Fraction(len(known) - 1) / ((known[-1] - known[0]) * Fraction(stream.time_base))
+    times = (np.asarray(known, dtype=np.float64) - known[0]) * float(stream.time_base)
+    for rate in (_standard(declared or measured), declared or measured, measured):
+        strayed = np.abs(times * float(rate) - np.arange(len(times))).max()
+        if strayed <= float(VARIABLE_BEYOND):
+            return rate, False
+    return measured, True
+
+
+def _standard(rate: Fraction) -> Fraction:
+    """Return the whole or broadcast rate that ``rate`` is a rounding of, e.g. 19001/317 of 60000/1001, or itself."""
+    for exact in (Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)):
+        if abs(exact / rate - 1) < ROUNDED_WITHIN:
+            return exact
+    return rate
+
+
+def _shape(stream: VideoStream, frame: VideoFrame) -> tuple[int, int, int]:
+    """Return width and height with square pixels, before turning, and the turn in degrees counter-clockwise."""
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = frame.width, frame.height
+    if aspect > 1:
+        width = round(width * aspect)
+    elif 0 < aspect < 1:
+        height = round(height / aspect)
+    return width, height, round(frame.rotation / 90) % 4 * 90
+
+
+def _upright_bgr(frame: VideoFrame, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return ``frame`` as (H, W, 3) uint8 BGR with square pixels, turned upright."""
+    from av.video.reformatter import Colorspace, Interpolation
+
+    width, height, rotation = shape
+    untagged = frame.colorspace == UNTAGGED
+    source = Colorspace.ITU709 if untagged and frame.height >= HIGH_DEFINITION else None
+    # The faster default is off by up to three levels, and dithers when only the rounding is asked for.
+    careful = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    image = frame.to_ndarray(format="bgr24", width=width, height=height, src_colorspace=source, interpolation=careful)
+    return np.ascontiguousarray(np.rot90(image, rotation // 90))
+
+
+def _ends_early(stream: VideoStream, path: Path) -> bool:
+    """Say whether the container's index points beyond the end of the file, as in a download that was cut."""
+    size = os.path.getsize(path)
+    entries = stream.index_entries
+    return len(entries) > 0 and entries[-1].pos + entries[-1].size > size

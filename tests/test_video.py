@@ -1,0 +1,554 @@
+"""Video in and out: times, turns, rates and damage on reading; format, lengths, colours and failure on writing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import wave
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from obamanet.errors import OutputError, VideoError
+from obamanet.timing import frames_to_cover, parse_rate
+from obamanet.video import Frame, VideoWriter, probe_video, read_frames
+from obamanet.video.reader import _resample, _Source
+
+WIDTH, HEIGHT = 64, 48
+STEP = 8  # Grey levels between neighbouring frames: many times what H.264 at this quality loses.
+
+
+def grey(number: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """Return a picture whose brightness says which frame it is, 0 to 29."""
+    return np.full((height, width, 3), 8 + STEP * number, np.uint8)
+
+
+def number_of(image: np.ndarray) -> int:
+    return round((float(image.mean()) - 8) / STEP)
+
+
+def numbers(frames: Iterator[Frame]) -> list[int]:
+    return [number_of(frame.image) for frame in frames]
+
+
+def write_greys(path: Path, count: int, fps: Fraction = Fraction(25)) -> Path:
+    with VideoWriter(path, (WIDTH, HEIGHT), fps, comment="synthetic") as writer:
+        for number in range(count):
+            writer.write(grey(number))
+    return path
+
+
+def write_tone(path: Path, seconds: float, rate: int = 16_000) -> Path:
+    samples = 8000 * np.sin(np.arange(round(seconds * rate)) * 2 * np.pi * 440 / rate)
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        sound.writeframes(samples.astype("<i2").tobytes())
+    return path
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def boxes(path: Path) -> list[str]:
+    """Return the names of the top-level boxes (ISO/IEC 14496-12, 4.2)."""
+    content, at, found = path.read_bytes(), 0, []
+    while at < len(content):
+        found.append(content[at + 4 : at + 8].decode("ascii"))
+        at += int.from_bytes(content[at : at + 4], "big")
+    return found
+
+
+@pytest.fixture(scope="module")
+def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return 30 frames at 25 fps, frame n of brightness n."""
+    return write_greys(tmp_path_factory.mktemp("greys") / "greys.mp4", 30)
+
+
+@pytest.fixture(scope="module")
+def variable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return 20 frames whose first ten last 40 ms and whose last ten last 120 ms."""
+    folder = tmp_path_factory.mktemp("variable")
+    path = folder / "variable.mp4"
+    source = write_greys(folder / "constant.mp4", 20)
+    slower = "setpts=(N*0.04+gt(N\\,9)*(N-9)*0.08)/TB"
+    ffmpeg("-i", source, "-vf", slower, "-fps_mode", "vfr", "-enc_time_base", "1/1000", "-bf", "0", path)
+    return path
+
+
+class TestProbe:
+    def test_constant_rate(self, greys: Path) -> None:
+        info = probe_video(greys)
+        assert (info.width, info.height, info.frame_count) == (WIDTH, HEIGHT, 30)
+        assert info.fps == 25
+        assert (info.variable_rate, info.rotation, info.has_sound) == (False, 0, False)
+        assert info.duration == pytest.approx(1.2)
+
+    @pytest.mark.parametrize("rate", ["23.976", "24", "29.97", "50", "59.94"])
+    @pytest.mark.parametrize("container", ["mp4", "mkv"])
+    def test_rate_is_exact_and_rounded_timestamps_are_constant(self, tmp_path: Path, rate: str, container: str) -> None:
+        fps = parse_rate(rate)
+        path = write_greys(tmp_path / "a.mp4", 30, fps)
+        if container == "mkv":
+            ffmpeg("-i", path, "-c", "copy", tmp_path / "a.mkv")
+            path = tmp_path / "a.mkv"
+        info = probe_video(path)
+        assert info.fps == fps
+        assert not info.variable_rate
+        assert info.duration == pytest.approx(30 / float(fps), abs=0.002)
+
+    def test_variable_rate(self, variable: Path) -> None:
+        info = probe_video(variable)
+        assert info.variable_rate
+        assert info.frame_count == 20
+
+    def test_one_frame(self, tmp_path: Path) -> None:
+        info = probe_video(write_greys(tmp_path / "one.mp4", 1))
+        assert (info.frame_count, info.variable_rate) == (1, False)
+
+    def test_sound_is_seen(self, tmp_path: Path) -> None:
+        path = tmp_path / "talk.mp4"
+        with VideoWriter(path, (WIDTH, HEIGHT), Fraction(25), write_tone(tmp_path / "a.wav", 0.2)) as writer:
+            for number in range(5):
+                writer.write(grey(number))
+        assert probe_video(path).has_sound
+
+
+class TestRead:
+    def test_every_frame_once_in_order_at_its_time(self, greys: Path) -> None:
+        frames = list(read_frames(greys))
+        assert [number_of(frame.image) for frame in frames] == list(range(30))
+        assert [frame.time for frame in frames] == pytest.approx([n / 25 for n in range(30)])
+        assert frames[0].image.shape == (HEIGHT, WIDTH, 3)
+        assert frames[0].image.dtype == np.uint8
+
+    def test_same_rate_changes_nothing(self, greys: Path) -> None:
+        assert numbers(read_frames(greys, Fraction(25))) == list(range(30))
+
+    @pytest.mark.parametrize("fps", [Fraction(25, 2), Fraction(50), Fraction(30), Fraction(24000, 1001)])
+    def test_other_rate_shows_the_closest_frame(self, greys: Path, fps: Fraction) -> None:
+        frames = list(read_frames(greys, fps))
+        assert len(frames) == frames_to_cover(Fraction(30, 25), fps)
+        # A frame is left for the next one when that is closer, but no earlier than half an output frame before it.
+        furthest = max(Fraction(1, 50), Fraction(1, 25) - 1 / (2 * fps))
+        for index, frame in enumerate(frames):
+            assert frame.time == pytest.approx(float(index / fps))
+            assert abs(number_of(frame.image) / 25 - frame.time) <= float(furthest) + 1e-6
+
+    @pytest.mark.parametrize("rate", ["23.976", "29.97", "59.94"])
+    def test_an_hour_does_not_drift(self, rate: str) -> None:
+        source = parse_rate(rate)
+        count = frames_to_cover(Fraction(3600), source)
+        times = np.round(np.arange(count) / float(source), 3)  # As a container with a millisecond clock gives them.
+        pictures = [np.full((1, 1, 3), number, np.uint8) for number in range(251)]
+        decoded = (
+            _Source(float(time), float(1 / source), None, (1, 1, 0), pictures[n % 251])  # type: ignore[arg-type]
+            for n, time in enumerate(times)
+        )
+        seen = np.array([int(frame.image[0, 0, 0]) for frame in _resample(decoded, Fraction(25))])
+        assert len(seen) == frames_to_cover(count / source, Fraction(25))
+        exact = np.arange(len(seen)) / 25
+        due = np.round(exact * float(source)).astype(int)
+        shown = due + (seen - due + 125) % 251 - 125  # Pictures are counted modulo 251.
+        assert np.abs(shown / float(source) - exact).max() <= max(1 / source, Fraction(1, 50))
+
+    def test_variable_rate_is_resampled_by_time(self, variable: Path) -> None:
+        shown = numbers(read_frames(variable, Fraction(25)))
+        # Ten frames of 40 ms, then each next one 120 ms after the one before; frame 9 itself is held for 120 ms.
+        expected = list(range(9)) + [number for number in range(9, 19) for _ in range(3)]
+        assert shown[: len(expected)] == expected
+        assert set(shown[len(expected) :]) == {19}
+
+    def test_a_held_picture_is_not_left_early(self, tmp_path: Path) -> None:
+        held = tmp_path / "held.mp4"
+        source = write_greys(tmp_path / "two.mp4", 2)
+        ffmpeg("-i", source, "-vf", "setpts=N*1.0/TB", "-fps_mode", "vfr", "-enc_time_base", "1/1000", held)
+        assert numbers(read_frames(held, Fraction(10)))[:11] == [0] * 10 + [1]
+
+    def test_late_picture_fills_from_the_containers_start(self, tmp_path: Path) -> None:
+        late = tmp_path / "late.mkv"
+        picture = write_greys(tmp_path / "p.mp4", 5)
+        sound = write_tone(tmp_path / "s.wav", 1.0)
+        ffmpeg("-i", sound, "-itsoffset", "0.4", "-i", picture, "-c:v", "copy", "-c:a", "pcm_s16le", late)
+        frames = list(read_frames(late))
+        assert frames[0].time == pytest.approx(0.4, abs=0.002)
+        assert numbers(read_frames(late, Fraction(25))) == [0] * 10 + [0, 1, 2, 3, 4]
+
+    def test_times_count_from_the_containers_start(self, greys: Path, tmp_path: Path) -> None:
+        stream = tmp_path / "broadcast.ts"
+        ffmpeg("-i", greys, "-c", "copy", "-muxdelay", "2", stream)
+        with av.open(str(stream)) as container:
+            assert container.start_time is not None
+            assert container.start_time > 1_000_000
+        assert probe_video(stream).duration == pytest.approx(1.2)
+        assert [frame.time for frame in read_frames(stream)] == pytest.approx([n / 25 for n in range(30)], abs=1e-4)
+
+    @pytest.mark.parametrize(("angle", "turns"), [(90, 1), (180, 2), (270, 3)])
+    def test_stored_turn_is_applied(self, tmp_path: Path, angle: int, turns: int) -> None:
+        corner = np.full((HEIGHT, WIDTH, 3), 30, np.uint8)
+        corner[: HEIGHT // 2, : WIDTH // 2] = 220
+        flat, turned = tmp_path / "flat.mp4", tmp_path / "turned.mp4"
+        with VideoWriter(flat, (WIDTH, HEIGHT), Fraction(25)) as writer:
+            writer.write(corner)
+        ffmpeg("-display_rotation", str(angle), "-i", flat, "-c", "copy", turned)
+        ffmpeg("-i", turned, "-frames:v", "1", tmp_path / "upright.bmp")  # ffmpeg turns it upright itself.
+        [frame] = read_frames(turned)
+        info = probe_video(turned)
+        assert info.rotation == angle
+        assert frame.image.shape[:2] == (info.height, info.width)
+        np.testing.assert_allclose(frame.image, np.rot90(corner, turns), atol=12)
+        [independent] = read_bmp(tmp_path / "upright.bmp")
+        np.testing.assert_allclose(frame.image.astype(int), independent, atol=4)
+
+    @pytest.mark.parametrize(("aspect", "size"), [("2/1", (128, 48)), ("1/2", (64, 96)), ("16/15", (68, 48))])
+    def test_pixels_are_made_square(self, tmp_path: Path, aspect: str, size: tuple[int, int]) -> None:
+        source, wide = write_greys(tmp_path / "a.mp4", 2), tmp_path / "wide.mp4"
+        ffmpeg("-i", source, "-vf", f"setsar={aspect}", wide)
+        info = probe_video(wide)
+        assert (info.width, info.height) == size
+        assert next(read_frames(wide)).image.shape == (size[1], size[0], 3)
+
+    def test_odd_sizes_are_read(self, tmp_path: Path) -> None:
+        odd = tmp_path / "odd.mkv"
+        ffmpeg("-f", "lavfi", "-i", "color=gray:size=63x47:rate=25:duration=0.2", "-c:v", "ffv1", odd)
+        assert (probe_video(odd).width, probe_video(odd).height) == (63, 47)
+        assert {frame.image.shape for frame in read_frames(odd)} == {(47, 63, 3)}
+
+    def test_frames_before_an_edit_lists_start_are_not_shown(self, greys: Path, tmp_path: Path) -> None:
+        trimmed = tmp_path / "trimmed.mp4"
+        ffmpeg("-ss", "0.4", "-i", greys, "-c", "copy", trimmed)
+        assert numbers(read_frames(trimmed)) == list(range(10, 30))
+        assert probe_video(trimmed).frame_count == 20
+
+    def test_untagged_high_pictures_are_bt709_and_low_ones_bt601(self, tmp_path: Path) -> None:
+        for height, matrix in ((720, "bt709"), (576, "bt601")):
+            path = tmp_path / f"{height}.mkv"
+            colour = f"color=0x20C040:size=128x{height}:rate=25:duration=0.04,format=bgr24"
+            tags = f"scale=out_color_matrix={matrix}:out_range=tv,format=yuv444p,setparams=colorspace=unknown"
+            ffmpeg("-f", "lavfi", "-i", colour, "-vf", tags, "-c:v", "ffv1", path)
+            [frame] = read_frames(path)
+            np.testing.assert_allclose(frame.image[10, 10].astype(int), (0x40, 0xC0, 0x20), atol=3)
+
+    def test_a_real_recording(self, grid_s1: Path) -> None:
+        path = grid_s1 / "video" / "bbaf2n.mpg"
+        info = probe_video(path)
+        assert (info.width, info.height, info.frame_count) == (360, 288, 75)
+        assert info.fps == 25
+        assert info.has_sound
+        assert not info.variable_rate
+        frames = list(read_frames(path))
+        assert len(frames) == 75
+        # The backdrop of this corpus is blue, which tells BGR from RGB.
+        blue, _, red = frames[0].image[:40, :40].reshape(-1, 3).mean(axis=0)
+        assert blue > red + 20
+
+
+def read_bmp(path: Path) -> Iterator[np.ndarray]:
+    """Yield the picture of a BMP as PyAV reads it, (H, W, 3) BGR."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="bgr24").astype(int)
+
+
+class TestReadDamage:
+    @pytest.fixture
+    def bad(self, tmp_path: Path) -> dict[str, Path]:
+        (tmp_path / "empty.mp4").write_bytes(b"")
+        (tmp_path / "text.mp4").write_text("this is not a video, whatever its name says\n" * 50)
+        write_tone(tmp_path / "sound.wav", 0.1)
+        ffmpeg("-f", "lavfi", "-i", "color=red:size=32x32", "-frames:v", "1", tmp_path / "photo.jpg")
+        ffmpeg("-f", "lavfi", "-i", "color=red:size=32x32", "-frames:v", "1", tmp_path / "photo.bmp")
+        (tmp_path / "photo.mp4").write_bytes((tmp_path / "photo.jpg").read_bytes())
+        cover = ("-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic")
+        ffmpeg("-i", tmp_path / "sound.wav", "-i", tmp_path / "photo.jpg", *cover, tmp_path / "cover.mp3")
+        write_greys(tmp_path / "whole.mp4", 3)
+        (tmp_path / "headless.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:400])
+        return {path.name: path for path in tmp_path.iterdir()} | {"folder": tmp_path}
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("empty.mp4", "empty"),
+            ("text.mp4", "not a readable video"),
+            ("sound.wav", "no video stream"),
+            ("cover.mp3", "no video stream"),
+            ("photo.jpg", "single picture"),
+            ("photo.bmp", "single picture"),
+            ("photo.mp4", "single picture"),
+            ("headless.mp4", "not a readable video"),
+            ("folder", "directory"),
+        ],
+    )
+    def test_one_line_says_what_and_which_file(self, bad: dict[str, Path], name: str, says: str) -> None:
+        for attempt in (lambda: probe_video(bad[name]), lambda: list(read_frames(bad[name]))):
+            with pytest.raises(VideoError, match=says) as caught:
+                attempt()
+            assert "\n" not in str(caught.value)
+            assert str(bad[name]) in str(caught.value)
+
+    def test_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(VideoError, match="no such video file"):
+            probe_video(tmp_path / "absent.mp4")
+
+    def test_a_file_named_like_a_protocol_is_a_file(self, greys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        named = greys.parent / "concat:a.mp4"
+        named.write_bytes(greys.read_bytes())
+        monkeypatch.chdir(greys.parent)
+        assert probe_video(Path("concat:a.mp4")).frame_count == 30
+
+    def test_no_frames(self, tmp_path: Path) -> None:
+        path = tmp_path / "none.avi"
+        ffmpeg("-f", "lavfi", "-i", "color=red:size=32x32:rate=25", "-frames:v", "0", path)
+        with pytest.raises(VideoError, match=r"no (frames|video stream)|not a readable video"):
+            probe_video(path)
+        with pytest.raises(VideoError, match=r"no (frames|video stream)|not a readable video"):
+            list(read_frames(path))
+
+    def test_cut_in_the_middle_gives_what_is_there_and_then_says_so(self, tmp_path: Path) -> None:
+        whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+        noise = np.random.default_rng(1)
+        with VideoWriter(whole, (WIDTH, HEIGHT), Fraction(25)) as writer:
+            for _ in range(30):
+                writer.write(noise.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8))
+        content = whole.read_bytes()
+        cut.write_bytes(content[: len(content) * 6 // 10])
+        read = 0
+        with pytest.raises(VideoError, match=r"(\d+) frames") as caught:
+            for _ in read_frames(cut):
+                read += 1
+        assert 5 < read < 25
+        assert f" {read} frames" in str(caught.value)
+
+
+class TestWrite:
+    @pytest.mark.parametrize("rate", ["23.976", "25", "29.97", "59.94"])
+    @pytest.mark.parametrize("sound_rate", [8_000, 44_100])
+    def test_what_players_need(self, tmp_path: Path, rate: str, sound_rate: int) -> None:
+        fps, path = parse_rate(rate), tmp_path / "new" / "talk.mp4"
+        sound = write_tone(tmp_path / "speech.wav", 1.03, sound_rate)
+        duration = Fraction(round(1.03 * sound_rate), sound_rate)
+        count = frames_to_cover(duration, fps)
+        with VideoWriter(path, (WIDTH, HEIGHT), fps, sound, "synthetic", duration) as writer:
+            for number in range(count):
+                writer.write(grey(number % 30))
+        with av.open(str(path)) as container:
+            video, audio = container.streams.video[0], container.streams.audio[0]
+            assert video.codec.name == "h264"
+            assert video.average_rate == fps
+            assert audio.codec.name == "aac"
+            assert container.metadata["comment"] == "synthetic"
+            assert video.time_base is not None
+            assert audio.time_base is not None
+            assert video.duration is not None
+            assert audio.duration is not None
+            picture_end = video.duration * video.time_base
+            assert picture_end == count / fps
+            sound_end = audio.duration * audio.time_base
+            assert abs(picture_end - sound_end) <= 1 / fps
+            assert abs(sound_end - duration) < Fraction(1, 1000)
+            frames = list(container.decode(video))
+            assert {frame.format.name for frame in frames} == {"yuv420p"}
+            # BT.709 in all three places and limited range (ITU-T H.273 codes).
+            tags = (frames[0].colorspace, frames[0].color_primaries, frames[0].color_trc, frames[0].color_range)
+            assert tags == (1, 1, 1, 1)
+            container.seek(0)
+            decoded = sum(frame.samples for frame in container.decode(audio)) / audio.rate
+            assert decoded >= float(duration) - 1e-3
+        names = boxes(path)
+        assert names.index("moov") < names.index("mdat")
+        assert numbers(read_frames(path)) == [number % 30 for number in range(count)]
+
+    def test_sound_and_picture_start_together(self, tmp_path: Path) -> None:
+        # A click at 0.5 s must be found at 0.5 s: the encoder's priming samples may not shift it.
+        rate, path = 48_000, tmp_path / "click.mp4"
+        samples = np.zeros(rate, "<i2")
+        samples[rate // 2 : rate // 2 + 48] = 20_000
+        with wave.open(str(tmp_path / "click.wav"), "wb") as sound:
+            sound.setparams((1, 2, rate, 0, "NONE", ""))
+            sound.writeframes(samples.tobytes())
+        with VideoWriter(path, (WIDTH, HEIGHT), Fraction(25), tmp_path / "click.wav") as writer:
+            for number in range(25):
+                writer.write(grey(number))
+        with av.open(str(path)) as container:
+            pieces = [(frame.time, frame.to_ndarray()[0]) for frame in container.decode(audio=0)]
+        heard = np.concatenate([piece for _, piece in pieces])
+        assert pieces[0][0] == pytest.approx(0.0, abs=1e-3)
+        assert np.abs(heard).argmax() / rate == pytest.approx(0.5, abs=0.002)
+
+    def test_a_longer_sound_is_limited_to_what_was_announced(self, tmp_path: Path) -> None:
+        path, sound = tmp_path / "talk.mp4", write_tone(tmp_path / "long.wav", 3.0)
+        with VideoWriter(path, (WIDTH, HEIGHT), Fraction(25), sound, sound_duration=Fraction(1)) as writer:
+            for number in range(25):
+                writer.write(grey(number))
+        with av.open(str(path)) as container:
+            audio = container.streams.audio[0]
+            assert audio.duration is not None
+            assert audio.time_base is not None
+            assert float(audio.duration * audio.time_base) == pytest.approx(1.0, abs=1e-3)
+
+    def test_a_picture_that_ends_before_its_sound_is_refused(self, tmp_path: Path) -> None:
+        sound = write_tone(tmp_path / "speech.wav", 1.0)
+        with (
+            pytest.raises(VideoError, match="24 of 25 frames"),
+            VideoWriter(tmp_path / "a.mp4", (WIDTH, HEIGHT), Fraction(25), sound, sound_duration=Fraction(1)) as writer,
+        ):
+            for number in range(24):
+                writer.write(grey(number))
+        assert not (tmp_path / "a.mp4").exists()
+
+    @pytest.mark.parametrize(
+        "colour",
+        [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128), (200, 150, 120)],
+    )
+    def test_colours_do_not_shift(self, tmp_path: Path, colour: tuple[int, int, int]) -> None:
+        with VideoWriter(tmp_path / "a.mp4", (WIDTH, HEIGHT), Fraction(25)) as writer:
+            for _ in range(3):
+                writer.write(np.full((HEIGHT, WIDTH, 3), colour, np.uint8))
+        for frame in read_frames(tmp_path / "a.mp4"):
+            np.testing.assert_allclose(frame.image.astype(int), np.broadcast_to(colour, frame.image.shape), atol=3)
+            assert np.ptp(frame.image.reshape(-1, 3), axis=0).max() == 0, "an even colour was dithered"
+
+    def test_odd_sizes_are_padded_by_the_edge(self, tmp_path: Path) -> None:
+        picture = np.full((47, 63, 3), 60, np.uint8)
+        picture[:, 32:] = 200
+        with VideoWriter(tmp_path / "odd.mp4", (63, 47), Fraction(25)) as writer:
+            writer.write(picture)
+        [frame] = read_frames(tmp_path / "odd.mp4")
+        assert frame.image.shape == (48, 64, 3)
+        np.testing.assert_allclose(frame.image[:, -1].astype(int), 200, atol=6)
+        np.testing.assert_allclose(frame.image[-1, :28].astype(int), 60, atol=6)
+
+    def test_pictures_that_are_views_are_written_as_seen(self, tmp_path: Path) -> None:
+        ramp = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        ramp[:, : WIDTH // 2] = 200
+        with VideoWriter(tmp_path / "view.mp4", (WIDTH, HEIGHT), Fraction(25)) as writer:
+            writer.write(ramp[:, ::-1])
+        [frame] = read_frames(tmp_path / "view.mp4")
+        assert frame.image[:, 4].mean() < 20 < 180 < frame.image[:, -4].mean()
+
+
+class TestWriteFailure:
+    def test_an_interruption_leaves_the_old_file_and_nothing_else(self, tmp_path: Path) -> None:
+        path = tmp_path / "talk.mp4"
+        path.write_bytes(b"old")
+        for interruption in (KeyboardInterrupt, ValueError):
+            with pytest.raises(interruption), VideoWriter(path, (WIDTH, HEIGHT), Fraction(25)) as writer:
+                writer.write(grey(0))
+                raise interruption
+        assert [entry.name for entry in tmp_path.iterdir()] == ["talk.mp4"]
+        assert path.read_bytes() == b"old"
+
+    def test_finish_sees_the_whole_file_before_it_takes_its_name(self, tmp_path: Path) -> None:
+        path, seen = tmp_path / "talk.mp4", []
+
+        def finish(part: Path) -> None:
+            assert not path.exists()
+            assert part.suffix == ".mp4"
+            seen.append(numbers(read_frames(part)))
+            part.write_bytes(part.read_bytes() + b"\0\0\0\x08free")
+
+        with VideoWriter(path, (WIDTH, HEIGHT), Fraction(25), finish=finish) as writer:
+            for number in range(3):
+                writer.write(grey(number))
+        assert seen == [[0, 1, 2]]
+        assert boxes(path)[-1] == "free"
+
+    def test_a_failing_finish_leaves_nothing(self, tmp_path: Path) -> None:
+        def finish(part: Path) -> None:
+            raise OutputError("cannot sign")
+
+        with (
+            pytest.raises(OutputError, match="cannot sign"),
+            VideoWriter(tmp_path / "talk.mp4", (WIDTH, HEIGHT), Fraction(25), finish=finish) as writer,
+        ):
+            writer.write(grey(0))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_no_frames(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(VideoError, match=r"no frames|could not be encoded"),
+            VideoWriter(tmp_path / "a.mp4", (WIDTH, HEIGHT), Fraction(25)),
+        ):
+            pass
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        "image",
+        [np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((WIDTH, HEIGHT, 3), np.uint8), np.zeros((HEIGHT, WIDTH, 3))],
+    )
+    def test_a_frame_that_does_not_fit(self, tmp_path: Path, image: np.ndarray) -> None:
+        with (
+            pytest.raises(VideoError, match=r"frame 0 must be uint8 of shape \(48, 64, 3\)"),
+            VideoWriter(tmp_path / "a.mp4", (WIDTH, HEIGHT), Fraction(25)) as writer,
+        ):
+            writer.write(image)
+
+    @pytest.mark.parametrize("name", ["absent.wav", "text.wav"])
+    def test_an_unreadable_sound_is_named_in_one_line(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "text.wav").write_text("no sound")
+        with (
+            pytest.raises(VideoError, match=name) as caught,
+            VideoWriter(tmp_path / "a.mp4", (WIDTH, HEIGHT), Fraction(25), tmp_path / name) as writer,
+        ):
+            for _ in range(200):
+                writer.write(grey(0))
+        assert "\n" not in str(caught.value)
+        assert [entry.name for entry in tmp_path.iterdir()] == ["text.wav"]
+
+    def test_places_that_cannot_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        for path in (tmp_path, tmp_path / "file" / "talk.mp4"):
+            with pytest.raises(OutputError), VideoWriter(path, (WIDTH, HEIGHT), Fraction(25)):
+                pytest.fail("the block must not be entered")
+
+    @pytest.fixture
+    def encoder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Return the place of a script that stands in for ffmpeg."""
+        script = tmp_path / "bin" / "ffmpeg"
+        script.parent.mkdir()
+        monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(script))
+        return script
+
+    def write_with(self, encoder: Path, script: str) -> None:
+        encoder.write_text("#!/bin/sh\n" + script)
+        encoder.chmod(encoder.stat().st_mode | stat.S_IXUSR)
+        with VideoWriter(encoder.parent.parent / "out" / "a.mp4", (WIDTH, HEIGHT), Fraction(25)) as writer:
+            for _ in range(50):
+                writer.write(grey(0))
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a shell script")
+    def test_a_full_disk(self, encoder: Path) -> None:
+        says = "[out#0/mp4 @ 0x1] Error writing trailer: No space left on device"
+        with pytest.raises(OutputError, match="no space left"):
+            self.write_with(encoder, f"cat >/dev/null; echo '{says}' >&2; echo 'Conversion failed!' >&2; exit 1")
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a shell script")
+    def test_the_last_meaningful_line_explains(self, encoder: Path) -> None:
+        lines = ("[libx264 @ 0x1] first", "[libx264 @ 0x1] [eq @ 0x2] broken", "Conversion failed!")
+        says = "".join(f"echo '{line}' >&2; " for line in lines)
+        with pytest.raises(VideoError, match=r"could not be encoded \(broken\)"):
+            self.write_with(encoder, f"{says}exit 1")
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a shell script")
+    def test_a_flood_of_complaints_does_not_block(self, encoder: Path) -> None:
+        # Several times what a pipe holds (64 KiB), before anything is read.
+        line = "a complaint of some fifty characters, to fill the pipe"
+        flood = f"i=0; while [ $i -lt 4000 ]; do echo '{line}' >&2; i=$((i+1)); done"
+        with pytest.raises(VideoError, match="could not be encoded"):
+            self.write_with(encoder, f"{flood}; cat >/dev/null; exit 1")
+
+    def test_no_ffmpeg(self, encoder: Path) -> None:
+        with (
+            pytest.raises(VideoError, match="ffmpeg cannot be started"),
+            VideoWriter(encoder.parent / "a.mp4", (WIDTH, HEIGHT), Fraction(25)),
+        ):
+            pytest.fail("the block must not be entered")

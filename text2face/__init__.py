@@ -1,0 +1,1 @@
+"""Text to syllables, voice and moving landmarks."""

@@ -1,0 +1,150 @@
+"""Text to sound by eSpeak NG, whose library and voices come with the package espeakng-loader."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from obamanet.errors import OptionError, SoundError
+from obamanet.types import AudioClip
+
+# Values from eSpeak NG 1.52, src/include/espeak-ng/speak_lib.h.
+SYNCHRONOUS: Final = 2
+DO_NOT_EXIT: Final = 0x8000
+POSITION_CHARACTER: Final = 1
+TEXT_IS_UTF8: Final = 1
+END_PAUSE: Final = 0x1000
+
+NOISE_SEED: Final = 1
+"""Seeds the voice's flutter, so that the same program run says the same text with the same samples."""
+
+# int callback(short *samples, int sample_count, espeak_EVENT *events); 0 goes on, samples are NULL at the end.
+Receiver = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class VoiceRecord(ctypes.Structure):
+    """eSpeak NG's espeak_VOICE.
+
+    ``languages`` points to a row of entries, each a priority byte (lower is better) and a language tag ended by NUL;
+    a priority of 0 ends the row.
+    """
+
+    _fields_: ClassVar = [
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_void_p),
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("unused", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    ]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The loaded library, the ``rate`` in Hz of its samples, and its ``voices``: language tag to the library's name."""
+
+    library: Any
+    rate: int
+    voices: Mapping[str, bytes]
+
+
+_lock = threading.Lock()
+"""The library keeps its voice and its text in global variables, so one text is spoken at a time."""
+
+
+def speak(text: str, voice: str) -> AudioClip:
+    """Return ``text`` spoken by the eSpeak NG voice ``voice``, e.g. "en-gb", "en-us" or "es", ending in a short pause.
+
+    Mono, 22050 Hz, samples in [-1, 1]. May be called from several threads; they take turns. Saying a text again in the
+    same process gives a sound that differs by some samples, because the voice flutters. Raises
+    :class:`OptionError` for a voice that eSpeak NG does not have or a text without anything to say, and
+    :class:`SoundError` when the library cannot be started.
+    """
+    if not text.strip():
+        raise OptionError("text to speak is empty; at least one word is needed")
+    spelled = text.replace("\0", " ").encode("utf-8", errors="replace") + b"\0"
+    pieces: list[bytes] = []
+
+    def receive(samples: Any, sample_count: int, events: int | None) -> int:
+        if samples and sample_count > 0:
+            pieces.append(ctypes.string_at(samples, sample_count * ctypes.sizeof(ctypes.c_short)))
+        return 0
+
+    receiver = Receiver(receive)
+    with _lock:
+        engine = _engine()
+        if voice.lower() not in engine.voices:
+            allowed = ", ".join(sorted(engine.voices))
+            raise OptionError(f"eSpeak NG has no such voice: got {voice!r}, allowed are {allowed}")
+        engine.library.espeak_SetVoiceByName(engine.voices[voice.lower()])
+        engine.library.espeak_SetSynthCallback(receiver)
+        flags = TEXT_IS_UTF8 | END_PAUSE
+        status = engine.library.espeak_Synth(spelled, len(spelled), 0, POSITION_CHARACTER, 0, flags, None, None)
+    if status != 0:
+        raise SoundError(f"eSpeak NG could not speak the text (status {status}): {text[:60]!r}")
+    samples = np.frombuffer(b"".join(pieces), np.int16)
+    if not samples.any():
+        raise OptionError(f"text holds nothing that can be spoken: got {text[:60]!r}, at least one word is needed")
+    return AudioClip(samples.astype(np.float32) / 32768, engine.rate, f"eSpeak NG {voice}")
+
+
+@cache
+def _engine() -> Engine:
+    """Load and start the library, once per process; call it with the lock held."""
+    import espeakng_loader
+
+    try:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+    except OSError as error:
+        raise SoundError(f"eSpeak NG's library cannot be loaded ({error}); reinstall espeakng-loader") from None
+    library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
+    library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
+    library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
+    library.espeak_ListVoices.argtypes = [ctypes.c_void_p]
+    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(VoiceRecord))
+    library.espeak_SetSynthCallback.argtypes = [Receiver]
+    library.espeak_SetSynthCallback.restype = None
+    library.espeak_Synth.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_uint,
+        ctypes.c_int,
+        ctypes.c_uint,
+        ctypes.c_uint,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+    ]
+    folder = espeakng_loader.get_data_path()
+    rate = library.espeak_Initialize(SYNCHRONOUS, 0, folder.encode(), DO_NOT_EXIT)
+    if rate <= 0:
+        raise SoundError(f"eSpeak NG cannot be started with the voices in {folder}; reinstall espeakng-loader")
+    library.espeak_ng_SetRandSeed(NOISE_SEED)
+    return Engine(library, rate, _voices(library))
+
+
+def _voices(library: Any) -> dict[str, bytes]:
+    """Return for each language tag, e.g. "en-gb", the name of the voice that puts that language first."""
+    best: dict[str, tuple[int, bytes]] = {}
+    # The library finds voices by name by their file's name, and the one for en-gb is called en.
+    records = library.espeak_ListVoices(None)
+    for index in count():
+        if not records[index]:
+            break
+        record = records[index].contents
+        address = record.languages
+        while priority := ctypes.string_at(address, 1)[0]:
+            tag = ctypes.string_at(address + 1)
+            name = tag.decode("ascii").lower()
+            best[name] = min(best.get(name, (256, b"")), (priority, record.identifier))
+            address += len(tag) + 2
+    return {name: identifier for name, (_, identifier) in best.items()}
