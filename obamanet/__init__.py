@@ -1,7 +1,106 @@
-"""ObamaNet: a sound file in, a video of a face that says it out."""
+"""ObamaNet: a sound file in, a video of a face that says it out.
+
+What a program needs of it is here; everything else is for the project itself. Nothing is loaded before it is used, so
+``import obamanet`` takes no time.
+
+    from pathlib import Path
+    from obamanet import SpeakOptions, load_person, parse_rate, speak
+
+    person = load_person(Path("checkpoints/grid_s1"))
+    video = speak(Path("speech.wav"), Path("talk.mp4"), person, SpeakOptions(fps=parse_rate("29.97")))
+
+Speaking:   :func:`load_person`, :func:`speak`, :class:`SpeakOptions`, :func:`parse_rate`
+A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
+            :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
+            :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`
+What is in
+a video:    :func:`verify_video`
+Throughout: :class:`ObamanetError`, which everything bad input can cause is; :class:`ConsoleProgress`, a progress bar
+"""
 
 from __future__ import annotations
 
-from obamanet.about import VERSION as __version__
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__"]
+from obamanet.about import VERSION as __version__
+from obamanet.errors import ObamanetError
+
+if TYPE_CHECKING:
+    from obamanet.networks.pix2pix import GeneratorConfig
+    from obamanet.person import Origin, Person, load_person
+    from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
+    from obamanet.progress import ConsoleProgress
+    from obamanet.provenance import verify_video
+    from obamanet.timing import parse_rate
+    from obamanet.training.assemble import assemble_person
+    from obamanet.training.dataset import load_dataset, split_dataset
+    from obamanet.training.keypoints import KeypointOptions, train_keypoints
+    from obamanet.training.loop import Limits
+    from obamanet.training.pix2pix import TrainOptions
+    from obamanet.training.prepare import prepare
+    from obamanet.training.renderer import train_renderer
+    from obamanet.types import RenderMode
+
+_HOMES = {
+    "ConsoleProgress": "progress",
+    "GeneratorConfig": "networks.pix2pix",
+    "KeypointOptions": "training.keypoints",
+    "Limits": "training.loop",
+    "Origin": "person",
+    "Person": "person",
+    "RenderMode": "types",
+    "SpeakOptions": "pipelines.speak",
+    "SpokenVideo": "pipelines.speak",
+    "TrainOptions": "training.pix2pix",
+    "assemble_person": "training.assemble",
+    "load_dataset": "training.dataset",
+    "load_person": "person",
+    "parse_rate": "timing",
+    "prepare": "training.prepare",
+    "speak": "pipelines.speak",
+    "split_dataset": "training.dataset",
+    "train_keypoints": "training.keypoints",
+    "train_renderer": "training.renderer",
+    "verify_video": "provenance",
+}
+"""The module of each public name; a test holds this against the imports above."""
+
+__all__ = [
+    "ConsoleProgress",
+    "GeneratorConfig",
+    "KeypointOptions",
+    "Limits",
+    "ObamanetError",
+    "Origin",
+    "Person",
+    "RenderMode",
+    "SpeakOptions",
+    "SpokenVideo",
+    "TrainOptions",
+    "__version__",
+    "assemble_person",
+    "load_dataset",
+    "load_person",
+    "parse_rate",
+    "prepare",
+    "speak",
+    "split_dataset",
+    "train_keypoints",
+    "train_renderer",
+    "verify_video",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the public ``name``, loading its module on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return every public name, loaded or not."""
+    return sorted({*globals(), *_HOMES})

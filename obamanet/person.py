@@ -1,16 +1,17 @@
 """A person: one folder with all that is needed to make that face speak, and what it was made from.
 
-    person.json               schema, rates, sizes, render mode, training data and its licence, consent, metrics, sha256 of each file
-    mouth.npz                 mean face, PCA of the mouth, jaw regression, mouth at rest
-    predictor.weights.h5      sound features to PCA values
-    renderer.weights.h5       sketch to picture
-    reference.npz             the reference track, in pixels of the square
-    footage.mp4               in-painting only: the frames that belong to the reference track
+person.json           schema, rates, sizes, mode, training data and its licence, consent, metrics, sha256 of each file
+mouth.npz             mean face, PCA of the mouth, jaw regression, mouth at rest
+predictor.weights.h5  sound features to PCA values
+renderer.weights.h5   sketch to picture
+reference.npz         the reference track, in pixels of the square
+footage.mp4           in-painting only: the frames that belong to the reference track
 """
 
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,13 +20,15 @@ from typing import Any
 import numpy as np
 
 from obamanet.audio.features import FeatureOptions
-from obamanet.constants import IMAGE_SIZE, PERSON_SCHEMA
+from obamanet.audio.stack import stacked_size
+from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.errors import ObamanetError, PersonError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
-from obamanet.keypoints.jaw import JawModel
+from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
 from obamanet.networks.pix2pix import GeneratorConfig
 from obamanet.networks.predictor import PredictorConfig
+from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
 CARD = "person.json"
@@ -110,7 +113,8 @@ def load_person(folder: Path) -> Person:
     """
     card = _read_card(folder)
     try:
-        _check_files(folder, card["files"])
+        mode = RenderMode(card["mode"])
+        _check_files(folder, mode, dict(card["files"]))
         mouth = load_mouth(folder / MOUTH_FILE)
         with np.load(folder / REFERENCE_FILE, allow_pickle=False) as arrays:
             points = arrays["landmarks"]
@@ -118,18 +122,18 @@ def load_person(folder: Path) -> Person:
         person = Person(
             folder=folder,
             name=card["name"],
-            fps=Fraction(card["fps"]),
-            mode=RenderMode(card["mode"]),
+            fps=parse_rate(card["fps"]),
+            mode=mode,
             features=FeatureOptions(**card["features"]),
             predictor=PredictorConfig(**card["predictor"]),
             generator=GeneratorConfig(**card["generator"]),
             mouth=mouth,
-            reference=LandmarkTrack(points, Fraction(card["reference_fps"])),
+            reference=LandmarkTrack(points, parse_rate(card["reference_fps"])),
             boxes=boxes,
             origin=Origin(**card["origin"]),
-            metrics=card["metrics"],
+            metrics=dict(card["metrics"]),
         )
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise PersonError(f"person is damaged: {folder}: {type(error).__name__}: {error}") from error
     except PersonError:
         raise
@@ -141,9 +145,6 @@ def load_person(folder: Path) -> Person:
 
 def save_card(person: Person) -> None:
     """Write ``person.json`` beside the person's other files, with the sha256 of each of them."""
-    names = [MOUTH_FILE, PREDICTOR_FILE, RENDERER_FILE, REFERENCE_FILE]
-    if person.mode is RenderMode.INPAINT:
-        names.append(FOOTAGE_FILE)
     atomic_write_json(
         person.folder / CARD,
         {
@@ -157,7 +158,7 @@ def save_card(person: Person) -> None:
             "generator": asdict(person.generator),
             "origin": asdict(person.origin),
             "metrics": person.metrics,
-            "files": {name: sha256_of(person.folder / name) for name in names},
+            "files": {name: sha256_of(person.folder / name) for name in _file_names(person.mode)},
         },
     )
 
@@ -209,11 +210,20 @@ def _read_card(folder: Path) -> dict[str, Any]:
     return dict(card)
 
 
-def _check_files(folder: Path, files: dict[str, str]) -> None:
-    for name, digest in files.items():
-        path = folder / name
+def _file_names(mode: RenderMode) -> list[str]:
+    names = [MOUTH_FILE, PREDICTOR_FILE, RENDERER_FILE, REFERENCE_FILE]
+    return [*names, FOOTAGE_FILE] if mode is RenderMode.INPAINT else names
+
+
+def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:
+    for name in files:
         if Path(name).name != name:
             raise PersonError(f"person is damaged: {folder / CARD} names a file outside the folder: {name!r}")
+    for name in _file_names(mode):
+        if name not in files:
+            raise PersonError(f"person is damaged: {folder / CARD} has no sha256 of {name}")
+    for name, digest in files.items():
+        path = folder / name
         if not path.is_file():
             raise PersonError(f"person is incomplete: {path} is missing")
         found = sha256_of(path)
@@ -222,14 +232,45 @@ def _check_files(folder: Path, files: dict[str, str]) -> None:
 
 
 def _check_fit(person: Person) -> None:
-    faults = []
+    faults = _wrong_shapes(person.mouth)
+    inputs = stacked_size(person.features.count)
+    if person.predictor.inputs != inputs:
+        faults.append(f"predictor takes {person.predictor.inputs} values, the features have {inputs}")
     if person.predictor.outputs != person.mouth.pca.count:
         faults.append(f"predictor gives {person.predictor.outputs} values, PCA takes {person.mouth.pca.count}")
-    if person.reference.points.ndim != 3 or person.reference.points.shape[1:] != (68, 2) or not len(person.reference.points):
+    if (
+        person.reference.points.ndim != 3
+        or person.reference.points.shape[1:] != (68, 2)
+        or not len(person.reference.points)
+    ):
         faults.append(f"reference track has shape {person.reference.points.shape}, needed is (T, 68, 2)")
+    elif not np.isfinite(person.reference.points).all():
+        faults.append("reference track has points that are no numbers")
     if person.mode is RenderMode.INPAINT and len(person.boxes) != len(person.reference.points):
         faults.append(f"{len(person.boxes)} squares for {len(person.reference.points)} reference frames")
+    if not all(np.isfinite((box.left, box.top, box.side)).all() and box.side > 0 for box in person.boxes):
+        faults.append("a square has no place or no size")
+    channels = (person.generator.in_channels, person.generator.out_channels)
+    if channels != (3, 3):
+        faults.append(f"generator has {channels[0]} channels in and {channels[1]} out, needed are 3 and 3")
     if person.generator.image_size < IMAGE_SIZE // 4:
         faults.append(f"image size {person.generator.image_size} is too small to show a mouth")
     if faults:
         raise PersonError(f"person does not fit together: {person.folder}: {'; '.join(faults)}")
+
+
+def _wrong_shapes(mouth: MouthModel) -> list[str]:
+    count = mouth.pca.count
+    needed = {
+        "template": (mouth.template, (LANDMARK_COUNT, 2)),
+        "mean": (mouth.pca.mean, (2 * MOUTH_COUNT,)),
+        "components": (mouth.pca.components, (count, 2 * MOUTH_COUNT)),
+        "spread": (mouth.pca.spread, (count,)),
+        "jaw": (mouth.jaw.weights, (2 * MOUTH_COUNT, 2 * len(LOWER_JAW))),
+        "rest": (mouth.rest, (MOUTH_COUNT, 2)),
+    }
+    return [
+        f"{MOUTH_FILE}: {name} has shape {array.shape} or is not finite, needed is {shape}"
+        for name, (array, shape) in needed.items()
+        if array.shape != shape or not np.isfinite(array).all()
+    ]

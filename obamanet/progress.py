@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
+    from rich.console import Console
+    from rich.progress import Progress as Bar
 
 Item = TypeVar("Item")
 
@@ -28,7 +28,7 @@ class Progress:
 
 
 class ConsoleProgress(Progress):
-    """Progress on standard error: rich's bar with rate and remaining time on a terminal, plain lines elsewhere."""
+    """Progress on standard error: a bar with rate and remaining time on a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -37,50 +37,55 @@ class ConsoleProgress(Progress):
 
     def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
         """Yield ``items`` and show how many of ``total`` have gone by, the rate and the time that remains."""
-        if self._console.is_terminal:
-            with self._bar() as bar:
-                task = bar.add_task(description, total=total)
-                for item in items:
-                    yield item
-                    bar.advance(task)
-        else:
-            yield from self._lines(items, description, total)
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            return self._with_bar(items, description, total)
+        return self._with_lines(items, description, total)
 
     def note(self, text: str) -> None:
-        """Print one line on standard error."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        """Print one line on standard error, above the bar where there is one."""
+        self._console.print(text, markup=False, emoji=False, soft_wrap=True)
 
-    def _bar(self) -> RichProgress:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-        from rich.text import Text
+    def _with_bar(self, items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+        with _bar(self._console) as bar:
+            task = bar.add_task(description, total=total, rate="")
+            for item in items:
+                yield item
+                bar.advance(task)
+                speed = bar.tasks[task].speed
+                bar.update(task, rate=_rate(speed) if speed else "")
 
-        class TaskRateColumn(ProgressColumn):
-            def render(self, task: Task) -> Text:
-                return Text(f"{task.speed:.1f}/s" if task.speed else "")
-
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskRateColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
-
-    def _lines(self, items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+    def _with_lines(self, items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
         started = said = time.monotonic()
         count = 0
         for count, item in enumerate(items, start=1):
             yield item
             now = time.monotonic()
-            if now - said >= LINE_EVERY:
+            if now - said >= LINE_EVERY and count != total:
                 said = now
-                self._say(description, count, total, now - started)
-        self._say(description, count, total, time.monotonic() - started)
+                self.note(_line(description, count, total, now - started))
+        self.note(_line(description, count, total, time.monotonic() - started))
 
-    def _say(self, description: str, count: int, total: int | None, seconds: float) -> None:
-        rate = count / max(seconds, 1e-9)
-        amount = f"{count}/{total}" if total else f"{count}"
-        remaining = f", {(total - count) / rate:.0f} s left" if total and count < total and rate > 0 else ""
-        print(f"{description}: {amount}, {rate:.1f}/s{remaining}", file=sys.stderr, flush=True)
+
+def _bar(console: Console) -> Bar:
+    """Return a bar that vanishes when the work is done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    return Bar(*columns, TimeRemainingColumn(), console=console, transient=True)
+
+
+def _line(description: str, count: int, total: int | None, seconds: float) -> str:
+    """Return e.g. ``speaking: 120/1500, 31.2/s, 44 s left``."""
+    rate = count / max(seconds, 1e-9)
+    parts = [f"{description}: {count}/{total}" if total else f"{description}: {count}"]
+    if count:
+        parts.append(_rate(rate))
+    if total and 0 < count < total:
+        parts.append(f"{(total - count) / rate:.0f} s left")
+    return ", ".join(parts)
+
+
+def _rate(per_second: float) -> str:
+    """Return a rate that stays readable for slow work: ``31.2/s`` or ``4.0 s each``."""
+    return f"{per_second:.1f}/s" if per_second >= 1 else f"{1 / per_second:.1f} s each"

@@ -88,4 +88,4 @@ class RenderMode(StrEnum):
     """The whole portrait is painted from the whole-face sketch."""
 
     INPAINT = "inpaint"
-    """The person's footage with the mouth region blanked and the new lips drawn is completed (ObamaNet, section 3.3)."""
+    """The person's footage, its mouth region blanked and the new lips drawn, is completed (ObamaNet, section 3.3)."""

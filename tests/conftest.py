@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from obamanet.person import Person
+    from obamanet.types import RenderMode
 
 # TensorFlow's start-up notices would bury a failing test's message.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -26,3 +35,108 @@ def shared_data() -> Path:
 def grid_s1(shared_data: Path) -> Path:
     """Return the folder of the GRID talker s1 recordings."""
     return shared_data / "grid_s1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _key_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the signing key that tests make out of the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OBAMANET_KEY_DIR", str(tmp_path_factory.mktemp("key")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_person(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """Return a whole-face person of 64 x 64 pixels at 25 fps with random weights; do not change its folder."""
+    from obamanet.types import RenderMode
+
+    return make_person(tmp_path_factory.mktemp("tiny") / "person", RenderMode.WHOLE_FACE)
+
+
+@pytest.fixture(scope="session")
+def tiny_inpaint_person(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """Return the same person to be in-painted into 2 s of made footage, 120 x 96 pixels; do not change its folder."""
+    from obamanet.types import RenderMode
+
+    return make_person(tmp_path_factory.mktemp("tiny_inpaint") / "person", RenderMode.INPAINT)
+
+
+def made_landmarks(count: int, size: float = 64.0) -> np.ndarray:
+    """Return ``count`` frames of a drawn face that nods and talks, in a square of ``size`` pixels: (count, 68, 2)."""
+    jaw = np.linspace(np.pi, 0, 17)
+    lips, inside = np.linspace(-np.pi, np.pi, 12, endpoint=False), np.linspace(-np.pi, np.pi, 8, endpoint=False)
+    eye = np.linspace(-np.pi, np.pi, 6, endpoint=False)
+    still = np.concatenate(
+        [
+            np.stack([0.36 * np.cos(jaw), 0.42 * np.sin(jaw)], axis=1),
+            np.stack([np.linspace(-0.25, -0.08, 5), np.full(5, -0.2)], axis=1),
+            np.stack([np.linspace(0.08, 0.25, 5), np.full(5, -0.2)], axis=1),
+            np.stack([np.zeros(4), np.linspace(-0.1, 0.06, 4)], axis=1),
+            np.stack([np.linspace(-0.07, 0.07, 5), np.array([0.09, 0.1, 0.11, 0.1, 0.09])], axis=1),
+            np.stack([-0.16 + 0.06 * np.cos(eye), -0.1 + 0.03 * np.sin(eye)], axis=1),
+            np.stack([0.16 + 0.06 * np.cos(eye), -0.1 + 0.03 * np.sin(eye)], axis=1),
+            np.stack([0.13 * np.cos(lips), 0.24 + 0.05 * np.sin(lips)], axis=1),
+            np.stack([0.1 * np.cos(inside), 0.24 + 0.02 * np.sin(inside)], axis=1),
+        ]
+    )
+    time = np.arange(count) / 25
+    face = np.repeat(still[None], count, axis=0)
+    opening = 0.03 * (1 + np.sin(9 * time)) / 2
+    below = still[:, 1] > 0.245
+    mouth = np.arange(68) >= 48
+    face[:, below & mouth, 1] += opening[:, None]
+    face[:, 5:12, 1] += 0.6 * opening[:, None]
+    face[:, 48:68, 0] *= (1 + 0.05 * np.cos(5 * time))[:, None]
+    face += 0.01 * np.stack([np.sin(2 * time), np.cos(3 * time)], axis=1)[:, None]
+    return ((0.5 + face) * size).astype(np.float32)
+
+
+def make_person(folder: Path, mode: RenderMode) -> Person:
+    """Write a small person with random weights into ``folder`` and return it as loaded from there."""
+    import keras
+
+    from obamanet.audio.features import FeatureOptions
+    from obamanet.audio.stack import stacked_size
+    from obamanet.constants import MOUTH
+    from obamanet.keypoints.jaw import fit_jaw
+    from obamanet.keypoints.pca import fit_pca
+    from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
+    from obamanet.networks.pix2pix import GeneratorConfig, build_generator
+    from obamanet.networks.predictor import PredictorConfig, build_predictor
+    from obamanet.networks.weights import save_half
+    from obamanet.person import MouthModel, Origin, Person, load_person, save_card, save_mouth, save_reference
+    from obamanet.types import CropBox, LandmarkTrack, RenderMode
+    from obamanet.video.footage import write_footage
+
+    folder.mkdir(parents=True)
+    fps = Fraction(25)
+    landmarks = made_landmarks(50)
+    template = fit_template(landmarks)
+    canonical = to_canonical(landmarks, fit_placement(landmarks, template))
+    mouth = MouthModel(template, fit_pca(canonical[:, MOUTH]), fit_jaw(canonical), canonical[:, MOUTH].mean(axis=0))
+    person = Person(
+        folder=folder,
+        name="tiny",
+        fps=fps,
+        mode=mode,
+        features=FeatureOptions(),
+        predictor=PredictorConfig(inputs=stacked_size(FeatureOptions().count), outputs=mouth.pca.count, units=8),
+        generator=GeneratorConfig(image_size=64, width=4),
+        mouth=mouth,
+        reference=LandmarkTrack(landmarks, fps),
+        boxes=(),
+        origin=Origin("drawn by a test", "CC0-1.0", "nobody", "nobody is shown"),
+        metrics={"made": 1.0},
+    )
+    keras.utils.set_random_seed(1)
+    save_mouth(mouth, person.folder / "mouth.npz")
+    save_half(build_predictor(person.predictor), person.predictor_weights)
+    save_half(build_generator(person.generator), person.renderer_weights)
+    if mode is RenderMode.INPAINT:
+        person = replace(person, boxes=(CropBox(20.0, 10.0, 80.0),) * len(landmarks))
+        ramp = np.indices((96, 120)).sum(axis=0)
+        frames = (np.stack([ramp, ramp // 2, (3 * ramp + 4 * i) % 256], axis=-1).astype(np.uint8) for i in range(50))
+        write_footage(person.footage, frames, fps)
+    save_reference(person.folder / "reference.npz", person.reference, person.boxes)
+    save_card(person)
+    return load_person(folder)

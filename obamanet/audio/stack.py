@@ -21,9 +21,7 @@ def stacked_size(features: int) -> int:
     return features * (FRAMES_BEFORE + FRAMES_AFTER)
 
 
-def stack_features(
-    features: FeatureSequence, fps: Fraction, first: int, count: int, quiet: np.ndarray
-) -> np.ndarray:
+def stack_features(features: FeatureSequence, fps: Fraction, first: int, count: int, quiet: np.ndarray) -> np.ndarray:
     """Return the stacked features of video frames ``first`` to ``first + count`` at ``fps``: (count, 8 D) float32.
 
     Where there is no sound, before the start and after the end, the normalised ``quiet`` vector (D,) stands.

@@ -74,7 +74,7 @@ def split_segments(points: np.ndarray) -> np.ndarray:
     seen = ~np.isnan(points[:, 0, 0])
     segment = np.full(len(points), -1, dtype=np.int32)
     number, last = -1, -1
-    for index in np.flatnonzero(seen):
+    for index in map(int, np.flatnonzero(seen)):
         if last < 0 or index - last > LONGEST_GAP + 1 or _is_cut(points[last], points[index], index - last):
             number += 1
         else:
@@ -114,7 +114,7 @@ def smooth_segments(points: np.ndarray, segment: np.ndarray) -> np.ndarray:
 def _is_cut(before: np.ndarray, after: np.ndarray, frames: int) -> bool:
     stable = list(STABLE_POINTS)
     width = np.linalg.norm(before[16] - before[0])
-    return float(np.linalg.norm(after[stable] - before[stable], axis=1).mean()) > CUT_JUMP * width * frames
+    return float(np.linalg.norm(after[stable] - before[stable], axis=1).mean()) > CUT_JUMP * float(width) * frames
 
 
 def _follow(previous: FaceBox | None, boxes: list[FaceBox]) -> FaceBox:

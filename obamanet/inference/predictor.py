@@ -29,7 +29,8 @@ class Predictor:
         try:
             self._network.load_weights(person.predictor_weights)
         except (OSError, ValueError, KeyError) as error:
-            raise PersonError(f"predictor weights do not fit: {person.predictor_weights}: {error}") from error
+            reason = str(error).partition("\n")[0]
+            raise PersonError(f"predictor weights do not fit: {person.predictor_weights}: {reason}") from error
         shapes = [(1, None, person.predictor.inputs), *((1, *shape) for shape in person.predictor.state_shapes)]
         self._run = tf.function(
             lambda *inputs: self._network(list(inputs), training=False),

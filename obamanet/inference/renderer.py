@@ -25,7 +25,8 @@ class Renderer:
         try:
             self._network.load_weights(person.renderer_weights)
         except (OSError, ValueError, KeyError) as error:
-            raise PersonError(f"renderer weights do not fit: {person.renderer_weights}: {error}") from error
+            reason = str(error).partition("\n")[0]
+            raise PersonError(f"renderer weights do not fit: {person.renderer_weights}: {reason}") from error
         self._shape = (BATCH, size, size, channels)
         self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(self._shape, tf.uint8)])
 

@@ -39,7 +39,7 @@ def fit_jaw(canonical: np.ndarray) -> JawModel:
 
 
 def put_mouth(landmarks: np.ndarray, placement: Placement, keypoints: np.ndarray, jaw: JawModel) -> np.ndarray:
-    """Return reference ``landmarks`` (T, 68, 2) pixels with their mouth exchanged for canonical ``keypoints`` (T, 20, 2).
+    """Return reference ``landmarks`` (T, 68, 2) with their mouth exchanged for canonical ``keypoints`` (T, 20, 2).
 
     The head stays where ``placement`` has it; the lower jaw follows the new mouth. Returns (T, 68, 2) float32 pixels.
     """

@@ -12,6 +12,9 @@ from obamanet.types import LandmarkTrack
 SEAM_SECONDS = 0.6
 """Length over which one sentence's head movement eases into the next one's."""
 
+HALF = 0.5 + 1e-6
+"""Frames added before rounding down. A hair over a half, which times in floating point may miss by as much."""
+
 
 def fold(places: np.ndarray, length: int) -> np.ndarray:
     """Return the reference frames at ``places`` (T,) int64 of an endless play 0 .. length-1 .. 0 .. of the track.
@@ -58,4 +61,5 @@ def reference_at(track: LandmarkTrack, times: np.ndarray) -> np.ndarray:
 
 def nearest_frames(track: LandmarkTrack, times: np.ndarray) -> np.ndarray:
     """Return the track's frames nearest to ``times`` (T,) seconds, played forward and backward: (T,) int64."""
-    return fold(np.round(times * float(track.fps)).astype(np.int64), len(track.points))
+    # Halves go up, not to even: at twice the footage's rate every frame must be shown twice, not once and thrice.
+    return fold(np.floor(times * float(track.fps) + HALF).astype(np.int64), len(track.points))

@@ -42,9 +42,9 @@ class GeneratorConfig:
 def build_generator(config: GeneratorConfig) -> keras.Model:
     """Return the U-Net: (B, S, S, in_channels) in [-1, 1] to (B, S, S, out_channels) in [-1, 1].
 
-    Against the paper: resize-convolution and pixel shuffle for transposed convolution (no checkerboard), instance normalisation for
-    batch normalisation and no dropout (one result per picture, whatever else is in the batch), and the bottleneck at
-    2x2, where normalising would still leave something.
+    Against the paper: resize-convolution and pixel shuffle for transposed convolution (no checkerboard), instance
+    normalisation for batch normalisation and no dropout (one result per picture, whatever else is in the batch), and
+    the bottleneck at 2x2, where normalising would still leave something.
     """
     inputs = keras.Input((config.image_size, config.image_size, config.in_channels))
     depth = config.image_size.bit_length() - 2

@@ -1,4 +1,4 @@
-"""The graph that turns sound features into PCA mouth keypoints: a stack of LSTM layers (Kumar et al. 2017, section 3.2)."""
+"""The graph from sound features to PCA mouth keypoints: a stack of LSTM layers (Kumar et al. 2017, section 3.2)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PredictorConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.layers <= 4 or not 8 <= self.units <= 1024:
             raise OptionError(
-                f"predictor size is out of range: got {self.layers} layers of {self.units}, allowed are 1 to 4 of 8 to 1024"
+                f"predictor size is wrong: got {self.layers} layers of {self.units}, allowed are 1 to 4 of 8 to 1024"
             )
         if self.delay < 0 or (self.bidirectional and self.delay):
             raise OptionError(f"delay must be 0 or more, and 0 when bidirectional: got {self.delay}")

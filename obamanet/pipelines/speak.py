@@ -39,10 +39,15 @@ CHUNK_FRAMES = 250
 
 @dataclass(frozen=True)
 class SpeakOptions:
-    """How to speak: ``fps`` of the video (None for the person's own), a signing key (None for the local one)."""
+    """How to speak.
+
+    ``fps`` of the video (None for the person's own), a signing ``key`` (None for the local one), and where
+    :func:`save_keypoints` writes what the mouth does (None for nowhere).
+    """
 
     fps: Fraction | None = None
     key: provenance.SigningKey | None = None
+    keypoints_out: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,12 @@ def speak(
     """
     options, progress = options or SpeakOptions(), progress or Progress()
     out = ensure_output_path(out)
+    keypoints_out = ensure_output_path(options.keypoints_out) if options.keypoints_out else None
     features = hear(sound, person)
     keypoints = predict_keypoints(features, person)
     spoken = at_rate(keypoints, features.duration, options.fps or person.fps)
+    if keypoints_out:
+        save_keypoints(spoken, keypoints_out)
     frames = render_frames(spoken, person)
     return write_video(frames, spoken, sound, features.duration, out, person, options, progress)
 
@@ -153,8 +161,8 @@ def write_video(
         writer.write(first)
         for frame in progress.track(frames, "speaking", count - 1):
             writer.write(frame)
-    if writer.frame_count != count:
-        raise OutputError(f"video is incomplete: {writer.frame_count} of {count} frames: {out}")
+        if writer.frame_count != count:
+            raise OutputError(f"video is incomplete: {writer.frame_count} of {count} frames: {out}")
     return SpokenVideo(out, count, keypoints.fps, size)
 
 

@@ -10,8 +10,8 @@ from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_lips
 from obamanet.types import CropBox
 
-FEATHER = 0.04
-"""Width of the mask's soft edge as a share of the picture's side."""
+FEATHER = 0.03
+"""Width of the mask's soft edge as a share of the picture's side; wider would let recorded lips show through."""
 
 JAW_SHARE = 0.92
 """How far the blanked region reaches from the mouth towards the jaw line: the contour itself stays recorded."""
@@ -52,11 +52,15 @@ def draw_inpainting(square: np.ndarray, reference: np.ndarray, spoken: np.ndarra
 
 
 def soft_mask(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """Return the blending mask of the mouth region: (size, size, 1) float32, 1 inside, falling to 0 within the region."""
-    hard = region_mask(landmarks, size)
-    reach = max(1, round(FEATHER * size))
-    inner = cv2.erode(hard, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    return (cv2.GaussianBlur(inner, (0, 0), reach / 2) * (hard > 0)).astype(np.float32)[..., None] / 255.0
+    """Return the mouth region's blending mask: (size, size, 1) float32, 1 inside, falling to 0 within the region.
+
+    The fall is a smooth step of the distance to the region's edge, and ends before the lips begin.
+    """
+    # A border of zeros: where the region leaves the picture, its edge is the picture's.
+    hard = cv2.copyMakeBorder(region_mask(landmarks, size), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = cv2.distanceTransform(hard, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    share = np.clip(distance / (FEATHER * size), 0.0, 1.0)
+    return (share * share * (3 - 2 * share)).astype(np.float32)[..., None]
 
 
 def blend(square: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> np.ndarray:

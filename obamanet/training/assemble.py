@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from obamanet.audio.features import FeatureOptions
-from obamanet.errors import DatasetError, PersonError
+from obamanet.errors import DatasetError, OutputError, PersonError
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
 from obamanet.networks.pix2pix import GeneratorConfig, build_generator
 from obamanet.networks.predictor import PredictorConfig, build_predictor
 from obamanet.networks.weights import save_half
 from obamanet.person import (
+    CARD,
     FOOTAGE_FILE,
     MOUTH_FILE,
     PREDICTOR_FILE,
@@ -33,7 +34,7 @@ from obamanet.person import (
 from obamanet.render.crop import to_square
 from obamanet.training.dataset import Dataset, Piece
 from obamanet.training.loop import read_options
-from obamanet.types import LandmarkTrack, RenderMode
+from obamanet.types import CropBox, LandmarkTrack, RenderMode
 from obamanet.video.footage import write_footage
 from obamanet.video.reader import read_frames
 
@@ -59,57 +60,92 @@ def assemble_person(
     """Write the person folder ``out`` from the two training runs and return it, loaded and checked.
 
     ``pieces`` are the training pieces from which the reference track is taken. ``weights`` says which are used, "best"
-    or "last". The folder is made beside and renamed. Raises :class:`DatasetError` when a run has no weights yet.
+    or "last". The folder is made beside and renamed. Raises :class:`DatasetError` when a run has no weights yet or does
+    not belong to the dataset, :class:`PersonError` when footage is gone, and :class:`OutputError` when ``out`` holds
+    something else than a person.
     """
-    predictor, renderer = read_options(keypoints_run), read_options(renderer_run)
+    if out.exists() and not (out / CARD).is_file() and (out.is_file() or any(out.iterdir())):
+        raise OutputError(f"there is something else than a person, which is not replaced: {out}")
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    mode = RenderMode(renderer["render"]["mode"])
-    generator = GeneratorConfig(**renderer["generator"])
-    predictor_config = PredictorConfig(**predictor["predictor"])
-    save_mouth(load_mouth(keypoints_run / MOUTH_FILE), part / MOUTH_FILE)
-    _copy_weights(build_predictor(predictor_config), keypoints_run, weights, part / PREDICTOR_FILE)
+    try:
+        part.mkdir(parents=True)
+        _write_person(part, dataset, pieces, keypoints_run, renderer_run, name, origin, metrics or {}, weights)
+        load_person(part)
+        _put_in_place(part, out)
+    except OSError as error:
+        raise OutputError(f"person cannot be written ({error.strerror or error}): {out}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return load_person(out)
+
+
+def _write_person(
+    part: Path,
+    dataset: Dataset,
+    pieces: Sequence[Piece],
+    keypoints_run: Path,
+    renderer_run: Path,
+    name: str,
+    origin: Origin,
+    metrics: dict[str, float],
+    weights: str,
+) -> None:
+    predictor, renderer = read_options(keypoints_run), read_options(renderer_run)
+    try:
+        mode = RenderMode(renderer["render"]["mode"])
+        generator = GeneratorConfig(**renderer["generator"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"not a renderer's training run: {renderer_run}: {error!r}") from error
+    try:
+        fps = Fraction(predictor["rates"]["fps"])
+        config = PredictorConfig(**predictor["predictor"])
+        features = FeatureOptions(**predictor["features"])
+        mouth = load_mouth(keypoints_run / MOUTH_FILE)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise DatasetError(f"not a predictor's training run: {keypoints_run}: {error!r}") from error
+    if generator.image_size != dataset.image_size:
+        raise DatasetError(
+            f"renderer paints {generator.image_size} px, the dataset has {dataset.image_size} px: {renderer_run}"
+        )
+    save_mouth(mouth, part / MOUTH_FILE)
+    _copy_weights(build_predictor(config), keypoints_run, weights, part / PREDICTOR_FILE)
     _copy_weights(build_generator(generator), renderer_run, weights, part / RENDERER_FILE)
+    boxes: tuple[CropBox, ...] = ()
     if mode is RenderMode.WHOLE_FACE:
         track = LandmarkTrack(_stitched(pieces, dataset), dataset.fps)
-        save_reference(part / REFERENCE_FILE, track, ())
     else:
         piece = max(pieces, key=lambda piece: piece.stop - piece.start)
         piece = Piece(piece.clip, piece.start, min(piece.stop, piece.start + round(FOOTAGE_SECONDS * dataset.fps)))
-        write_footage(part / FOOTAGE_FILE, _footage(piece, dataset.fps), dataset.fps)
         landmarks = to_square(piece.clip.landmarks[piece.start : piece.stop], piece.clip.box, dataset.image_size)
         track = LandmarkTrack(landmarks, dataset.fps)
-        save_reference(part / REFERENCE_FILE, track, (piece.clip.box,) * len(landmarks))
-    save_card(
-        Person(
-            folder=part,
-            name=name,
-            fps=Fraction(predictor["rates"]["fps"]),
-            mode=mode,
-            features=FeatureOptions(**predictor["features"]),
-            predictor=predictor_config,
-            generator=generator,
-            mouth=load_mouth(part / MOUTH_FILE),
-            reference=track,
-            boxes=(),
-            origin=origin,
-            metrics=metrics or {},
-        )
-    )
-    load_person(part)
-    if out.exists():
-        shutil.rmtree(out)
+        boxes = (piece.clip.box,) * len(landmarks)
+        written = write_footage(part / FOOTAGE_FILE, _footage(piece, dataset.fps), dataset.fps)
+        if written != len(landmarks):
+            raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
+    save_reference(part / REFERENCE_FILE, track, boxes)
+    save_card(Person(part, name, fps, mode, features, config, generator, mouth, track, boxes, origin, metrics))
+
+
+def _put_in_place(part: Path, out: Path) -> None:
+    """Give the folder ``part`` the name ``out``; a person of that name goes only when the new one is there."""
+    if not out.exists():
+        part.replace(out)
+        return
+    old = out.with_name(f".{out.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    out.rename(old)
     part.replace(out)
-    return load_person(out)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _copy_weights(network: Any, run: Path, which: str, path: Path) -> None:
     source = run / f"{which}.weights.h5"
     try:
         network.load_weights(source)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"no usable weights: {source}: {error}; train first") from error
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DatasetError(f"no usable weights: {source}: {reason}; train first") from error
     save_half(network, path)
 
 
@@ -132,5 +168,8 @@ def _footage(piece: Piece, fps: Fraction) -> Iterator[np.ndarray]:
     for index, frame in enumerate(read_frames(source, fps)):
         if index >= piece.stop:
             break
-        if index >= piece.start:
-            yield frame.image
+        if index < piece.start:
+            continue
+        if (frame.image.shape[1], frame.image.shape[0]) != piece.clip.frame_size:
+            raise PersonError(f"footage was changed since it was prepared: {source}")
+        yield frame.image

@@ -1,16 +1,18 @@
 """A prepared dataset on disk: clips of one person with square frames, landmarks and sound, and how it is split.
 
-    DIR/dataset.json                     schema, frame rate, image size, clips, rejects
-    DIR/clips/<name>-<hash>/clip.json    where it came from, which frames were rejected and why
-                            track.npz    landmarks, dlib's raw landmarks, segments, crop box
-                            frames/00000.jpg ...   the square portrait of each frame
-                            sound.wav    16 kHz mono, sample 0 at the time of frame 0; absent for silent footage
+DIR/dataset.json                     schema, frame rate, image size, clips, rejects
+DIR/clips/<name>-<hash>/clip.json    where it came from, which frames were rejected and why
+                        track.npz    landmarks, dlib's raw landmarks, segments, crop box
+                        frames/00000.jpg ...   the square portrait of each frame
+                        sound.wav    16 kHz mono, sample 0 at the time of frame 0; absent for silent footage
 """
 
 from __future__ import annotations
 
 import json
 import random
+import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +30,7 @@ PIECE_SECONDS = 20
 """Longest stretch that goes to one side of the split as a whole; long footage is cut into such pieces."""
 
 GUARD_SECONDS = 0.5
-"""Cut off where two pieces of one stretch meet, so that no window of sound is heard on both sides of the split."""
+"""Left out between two pieces of one clip, so that no window of sound is heard on both sides of the split."""
 
 
 @dataclass(frozen=True)
@@ -95,51 +97,59 @@ def load_dataset(folder: Path) -> Dataset:
         raise DatasetError(f"not a prepared dataset: {index_path}: {error}; make one with: obamanet prepare") from None
     if index.get("schema") != DATASET_SCHEMA:
         raise DatasetError(
-            f"{index_path}: dataset schema is {index.get('schema')!r}, this program reads {DATASET_SCHEMA}; prepare it anew"
+            f"{index_path}: dataset schema is {index.get('schema')!r}, readable is {DATASET_SCHEMA}; prepare it anew"
         )
-    clips = tuple(_load_clip(folder / "clips" / name) for name in index["clips"])
+    try:
+        names, fps, image_size = list(index["clips"]), Fraction(index["fps"]), int(index["image_size"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"dataset is damaged: {index_path}: {error!r}; prepare it anew") from None
+    clips = tuple(_load_clip(folder / "clips" / name) for name in names)
     if not clips:
         raise DatasetError(f"{index_path}: the dataset has no clips; see its rejects for the reasons")
-    return Dataset(folder, Fraction(index["fps"]), int(index["image_size"]), clips)
+    return Dataset(folder, fps, image_size, clips)
 
 
 def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path | None = None, seed: int = 1) -> Split:
     """Divide the dataset's pieces into training and validation.
 
     With ``split_file`` (JSON with lists of clip names under "train" and "val") the named clips are used and the others
-    left out; else a seeded ``val_share`` of the pieces validates. Raises :class:`OptionError` or :class:`DatasetError`.
+    left out; else a seeded ``val_share`` of the pieces validates. A clip is named as its video, without the suffix, or
+    as its folder. Raises :class:`OptionError` or :class:`DatasetError`.
     """
     if split_file is not None:
-        named = _read_split(split_file)
-        train = [p for clip in dataset.clips if clip.name in named["train"] for p in _pieces(clip, dataset.fps)]
-        val = [p for clip in dataset.clips if clip.name in named["val"] for p in _pieces(clip, dataset.fps)]
+        train, val = _named_pieces(dataset, split_file)
     else:
         if not 0 < val_share < 1:
             raise OptionError(f"validation share is out of range: got {val_share}, allowed is above 0 and below 1")
         pieces = [piece for clip in dataset.clips for piece in _pieces(clip, dataset.fps)]
         if len(pieces) < 2:
-            raise DatasetError(f"{dataset.folder}: {len(pieces)} piece of footage, at least 2 are needed to train and validate")
+            raise DatasetError(
+                f"{dataset.folder}: {len(pieces)} piece of footage, at least 2 are needed to train and validate"
+            )
         random.Random(seed).shuffle(pieces)
         count = max(1, round(val_share * len(pieces)))
         val, train = pieces[:count], pieces[count:]
     if not train or not val:
-        raise DatasetError(f"{dataset.folder}: {len(train)} pieces to train and {len(val)} to validate; both are needed")
+        raise DatasetError(
+            f"{dataset.folder}: {len(train)} pieces to train and {len(val)} to validate; both are needed"
+        )
     return Split(tuple(train), tuple(val))
 
 
 def _load_clip(folder: Path) -> Clip:
     try:
         about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        name, source = str(about["name"]), str(about["source"])
         with np.load(folder / "track.npz", allow_pickle=False) as arrays:
             track = {name: arrays[name] for name in ("landmarks", "raw", "segment", "box", "frame_size")}
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"prepared clip is incomplete: {folder}: {error}; run obamanet prepare again") from None
-    left, top, side = (float(value) for value in track["box"])
-    width, height = (int(value) for value in track["frame_size"])
+        left, top, side = (float(value) for value in track["box"])
+        width, height = (int(value) for value in track["frame_size"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"prepared clip is damaged: {folder}: {error!r}; run obamanet prepare again") from None
     return Clip(
-        name=about["name"],
+        name=name,
         folder=folder,
-        source=about["source"],
+        source=source,
         landmarks=track["landmarks"],
         raw=track["raw"],
         segment=track["segment"],
@@ -152,15 +162,38 @@ def _pieces(clip: Clip, fps: Fraction) -> list[Piece]:
     longest = round(PIECE_SECONDS * fps)
     guard = round(GUARD_SECONDS * fps)
     pieces = []
+    before = -guard
     for number in range(int(clip.segment.max()) + 1):
         frames = np.flatnonzero(clip.segment == number)
         start, stop = int(frames[0]), int(frames[-1]) + 1
         for left in range(start, stop, longest):
             right = min(left + longest, stop)
-            piece = Piece(clip, left if left == start else left + guard, right)
+            piece = Piece(clip, max(left, before + guard), right)
+            before = right
             if piece.stop - piece.start >= fps:
                 pieces.append(piece)
     return pieces
+
+
+def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list[Piece]]:
+    """Return the pieces of the clips that ``split_file`` names for training and for validation."""
+    named = _read_split(split_file)
+    sharing = Counter(clip.name for clip in dataset.clips)
+    for name in sorted(named["train"] | named["val"]):
+        if sharing[name] > 1:
+            folders = ", ".join(clip.folder.name for clip in dataset.clips if clip.name == name)
+            raise DatasetError(f"{split_file}: {sharing[name]} clips are named {name!r}; name their folders: {folders}")
+    train, val = (
+        [clip for clip in dataset.clips if not named[side].isdisjoint((clip.name, clip.folder.name))]
+        for side in ("train", "val")
+    )
+    both = {clip.folder.name for clip in train} & {clip.folder.name for clip in val}
+    if both:
+        raise DatasetError(f"{split_file}: {min(both)} is named for training and for validation; one is allowed")
+    return (
+        [piece for clip in train for piece in _pieces(clip, dataset.fps)],
+        [piece for clip in val for piece in _pieces(clip, dataset.fps)],
+    )
 
 
 def _read_split(path: Path) -> dict[str, set[str]]:
@@ -168,4 +201,6 @@ def _read_split(path: Path) -> dict[str, set[str]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {"train": set(content["train"]), "val": set(content["val"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f'not a split file: {path}: {error!r}; needed is JSON with "train" and "val" lists') from None
+        raise DatasetError(
+            f'not a split file: {path}: {error!r}; needed is JSON with "train" and "val" lists'
+        ) from None

@@ -128,9 +128,7 @@ def train_keypoints(
     source = SequenceSource(train, mouth.rest, quiet, delay, round(options.sequence * dataset.fps), options)
     learner = KeypointLearner(config, options, mouth, val)
     schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    return run_training(
-        learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress
-    )
+    return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
 
 
 def load_utterances(
@@ -138,20 +136,25 @@ def load_utterances(
 ) -> tuple[MouthModel, list[Utterance], list[Utterance]]:
     """Return the mouth model fitted on the training pieces, and the utterances of both sides of the split."""
     with_sound = {
-        side: [piece for piece in pieces if piece.clip.sound] for side, pieces in (("train", split.train), ("val", split.val))
+        side: [piece for piece in pieces if piece.clip.sound]
+        for side, pieces in (("train", split.train), ("val", split.val))
     }
     for side, pieces in with_sound.items():
         if not pieces:
-            raise DatasetError(f"{dataset.folder}: no clip with sound on the {side} side; keypoints are learned from sound")
+            raise DatasetError(
+                f"{dataset.folder}: no clip with sound on the {side} side; keypoints are learned from sound"
+            )
     template = fit_template(_spread_landmarks(with_sound["train"]))
     heard: dict[str, np.ndarray] = {}
     pieces = with_sound["train"] + with_sound["val"]
     for piece in progress.track(pieces, "reading sound", len(pieces)):
-        if piece.clip.name not in heard:
-            heard[piece.clip.name] = _hear(piece.clip, dataset.fps, features, delay)
+        if piece.clip.folder.name not in heard:
+            heard[piece.clip.folder.name] = _hear(piece.clip, dataset.fps, features, delay)
     canonical = [_canonical(piece, template) for piece in with_sound["train"]]
     everything = np.concatenate(canonical)
-    train = [Utterance(_inputs(p, heard, delay), c[:, MOUTH]) for p, c in zip(with_sound["train"], canonical, strict=True)]
+    train = [
+        Utterance(_inputs(p, heard, delay), c[:, MOUTH]) for p, c in zip(with_sound["train"], canonical, strict=True)
+    ]
     val = [Utterance(_inputs(p, heard, delay), _canonical(p, template)[:, MOUTH]) for p in with_sound["val"]]
     mouth = MouthModel(template, fit_pca(everything[:, MOUTH]), fit_jaw(everything), rest_mouth(train, delay))
     return mouth, train, val
@@ -201,7 +204,7 @@ class SequenceSource:
         inputs: list[np.ndarray] = []
         keypoints: list[np.ndarray] = []
         while sum(map(len, inputs)) < wanted + self._length:
-            utterance = self._utterances[random.integers(len(self._utterances))]
+            utterance = self._utterances[int(random.integers(len(self._utterances)))]
             length = len(utterance.keypoints)
             inputs.append(utterance.inputs[:length])
             keypoints.append(utterance.keypoints)
@@ -240,6 +243,11 @@ class KeypointLearner:
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
         self._traced = tf.function(self._step)
+        shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
+        self._run = tf.function(
+            lambda *inputs: self._smoothed(list(inputs), training=False)[0],
+            input_signature=[tf.TensorSpec(shape) for shape in shapes],
+        )
 
     def variables(self) -> list[keras.Variable]:
         """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""
@@ -260,7 +268,9 @@ class KeypointLearner:
     def validate(self) -> dict[str, float]:
         """Return position error in thousandths of a unit, opening correlation and amplitude over the val utterances."""
         predicted = [self._predict(utterance.inputs) for utterance in self._val]
-        distance = np.mean([np.linalg.norm(p - u.keypoints, axis=-1).mean() for p, u in zip(predicted, self._val, strict=True)])
+        distance = np.mean(
+            [np.linalg.norm(p - u.keypoints, axis=-1).mean() for p, u in zip(predicted, self._val, strict=True)]
+        )
         said = np.concatenate([mouth_opening(p) for p in predicted])
         true = np.concatenate([mouth_opening(u.keypoints) for u in self._val])
         correlation = float(np.corrcoef(said, true)[0, 1]) if said.std() > 0 else 0.0
@@ -292,7 +302,7 @@ class KeypointLearner:
 
     def _predict(self, inputs: np.ndarray) -> np.ndarray:
         states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]
-        components = np.asarray(self._smoothed([inputs[None], *states], training=False)[0])[0]
+        components = np.asarray(self._run(inputs[None], *states))[0]
         return self._mouth.pca.decode(components[self._config.delay :])
 
     def _step(self, inputs: Any, keypoints: Any, rate: Any, decay: Any) -> dict[str, Any]:
@@ -356,4 +366,4 @@ def _hear(clip: Clip, fps: Fraction, options: FeatureOptions, delay: int) -> np.
 
 
 def _inputs(piece: Piece, heard: dict[str, np.ndarray], delay: int) -> np.ndarray:
-    return heard[piece.clip.name][piece.start : piece.stop + delay]
+    return heard[piece.clip.folder.name][piece.start : piece.stop + delay]

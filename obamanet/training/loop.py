@@ -1,4 +1,4 @@
-"""The loop every training shares: steps, evaluations, the log, the best and the last weights, and going on after a kill.
+"""The loop every training shares: steps, evaluations, log, best and last weights, and going on after a kill.
 
 A run is a function of its options and data alone: every batch is drawn from generators seeded by its step, and all
 state is saved at every evaluation, so a run that was killed and resumed ends in the same weights as one that was not.
@@ -81,7 +81,7 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """``steps`` in all, an evaluation every ``epoch_steps``; what was best before ``fresh_start`` counts no more after."""
+    """``steps`` in all, evaluated every ``epoch_steps``; what was best before ``fresh_start`` counts no more after."""
 
     steps: int
     epoch_steps: int

@@ -154,7 +154,11 @@ class Pix2PixLearner:
         decay = min(options.smoothing, (1 + number) / (10 + number))
         conditions, targets, weights = batch
         losses = self._traced[number >= options.gan_start * options.steps and options.gan_weight > 0](
-            _to_unit(conditions), _to_unit(targets), tf.constant(weights[..., None]), tf.constant(rate), tf.constant(decay)
+            _to_unit(conditions),
+            _to_unit(targets),
+            tf.constant(weights[..., None]),
+            tf.constant(rate),
+            tf.constant(decay),
         )
         return {name: float(value) for name, value in losses.items()}
 
@@ -194,7 +198,9 @@ class Pix2PixLearner:
             *self._judging.variables,
         ]
 
-    def _step(self, condition: Any, target: Any, weight: Any, rate: Any, decay: Any, *, adversarial: bool) -> dict[str, Any]:
+    def _step(
+        self, condition: Any, target: Any, weight: Any, rate: Any, decay: Any, *, adversarial: bool
+    ) -> dict[str, Any]:
         import tensorflow as tf
 
         options = self.options
@@ -228,7 +234,11 @@ def draw_batch(source: PairSource, options: TrainOptions, step: int) -> tuple[np
     pairs = []
     for place in range(step * options.batch_size, (step + 1) * options.batch_size):
         epoch, position = divmod(place, len(source))
-        pairs.append(source.pair(int(_order(options.seed, epoch, len(source))[position]), np.random.default_rng((options.seed, place))))
+        pairs.append(
+            source.pair(
+                int(_order(options.seed, epoch, len(source))[position]), np.random.default_rng((options.seed, place))
+            )
+        )
     return (
         np.stack([pair.condition for pair in pairs]),
         np.stack([pair.target for pair in pairs]),

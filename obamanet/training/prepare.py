@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
 from obamanet.audio.load import stream_sound
 from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
-from obamanet.errors import DatasetError, ObamanetError, OptionError
+from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
-from obamanet.face.track import track_face
-from obamanet.files import atomic_write_json, sha256_of
+from obamanet.face.track import FaceTrack, track_face
+from obamanet.files import NO_SPACE, atomic_write_json, sha256_of
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.training.dataset import JPEG_QUALITY
-from obamanet.video.reader import probe_video, read_frames
+from obamanet.video.reader import VideoInfo, probe_video, read_frames
 
 SHORTEST_CLIP = 1.0
 """Seconds of face that a video must show; less cannot fill one training window."""
@@ -57,6 +63,7 @@ class PrepareReport:
 @dataclass(frozen=True)
 class _Job:
     video: Path
+    sha256: str
     folder: Path
     fps: Fraction
     image_size: int
@@ -84,7 +91,8 @@ def prepare(
 
     A folder among ``videos`` stands for the videos in it. ``fps`` is the dataset's frame rate, by default the most
     common one among the videos; others are resampled in time. What was prepared before from the same bytes with the
-    same options is kept. Raises :class:`OptionError` for bad options and :class:`DatasetError` when nothing is usable.
+    same options is kept; of several videos with the same bytes the first is used. Raises :class:`OptionError` for bad
+    options, :class:`DatasetError` when nothing is usable and :class:`OutputError` when ``out`` cannot be written to.
     """
     progress = progress or Progress()
     if image_size < 64 or image_size & (image_size - 1):
@@ -92,20 +100,28 @@ def prepare(
     files = _expand(videos)
     rates: Counter[Fraction] = Counter()
     rejects: list[Reject] = []
-    readable = []
+    notes: list[str] = []
+    readable: dict[str, Path] = {}
     for video in files:
         try:
-            rates[probe_video(video).fps] += 1
-            readable.append(video)
-        except ObamanetError as error:
+            rate = probe_video(video).fps
+            first = readable.setdefault(sha256_of(video), video)
+        except (ObamanetError, OSError) as error:
             rejects.append(Reject(str(video), str(error)))
+            continue
+        if first is video:
+            rates[rate] += 1
+        else:
+            # Twice the same footage could be learned from and validate at once.
+            notes.append(f"{video}: the same bytes as {first}; left out")
     if not readable:
         raise DatasetError(f"none of {len(files)} videos can be read; the first: {rejects[0].reason}")
     fps = fps or rates.most_common(1)[0][0]
-    jobs = [_Job(video, out, fps, image_size) for video in readable]
-    outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
+    jobs = [_Job(video, sha256, out, fps, image_size) for sha256, video in readable.items()]
+    with _clean_clips(out / "clips"):
+        outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
     rejects += [reject for outcome in outcomes for reject in outcome.rejects]
-    notes = [note for outcome in outcomes for note in outcome.notes]
+    notes += [note for outcome in outcomes for note in outcome.notes]
     folders = sorted({outcome.folder.name for outcome in outcomes if outcome.folder})
     if not folders:
         raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
@@ -133,7 +149,10 @@ def prepare(
 def _expand(videos: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in videos:
-        files += sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        try:
+            files += sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        except OSError as error:
+            raise DatasetError(f"folder cannot be read ({error.strerror}): {path}") from error
     if not files:
         raise DatasetError(f"no videos to prepare in: {', '.join(map(str, videos)) or 'an empty list'}")
     return files
@@ -143,15 +162,58 @@ def _run(jobs: list[_Job], workers: int, progress: Progress) -> list[_Outcome]:
     if workers == 1 or len(jobs) == 1:
         return [_prepare_one(job) for job in progress.track(jobs, "preparing", len(jobs))]
     # Spawned, not forked: a fork of a process that runs TensorFlow's threads can hang.
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(_prepare_one, job) for job in jobs]
+    context = get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
+    count = min(workers, len(jobs))
+    with theirs, ours, ProcessPoolExecutor(count, context, _start_worker, (theirs,)) as pool:
         try:
-            for _ in progress.track(as_completed(running), "preparing", len(jobs)):
-                pass
+            running = [pool.submit(_prepare_one, job) for job in jobs]
+            for done in progress.track(as_completed(running), "preparing", len(jobs)):
+                done.result()
             return [future.result() for future in running]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
+        except BaseException as error:
+            # Ends the workers: after an error or Ctrl-C nobody waits for what they are still at.
+            ours.close()
+            if isinstance(error, BrokenProcessPool):
+                raise DatasetError(
+                    "preparing stopped: a worker process died, perhaps of too little memory; finished videos are kept: "
+                    "run it again, with fewer workers"
+                ) from error
             raise
+
+
+def _start_worker(lifeline: Connection) -> None:
+    """Tie this worker process to its parent: it ends when the other end of ``lifeline`` closes, even by kill -9."""
+
+    def end_with_parent() -> None:
+        with suppress(EOFError, OSError):
+            lifeline.recv_bytes()
+        os._exit(1)
+
+    # Ctrl-C reaches the workers too; the parent ends them, quietly.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=end_with_parent, daemon=True).start()
+
+
+@contextmanager
+def _clean_clips(folder: Path) -> Iterator[None]:
+    """Make ``folder`` and keep it free of half-written clips: an earlier run's before, this one's after the block."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"output folder cannot be made ({error.strerror}): {folder}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"output folder is not writable: {folder}")
+    try:
+        _remove_parts(folder)
+        yield
+    finally:
+        _remove_parts(folder)
+
+
+def _remove_parts(folder: Path) -> None:
+    for part in folder.glob(".*.part"):
+        shutil.rmtree(part, ignore_errors=True)
 
 
 @lru_cache(maxsize=1)
@@ -161,21 +223,17 @@ def _models() -> tuple[FaceDetector, LandmarkPredictor]:
 
 
 def _prepare_one(job: _Job) -> _Outcome:
-    source = str(job.video)
+    key = {"schema": DATASET_SCHEMA, "sha256": job.sha256, "fps": str(job.fps), "image_size": job.image_size}
+    folder = job.folder / "clips" / f"{job.video.stem}-{job.sha256[:8]}"
+    before = _prepared_before(folder, key)
+    if before is not None:
+        return before
     try:
-        key = {
-            "schema": DATASET_SCHEMA,
-            "sha256": sha256_of(job.video),
-            "fps": str(job.fps),
-            "image_size": job.image_size,
-        }
-        folder = job.folder / "clips" / f"{job.video.stem}-{key['sha256'][:8]}"
-        before = _prepared_before(folder, key)
-        if before is not None:
-            return before
         return _prepare_clip(job, folder, key)
+    except OutputError:
+        raise  # A full disk is no fault of the video.
     except ObamanetError as error:
-        return _Outcome(None, 0, False, (Reject(source, str(error)),), ())
+        return _Outcome(None, 0, False, (Reject(str(job.video), str(error)),), ())
 
 
 def _prepared_before(folder: Path, key: dict[str, object]) -> _Outcome | None:
@@ -190,8 +248,6 @@ def _prepared_before(folder: Path, key: dict[str, object]) -> _Outcome | None:
 
 
 def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
-    import cv2
-
     source = str(job.video)
     info = probe_video(job.video)
     detector, predictor = _models()
@@ -211,16 +267,40 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
         notes.append(f"{source}: variable frame rate, brought to {float(job.fps):g} fps by time")
     if not info.has_sound:
         notes.append(f"{source}: no sound; it trains the renderer only")
-    box = portrait_box(track.landmarks[seen])
-
+    about = {
+        "name": job.video.stem,
+        "source": str(job.video.resolve()),
+        "key": key,
+        "frames": int(seen.sum()),
+        "rejects": [asdict(reject) for reject in rejects],
+        "notes": notes,
+    }
     part = folder.with_name(f".{folder.name}.part")
+    try:
+        _write_clip(part, job, info, track, about)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    except OSError as error:
+        reason = "no space left on the disk" if error.errno in NO_SPACE else error.strerror or str(error)
+        raise OutputError(f"prepared clip cannot be written ({reason}): {folder}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return _Outcome(folder, int(seen.sum()), False, rejects, tuple(notes))
+
+
+def _write_clip(part: Path, job: _Job, info: VideoInfo, track: FaceTrack, about: dict[str, object]) -> None:
+    """Write a clip's files into the new folder ``part``; raises OSError when they cannot be written."""
+    import cv2
+
+    box = portrait_box(track.landmarks[track.segment >= 0])
     shutil.rmtree(part, ignore_errors=True)
     (part / "frames").mkdir(parents=True)
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
     for index, frame in enumerate(read_frames(job.video, job.fps)):
-        square = cut_square(frame.image, box, job.image_size)
-        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
-        if not cv2.imwrite(str(part / "frames" / f"{index:05d}.jpg"), square, options):
-            raise DatasetError(f"cannot write frames into {part}; is the disk full?")
+        path = part / "frames" / f"{index:05d}.jpg"
+        # OpenCV says only that it failed: by far most often the disk is full.
+        if not cv2.imwrite(str(path), cut_square(frame.image, box, job.image_size), options):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     np.savez_compressed(
         part / "track.npz",
         landmarks=track.landmarks,
@@ -231,20 +311,7 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
     )
     if info.has_sound:
         _write_sound(job.video, part / "sound.wav")
-    atomic_write_json(
-        part / "clip.json",
-        {
-            "name": job.video.stem,
-            "source": str(job.video.resolve()),
-            "key": key,
-            "frames": int(seen.sum()),
-            "rejects": [asdict(reject) for reject in rejects],
-            "notes": notes,
-        },
-    )
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(part, folder)
-    return _Outcome(folder, int(seen.sum()), False, rejects, tuple(notes))
+    atomic_write_json(part / "clip.json", about)
 
 
 def _frame_rejects(source: str, segment: np.ndarray) -> tuple[Reject, ...]:
@@ -256,6 +323,9 @@ def _frame_rejects(source: str, segment: np.ndarray) -> tuple[Reject, ...]:
 def _write_sound(video: Path, path: Path) -> None:
     import soundfile
 
-    with soundfile.SoundFile(path, "w", samplerate=SAMPLE_RATE, channels=1, subtype="PCM_16") as sound:
-        for block in stream_sound(video):
-            sound.write(block)
+    try:
+        with soundfile.SoundFile(path, "w", samplerate=SAMPLE_RATE, channels=1, subtype="PCM_16") as sound:
+            for block in stream_sound(video):
+                sound.write(block)
+    except soundfile.LibsndfileError as error:
+        raise OutputError(f"sound cannot be written ({error}): {path}") from error

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from obamanet.constants import MOUTH
-from obamanet.errors import DatasetError
+from obamanet.errors import DatasetError, OptionError
 from obamanet.networks.pix2pix import GeneratorConfig
 from obamanet.progress import Progress
 from obamanet.render.compositor import draw_inpainting, region_mask
@@ -70,7 +70,14 @@ def train_renderer(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train the renderer of ``mode`` on the split's training pieces into ``folder``; see :func:`train_pix2pix`."""
+    """Train the renderer of ``mode`` on the split's training pieces into ``folder``; see :func:`train_pix2pix`.
+
+    Raises :class:`OptionError` when the generator's picture size is not the dataset's.
+    """
+    if config.image_size != dataset.image_size:
+        raise OptionError(
+            f"generator paints {config.image_size} px, the dataset has {dataset.image_size} px: {dataset.folder}"
+        )
     train = PersonPairs(split.train, mode, dataset.image_size)
     val = PersonPairs(split.val, mode, dataset.image_size)
     about = {"render": {"mode": mode.value, "image_size": dataset.image_size}}

@@ -10,6 +10,7 @@ from types import TracebackType
 import numpy as np
 
 from obamanet.errors import VideoError
+from obamanet.video.reader import upright_bgr
 from obamanet.video.writer import VideoWriter
 
 GROUP = 12
@@ -79,5 +80,5 @@ class FootageReader:
             number = round(frame.pts / self._per_frame)
             if frame.key_frame and number > index:
                 break
-            group[number] = frame.to_ndarray(format="bgr24")
+            group[number] = upright_bgr(frame, (frame.width, frame.height, 0))
         return group

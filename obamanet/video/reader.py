@@ -129,7 +129,7 @@ class _Source:
     def image(self) -> np.ndarray:
         """Return the upright picture (H, W, 3) uint8 BGR."""
         if self.array is None:
-            self.array = _upright_bgr(self.native, self.shape)
+            self.array = upright_bgr(self.native, self.shape)
         return self.array
 
 
@@ -267,8 +267,8 @@ def _shape(stream: VideoStream, frame: VideoFrame) -> tuple[int, int, int]:
     return width, height, round(frame.rotation / 90) % 4 * 90
 
 
-def _upright_bgr(frame: VideoFrame, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return ``frame`` as (H, W, 3) uint8 BGR with square pixels, turned upright."""
+def upright_bgr(frame: VideoFrame, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``: width, height, then turned by degrees."""
     from av.video.reformatter import Colorspace, Interpolation
 
     width, height, rotation = shape

@@ -42,9 +42,9 @@ class VideoWriter:
     ``size`` is (width, height) in pixels; an odd one is made even by repeating the last column or row. ``fps`` is
     exact. ``comment`` goes into the file's metadata and says that the video is synthetic. ``sound_duration`` in
     seconds limits the sound, and the frames written must cover it. ``threads`` is for the encoder alone: one by
-    default, which leaves the other cores to rendering. ``group`` is the number of frames from keyframe to keyframe, None for
-    the encoder's own choice. ``finish`` is called with the complete file before it takes
-    its name, e.g. to sign it.
+    default, which leaves the other cores to rendering. ``group`` is the number of frames from keyframe to
+    keyframe, None for the encoder's own choice. ``finish`` is called with the complete file before it takes its name,
+    e.g. to sign it.
 
     When the block raises, or is interrupted, an older file at ``path`` stays as it was and nothing is left behind.
     Raises :class:`VideoError` when encoding fails and :class:`OutputError` when the place cannot be written to.

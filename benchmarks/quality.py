@@ -1,0 +1,209 @@
+"""Prints how near a person comes to the recorded test sentences: keypoints, renderer, and the whole chain.
+
+    python benchmarks/quality.py DATASET --split ../shared/data/grid_s1/split.json --side test
+
+DATASET is what ``obamanet prepare`` made of the recordings; it must hold the clips named in the split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import numpy as np
+
+from obamanet.constants import MOUTH
+from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, landmark_distance, psnr, ssim
+from obamanet.face.detector import FaceDetector
+from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.track import track_face
+from obamanet.inference.predictor import Predictor
+from obamanet.inference.renderer import Renderer
+from obamanet.keypoints.opening import mouth_opening, mouth_width
+from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
+from obamanet.person import Person, load_person
+from obamanet.pipelines.speak import hear, speak
+from obamanet.progress import ConsoleProgress
+from obamanet.render.crop import to_square
+from obamanet.render.sketch import draw_face
+from obamanet.training.dataset import Clip, load_dataset
+from obamanet.video.reader import read_frames
+
+BACKGROUND_ROWS = slice(0, 60)
+BACKGROUND_COLUMNS = 24
+"""The upper corners of the portrait: backdrop in every frame of this footage."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One printed figure: what, how much, in which unit, and the target it is held against."""
+
+    name: str
+    value: float
+    unit: str = ""
+    target: str = ""
+
+
+def seen(clip: Clip) -> np.ndarray:
+    """Return the frames (T,) bool in which dlib itself saw the face: there its raw landmarks are the truth."""
+    return ~np.isnan(clip.raw[:, 0, 0]) & (clip.segment >= 0)
+
+
+def sound_of(clip: Clip) -> Path:
+    """Return the clip's sound, or stop: sentences without sound cannot be measured."""
+    return clip.sound or sys.exit(f"clip has no sound: {clip.folder}")
+
+
+def read_square(clip: Clip, index: int) -> np.ndarray:
+    """Return the recorded portrait (S, S, 3) of frame ``index``."""
+    picture = cv2.imread(str(clip.frame_path(index)))
+    return sys.exit(f"frame is missing: {clip.frame_path(index)}") if picture is None else picture
+
+
+def openings(landmarks: np.ndarray, person: Person) -> np.ndarray:
+    """Return the mouth opening (T,) of ``landmarks`` (T, 68, 2) in eye distances."""
+    return mouth_opening(to_canonical(landmarks, fit_placement(landmarks, person.mouth.template))[:, MOUTH])
+
+
+def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
+    """Compare predicted keypoints with dlib's raw landmarks, at the recordings' own scale."""
+    predictor = Predictor(person)
+    predicted, mean_mouth, truth, said, true, said_width, true_width = [], [], [], [], [], [], []
+    per_clip = []
+    for clip in clips:
+        keep = seen(clip)
+        keypoints = predictor.predict(hear(sound_of(clip), person)).points
+        count = min(len(keypoints), len(keep))
+        keep = keep[:count]
+        placement = fit_placement(clip.landmarks[:count][keep], person.mouth.template)
+        raw = clip.raw[:count][keep]
+        canonical = to_canonical(raw, placement)[:, MOUTH]
+        mouth = keypoints[:count][keep]
+        mean = np.broadcast_to(person.mouth.pca.mean.reshape(1, 20, 2), mouth.shape)
+        predicted.append(to_pixel(mouth, placement))
+        mean_mouth.append(to_pixel(mean, placement))
+        truth.append(raw[:, MOUTH])
+        said.append(mouth_opening(mouth))
+        true.append(mouth_opening(canonical))
+        said_width.append(mouth_width(mouth))
+        true_width.append(mouth_width(canonical))
+        per_clip.append(correlation(said[-1], true[-1]))
+    pixels, means, truths = map(np.concatenate, (predicted, mean_mouth, truth))
+    opening, true_opening = np.concatenate(said), np.concatenate(true)
+    return [
+        Row("keypoints: mouth LMD", landmark_distance(pixels, truths), "px", "<= 1.05"),
+        Row("keypoints: mouth LMD of the mean mouth", landmark_distance(means, truths), "px"),
+        Row("keypoints: opening correlation", correlation(opening, true_opening), "", ">= 0.88"),
+        Row("keypoints: opening correlation, mean of clips", float(np.mean(per_clip))),
+        Row("keypoints: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.85 to 1.15"),
+        Row("keypoints: width correlation", correlation(np.concatenate(said_width), np.concatenate(true_width))),
+    ]
+
+
+def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -> list[Row]:
+    """Paint the recorded landmarks and compare with the recorded portraits."""
+    renderer = Renderer(person)
+    detector, landmarks_of = FaceDetector(), LandmarkPredictor()
+    psnrs, ssims, mouth_psnrs, ours, theirs, found, true = [], [], [], [], [], [], []
+    corners = np.zeros((person.image_size, person.image_size), dtype=bool)
+    corners[BACKGROUND_ROWS, :BACKGROUND_COLUMNS] = corners[BACKGROUND_ROWS, -BACKGROUND_COLUMNS:] = True
+    rows = []
+    for clip in clips:
+        frames = np.flatnonzero(clip.segment >= 0)
+        points = to_square(clip.landmarks[frames], clip.box, person.image_size)
+        recorded = np.stack([read_square(clip, int(i)) for i in frames])
+        painted = np.stack(list(renderer.paint_all(draw_face(p, person.image_size) for p in points)))
+        psnrs += [psnr(a, b) for a, b in zip(painted, recorded, strict=True)]
+        ssims += [ssim(a, b) for a, b in zip(painted, recorded, strict=True)]
+        for face, a, b in zip(points, painted, recorded, strict=True):
+            left, top = np.floor(face[MOUTH].min(axis=0)).astype(int) - 8
+            right, bottom = np.ceil(face[MOUTH].max(axis=0)).astype(int) + 8
+            mouth_psnrs.append(psnr(a[top:bottom, left:right], b[top:bottom, left:right]))
+        ours.append(flicker(painted, corners))
+        theirs.append(flicker(recorded, corners))
+        track = track_face(iter(painted), detector, landmarks_of)
+        again = track.segment >= 0
+        found.append(openings(track.landmarks[again], person))
+        true.append(openings(clip.landmarks[frames][again], person))
+        middle = int(np.argmax(mouth_opening(points[:, MOUTH])))
+        rows.append(np.hstack([draw_face(points[middle]), painted[middle], recorded[middle]]))
+    if pictures is not None:
+        cv2.imwrite(str(pictures), np.vstack(rows[:: max(1, len(rows) // 6)][:6]))
+    return [
+        Row("renderer: PSNR, portrait", float(np.mean(psnrs)), "dB", ">= 29.5"),
+        Row("renderer: SSIM, portrait", float(np.mean(ssims)), "", ">= 0.89"),
+        Row("renderer: PSNR, mouth", float(np.mean(mouth_psnrs)), "dB"),
+        Row("renderer: opening correlation", correlation(np.concatenate(found), np.concatenate(true)), "", ">= 0.88"),
+        Row("renderer: opening amplitude", amplitude_ratio(np.concatenate(found), np.concatenate(true)), "of truth"),
+        Row("renderer: background flicker", float(np.mean(ours) / np.mean(theirs)), "of recorded", "<= 2"),
+    ]
+
+
+def measure_chain(clips: list[Clip], person: Person) -> list[Row]:
+    """Speak each sentence into an mp4 and compare the opening seen in it with the recording's."""
+    detector, landmarks_of = FaceDetector(), LandmarkPredictor()
+    found, true, lost = [], [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        for clip in clips:
+            video = speak(sound_of(clip), Path(folder) / f"{clip.name}.mp4", person)
+            track = track_face((frame.image for frame in read_frames(video.path)), detector, landmarks_of)
+            count = min(len(track.segment), len(clip.segment))
+            both = (track.segment[:count] >= 0) & (clip.segment[:count] >= 0)
+            lost += int((track.segment[:count] < 0).sum())
+            found.append(openings(track.landmarks[:count][both], person))
+            true.append(openings(clip.landmarks[:count][both], person))
+    return [
+        Row(
+            "chain: opening correlation in the mp4",
+            correlation(np.concatenate(found), np.concatenate(true)),
+            "",
+            ">= 0.80",
+        ),
+        Row(
+            "chain: opening amplitude in the mp4",
+            amplitude_ratio(np.concatenate(found), np.concatenate(true)),
+            "of truth",
+            "0.80 to 1.20",
+        ),
+        Row("chain: frames without a detectable face", lost, "frames"),
+    ]
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))
+    parser.add_argument("--split", type=Path, required=True, help="JSON with lists of clip names")
+    parser.add_argument("--side", default="val", help="which list of the split; test is for the final figure only")
+    parser.add_argument("--parts", default="keypoints,renderer,chain")
+    parser.add_argument("--limit", type=int, help="measure only so many clips")
+    parser.add_argument("--pictures", type=Path, help="write a PNG of sketch, painted and recorded frames here")
+    arguments = parser.parse_args()
+    names = json.loads(arguments.split.read_text())[arguments.side]
+    clips = [clip for clip in load_dataset(arguments.dataset).clips if clip.name in names][: arguments.limit]
+    person = load_person(arguments.person)
+    progress = ConsoleProgress()
+    rows: list[Row] = []
+    if "keypoints" in arguments.parts:
+        rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person)
+    if "renderer" in arguments.parts:
+        rows += measure_renderer(list(progress.track(clips, "renderer", len(clips))), person, arguments.pictures)
+    if "chain" in arguments.parts:
+        rows += measure_chain(list(progress.track(clips, "chain", len(clips))), person)
+    sys.stdout.write(f"| figure, {len(clips)} {arguments.side} sentences | measured | target |\n|---|---|---|\n")
+    for row in rows:
+        sys.stdout.write(f"| {row.name} | {row.value:.3f} {row.unit} | {row.target} |\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""The command ``obamanet``: its verbs and their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from obamanet.about import VERSION
+from obamanet.cli.boundary import HELP_NAMES
+from obamanet.cli.persons import describe, find_person
+from obamanet.cli.speak import (
+    EPILOG,
+    SOUND_HELP,
+    Fps,
+    Key,
+    KeyCert,
+    KeypointsOut,
+    Out,
+    PersonFolder,
+    Quiet,
+    parse_speak,
+    speak_command,
+)
+from obamanet.cli.train import assemble_command, keypoints_command, prepare_command, renderer_command
+
+OVERVIEW = """A person of your own, in three commands and one:
+
+obamanet prepare videos/*.mp4 --out me
+
+obamanet train keypoints me
+
+obamanet train renderer me
+
+obamanet speak speech.wav --person me
+"""
+
+TRAIN_EXAMPLES = """Examples:
+
+obamanet train keypoints me
+
+obamanet train renderer me --max-minutes 60
+
+obamanet train renderer me --mode inpaint --out me/inpaint
+"""
+
+
+def obamanet_app() -> typer.Typer:
+    """Return the program with all its verbs."""
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, context_settings=HELP_NAMES, epilog=OVERVIEW
+    )
+    app.callback()(overview)
+    app.command("speak", epilog=EPILOG.format(program="obamanet speak"))(speak)
+    app.command("verify")(verify)
+    app.command("prepare", epilog="Example:\n\nobamanet prepare videos/*.mp4 --out me")(prepare_command)
+    train = typer.Typer(context_settings=HELP_NAMES, epilog=TRAIN_EXAMPLES, help="Train a person on a dataset.")
+    train.command("keypoints")(keypoints_command)
+    train.command("renderer")(renderer_command)
+    app.add_typer(train, name="train")
+    app.command("assemble")(assemble_command)
+    app.command("person")(person)
+    return app
+
+
+def overview(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Speech to video: a sound file in, a video of a face that says it out."""
+    if version:
+        print(VERSION)
+        raise typer.Exit
+
+
+def speak(
+    sound: Annotated[Path, typer.Argument(metavar="SOUND", help=SOUND_HELP)],
+    out: Out = None,
+    person: PersonFolder = None,
+    fps: Fps = None,
+    keypoints_out: KeypointsOut = None,
+    key_cert: KeyCert = None,
+    key: Key = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a video of a person who says SOUND. Prints its path.
+
+    The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
+    """
+    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, quiet))
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An mp4 video.")],
+    trust: Annotated[
+        Path | None, typer.Option("--trust", metavar="PEM", help="Certificates of signers' authorities that you trust.")
+    ] = None,
+) -> None:
+    """Say what a video's signed manifest tells, and whether the file was changed since.
+
+    Exit code 0: a manifest is there and the file is unchanged; 1: no manifest, or the file was changed.
+    """
+    from obamanet import provenance
+
+    report = provenance.verify_video(file, trust)
+    print("\n".join(provenance.describe(report)), flush=True)
+    if not (report.found and report.intact):
+        raise typer.Exit(1)
+
+
+def person(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            help="A person's folder, or the dataset folder it was trained in.",
+            show_default="checkpoints/grid_s1",
+        ),
+    ] = None,
+) -> None:
+    """Check a person and show its card: sizes, origin, licence, consent, figures."""
+    from obamanet.person import load_person
+
+    print("\n".join(describe(load_person(find_person(folder)))), flush=True)

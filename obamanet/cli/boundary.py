@@ -1,0 +1,127 @@
+"""Where the program meets the terminal: the only place that exits, prints results and turns errors into one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from obamanet.errors import ObamanetError
+from obamanet.files import NO_SPACE
+from obamanet.progress import ConsoleProgress, Progress
+
+DEBUG_VARIABLE = "OBAMANET_DEBUG"
+"""Environment variable; set to 1 it shows tracebacks, warnings and what TensorFlow has to say."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+
+BUG = 70
+"""Exit code of an error inside the program (EX_SOFTWARE of BSD's sysexits.h)."""
+
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for a wrong command line; typer has carried its own click since 0.26, before it used click's."""
+
+
+def run(app: typer.Typer, name: str) -> None:
+    """Run ``app`` on the command line of the program ``name`` and exit."""
+    debug = os.environ.get(DEBUG_VARIABLE) == "1"
+    if not debug:
+        _quiet()
+    signal.signal(signal.SIGTERM, _end)
+    sys.exit(call(app, sys.argv[1:] or ["--help"], name, debug=debug))
+
+
+def call(app: typer.Typer, arguments: Sequence[str], name: str, *, debug: bool = False) -> int:
+    """Run ``app`` on ``arguments`` and return the exit code; whatever goes wrong is said in one line."""
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name=name, standalone_mode=False)
+        code = code if isinstance(code, int) else 0
+        message = "interrupted" if code == INTERRUPTED else ""
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message, code = explain(error, name)
+    # Only here, when the error is gone and with it a progress bar that was still shown.
+    if message:
+        line = f"{name}: {message}"
+        print(" ".join(line.splitlines()), file=sys.stderr)
+    return code
+
+
+def explain(error: Exception, name: str) -> tuple[str, int]:
+    """Return what to say of ``error`` and the exit code."""
+    match error:
+        case ObamanetError():
+            return str(error), error.exit_code
+        case typer.Abort():
+            return "interrupted", INTERRUPTED
+        case MemoryError():
+            return "not enough memory", 1
+        case OSError() if error.errno in NO_SPACE:
+            return f"no space left on the disk{_named(error)}", 1
+        case OSError() if error.strerror:
+            return f"{error.strerror}{_named(error)}", 1
+        case ModuleNotFoundError():
+            return f"{error}: the installation is incomplete; run: make install", 1
+        case _ if isinstance(error, UsageError):
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else name
+            # The message is typer's; getattr because its type depends on typer's version.
+            told = getattr(error, "format_message", error.__str__)()
+            return f"{told.rstrip('.')} (see {command} --help)", 2
+    kind = type(error).__name__
+    hint = f"please report it with what {DEBUG_VARIABLE}=1 shows (see CONTRIBUTING.md)"
+    return f"this is a bug in obamanet: {kind}: {error}; {hint}", BUG
+
+
+def console(quiet: bool) -> Progress:
+    """Return what tells the user how work is getting on: nothing when ``quiet``."""
+    return Progress() if quiet else ConsoleProgress()
+
+
+def result(path: Path) -> None:
+    """Print the path of what was made, alone on standard output."""
+    # Flushed here, where a closed pipe can still be dealt with.
+    print(path, flush=True)
+
+
+def _named(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ""
+
+
+def _end(number: int, frame: object) -> None:
+    """Leave by an exception, so that half-written files are removed."""
+    raise SystemExit(128 + number)
+
+
+def _quiet() -> None:
+    """Keep off the terminal what libraries say among themselves; errors reach the user as exceptions.
+
+    TensorFlow greets from C++, past every setting, on file descriptor 2. That descriptor goes nowhere from here on;
+    Python's own standard error keeps the terminal by another one.
+    """
+    import faulthandler
+    import logging
+    import warnings
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.disable(logging.WARNING)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    if sys.stderr is None:  # started with standard error closed
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    # A crash in C++ is still told.
+    faulthandler.enable(sys.stderr)

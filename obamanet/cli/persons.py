@@ -1,0 +1,59 @@
+"""Where persons are found, and what the commands say about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obamanet.errors import PersonError
+
+if TYPE_CHECKING:
+    from obamanet.person import Person
+
+CARD = "person.json"
+"""The file that makes a folder a person; obamanet.person says the same, but importing that loads TensorFlow."""
+
+DEFAULT = Path("checkpoints") / "grid_s1"
+"""The person that comes with the program, in the repository."""
+
+
+def find_person(given: Path | None) -> Path:
+    """Return the person's folder: ``given``, the one inside the dataset ``given``, or else the default person.
+
+    Raises :class:`PersonError` when there is none.
+    """
+    if given is None:
+        places = [Path(__file__).resolve().parents[2] / DEFAULT, Path.cwd() / DEFAULT]
+        found = next((place for place in places if (place / CARD).is_file()), None)
+        if found is None:
+            raise PersonError(f"the default person is not there: {places[0]}; name another one with --person DIR")
+        return found
+    inside = given / "person"
+    if not (given / CARD).is_file() and (inside / CARD).is_file():
+        return inside
+    if not given.is_dir():
+        raise PersonError(f"no such person folder: {given}")
+    if not (given / CARD).is_file():
+        trained = "; train its keypoints and its renderer first" if (given / "dataset.json").is_file() else ""
+        raise PersonError(f"not a person: {given} has no {CARD}{trained}")
+    return given
+
+
+def describe(person: Person) -> list[str]:
+    """Return the person's card as lines for people."""
+    size, network = person.image_size, person.predictor
+    form = "bidirectional" if network.bidirectional else f"{float(network.delay / person.fps):.2g} s look-ahead"
+    lines = {
+        "name": person.name,
+        "folder": person.folder,
+        "rendering": f"{person.mode.value}, {size}x{size} pixels, generator width {person.generator.width}",
+        "frame rate": f"{person.fps} fps",
+        "predictor": f"{network.layers} LSTM layers of {network.units}, {form}, {person.features.kind}",
+        "reference": f"{float(len(person.reference.points) / person.reference.fps):.1f} s of head movement",
+        "footage": person.origin.footage,
+        "licence": person.origin.licence,
+        "attribution": person.origin.attribution,
+        "consent": person.origin.consent,
+    }
+    told = [f"{name}: {value}" for name, value in lines.items()]
+    return told + [f"measured {name}: {value:.4g}" for name, value in person.metrics.items()]

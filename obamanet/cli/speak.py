@@ -1,0 +1,154 @@
+"""The main job on the command line: a sound file in, a video out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from obamanet.audio.load import open_sound
+from obamanet.cli.boundary import console, result
+from obamanet.cli.persons import find_person
+from obamanet.errors import OptionError
+from obamanet.files import ensure_output_path
+from obamanet.provenance import SigningKey
+from obamanet.timing import parse_rate
+
+SOUND_HELP = "The speech: a sound file of any kind (wav, mp3, flac, ogg, m4a, ...) or a video with sound; 0.1 s to 4 h."
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="MP4", help="The video to write.", show_default="out/NAME-OF-THE-SOUND.mp4"),
+]
+PersonFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--person",
+        metavar="DIR",
+        help="Who speaks: a person's folder, or the dataset folder it was trained in.",
+        show_default="checkpoints/grid_s1",
+    ),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        "--fps",
+        metavar="RATE",
+        help="Frames per second: 25, 29.97 or 30000/1001; 1 to 240.",
+        show_default="the person's own",
+    ),
+]
+KeypointsOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--keypoints-out",
+        metavar="NPZ",
+        help="Also write the mouth's movement: keypoints (T, 20, 2), canonical coordinates, and fps as text.",
+    ),
+]
+KeyCert = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-cert",
+        metavar="PEM",
+        help="Sign the video with your own certificate chain; needs --key.",
+        show_default="a local key, made on first use",
+    ),
+]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="PEM", help="The private key that belongs to --key-cert, unencrypted.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; errors are still told.")]
+
+
+@dataclass(frozen=True)
+class SpeakCommand:
+    """A checked request to speak: every path is usable as far as can be known before the work."""
+
+    sound: Path
+    out: Path
+    person: Path
+    fps: Fraction | None
+    keypoints_out: Path | None
+    key: SigningKey | None
+    quiet: bool
+
+
+def parse_speak(
+    sound: Path,
+    out: Path | None,
+    person: Path | None,
+    fps: str | None,
+    keypoints_out: Path | None,
+    key_cert: Path | None,
+    key: Path | None,
+    quiet: bool,
+) -> SpeakCommand:
+    """Return the checked request, or raise an :class:`obamanet.errors.ObamanetError`.
+
+    What is wrong is told here, before TensorFlow is loaded, which takes seconds.
+    """
+    if (key_cert is None) != (key is None):
+        raise OptionError("--key-cert and --key belong together: give both or neither")
+    rate = parse_rate(fps) if fps is not None else None
+    open_sound(sound)
+    out = out if out is not None else Path("out") / f"{sound.stem}.mp4"
+    if out.suffix.lower() != ".mp4":
+        raise OptionError(f"the video is an mp4 file: got {out}, allowed is a name that ends in .mp4")
+    if keypoints_out is not None and keypoints_out.suffix.lower() != ".npz":
+        raise OptionError(f"keypoints are an npz file: got {keypoints_out}, allowed is a name that ends in .npz")
+    folder = find_person(person)
+    for path in filter(None, (out, keypoints_out)):
+        if ensure_output_path(path) == sound.resolve():
+            raise OptionError(f"the output would replace the sound itself: {path}; name another one")
+    own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
+    return SpeakCommand(sound, out, folder, rate, keypoints_out, own_key, quiet)
+
+
+def speak_command(command: SpeakCommand) -> None:
+    """Write the video and print its path."""
+    from obamanet.person import load_person
+    from obamanet.pipelines.speak import SpeakOptions, speak
+
+    options = SpeakOptions(fps=command.fps, key=command.key, keypoints_out=command.keypoints_out)
+    speak(command.sound, command.out, load_person(command.person), options, console(command.quiet))
+    result(command.out)
+
+
+def speak_app() -> typer.Typer:
+    """Return the program run.py: one command, the sound as an option."""
+    from obamanet.cli.boundary import HELP_NAMES
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP_NAMES)
+
+    @app.command(epilog=EPILOG.format(program="run.py --sf"))
+    def main(
+        sound: Annotated[Path, typer.Option("--sf", metavar="SOUND", help=SOUND_HELP)],
+        out: Out = None,
+        person: PersonFolder = None,
+        fps: Fps = None,
+        keypoints_out: KeypointsOut = None,
+        key_cert: KeyCert = None,
+        key: Key = None,
+        quiet: Quiet = False,
+    ) -> None:
+        """Write a video of a person who says SOUND, and print its path.
+
+        The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
+        """
+        speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, quiet))
+
+    return app
+
+
+EPILOG = """Examples:
+
+{program} speech.wav
+
+{program} speech.wav --out talk.mp4 --fps 29.97
+
+{program} speech.wav --person my_dataset --keypoints-out mouth.npz
+"""

@@ -1,0 +1,394 @@
+"""A person of your own on the command line: prepare footage, train, assemble."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from obamanet.cli.boundary import console, result
+from obamanet.cli.persons import CARD
+from obamanet.cli.speak import Quiet
+from obamanet.constants import IMAGE_SIZE
+from obamanet.errors import OptionError
+from obamanet.timing import parse_rate
+from obamanet.types import RenderMode
+
+if TYPE_CHECKING:
+    from obamanet.person import Origin
+    from obamanet.progress import Progress
+    from obamanet.training.dataset import Dataset, Split
+    from obamanet.training.loop import Limits, TrainReport
+    from obamanet.training.prepare import PrepareReport
+
+KEYPOINTS, RENDERER, PERSON = "keypoints", "renderer", "person"
+"""Folders in a dataset: the two training runs, and the person that comes of them."""
+
+NOT_STATED = "not stated"
+
+VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
+"""Figures of a run's log that go into the person's card."""
+
+REJECTS_SHOWN = 20
+"""Rows of the table of rejects; all of them are in dataset.json."""
+
+
+class Features(StrEnum):
+    """Kinds of sound features."""
+
+    LOGFBANK = "logfbank"
+    MFCC = "mfcc"
+
+
+class Weights(StrEnum):
+    """Which weights of a run make the person."""
+
+    BEST = "best"
+    LAST = "last"
+
+
+DatasetFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder made by obamanet prepare.")]
+SplitFile = Annotated[
+    Path | None,
+    typer.Option("--split", metavar="JSON", help='Clip names under "train" and "val"; others are left out.'),
+]
+ValShare = Annotated[float, typer.Option("--val-share", help="Share of the footage that only validates, 0 to 1.")]
+Seed = Annotated[int, typer.Option("--seed", help="Makes a run repeatable: same seed, same split, same weights.")]
+MaxSteps = Annotated[
+    int | None, typer.Option("--max-steps", help="Stop after this many steps in all; run again to go on.")
+]
+MaxMinutes = Annotated[
+    float | None, typer.Option("--max-minutes", help="Stop after this many minutes from now; run again to go on.")
+]
+
+
+@dataclass(frozen=True)
+class SplitChoice:
+    """How a dataset is divided into training and validation."""
+
+    file: Path | None
+    val_share: float
+    seed: int
+
+    def of(self, dataset: Dataset) -> Split:
+        """Return the split of ``dataset``."""
+        from obamanet.training.dataset import split_dataset
+
+        return split_dataset(dataset, val_share=self.val_share, split_file=self.file, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One training session: the dataset, the run's folder (None for its place in the dataset), split and limits."""
+
+    dataset: Path
+    out: Path | None
+    split: SplitChoice
+    max_steps: int | None
+    max_minutes: float | None
+    quiet: bool
+
+    def limits(self) -> Limits:
+        """Return where this session stops."""
+        from obamanet.training.loop import Limits
+
+        return Limits(steps=self.max_steps, minutes=self.max_minutes)
+
+
+Train = Callable[["Dataset", "Split", Path, "Progress"], "TrainReport"]
+
+
+def prepare_command(
+    videos: Annotated[
+        list[Path],
+        typer.Argument(metavar="VIDEO...", help="Videos of one person, or folders of them.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The dataset folder to make or add to.")],
+    fps: Annotated[
+        str | None,
+        typer.Option("--fps", metavar="RATE", help="Frames per second.", show_default="the videos' most common rate"),
+    ] = None,
+    image_size: Annotated[
+        int, typer.Option("--image-size", help="Side of the square portrait in pixels, a power of two from 64.")
+    ] = IMAGE_SIZE,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes at work.", show_default="one per core")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make a dataset from videos: frames, landmarks, sound. Prints its folder.
+
+    What was prepared before is kept, so adding a video costs only that video. What could not be used is listed.
+    """
+    from obamanet.training.prepare import prepare
+
+    rate = parse_rate(fps) if fps is not None else None
+    progress = console(quiet)
+    report = prepare(videos, out, fps=rate, image_size=image_size, workers=workers, progress=progress)
+    for line in prepared(report):
+        progress.note(line)
+    result(out)
+
+
+def keypoints_command(
+    folder: DatasetFolder,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/keypoints")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 3000,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Examples per step.")] = 32,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Size of the first steps.")] = 2e-3,
+    units: Annotated[int, typer.Option("--units", help="Cells of an LSTM layer, 8 to 1024.")] = 128,
+    layers: Annotated[int, typer.Option("--layers", help="LSTM layers, 1 to 4.")] = 2,
+    lookahead: Annotated[
+        float, typer.Option("--lookahead", help="Seconds of sound heard ahead of each frame, 0 to 2.")
+    ] = 0.2,
+    bidirectional: Annotated[
+        bool, typer.Option("--bidirectional", help="Hear the whole sound instead; cannot run on a live stream.")
+    ] = False,
+    features: Annotated[
+        Features, typer.Option("--features", help="What is computed of the sound.")
+    ] = Features.LOGFBANK,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train what turns sound into mouth movement. Prints the run's folder, or the person's when both runs are there.
+
+    Interrupt it at any time: the same command goes on where the last evaluation was.
+    """
+    from obamanet.training.keypoints import KeypointOptions, train_keypoints
+
+    session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
+    limits = session.limits()
+    options = KeypointOptions(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        units=units,
+        layers=layers,
+        lookahead=lookahead,
+        bidirectional=bidirectional,
+        features=features.value,
+        seed=seed,
+    )
+
+    def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
+        return train_keypoints(dataset, chosen, run, options, limits=limits, progress=progress)
+
+    _train(session, KEYPOINTS, train)
+
+
+def renderer_command(
+    folder: DatasetFolder,
+    mode: Annotated[
+        RenderMode,
+        typer.Option(
+            "--mode",
+            help="Paint the whole portrait, or only the mouth into the recorded footage, which then is needed.",
+        ),
+    ] = RenderMode.WHOLE_FACE,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/renderer")
+    ] = None,
+    width: Annotated[
+        int,
+        typer.Option(
+            "--width", help="Filters of the first layer, 4 to 128; pix2pix's own is 64, 16 is quick on a CPU."
+        ),
+    ] = 16,
+    discriminator_width: Annotated[
+        int, typer.Option("--discriminator-width", help="The same for the adversary; pix2pix's own is 64.")
+    ] = 16,
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 20_000,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Pictures per step; pix2pix's own is 1.")] = 4,
+    learning_rate: Annotated[
+        float, typer.Option("--learning-rate", help="Size of the first steps; pix2pix's own is 0.0002.")
+    ] = 5e-4,
+    gan_start: Annotated[
+        float,
+        typer.Option(
+            "--gan-start",
+            help="Share of the training, 0 to 1, after which the adversary joins; before is 3 times quicker.",
+        ),
+    ] = 0.6,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train what paints the face. Prints the run's folder, or the person's when both runs are there.
+
+    Interrupt it at any time: the same command goes on where the last evaluation was.
+    """
+    from obamanet.networks.pix2pix import GeneratorConfig
+    from obamanet.training.pix2pix import TrainOptions
+    from obamanet.training.renderer import train_renderer
+
+    session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
+    limits = session.limits()
+    options = TrainOptions(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        gan_start=gan_start,
+        discriminator_width=discriminator_width,
+        seed=seed,
+    )
+
+    def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
+        config = GeneratorConfig(image_size=dataset.image_size, width=width)
+        return train_renderer(dataset, chosen, run, mode, config, options, limits=limits, progress=progress)
+
+    _train(session, RENDERER, train)
+
+
+def assemble_command(
+    folder: DatasetFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PERSON", help="The person's folder to make.")],
+    name: Annotated[str, typer.Option("--name", help="What the person is called.")],
+    footage: Annotated[str, typer.Option("--footage", help="Which recordings it was trained on.")],
+    licence: Annotated[str, typer.Option("--licence", help='Licence of the recordings, e.g. "CC BY 4.0".')],
+    attribution: Annotated[str, typer.Option("--attribution", help="Whom that licence asks to name.")],
+    consent: Annotated[str, typer.Option("--consent", help="Who agreed to this use of the face, and to what.")],
+    weights: Annotated[
+        Weights, typer.Option("--weights", help="Of each run, those that validated best, or the last.")
+    ] = (Weights.BEST),
+    keypoints_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--keypoints", metavar="RUN", help="The run to take keypoints from.", show_default="DIR/keypoints"
+        ),
+    ] = None,
+    renderer_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--renderer", metavar="RUN", help="The run to take the renderer from.", show_default="DIR/renderer"
+        ),
+    ] = None,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+) -> None:
+    """Make a person to keep or to give away, with its name and its rights. Prints its folder.
+
+    Give the same split as in training: the head movement is taken from the training footage.
+    """
+    from obamanet.person import Origin
+    from obamanet.training.dataset import load_dataset
+
+    origin = Origin(footage, licence, attribution, consent)
+    dataset = load_dataset(folder)
+    runs = (keypoints_run or folder / KEYPOINTS, renderer_run or folder / RENDERER)
+    _assemble(dataset, SplitChoice(split, val_share, seed), runs, out, name, origin, weights)
+    result(out)
+
+
+def prepared(report: PrepareReport) -> list[str]:
+    """Return what was prepared and what was not, as lines for people."""
+    lines = [
+        f"{report.clips} clips ({report.cached} prepared before), {report.frames} frames with a face",
+        *(f"note: {note}" for note in report.notes[:REJECTS_SHOWN]),
+    ]
+    if not report.rejects:
+        return lines
+    rows = [(Path(reject.source).name, _frames(reject.first, reject.last), reject.reason) for reject in report.rejects]
+    shown = [("not used", "frames", "reason"), *rows[:REJECTS_SHOWN]]
+    widths = [max(len(row[column]) for row in shown) for column in (0, 1)]
+    lines += [f"{source:<{widths[0]}}  {frames:<{widths[1]}}  {reason}" for source, frames, reason in shown]
+    if len(rows) > REJECTS_SHOWN:
+        lines.append(f"and {len(rows) - REJECTS_SHOWN} more: see {report.folder / 'dataset.json'}")
+    return lines
+
+
+def _frames(first: int | None, last: int | None) -> str:
+    if first is None:
+        return "all"
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
+def _train(session: Session, kind: str, train: Train) -> None:
+    """Run the session, then make the person when the other run is there too."""
+    from obamanet.training.dataset import load_dataset
+
+    progress = console(session.quiet)
+    dataset = load_dataset(session.dataset)
+    run = session.out or session.dataset / kind
+    report = train(dataset, session.split.of(dataset), run, progress)
+    rate = f", {report.examples_per_second:.1f} examples/s" if report.examples_per_second else ""
+    progress.note(
+        f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}{rate}"
+    )
+    if report.step < report.steps:
+        progress.note("not finished yet; the same command goes on")
+    if session.out is not None:
+        progress.note("not assembled: this run has its own folder; name it to obamanet assemble")
+        result(run)
+        return
+    runs = (session.dataset / KEYPOINTS, session.dataset / RENDERER)
+    missing = [path.name for path in runs if not (path / "best.weights.h5").is_file()]
+    if missing:
+        progress.note(f"no person yet; next: obamanet train {missing[0]} {session.dataset}")
+        result(run)
+        return
+    out = session.dataset / PERSON
+    name, origin = _card(out, session.dataset)
+    _assemble(dataset, session.split, runs, out, name, origin, Weights.BEST)
+    progress.note(f"person '{name}' is ready; to name it and its rights: obamanet assemble --help")
+    result(out)
+
+
+def _assemble(
+    dataset: Dataset,
+    split: SplitChoice,
+    runs: tuple[Path, Path],
+    out: Path,
+    name: str,
+    origin: Origin,
+    weights: Weights,
+) -> None:
+    from obamanet.training.assemble import assemble_person
+
+    # An older person is replaced; any other folder is somebody's.
+    if out.exists() and not (out / CARD).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise OptionError(f"the person's folder must be new or hold a person: got {out}")
+    pieces = split.of(dataset).train
+    metrics = {**_metrics(runs[0], KEYPOINTS, weights), **_metrics(runs[1], RENDERER, weights)}
+    assemble_person(
+        dataset, pieces, *runs, out.resolve(), name=name, origin=origin, metrics=metrics, weights=weights.value
+    )
+
+
+def _metrics(run: Path, kind: str, weights: Weights) -> dict[str, float]:
+    """Return what validation said of the weights that are taken, each figure named after the run."""
+    try:
+        records = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+        with np.load(run / "state.npz", allow_pickle=False) as state:
+            step = int(state["best"][1] if weights is Weights.BEST else state["step"])
+    except (OSError, ValueError, KeyError):
+        # A run whose log is lost still makes a person; its figures are not known then.
+        return {}
+    record: dict[str, float] = next((record for record in records if record["step"] == step), {})
+    return {f"{kind}_{name}": record[name] for name in VALIDATED if name in record}
+
+
+def _card(person: Path, dataset: Path) -> tuple[str, Origin]:
+    """Return the name and origin that the person in a dataset has, or unstated ones for a new person."""
+    from obamanet.person import Origin
+
+    try:
+        card = json.loads((person / CARD).read_text("utf-8"))
+        return str(card["name"]), Origin(**card["origin"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return dataset.resolve().name, Origin(str(dataset.resolve().name), NOT_STATED, NOT_STATED, NOT_STATED)

@@ -1,0 +1,22 @@
+"""Write a video of a person who says a sound file: run.py --sf speech.wav --out talk.mp4"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the main job and exit."""
+    if sys.version_info < (3, 11):  # noqa: UP036  whoever lacks it has not run make either
+        sys.exit(f"run.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    try:
+        import typer  # noqa: F401  stands for all that make installs
+
+        from obamanet.cli import main_speak
+    except ModuleNotFoundError as error:
+        sys.exit(f"run.py: {error}; run: make install, then: .venv/bin/python run.py")
+    main_speak()
+
+
+if __name__ == "__main__":
+    main()
