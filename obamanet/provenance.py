@@ -143,6 +143,15 @@ def sign_video(
         raise ProvenanceError(f"video could not be signed ({_line(error)}): {path}") from error
 
 
+def check_key(key: SigningKey | None) -> None:
+    """Make sure that :func:`sign_video` will be able to sign with ``key``, or with the local key where it is None.
+
+    For the start of long work, whose end would be a bad time to hear of it. Raises :class:`ProvenanceError`.
+    """
+    with _signer(key or local_key()):
+        pass
+
+
 def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
     """Return what the manifest in the mp4 at ``path`` says and whether the file is as it was signed.
 

@@ -10,6 +10,7 @@ import typer
 from obamanet.about import VERSION
 from obamanet.cli.boundary import HELP_NAMES
 from obamanet.cli.persons import describe, find_person
+from obamanet.cli.pix2pix import pix2pix_app
 from obamanet.cli.speak import (
     EPILOG,
     SOUND_HELP,
@@ -61,16 +62,23 @@ def obamanet_app() -> typer.Typer:
     app.add_typer(train, name="train")
     app.command("assemble")(assemble_command)
     app.command("person")(person)
+    app.add_typer(pix2pix_app(), name="pix2pix")
     return app
 
 
+def print_version(asked: bool) -> None:
+    """Print the version and end, where that was asked for."""
+    if asked:
+        print(VERSION, flush=True)
+        raise typer.Exit
+
+
 def overview(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the version.")
+    ] = False,
 ) -> None:
     """Speech to video: a sound file in, a video of a face that says it out."""
-    if version:
-        print(VERSION)
-        raise typer.Exit
 
 
 def speak(

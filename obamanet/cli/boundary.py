@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -33,6 +34,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def run(app: typer.Typer, name: str) -> None:
     """Run ``app`` on the command line of the program ``name`` and exit."""
     debug = os.environ.get(DEBUG_VARIABLE) == "1"
+    _fit_streams()
     if not debug:
         _quiet()
     signal.signal(signal.SIGTERM, _end)
@@ -45,7 +47,7 @@ def call(app: typer.Typer, arguments: Sequence[str], name: str, *, debug: bool =
         code = typer.main.get_command(app).main(list(arguments), prog_name=name, standalone_mode=False)
         code = code if isinstance(code, int) else 0
         message = "interrupted" if code == INTERRUPTED else ""
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
         message, code = explain(error, name)
@@ -56,12 +58,12 @@ def call(app: typer.Typer, arguments: Sequence[str], name: str, *, debug: bool =
     return code
 
 
-def explain(error: Exception, name: str) -> tuple[str, int]:
+def explain(error: BaseException, name: str) -> tuple[str, int]:
     """Return what to say of ``error`` and the exit code."""
     match error:
         case ObamanetError():
             return str(error), error.exit_code
-        case typer.Abort():
+        case typer.Abort() | KeyboardInterrupt():
             return "interrupted", INTERRUPTED
         case MemoryError():
             return "not enough memory", 1
@@ -102,6 +104,15 @@ def _end(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
+def _fit_streams() -> None:
+    """Make standard output take any file name, and standard error be there, be it closed."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
+    if sys.stderr is None:
+        # It takes the free descriptor, so that no output file becomes standard error to a library.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  open to the end
+
+
 def _quiet() -> None:
     """Keep off the terminal what libraries say among themselves; errors reach the user as exceptions.
 
@@ -116,8 +127,6 @@ def _quiet() -> None:
     logging.disable(logging.WARNING)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    if sys.stderr is None:  # started with standard error closed
-        return
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -118,7 +118,7 @@ def prepare_command(
         int, typer.Option("--image-size", help="Side of the square portrait in pixels, a power of two from 64.")
     ] = IMAGE_SIZE,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes at work.", show_default="one per core")
+        int | None, typer.Option("--workers", help="Processes at work.", show_default="one per core")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -129,6 +129,8 @@ def prepare_command(
     from obamanet.training.prepare import prepare
 
     rate = parse_rate(fps) if fps is not None else None
+    if workers is not None and workers < 1:
+        raise OptionError(f"workers must be at least 1: got {workers}")
     progress = console(quiet)
     report = prepare(videos, out, fps=rate, image_size=image_size, workers=workers, progress=progress)
     for line in prepared(report):

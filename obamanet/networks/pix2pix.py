@@ -29,8 +29,9 @@ class GeneratorConfig:
     out_channels: int = 3
 
     def __post_init__(self) -> None:
-        if self.image_size < 16 or self.image_size & (self.image_size - 1):
-            raise OptionError(f"image size must be a power of two of at least 16: got {self.image_size}")
+        # Below 32 pixels nothing is left for the discriminator's last convolution.
+        if self.image_size < 32 or self.image_size & (self.image_size - 1):
+            raise OptionError(f"image size must be a power of two of at least 32: got {self.image_size}")
         if not 4 <= self.width <= 128:
             raise OptionError(f"generator width is out of range: got {self.width}, allowed is 4 to 128")
 

@@ -80,6 +80,9 @@ def speak(
     """
     options, progress = options or SpeakOptions(), progress or Progress()
     out = ensure_output_path(out)
+    if out == sound.resolve():
+        raise OutputError(f"output would replace the sound it is made from: {out}")
+    provenance.check_key(options.key)
     keypoints_out = ensure_output_path(options.keypoints_out) if options.keypoints_out else None
     features = hear(sound, person)
     keypoints = predict_keypoints(features, person)

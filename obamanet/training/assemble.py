@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from obamanet.audio.features import FeatureOptions
@@ -40,6 +41,10 @@ from obamanet.video.reader import read_frames
 
 REFERENCE_SECONDS = 24
 """Length of a stitched reference track: long enough that a viewer does not see it come round."""
+
+APPEARANCE_FRAMES = 5
+APPEARANCE_SIDE = 32
+"""Frames per piece and pixels per side that tell how the person looked: hair and clothes, not the spoken mouth."""
 
 FOOTAGE_SECONDS = 60
 """Longest footage that an in-painted person carries; it is played forward and backward when the sound is longer."""
@@ -150,15 +155,42 @@ def _copy_weights(network: Any, run: Path, which: str, path: Path) -> None:
 
 
 def _stitched(pieces: Sequence[Piece], dataset: Dataset) -> np.ndarray:
-    """Return enough pieces, in squares, stitched where they fit best; begins with the one nearest to the mean head."""
-    squares = [to_square(p.clip.landmarks[p.start : p.stop], p.clip.box, dataset.image_size) for p in pieces]
-    middle = np.mean([square.mean(axis=0) for square in squares], axis=0)
-    nearest = sorted(range(len(squares)), key=lambda i: float(np.abs(squares[i] - middle).mean()))
+    """Return enough pieces, in squares, stitched where they fit best; all from where the person looked alike.
+
+    Hair and collar differ from one recording session to the next, and the renderer tells them by small things in the
+    sketch: a track stitched across sessions would change the hairdo in mid-sentence.
+    """
+    looks = np.stack([_appearance(piece) for piece in pieces])
     overlap = SEAM_SECONDS * dataset.fps
-    chosen: list[np.ndarray] = []
-    while nearest and sum(len(square) - overlap for square in chosen) < REFERENCE_SECONDS * dataset.fps:
-        chosen.append(squares[nearest.pop(0)])
-    return stitch(chosen, float(dataset.fps))
+    lengths = np.array([max(0.0, float(piece.stop - piece.start - overlap)) for piece in pieces])
+    needed = float(REFERENCE_SECONDS * dataset.fps)
+    best: tuple[float, list[int]] = (np.inf, [])
+    for look in looks:
+        distance = np.linalg.norm(looks - look, axis=1)
+        order = np.argsort(distance, kind="stable")
+        count = int(np.searchsorted(np.cumsum(lengths[order]), needed)) + 1
+        chosen = order[:count].tolist()
+        spread = float(distance[chosen].max())
+        if spread < best[0]:
+            best = (spread, chosen)
+    squares = [
+        to_square(pieces[i].clip.landmarks[pieces[i].start : pieces[i].stop], pieces[i].clip.box, dataset.image_size)
+        for i in best[1]
+    ]
+    return stitch(squares, float(dataset.fps))
+
+
+def _appearance(piece: Piece) -> np.ndarray:
+    """Return a thumbnail of the piece's portrait, the mean over a few frames, as a vector."""
+    numbers = np.linspace(piece.start, piece.stop - 1, APPEARANCE_FRAMES).round().astype(int)
+    thumbnails = []
+    for number in numbers:
+        path = piece.clip.frame_path(int(number))
+        picture = cv2.imread(str(path))
+        if picture is None:
+            raise DatasetError(f"frame is missing: {path}; run obamanet prepare again")
+        thumbnails.append(cv2.resize(picture, (APPEARANCE_SIDE, APPEARANCE_SIDE), interpolation=cv2.INTER_AREA))
+    return np.mean(thumbnails, axis=0).ravel()
 
 
 def _footage(piece: Piece, fps: Fraction) -> Iterator[np.ndarray]:

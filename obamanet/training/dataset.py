@@ -9,6 +9,7 @@ DIR/clips/<name>-<hash>/clip.json    where it came from, which frames were rejec
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import zipfile
@@ -86,6 +87,12 @@ class Split:
 
     train: tuple[Piece, ...]
     val: tuple[Piece, ...]
+
+    @property
+    def digest(self) -> str:
+        """What tells this split from another: a hash of the pieces on each side."""
+        sides = [[(p.clip.folder.name, p.start, p.stop) for p in side] for side in (self.train, self.val)]
+        return hashlib.sha256(json.dumps(sides).encode()).hexdigest()[:16]
 
 
 def load_dataset(folder: Path) -> Dataset:

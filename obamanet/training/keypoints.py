@@ -46,7 +46,8 @@ class KeypointOptions:
 
     ``lookahead`` in seconds; ``units`` and ``layers`` of the LSTM; ``sequence`` in seconds of one training example.
     ``velocity_weight`` and ``opening_weight`` scale the losses on movement from frame to frame and on the lips' gap
-    against the one on position. ``noise`` is the standard deviation added to normalised features.
+    against the one on position. ``noise`` and ``colour`` are standard deviations added
+    to the normalised features, per value and per band; ``masking`` is the share of examples that lack some bands.
     """
 
     steps: int = 3000
@@ -61,6 +62,8 @@ class KeypointOptions:
     velocity_weight: float = 1.0
     opening_weight: float = 0.5
     noise: float = 0.1
+    colour: float = 0.15
+    masking: float = 0.5
     smoothing: float = 0.99
     epoch_steps: int = 100
     features: str = "logfbank"
@@ -120,6 +123,7 @@ def train_keypoints(
             "predictor": asdict(config),
             "features": asdict(feature_options),
             "rates": {"fps": str(dataset.fps)},
+            "data": {"split": split.digest},
             "training": asdict(options),
         },
     )
@@ -151,12 +155,16 @@ def load_utterances(
         if piece.clip.folder.name not in heard:
             heard[piece.clip.folder.name] = _hear(piece.clip, dataset.fps, features, delay)
     canonical = [_canonical(piece, template) for piece in with_sound["train"]]
-    everything = np.concatenate(canonical)
+    middle = np.concatenate(canonical).mean(axis=0)
+    speaking = [face + (middle - face.mean(axis=0)) for face in canonical]
     train = [
-        Utterance(_inputs(p, heard, delay), c[:, MOUTH]) for p, c in zip(with_sound["train"], canonical, strict=True)
+        Utterance(_inputs(piece, heard, delay), face[:, MOUTH])
+        for piece, face in zip(with_sound["train"], canonical, strict=True)
     ]
     val = [Utterance(_inputs(p, heard, delay), _canonical(p, template)[:, MOUTH]) for p in with_sound["val"]]
-    mouth = MouthModel(template, fit_pca(everything[:, MOUTH]), fit_jaw(everything), rest_mouth(train, delay))
+    pca = fit_pca(np.concatenate([utterance.keypoints for utterance in train]))
+    # The jaw is fitted to movement within a sentence alone: between sentences both move with the head's turn.
+    mouth = MouthModel(template, pca, fit_jaw(np.concatenate(speaking)), rest_mouth(train, delay))
     return mouth, train, val
 
 
@@ -189,6 +197,7 @@ class SequenceSource:
         self._utterances = utterances
         self._rest = rest
         self._quiet = quiet
+        self._bands = FeatureOptions(kind=options.features).count
         self._delay = delay
         self._length = length
         self._options = options
@@ -214,10 +223,22 @@ class SequenceSource:
                 keypoints.append(np.repeat(self._rest[None], pause, axis=0))
         joined = np.concatenate(inputs)
         start = int(random.integers(len(joined) - wanted + 1))
-        heard = joined[start : start + wanted]
-        noise = random.normal(0.0, self._options.noise, heard.shape)
+        heard = self._disturbed(joined[start : start + wanted], random)
         seen = np.concatenate(keypoints)[start : start + self._length]
-        return Utterance((heard + noise).astype(np.float32), seen.astype(np.float32))
+        return Utterance(heard, seen.astype(np.float32))
+
+    def _disturbed(self, heard: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return ``heard`` (T, D) with noise, another colour of sound, and now and then a band missing."""
+        options = self._options
+        bands = heard.reshape(len(heard), -1, self._bands)
+        colour = random.normal(0.0, options.colour, self._bands)
+        disturbed = bands + colour + random.normal(0.0, options.noise, bands.shape)
+        if random.random() < options.masking:
+            width = int(random.integers(1, max(2, self._bands // 4)))
+            first = int(random.integers(0, self._bands - width + 1))
+            # 0 is each band's mean (SpecAugment, Park et al. 2019).
+            disturbed[..., first : first + width] = 0.0
+        return disturbed.reshape(heard.shape).astype(np.float32)
 
 
 class KeypointLearner:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PREFETCH = 4
 """Batches prepared ahead by the loading thread."""
 
+KEPT = "kept"
+"""Folder, in a run's, of the weights after the steps that the caller wants to keep."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -132,12 +135,14 @@ def run_training(
     folder: Path,
     schedule: Schedule,
     *,
+    keep_steps: frozenset[int] = frozenset(),
     limits: Limits,
     progress: Progress,
 ) -> TrainReport:
     """Train ``learner`` on ``make_batch(step)`` for every step of the ``schedule`` not yet done in ``folder``.
 
-    ``folder`` gets best.weights.h5, last.weights.h5, state.npz, log.jsonl, curves.png and samples/.
+    ``folder`` gets best.weights.h5, last.weights.h5, state.npz, log.jsonl, curves.png and samples/, and the weights
+    after each of ``keep_steps`` under kept/.
     """
     state = _load(learner, folder / "state.npz")
     log = TrainingLog(folder, resume_at=state.step)
@@ -152,12 +157,14 @@ def run_training(
         losses.append(learner.step(batch, step))
         reached = step + 1
         expired = time.monotonic() > deadline
-        if reached % schedule.epoch_steps == 0 or reached == stop or expired:
+        if reached % schedule.epoch_steps == 0 or reached == stop or expired or reached in keep_steps:
             took = time.monotonic() - began
             done, seconds = done + len(losses) * schedule.batch_size, seconds + took
             metrics = learner.validate()
             log.add({"step": reached, "seconds": round(took, 1), **_means(losses), **metrics})
             progress.note(f"step {reached}: " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+            if reached in keep_steps:
+                _save_weights(learner, folder / KEPT / f"step_{reached:07d}.weights.h5")
             state = _keep(learner, state, reached, metrics["score"], folder, schedule.fresh_start)
             learner.sample(folder / "samples", reached)
             losses, began = [], time.monotonic()
@@ -175,15 +182,20 @@ def _means(losses: list[dict[str, float]]) -> dict[str, float]:
 def _keep(learner: Learner, state: _State, reached: int, score: float, folder: Path, fresh_start: float) -> _State:
     best = score < state.best_score or state.best_step <= fresh_start < reached
     for name in ("best", "last") if best else ("last",):
-        path = folder / f"{name}.weights.h5"
-        part = path.with_name(f".{name}.part.weights.h5")
-        learner.save_weights(part)
-        part.replace(path)
+        _save_weights(learner, folder / f"{name}.weights.h5")
     state = _State(reached, score, reached) if best else _State(reached, state.best_score, state.best_step)
     arrays = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(learner.variables())}
     with atomic_path(folder / "state.npz") as part, part.open("wb") as file:
         np.savez(file, step=state.step, best=np.array([state.best_score, state.best_step]), **arrays)
     return state
+
+
+def _save_weights(learner: Learner, path: Path) -> None:
+    # Keras takes no other suffix than .weights.h5.
+    part = path.with_name(f".{path.name.removesuffix('.weights.h5')}.part.weights.h5")
+    part.parent.mkdir(exist_ok=True)
+    learner.save_weights(part)
+    part.replace(path)
 
 
 def _load(learner: Learner, path: Path) -> _State:

@@ -93,12 +93,14 @@ def train_pix2pix(
     options: TrainOptions,
     *,
     about: dict[str, dict[str, Any]] | None = None,
+    keep_steps: frozenset[int] = frozenset(),
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train on ``train``, choose by ``val``, and keep everything in ``folder``; go on from there if it was begun.
 
-    ``about`` are further sections of plain values for the run's options.json. Raises :class:`DatasetError` for empty
+    ``about`` are further sections of plain values for the run's options.json; ``keep_steps`` are steps whose weights
+    are kept beside the best and the last. Raises :class:`DatasetError` for empty
     data and :class:`OptionError` when the folder holds a run with other options.
     """
     if not len(train) or not len(val):
@@ -114,6 +116,7 @@ def train_pix2pix(
         lambda step: draw_batch(train, options, step),
         folder,
         schedule,
+        keep_steps=keep_steps,
         limits=limits or Limits(),
         progress=progress or Progress(),
     )

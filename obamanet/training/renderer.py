@@ -80,7 +80,10 @@ def train_renderer(
         )
     train = PersonPairs(split.train, mode, dataset.image_size)
     val = PersonPairs(split.val, mode, dataset.image_size)
-    about = {"render": {"mode": mode.value, "image_size": dataset.image_size}}
+    about = {
+        "render": {"mode": mode.value, "image_size": dataset.image_size},
+        "data": {"split": split.digest},
+    }
     return train_pix2pix(train, val, folder, config, options, about=about, limits=limits, progress=progress)
 
 

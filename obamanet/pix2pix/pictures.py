@@ -1,0 +1,114 @@
+"""Folders of pictures, and a folder as an output that is whole or not there."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.errors import DatasetError, OutputError
+from obamanet.files import NO_SPACE
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+"""Kinds of pictures that are read, in any case."""
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures in ``folder`` by name, its own folders left out.
+
+    Raises :class:`DatasetError` when the folder is missing or holds none.
+    """
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    except OSError as error:
+        raise DatasetError(f"not a folder of pictures ({error.strerror}): {folder}") from error
+    # macOS leaves such files beside pictures that it copies.
+    found = [path for path in found if not path.name.startswith(".")]
+    if not found:
+        raise DatasetError(f"no pictures in folder, allowed are png, jpg and jpeg: {folder}")
+    return found
+
+
+def by_stem(pictures: list[Path]) -> dict[str, Path]:
+    """Return ``pictures`` by their name without suffix; raises :class:`DatasetError` when two share one."""
+    named: dict[str, Path] = {}
+    for path in pictures:
+        if path.stem in named:
+            raise DatasetError(f"two pictures of one name: {named[path.stem].name} and {path.name} in {path.parent}")
+        named[path.stem] = path
+    return named
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Return the picture (H, W, 3) uint8 BGR, grey made coloured, alpha left out, 16 bits made 8.
+
+    Raises :class:`DatasetError` when it cannot be read.
+    """
+    import cv2
+
+    try:
+        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error) as error:
+        raise DatasetError(f"picture cannot be read: {path}") from error
+    if picture is None:
+        raise DatasetError(f"picture cannot be read: {path}")
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write ``picture`` (H, W, 3) uint8 BGR as the kind that the suffix names; JPEG at quality 95, OpenCV's default."""
+    import cv2
+
+    _, content = cv2.imencode(path.suffix.lower(), picture)
+    path.write_bytes(content.tobytes())
+
+
+def scale_picture(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return ``picture`` at ``width`` x ``height`` pixels: averaged when it shrinks, cubic when it grows."""
+    import cv2
+
+    if picture.shape[:2] == (height, width):
+        return picture
+    shrinks = width <= picture.shape[1] and height <= picture.shape[0]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=way))
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Give a hidden folder beside ``out`` to fill; it takes the name when the block ends well, else it is removed.
+
+    An ``out`` that is not empty is left as it is: the same content is taken as done, any other is refused with
+    :class:`OutputError`, as is a place that cannot be written to or a full disk.
+    """
+    out = out.expanduser().resolve()
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        if out.exists() and not out.is_dir():
+            raise OutputError(f"output must be a folder, got a file: {out}")
+        part.mkdir(parents=True)
+        yield part
+        if out.is_dir() and any(out.iterdir()):
+            if not _same(out, part):
+                raise OutputError(f"output folder is not empty and holds something else: {out}; use another")
+        else:
+            part.replace(out)
+    except OSError as error:
+        if error.errno in NO_SPACE or str(error.filename or "").startswith(str(part)):
+            raise OutputError(f"output folder cannot be written ({error.strerror}): {out}") from error
+        raise
+    finally:
+        # After a rename there is nothing left under this name.
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _same(one: Path, other: Path) -> bool:
+    names = {path.relative_to(one) for path in one.rglob("*") if path.is_file()}
+    if names != {path.relative_to(other) for path in other.rglob("*") if path.is_file()}:
+        return False
+    return all(filecmp.cmp(one / name, other / name, shallow=False) for name in names)

@@ -1,0 +1,70 @@
+"""Paints a folder of A|B pictures with a trained run, and shows inputs, outputs and targets on a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from obamanet.pix2pix.checkpoint import Painter, Which, load_checkpoint
+from obamanet.pix2pix.measures import Measures, mean_of, measure
+from obamanet.pix2pix.page import number, page, picture
+from obamanet.pix2pix.pairs import FolderPairs
+from obamanet.pix2pix.pictures import by_stem, list_pictures, whole_folder, write_picture
+from obamanet.progress import Progress
+
+IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class TestReport:
+    """The page that was written, how many pictures it shows, and their mean measures."""
+
+    __test__ = False  # no test case, whatever pytest makes of the name
+
+    page: Path
+    pictures: int
+    mean: Measures
+
+
+def test_folder(
+    checkpoint: Path, pictures: Path, out: Path, *, which: Which = Which.BEST, progress: Progress | None = None
+) -> TestReport:
+    """Paint every A|B picture of ``pictures`` with the run in ``checkpoint``, whose options are taken from there.
+
+    ``out`` gets images/N-inputs.png, N-outputs.png and N-targets.png for the picture N, and index.html. Each picture is
+    painted alone, so what else is in the folder changes nothing. Raises :class:`DatasetError` for a run or picture that
+    cannot be read, :class:`OutputError` when ``out`` holds something else.
+    """
+    progress = progress or Progress()
+    run = load_checkpoint(checkpoint)
+    named = by_stem(list_pictures(pictures))
+    source = FolderPairs(list(named.values()), run.generator.image_size, run.direction)
+    painter = Painter(run.generator, run.weights(which))
+    measured: list[Measures] = []
+    rows: list[list[str]] = []
+    with whole_folder(out) as part:
+        (part / IMAGES).mkdir()
+        for index, stem in enumerate(progress.track(named, "painting", len(named))):
+            pair = source.pair(index, None)
+            painted = painter.paint(pair.condition)
+            cells = [escape(stem)]
+            for kind, shown in (("inputs", pair.condition), ("outputs", painted), ("targets", pair.target)):
+                write_picture(part / IMAGES / f"{stem}-{kind}.png", shown)
+                cells.append(picture(f"{IMAGES}/{stem}-{kind}.png", f"{stem} {kind}"))
+            one = measure(painted, pair.target)
+            measured.append(one)
+            rows.append([*cells, *_numbers(one)])
+        mean = mean_of(measured)
+        rows.insert(0, [f"mean of {len(measured)}", "", "", "", *_numbers(mean)])
+        columns = ["name", "input", "output", "target", "L1 (of 255)", "PSNR (dB)", "SSIM"]
+        html = page(f"{checkpoint.name}, {which} weights, {run.direction}", columns, rows)
+        (part / "index.html").write_text(html, encoding="utf-8")
+    return TestReport(out / "index.html", len(measured), mean)
+
+
+test_folder.__test__ = False  # type: ignore[attr-defined]
+
+
+def _numbers(measures: Measures) -> list[str]:
+    return [number(measures.l1), number(measures.psnr), number(measures.ssim, 3)]

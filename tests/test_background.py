@@ -1,0 +1,85 @@
+"""Working ahead in a thread: in order, bounded, errors handed on, and no thread left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from obamanet.background import in_background
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Return whether ``condition()`` comes true within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_everything_comes_in_order() -> None:
+    assert list(in_background(range(1000), 3)) == list(range(1000))
+    assert list(in_background([])) == []
+    assert list(in_background(iter([None, None]))) == [None, None]
+
+
+def test_items_are_made_ahead_but_only_so_many() -> None:
+    made: list[int] = []
+
+    def source() -> Iterator[int]:
+        for number in range(100):
+            made.append(number)
+            yield number
+
+    items = in_background(source(), 3)
+    assert next(items) == 0
+    # One handed over, three in the queue, one in the thread's hand.
+    assert wait_for(lambda: len(made) == 5)
+    time.sleep(0.3)
+    assert len(made) == 5
+    items.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, MemoryError])
+def test_an_error_is_raised_where_the_items_are_used(kind: type[BaseException]) -> None:
+    def source() -> Iterator[int]:
+        yield 1
+        raise kind("broken")
+
+    items = in_background(source())
+    assert next(items) == 1
+    with pytest.raises(kind, match="broken"):
+        next(items)
+
+
+@pytest.mark.parametrize("leave", ["close", "error"])
+def test_the_thread_ends_with_its_consumer(leave: str) -> None:
+    before = threading.active_count()
+
+    def endless() -> Iterator[int]:
+        while True:
+            yield 0
+
+    def consume() -> None:
+        for _ in in_background(in_background(endless())):
+            if leave == "close":
+                return
+            raise ValueError("enough")
+
+    if leave == "close":
+        consume()
+    else:
+        with pytest.raises(ValueError, match="enough"):
+            consume()
+    assert wait_for(lambda: threading.active_count() == before)
+
+
+def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
+    before = threading.active_count()
+    items = in_background(range(3))
+    assert threading.active_count() == before
+    assert list(items) == [0, 1, 2]

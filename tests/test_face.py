@@ -1,0 +1,249 @@
+"""Faces: found in real pictures, landmarks that follow and do not tremble, and tracks that know their gaps."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import made_landmarks
+from made import recorded_frames
+
+from obamanet.errors import FaceError
+from obamanet.face.detector import FaceBox, FaceDetector
+from obamanet.face.landmarks import LandmarkPredictor, landmark_model_path
+from obamanet.face.track import SMOOTHING, fill_gaps, smooth_segments, split_segments, track_face
+
+
+@pytest.fixture(scope="module")
+def detector() -> FaceDetector:
+    return FaceDetector()
+
+
+@pytest.fixture(scope="module")
+def predictor() -> LandmarkPredictor:
+    return LandmarkPredictor()
+
+
+@pytest.fixture(scope="module")
+def picture(grid_s1: Path) -> np.ndarray:
+    """Return a recorded frame, 360 x 288, with one face about 103 pixels wide."""
+    [frame] = recorded_frames(grid_s1 / "video" / "bbaf2n.mpg", 1, first=10)
+    return frame
+
+
+class TestModel:
+    def test_it_is_found_without_importing_its_package(self) -> None:
+        path = landmark_model_path()
+        assert path.name == "shape_predictor_68_face_landmarks.dat"
+        assert path.stat().st_size > 90_000_000
+        assert "face_recognition_models" not in sys.modules
+
+    def test_its_absence_is_explained(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(FaceError, match="install the package face_recognition_models"):
+            landmark_model_path()
+
+
+class TestDetector:
+    def test_one_face(self, detector: FaceDetector, picture: np.ndarray) -> None:
+        [box] = detector.find(picture)
+        assert 70 < box.right - box.left < 140
+        assert 130 < (box.left + box.right) / 2 < 230
+
+    def test_the_larger_of_two_comes_first(self, detector: FaceDetector, picture: np.ndarray) -> None:
+        small = picture[:, 90:270]
+        large = cv2.resize(small, None, fx=1.4, fy=1.4)
+        canvas = np.full((large.shape[0], 480, 3), 128, np.uint8)
+        canvas[: small.shape[0], : small.shape[1]] = small
+        canvas[:, -large.shape[1] :] = large
+        first, second = detector.find(canvas)
+        assert first.area > second.area
+        assert first.left > second.right
+
+    def test_a_large_picture_is_searched_small_and_answered_in_its_own_pixels(
+        self, detector: FaceDetector, picture: np.ndarray
+    ) -> None:
+        [box] = detector.find(picture)
+        [zoomed] = detector.find(cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC))
+        middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+        zoomed_middle = np.array([zoomed.left + zoomed.right, zoomed.top + zoomed.bottom]) / 6
+        assert np.abs(middle - zoomed_middle).max() < 8
+
+    def test_no_face(self, detector: FaceDetector) -> None:
+        assert detector.find(np.full((96, 128, 3), 200, np.uint8)) == []
+
+
+class TestLandmarks:
+    def box(self, detector: FaceDetector, picture: np.ndarray) -> FaceBox:
+        return detector.find(picture)[0]
+
+    def test_points_are_where_a_face_has_them(
+        self, detector: FaceDetector, predictor: LandmarkPredictor, picture: np.ndarray
+    ) -> None:
+        points = predictor.steady(picture, self.box(detector, picture))
+        eyes, nose, mouth, chin = points[36:48].mean(axis=0), points[30], points[48:68].mean(axis=0), points[8]
+        assert eyes[1] < nose[1] < mouth[1] < chin[1]
+        assert points[0, 0] < points[36, 0] < points[45, 0] < points[16, 0]
+        # The lips are redder than the chin.
+        lips, skin = (picture[round(y), round(x)].astype(int) for x, y in (points[57] - (0, 2), (mouth + chin) / 2))
+        assert lips[2] - lips[1] > skin[2] - skin[1]
+
+    def test_they_move_with_the_picture_by_parts_of_a_pixel(
+        self, detector: FaceDetector, predictor: LandmarkPredictor, picture: np.ndarray
+    ) -> None:
+        box = self.box(detector, picture)
+        before = predictor.steady(picture, box)
+        for dx, dy in ((0.5, 0.0), (3.5, -2.25)):
+            shift = np.array([[1, 0, dx], [0, 1, dy]])
+            moved = cv2.warpAffine(picture, shift, (360, 288), borderMode=cv2.BORDER_REPLICATE)
+            shifted = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
+            change = predictor.steady(moved, shifted) - before
+            np.testing.assert_allclose(change.mean(axis=0), (dx, dy), atol=0.15)
+
+    def test_they_tremble_less_than_the_plain_ones(
+        self, detector: FaceDetector, predictor: LandmarkPredictor, picture: np.ndarray
+    ) -> None:
+        random = np.random.default_rng(0)
+        box = self.box(detector, picture)
+        plain, steady = [], []
+        for _ in range(8):
+            noisy = np.clip(picture + random.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+            dx, dy = random.uniform(-2, 2, 2)
+            jumped = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
+            plain.append(predictor.raw(noisy, jumped))
+            steady.append(predictor.steady(noisy, jumped))
+        assert np.std(steady, axis=0).mean() < 0.6 * np.std(plain, axis=0).mean()
+
+
+def faces(count: int) -> np.ndarray:
+    """Return landmarks of a face 100 pixels wide that moves slowly."""
+    return made_landmarks(count, 140)
+
+
+class TestSegments:
+    @pytest.mark.parametrize(("gap", "expected"), [(1, 1), (3, 1), (4, 2), (10, 2)])
+    def test_short_gaps_are_bridged_long_ones_part(self, gap: int, expected: int) -> None:
+        points = faces(30)
+        points[10 : 10 + gap] = np.nan
+        segment = split_segments(points)
+        assert segment.max() + 1 == expected
+        assert (segment[10 : 10 + gap] == -1).all() == (expected == 2)
+        filled = fill_gaps(points, segment)
+        assert np.isnan(filled[10 : 10 + gap]).any() == (expected == 2)
+        assert not np.isnan(filled[segment >= 0]).any()
+
+    def test_gaps_at_the_ends_stay_empty(self) -> None:
+        points = faces(20)
+        points[:2] = points[-3:] = np.nan
+        assert split_segments(points).tolist() == [-1] * 2 + [0] * 15 + [-1] * 3
+
+    def test_a_cut_parts_and_a_nod_does_not(self) -> None:
+        points = faces(30)
+        points[15:] += (40, 0)
+        assert split_segments(points).tolist() == [0] * 15 + [1] * 15
+        nod = faces(30) + np.linspace(0, 120, 30)[:, None, None].astype(np.float32)
+        assert not split_segments(nod).any()
+
+    def test_speech_is_no_cut(self) -> None:
+        points = faces(30)
+        points[15:, 4:13] += (0, 30)
+        points[15:, 48:68] += (0, 30)
+        assert not split_segments(points).any()
+
+    def test_no_face_at_all(self) -> None:
+        assert split_segments(np.full((5, 68, 2), np.nan)).tolist() == [-1] * 5
+
+    def test_a_gap_in_even_movement_is_filled_exactly(self) -> None:
+        way = np.arange(12)[:, None, None] * np.array([1.5, -0.5])
+        points = np.repeat(faces(1), 12, axis=0) + way
+        holed = points.copy()
+        holed[[3, 6, 7, 8]] = np.nan
+        np.testing.assert_allclose(fill_gaps(holed, np.zeros(12, int)), points, atol=1e-4)
+
+
+class TestSmoothing:
+    def test_curved_movement_passes_and_tremble_does_not(self) -> None:
+        assert SMOOTHING.sum() == pytest.approx(1)
+        time = np.arange(40.0)[:, None, None]
+        curve = np.repeat(faces(1), 40, axis=0) + 0.05 * time**2 * np.array([1, -1])
+        smooth = smooth_segments(curve, np.zeros(40, int))
+        np.testing.assert_allclose(smooth[2:-2], curve[2:-2], atol=1e-6)
+        noise = np.random.default_rng(0).normal(0, 0.34, curve.shape)
+        left = smooth_segments(curve + noise, np.zeros(40, int)) - curve
+        # White noise keeps the root of the sum of squared weights: 0.70.
+        assert left[2:-2].std() == pytest.approx(0.34 * np.sqrt((SMOOTHING**2).sum()), rel=0.1)
+
+    def test_nothing_leaks_across_a_cut_or_a_gap(self) -> None:
+        points = np.zeros((30, 68, 2))
+        points[10:20] = 100
+        points[20:] = np.nan
+        segment = np.repeat([0, 1, -1], 10)
+        smooth = smooth_segments(points, segment)
+        assert (smooth[:10] == 0).all()
+        np.testing.assert_allclose(smooth[10:20], 100)
+        assert np.isnan(smooth[20:]).all()
+
+    def test_too_short_to_smooth(self) -> None:
+        points = faces(4)
+        np.testing.assert_array_equal(smooth_segments(points, np.zeros(4, int)), points)
+
+
+class Boxes:
+    """A detector that sees what a test says, picture by picture."""
+
+    def __init__(self, *pictures: list[FaceBox]) -> None:
+        self._pictures = iter(pictures)
+
+    def find(self, image: np.ndarray) -> list[FaceBox]:
+        return sorted(next(self._pictures), key=lambda box: -box.area)
+
+
+class Middles:
+    """A predictor that puts a small face into the middle of its box."""
+
+    def raw(self, image: np.ndarray, box: FaceBox) -> np.ndarray:
+        middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        return made_landmarks(1, box.right - box.left)[0] - np.float32((box.right - box.left) / 2) + np.float32(middle)
+
+    steady = raw
+
+
+def square(x: float, y: float, side: float) -> FaceBox:
+    return FaceBox(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+
+
+class TestTrack:
+    def follow(self, *pictures: list[FaceBox]) -> np.ndarray:
+        images = [np.zeros((4, 4, 3), np.uint8)] * len(pictures)
+        self.track = track_face(images, Boxes(*pictures), Middles())  # type: ignore[arg-type]
+        return self.track.landmarks[:, 27:36].mean(axis=1)
+
+    def test_two_faces_of_like_size_do_not_alternate(self) -> None:
+        left, right = (100, 100), (300, 100)
+        pictures = [[square(*left, 80 + n % 2), square(*right, 81 - n % 2)] for n in range(12)]
+        pictures[0] = [square(*left, 80), square(*right, 90)]
+        nose = self.follow(*pictures)
+        assert (np.abs(nose[:, 0] - 300) < 10).all()
+        assert self.track.most_faces == 2
+        assert not self.track.segment.any()
+
+    def test_frames_without_a_face(self) -> None:
+        seen = [square(100, 100, 80)]
+        self.follow(*[seen] * 6, *[[]] * 5, *[seen] * 6)
+        assert self.track.segment.tolist() == [0] * 6 + [-1] * 5 + [1] * 6
+        assert np.isnan(self.track.raw[6:11]).all()
+
+    def test_a_bridged_gap_has_no_raw_landmarks(self) -> None:
+        seen = [square(100, 100, 80)]
+        self.follow(*[seen] * 6, [], *[seen] * 6)
+        assert np.isnan(self.track.raw[6]).all()
+        assert np.isfinite(self.track.landmarks).all()
+
+    @pytest.mark.parametrize("count", [0, 5])
+    def test_no_face_in_any_frame(self, count: int) -> None:
+        with pytest.raises(FaceError, match=f"no face in any of {count} frames"):
+            self.follow(*[[]] * count)

@@ -1,0 +1,216 @@
+"""Training the predictor: it learns a planted lag, and a run that was stopped ends like one that was not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import made_landmarks
+from made import FPS, MadeClip, babble, write_dataset
+
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import load_sound
+from obamanet.audio.normalise import normalise_utterance, quiet_vector
+from obamanet.audio.stack import stack_features
+from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.errors import DatasetError, OptionError
+from obamanet.keypoints.opening import mouth_opening
+from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.person import load_mouth
+from obamanet.progress import Progress
+from obamanet.training.dataset import Dataset, load_dataset, split_dataset
+from obamanet.training.keypoints import KeypointOptions, SequenceSource, Utterance, load_utterances, train_keypoints
+from obamanet.training.loop import Limits, read_options
+
+LAG = 3
+"""Frames, 120 ms, by which the made mouths follow their sound."""
+
+
+def loudness(samples: np.ndarray) -> np.ndarray:
+    """Return the root mean square of each video frame's sound, over its own 40 ms and the same before and after."""
+    step = SAMPLE_RATE // 25
+    power = np.convolve(samples.astype(np.float64) ** 2, np.ones(3 * step) / (3 * step), "same")
+    return np.sqrt(power[step // 2 :: step])
+
+
+def made_clip(name: str, seconds: float, seed: int) -> MadeClip:
+    """Return a clip whose lower lip falls with the loudness of LAG frames ago, and nothing else moves."""
+    samples = babble(seconds, seed)
+    samples[: SAMPLE_RATE // 3] = 0
+    said = loudness(samples)
+    opening = np.concatenate([np.zeros(LAG), said])[: len(said)] / 0.2
+    face = np.repeat(made_landmarks(1, 64), len(said), axis=0)
+    lower = [*range(55, 60), *range(65, 68)]
+    face[:, lower, 1] += 6 * opening[:, None]
+    face[:, 5:12, 1] += 4 * opening[:, None]
+    # Nobody's mouth moves along one line only: a second, small movement that the sound does not tell.
+    face[:, 48:68, 0] += 0.05 * np.sin(np.arange(len(said)) / 7)[:, None]
+    return MadeClip(name, face, samples)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    clips = [made_clip(f"c{n}", 4.0, n) for n in range(10)]
+    return load_dataset(write_dataset(tmp_path_factory.mktemp("lag") / "dataset", clips))
+
+
+TINY = KeypointOptions(
+    steps=120,
+    batch_size=8,
+    learning_rate=1e-2,
+    units=16,
+    layers=1,
+    dropout=0.0,
+    noise=0.02,
+    sequence=2.0,
+    smoothing=0.9,
+    epoch_steps=60,
+)
+
+
+def opening_lag(said: np.ndarray, heard: np.ndarray) -> int:
+    """Return by how many frames ``said`` follows ``heard``: where their correlation is largest."""
+    scores = {lag: np.corrcoef(said[10 + lag : 80 + lag], heard[10:80])[0, 1] for lag in range(-5, 11)}
+    return max(scores, key=lambda lag: scores[lag])
+
+
+def test_a_planted_lag_is_learned(dataset: Dataset, tmp_path: Path) -> None:
+    split = split_dataset(dataset, val_share=0.2)
+    report = train_keypoints(dataset, split, tmp_path, TINY)
+    assert (report.step, report.steps) == (120, 120)
+
+    options = read_options(tmp_path)
+    config = PredictorConfig(**options["predictor"])
+    assert config.delay == 5
+    network = build_predictor(config)
+    network.load_weights(tmp_path / "best.weights.h5")
+    mouth = load_mouth(tmp_path / "mouth.npz")
+    features = FeatureOptions(**options["features"])
+    for piece in split.val:
+        assert piece.clip.sound is not None
+        sound = load_sound(piece.clip.sound)
+        normalised = normalise_utterance(extract_features(sound, features))
+        inputs = stack_features(normalised, FPS, 0, 100 + config.delay, quiet_vector(features.count))
+        states = [np.zeros((1, *shape), np.float32) for shape in config.state_shapes]
+        components = np.asarray(network([inputs[None], *states], training=False)[0])[0, config.delay :]
+        said = mouth_opening(mouth.pca.decode(components))
+        true = mouth_opening(made_canonical(piece.clip.landmarks))
+        assert opening_lag(true, loudness(sound.samples)) == LAG
+        assert abs(opening_lag(said, loudness(sound.samples)) - LAG) <= 1
+        assert np.corrcoef(said, true)[0, 1] > 0.9
+    for name in ("last.weights.h5", "state.npz", "log.jsonl", "curves.png", "samples/step_0000120.png"):
+        assert (tmp_path / name).stat().st_size > 0
+
+
+def made_canonical(landmarks: np.ndarray) -> np.ndarray:
+    return landmarks[:, MOUTH]
+
+
+def test_a_stopped_run_ends_like_one_that_was_not(dataset: Dataset, tmp_path: Path) -> None:
+    split = split_dataset(dataset, val_share=0.2)
+    options = replace(TINY, steps=6, epoch_steps=2, batch_size=2, dropout=0.3, sequence=1.0, units=8)
+    train_keypoints(dataset, split, tmp_path / "whole", options)
+    for steps in (1, 4, None):
+        report = train_keypoints(dataset, split, tmp_path / "parts", options, limits=Limits(steps=steps))
+        assert report.step == (steps or 6)
+    with np.load(tmp_path / "whole" / "state.npz") as whole, np.load(tmp_path / "parts" / "state.npz") as parts:
+        assert set(whole) == set(parts)
+        for name in whole:
+            # The best is chosen among more evaluations in a run with more stops.
+            if name != "best":
+                np.testing.assert_array_equal(whole[name], parts[name], err_msg=name)
+
+
+class TestRefusals:
+    def test_other_options_in_the_same_folder(self, dataset: Dataset, tmp_path: Path) -> None:
+        (tmp_path / "options.json").write_text('{"training": {"steps": 7}}')
+        with pytest.raises(OptionError, match="steps 7 -> 120"):
+            train_keypoints(dataset, split_dataset(dataset), tmp_path, TINY)
+
+    def test_no_sound_on_a_side(self, tmp_path: Path) -> None:
+        silent = MadeClip("silent", made_landmarks(60))
+        dataset = load_dataset(write_dataset(tmp_path / "d", [silent, silent, made_clip("heard", 3.0, 1)]))
+        split = split_dataset(dataset, val_share=0.3)
+        with pytest.raises(DatasetError, match="no clip with sound on the (train|val) side"):
+            train_keypoints(dataset, split, tmp_path / "run", TINY)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"steps": 0},
+            {"batch_size": 0},
+            {"learning_rate": 0},
+            {"lookahead": -0.1},
+            {"lookahead": 3},
+            {"sequence": 0.2},
+        ],
+    )
+    def test_options_out_of_range(self, wrong: dict[str, float]) -> None:
+        with pytest.raises(OptionError, match="got"):
+            KeypointOptions(**wrong)  # type: ignore[arg-type]
+
+
+class TestUtterances:
+    def test_two_clips_of_one_name_hear_their_own_sound(self, tmp_path: Path) -> None:
+        clips = [made_clip("x", 2.0, 1), made_clip("x", 2.0, 2), made_clip("y", 2.0, 3)]
+        dataset = load_dataset(write_dataset(tmp_path / "d", clips))
+        split = split_dataset(dataset, val_share=0.3)
+        _, train, val = load_utterances(dataset, split, FeatureOptions(), 5, Progress())
+        inputs = [utterance.inputs for utterance in [*train, *val]]
+        for one in range(3):
+            for other in range(one):
+                assert np.abs(inputs[one] - inputs[other]).max() > 0.1
+
+    def test_training_hears_what_running_hears(self, dataset: Dataset) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        _, _, val = load_utterances(dataset, split, FeatureOptions(), 5, Progress())
+        clip = split.val[0].clip
+        assert clip.sound is not None
+        normalised = normalise_utterance(extract_features(load_sound(clip.sound), FeatureOptions()))
+        running = stack_features(normalised, FPS, 0, 105, quiet_vector(26))
+        np.testing.assert_array_equal(val[0].inputs, running)
+        assert val[0].keypoints.shape == (100, 20, 2)
+
+    def test_the_mouth_model_is_that_of_the_training_side(self, dataset: Dataset) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        model, train, _ = load_utterances(dataset, split, FeatureOptions(), 5, Progress())
+        everything = np.concatenate([utterance.keypoints for utterance in train])
+        np.testing.assert_allclose(model.pca.mean, everything.reshape(-1, 40).mean(axis=0), atol=1e-5)
+        # At rest the made mouth is closed as far as it ever is.
+        assert mouth_opening(model.rest) < np.quantile(mouth_opening(everything), 0.2)
+        assert np.isfinite(model.rest).all()
+
+
+class TestSequences:
+    @pytest.fixture
+    def source(self) -> SequenceSource:
+        """Return utterances whose inputs and keypoints both say which frame of which utterance they are."""
+        utterances = []
+        for number in range(3):
+            length = 40 + 5 * number
+            said = 1000 * (number + 1) + np.arange(length + 5)
+            utterances.append(
+                Utterance(
+                    np.repeat(said[:, None], 4, axis=1).astype(np.float32),
+                    np.broadcast_to(said[:length, None, None], (length, 20, 2)).astype(np.float32),
+                )
+            )
+        options = replace(TINY, noise=0.0, batch_size=16)
+        return SequenceSource(utterances, np.zeros((20, 2)), np.zeros(4), 5, 50, options)
+
+    def test_inputs_and_keypoints_stay_together(self, source: SequenceSource) -> None:
+        for step in range(5):
+            inputs, keypoints = source.batch(step)
+            assert inputs.shape == (16, 55, 4)
+            assert keypoints.shape == (16, 50, 20, 2)
+            np.testing.assert_array_equal(inputs[:, :50, 0], keypoints[:, :, 0, 0])
+
+    def test_pauses_of_digital_silence_occur(self, source: SequenceSource) -> None:
+        silent = [(source.batch(step)[1][:, :, 0, 0] == 0).mean() for step in range(5)]
+        assert 0.02 < np.mean(silent) < 0.5
+
+    def test_a_step_draws_always_the_same(self, source: SequenceSource) -> None:
+        np.testing.assert_array_equal(source.batch(3)[0], source.batch(3)[0])
+        assert (source.batch(3)[0] != source.batch(4)[0]).any()

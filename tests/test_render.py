@@ -1,0 +1,244 @@
+"""Pictures: the crop's geometry, sub-pixel sketches, and a compositor that leaves the rest of the frame alone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import made_landmarks
+from made import prepare_recorded
+
+from obamanet.constants import MOUTH
+from obamanet.render.compositor import blend, draw_inpainting, mouth_region, paste_square, region_mask, soft_mask
+from obamanet.render.crop import cut_square, from_square, portrait_box, to_square
+from obamanet.render.sketch import draw_face, draw_lips
+from obamanet.types import CropBox
+
+BOXES = [
+    CropBox(60.3, 20.7, 180.5),
+    CropBox(10.0, 5.0, 270.0),
+    CropBox(-40.25, -30.5, 200.0),
+    CropBox(150.9, 30.1, 300.0),
+    CropBox(0.0, 0.0, 256.0),
+]
+
+
+def spot(x: float, y: float, width: int = 360, height: int = 288) -> np.ndarray:
+    """Return a picture with a soft round spot centred at (x, y)."""
+    column, row = np.meshgrid(np.arange(width), np.arange(height))
+    light = 250 * np.exp(-((column - x) ** 2 + (row - y) ** 2) / (2 * 3.0**2))
+    return np.repeat(light.round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+@pytest.fixture
+def face() -> np.ndarray:
+    """Return the landmarks of a drawn face in a square of 256 pixels."""
+    return made_landmarks(1, 256)[0]
+
+
+def centre(picture: np.ndarray) -> np.ndarray:
+    """Return the centre of light of ``picture``."""
+    light = picture.astype(np.float64).sum(axis=-1)
+    row, column = np.indices(light.shape)
+    return np.array([(light * column).sum(), (light * row).sum()]) / light.sum()
+
+
+class TestCrop:
+    @pytest.mark.parametrize("box", BOXES)
+    @pytest.mark.parametrize("size", [64, 256])
+    def test_points_there_and_back(self, box: CropBox, size: int) -> None:
+        points = np.random.default_rng(0).uniform(-50, 400, (30, 68, 2))
+        assert np.abs(from_square(to_square(points, box, size), box, size) - points).max() < 1e-4
+
+    @pytest.mark.parametrize("box", BOXES)
+    @pytest.mark.parametrize("size", [64, 128, 256])
+    def test_the_picture_lands_where_its_points_do(self, box: CropBox, size: int) -> None:
+        middle_x, middle_y = max(60, box.left + box.side / 3), max(60, box.top + box.side / 3)
+        for x, y in ((middle_x, middle_y), (middle_x + 15.3, middle_y + 21.8)):
+            found = centre(cut_square(spot(x, y), box, size))
+            assert np.abs(found - to_square(np.array([x, y]), box, size)).max() < 0.1
+
+    def test_beyond_the_frame_the_edge_is_repeated(self) -> None:
+        picture = np.full((288, 360, 3), 90, np.uint8)
+        picture[:, 0] = 200
+        square = cut_square(picture, CropBox(-100, 50, 200), 256)
+        assert (square[:, :120] == 200).all()
+
+    def test_the_portrait_holds_the_head_and_does_not_move_with_one_frame(self) -> None:
+        faces = made_landmarks(50) * 3 + (100, 60)
+        box = portrait_box(faces)
+        inside = to_square(faces, box)
+        assert inside.min() > 0
+        assert inside.max() < 255
+        # Half of the picture's width or more is face.
+        assert np.ptp(inside[:, :17, 0], axis=1).min() > 0.5 * 256
+        stray = faces.copy()
+        stray[7] += 500
+        moved = portrait_box(stray)
+        assert abs(moved.left - box.left) + abs(moved.top - box.top) + abs(moved.side - box.side) < 2
+
+
+class TestSketch:
+    def lips(self, face: np.ndarray) -> np.ndarray:
+        image = np.zeros((256, 256, 3), np.uint8)
+        draw_lips(image, face[MOUTH])
+        return image
+
+    @pytest.mark.parametrize("quarters", [1, 2, 3, 4])
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_a_quarter_of_a_pixel_moves_the_picture_by_a_quarter(
+        self, face: np.ndarray, axis: int, quarters: int
+    ) -> None:
+        shift = np.zeros(2, np.float32)
+        shift[axis] = 0.25 * quarters
+        moved = centre(self.lips(face + shift)) - centre(self.lips(face))
+        # OpenCV fills between whole rows, and draws lines two pixels wide in steps of about half a pixel.
+        np.testing.assert_allclose(moved, shift, atol=0.2)
+        moved = centre(draw_face(face + shift)) - centre(draw_face(face))
+        np.testing.assert_allclose(moved, shift, atol=0.3)
+
+    def test_it_changes_smoothly(self, face: np.ndarray) -> None:
+        pictures = [draw_face(face + np.float32(step / 4)).astype(int) for step in range(5)]
+        whole = np.abs(pictures[4] - pictures[0]).mean()
+        for before, after in pairwise(pictures):
+            assert 0 < np.abs(after - before).mean() < 0.6 * whole
+
+    def test_point_35_is_in_the_nose(self, face: np.ndarray) -> None:
+        away = face.copy()
+        away[35] += (14, 0)
+        before, after = draw_face(face), draw_face(away)
+        x, y = np.round(away[35]).astype(int)
+        assert after[y, x].tolist() == [255, 255, 0]
+        assert before[y, x].tolist() == [0, 0, 0]
+
+    def test_every_point_is_drawn(self, face: np.ndarray) -> None:
+        for number in range(68):
+            away = face.copy()
+            away[number] += (9, -7)
+            assert (draw_face(away) != draw_face(face)).any(), number
+
+    def test_an_open_mouth_shows_its_inside(self, face: np.ndarray) -> None:
+        opened = face.copy()
+        opened[54:60, 1] += 20
+        opened[64:68, 1] += 8
+        x, y = np.round(opened[60:68].mean(axis=0)).astype(int)
+        assert draw_face(opened)[y, x].tolist() == [255, 0, 255]
+        x, y = np.round(opened[[57, 66]].mean(axis=0)).astype(int)
+        assert draw_face(opened)[y, x].tolist() == [0, 0, 255]
+
+    @pytest.mark.parametrize("shift", [(-128, 0), (128, 0), (0, -170), (0, 170), (-400, 90), (1e4, 1e4), (-1e9, 1e9)])
+    def test_faces_at_and_beyond_the_border(self, face: np.ndarray, shift: tuple[float, float]) -> None:
+        sketch = draw_face(face + np.float32(shift))
+        assert sketch.shape == (256, 256, 3)
+        assert sketch.dtype == np.uint8
+        near = abs(shift[0]) + abs(shift[1]) < 200
+        assert sketch.any() == near
+
+    def test_a_mouth_cut_by_the_border_is_the_visible_half(self, face: np.ndarray) -> None:
+        # What is drawn within the picture is the same whether there is more picture beyond it or not.
+        low = face + np.float32((0, 256 - face[MOUTH][:, 1].mean()))
+        whole = np.zeros((512, 256, 3), np.uint8)
+        draw_lips(whole, low[MOUTH])
+        part = np.zeros((256, 256, 3), np.uint8)
+        draw_lips(part, low[MOUTH])
+        assert part.any()
+        np.testing.assert_array_equal(part[:255], whole[:255])
+        # The last row's edges are anti-aliased from a clipped outline.
+        np.testing.assert_allclose(part[255].astype(int), whole[255], atol=32)
+
+
+class TestCompositor:
+    @pytest.fixture
+    def square(self) -> np.ndarray:
+        return np.random.default_rng(0).integers(1, 256, (256, 256, 3), dtype=np.uint8)
+
+    def test_nothing_outside_the_mouth_region_is_touched(self, face: np.ndarray, square: np.ndarray) -> None:
+        before = square.copy()
+        # Lips far too wide: they may not leave the region.
+        wide = face[MOUTH].mean(axis=0) + 4 * (face[MOUTH] - face[MOUTH].mean(axis=0))
+        for spoken in (face[MOUTH], wide, wide + 300):
+            condition = draw_inpainting(square, face, spoken)
+            outside = region_mask(face, 256) == 0
+            np.testing.assert_array_equal(condition[outside], square[outside])
+            np.testing.assert_array_equal(square, before)
+
+    def test_inside_there_is_nothing_but_the_spoken_lips(self, face: np.ndarray, square: np.ndarray) -> None:
+        condition = draw_inpainting(square, face, face[MOUTH])
+        lips = np.zeros_like(square)
+        draw_lips(lips, face[MOUTH])
+        inside = region_mask(face, 256) > 0
+        np.testing.assert_array_equal(condition[inside], lips[inside])
+        assert (lips[inside].max(axis=-1) > 0).sum() > 100
+
+    def test_the_region_reaches_from_nose_to_chin_inside_the_jaw_line(self, face: np.ndarray) -> None:
+        region = mouth_region(face)
+        assert all(cv2.pointPolygonTest(region, tuple(map(float, point)), True) > 3 for point in face[MOUTH])
+        outline = cv2.convexHull(np.vstack([face[:17], face[36:48]]).astype(np.float32))
+        assert all(cv2.pointPolygonTest(outline, tuple(map(float, point)), False) >= 0 for point in region)
+        for number in (*range(17), *range(27, 31), *range(36, 48)):
+            assert cv2.pointPolygonTest(region, tuple(map(float, face[number])), False) < 0, number
+        assert region[:, 1].min() > face[30, 1]
+        assert region[:, 1].max() > face[57, 1] + 0.5 * (face[8, 1] - face[57, 1])
+
+    def test_the_mask_is_soft_and_within_the_region(self, face: np.ndarray) -> None:
+        mask = soft_mask(face, 256)
+        assert mask.shape == (256, 256, 1)
+        assert mask.dtype == np.float32
+        assert mask.min() == 0
+        assert mask.max() == 1
+        assert not mask[region_mask(face, 256) == 0].any()
+        assert max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1)) < 0.3
+
+    def test_the_mask_falls_to_the_pictures_border_too(self, face: np.ndarray) -> None:
+        low = face + np.float32((0, 256 - face[MOUTH][:, 1].mean()))
+        mask = soft_mask(low, 256)
+        assert mask.max() == 1
+        assert mask[-1].max() < 0.1
+
+    def test_recorded_lips_never_show_through(self, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+        clips = (prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()) / "clips").iterdir()
+        for clip in clips:
+            with np.load(clip / "track.npz") as track:
+                faces = to_square(track["landmarks"], CropBox(*track["box"]), 256)
+            for face in faces[::5]:
+                lips = np.zeros((256, 256), np.uint8)
+                cv2.fillPoly(lips, [np.round(face[48:60]).astype(np.int32)], 255)
+                assert soft_mask(face, 256)[lips > 0].min() > 0.95
+
+    def test_blending_by_hand(self) -> None:
+        square, painted = np.full((2, 2, 3), 100, np.uint8), np.full((2, 2, 3), 200, np.uint8)
+        mask = np.array([[0, 1], [0.5, 0.25]], np.float32)[..., None]
+        assert blend(square, painted, mask)[..., 0].tolist() == [[100, 200], [150, 125]]
+        assert blend(painted, square, mask)[..., 0].tolist() == [[200, 100], [150, 175]]
+
+    @pytest.mark.parametrize("box", BOXES)
+    def test_pasting_keeps_the_rest_of_the_frame_bit_by_bit(self, box: CropBox) -> None:
+        random = np.random.default_rng(3)
+        frame = random.integers(0, 256, (288, 360, 3), dtype=np.uint8)
+        face = made_landmarks(1, 128)[0]
+        painted = random.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+        pasted = paste_square(frame, painted, soft_mask(face, 128), box)
+        changed = (pasted != frame).any(axis=-1)
+        region = from_square(mouth_region(face), box, 128)
+        allowed = np.zeros((288, 360), np.uint8)
+        cv2.fillConvexPoly(allowed, np.round(region).astype(np.int32), 255)
+        # One pixel of the square, as interpolation reaches, and one of the frame for rounding the outline.
+        slack = 2 * int(np.ceil(box.side / 128 + 1)) + 1
+        allowed = cv2.dilate(allowed, np.ones((slack, slack), np.uint8))
+        assert changed.sum() > 500
+        assert not changed[allowed == 0].any()
+
+    @pytest.mark.parametrize("box", BOXES[:3])
+    def test_what_was_cut_goes_back_to_its_place(self, box: CropBox) -> None:
+        frame = spot(150.4, 120.2) // 2 + spot(170, 140) // 3
+        back = paste_square(frame, cut_square(frame, box, 256), np.ones((256, 256, 1), np.float32), box)
+        assert np.abs(back.astype(int) - frame).max() <= 6
+
+    def test_a_square_beside_the_frame_changes_nothing(self) -> None:
+        frame = spot(100, 100)
+        painted = np.full((64, 64, 3), 255, np.uint8)
+        pasted = paste_square(frame, painted, np.ones((64, 64, 1), np.float32), CropBox(900.0, 900.0, 50.0))
+        np.testing.assert_array_equal(pasted, frame)
