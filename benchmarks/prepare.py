@@ -1,6 +1,6 @@
 """Prints how many seconds of footage are prepared per second on this machine.
 
-    python benchmarks/prepare.py ../shared/data/grid_s1/video --limit 20
+python benchmarks/prepare.py ../shared/data/grid_s1/video --limit 20
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import Renderer
+from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.person import Person, load_person
@@ -70,26 +71,29 @@ def read_square(clip: Clip, index: int) -> np.ndarray:
 
 def openings(landmarks: np.ndarray, person: Person) -> np.ndarray:
     """Return the mouth opening (T,) of ``landmarks`` (T, 68, 2) in eye distances."""
-    return mouth_opening(to_canonical(landmarks, fit_placement(landmarks, person.mouth.template))[:, MOUTH])
+    return mouth_opening(to_canonical(landmarks, place_head(landmarks, person.mouth.head))[:, MOUTH])
 
 
 def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
     """Compare predicted keypoints with dlib's raw landmarks, at the recordings' own scale."""
     predictor = Predictor(person)
     predicted, mean_mouth, truth, said, true, said_width, true_width = [], [], [], [], [], [], []
-    per_clip = []
+    per_clip, plain, plain_mean = [], [], []
     for clip in clips:
         keep = seen(clip)
         keypoints = predictor.predict(hear(sound_of(clip), person)).points
         count = min(len(keypoints), len(keep))
         keep = keep[:count]
-        placement = fit_placement(clip.landmarks[:count][keep], person.mouth.template)
+        placement = place_head(clip.landmarks[:count][keep], person.mouth.head)
+        upright = fit_placement(clip.landmarks[:count][keep], person.mouth.head.template)
         raw = clip.raw[:count][keep]
         canonical = to_canonical(raw, placement)[:, MOUTH]
         mouth = keypoints[:count][keep]
         mean = np.broadcast_to(person.mouth.pca.mean.reshape(1, 20, 2), mouth.shape)
         predicted.append(to_pixel(mouth, placement))
         mean_mouth.append(to_pixel(mean, placement))
+        plain.append(to_pixel(mouth, upright))
+        plain_mean.append(to_pixel(mean, upright))
         truth.append(raw[:, MOUTH])
         said.append(mouth_opening(mouth))
         true.append(mouth_opening(canonical))
@@ -101,6 +105,8 @@ def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
     return [
         Row("keypoints: mouth LMD", landmark_distance(pixels, truths), "px", "<= 1.05"),
         Row("keypoints: mouth LMD of the mean mouth", landmark_distance(means, truths), "px"),
+        Row("keypoints: mouth LMD, head's turn not followed", landmark_distance(np.concatenate(plain), truths), "px"),
+        Row("keypoints: the same of the mean mouth", landmark_distance(np.concatenate(plain_mean), truths), "px"),
         Row("keypoints: opening correlation", correlation(opening, true_opening), "", ">= 0.88"),
         Row("keypoints: opening correlation, mean of clips", float(np.mean(per_clip))),
         Row("keypoints: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.85 to 1.15"),

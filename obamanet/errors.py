@@ -45,3 +45,7 @@ class ProvenanceError(ObamanetError):
 
 class OutputError(ObamanetError):
     """An output cannot be written: no permission, no space, or a folder in the way."""
+
+
+class EvaluationError(ObamanetError):
+    """Two videos cannot be compared, or some of many could not be."""

@@ -24,6 +24,7 @@ from obamanet.audio.stack import stacked_size
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.errors import ObamanetError, PersonError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
 from obamanet.networks.pix2pix import GeneratorConfig
@@ -43,11 +44,11 @@ FOOTAGE_FILE = "footage.mp4"
 class MouthModel:
     """What is learned of a face before any network, in canonical units.
 
-    ``template`` (68, 2) the mean face, ``pca`` of the mouth, ``jaw`` that follows it, ``rest`` (20, 2) the mouth in
+    ``head`` says where the mouth lies, ``pca`` how it moves, ``jaw`` what follows it, ``rest`` (20, 2) is the mouth in
     silence.
     """
 
-    template: np.ndarray
+    head: Head
     pca: MouthPca
     jaw: JawModel
     rest: np.ndarray
@@ -178,7 +179,8 @@ def save_mouth(mouth: MouthModel, path: Path) -> None:
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez(
             file,
-            template=mouth.template.astype(np.float32),
+            template=mouth.head.template.astype(np.float32),
+            turn=mouth.head.turn.astype(np.float32),
             mean=mouth.pca.mean,
             components=mouth.pca.components,
             spread=mouth.pca.spread,
@@ -191,7 +193,8 @@ def load_mouth(path: Path) -> MouthModel:
     """Read what :func:`save_mouth` wrote; raises OSError, ValueError or KeyError when it is not that."""
     with np.load(path, allow_pickle=False) as arrays:
         pca = MouthPca(arrays["mean"], arrays["components"], arrays["spread"])
-        return MouthModel(arrays["template"], pca, JawModel(arrays["jaw"]), arrays["rest"])
+        head = Head(arrays["template"], arrays["turn"])
+        return MouthModel(head, pca, JawModel(arrays["jaw"]), arrays["rest"])
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
@@ -262,7 +265,8 @@ def _check_fit(person: Person) -> None:
 def _wrong_shapes(mouth: MouthModel) -> list[str]:
     count = mouth.pca.count
     needed = {
-        "template": (mouth.template, (LANDMARK_COUNT, 2)),
+        "template": (mouth.head.template, (LANDMARK_COUNT, 2)),
+        "turn": (mouth.head.turn, (2 * len(TURN_POINTS), 2)),
         "mean": (mouth.pca.mean, (2 * MOUTH_COUNT,)),
         "components": (mouth.pca.components, (count, 2 * MOUTH_COUNT)),
         "spread": (mouth.pca.spread, (count,)),

@@ -98,6 +98,7 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
     from obamanet.audio.features import FeatureOptions
     from obamanet.audio.stack import stacked_size
     from obamanet.constants import MOUTH
+    from obamanet.keypoints.head import fit_head
     from obamanet.keypoints.jaw import fit_jaw
     from obamanet.keypoints.pca import fit_pca
     from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
@@ -113,7 +114,13 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
     landmarks = made_landmarks(50)
     template = fit_template(landmarks)
     canonical = to_canonical(landmarks, fit_placement(landmarks, template))
-    mouth = MouthModel(template, fit_pca(canonical[:, MOUTH]), fit_jaw(canonical), canonical[:, MOUTH].mean(axis=0))
+    head = fit_head([landmarks], template)
+    mouth = MouthModel(
+        head,
+        fit_pca(canonical[:, MOUTH]),
+        fit_jaw(canonical),
+        canonical[:, MOUTH].mean(axis=0),
+    )
     person = Person(
         folder=folder,
         name="tiny",

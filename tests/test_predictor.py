@@ -29,13 +29,20 @@ def features_of(samples: np.ndarray, person: Person) -> FeatureSequence:
 
 
 @pytest.fixture(scope="module")
-def speech(tiny_person: Person) -> FeatureSequence:
-    return features_of(babble(12.3), tiny_person)
+def lively(tiny_person: Person) -> Person:
+    """Return the tiny person with a mouth that moves ten times as far, so that differences show."""
+    pca = replace(tiny_person.mouth.pca, spread=10 * tiny_person.mouth.pca.spread)
+    return replace(tiny_person, mouth=replace(tiny_person.mouth, pca=pca))
 
 
 @pytest.fixture(scope="module")
-def predictor(tiny_person: Person) -> Predictor:
-    return Predictor(tiny_person)
+def speech(lively: Person) -> FeatureSequence:
+    return features_of(babble(12.3), lively)
+
+
+@pytest.fixture(scope="module")
+def predictor(lively: Person) -> Predictor:
+    return Predictor(lively)
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +50,11 @@ def whole(predictor: Predictor, speech: FeatureSequence) -> np.ndarray:
     """Return the keypoints of 12.3 s of made speech, run at once."""
     points = predictor.predict(speech, chunk=10_000).points
     # Mouths that hardly move would make every comparison below an empty one.
-    assert np.ptp(points, axis=0).max() > 0.02
+    assert np.ptp(points, axis=0).max() > 0.1
     return points
 
 
-@pytest.mark.parametrize("chunk", [1, 3, 4, 5, 7, 100, 250])
+@pytest.mark.parametrize("chunk", [1, 5, 7, 250])
 def test_in_chunks_as_on_the_whole(
     predictor: Predictor, speech: FeatureSequence, whole: np.ndarray, chunk: int
 ) -> None:
@@ -56,10 +63,10 @@ def test_in_chunks_as_on_the_whole(
     assert np.abs(chunked - whole).max() < 1e-4
 
 
-@pytest.mark.parametrize("rate", ["25", "30", "50"])
-def test_sound_a_second_later_moves_keypoints_by_a_second(tiny_person: Person, rate: str) -> None:
+@pytest.mark.parametrize("rate", ["25", "30"])
+def test_sound_a_second_later_moves_keypoints_by_a_second(lively: Person, rate: str) -> None:
     fps = parse_rate(rate)
-    person = replace(tiny_person, fps=fps)
+    person = replace(lively, fps=fps)
     predictor = Predictor(person)
     samples = babble(6.0)
     later = np.concatenate([np.zeros(SAMPLE_RATE, np.float32), samples])
@@ -72,22 +79,18 @@ def test_sound_a_second_later_moves_keypoints_by_a_second(tiny_person: Person, r
     # And by no other number of frames: a shift of one more or less is far off.
     for wrong in (second - 1, second + 1):
         end = min(len(now), len(then) - wrong)
-        assert np.abs(then[wrong : wrong + end] - now[:end])[SETTLED:].max() > 5e-3
+        assert np.abs(then[wrong : wrong + end] - now[:end])[SETTLED:].max() > 0.02
 
 
 @pytest.mark.parametrize("rate", ["23.976", "24", "25", "29.97", "30", "50", "59.94"])
-@pytest.mark.parametrize("samples", [1600, 16_000, 16_001, 30_123])
-def test_the_first_and_the_last_sound_have_frames(tiny_person: Person, rate: str, samples: int) -> None:
+def test_the_first_and_the_last_sound_have_frames(tiny_person: Person, rate: str) -> None:
     person = replace(tiny_person, fps=parse_rate(rate))
-    features = FeatureSequence(
-        np.zeros((max(1, samples // 160 - 1), 26), np.float32), Fraction(100), Fraction(samples, SAMPLE_RATE)
-    )
-    count = frames_to_cover(features.duration, person.fps)
-    assert (count - 1) / person.fps < features.duration <= count / person.fps
-    # stream() without the network's tracing for every length: one trace serves all.
-    keypoints = Predictor(person).predict(features)
-    assert keypoints.points.shape == (count, 20, 2)
-    assert keypoints.fps == person.fps
+    predictor = Predictor(person)
+    for samples in (1600, 16_000, 16_001, 30_123):
+        keypoints = predictor.predict(features_of(np.zeros(samples, np.float32), person))
+        count, duration = len(keypoints.points), Fraction(samples, SAMPLE_RATE)
+        assert keypoints.fps == person.fps
+        assert (count - 1) / person.fps < duration <= count / person.fps
 
 
 def test_the_look_ahead_is_no_delay(tiny_person: Person, predictor: Predictor, speech: FeatureSequence) -> None:
@@ -110,7 +113,7 @@ def test_one_frame_of_sound(predictor: Predictor) -> None:
 def test_silence_is_still(predictor: Predictor, tiny_person: Person) -> None:
     points = predictor.predict(features_of(np.zeros(6 * SAMPLE_RATE, np.float32), tiny_person)).points
     assert np.isfinite(points).all()
-    assert np.abs(np.diff(points[SETTLED:], axis=0)).max() < 1e-5
+    assert np.abs(np.diff(points[SETTLED:], axis=0)).max() < 1e-4
 
 
 def test_a_bidirectional_person_speaks(tiny_person: Person, speech: FeatureSequence, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from obamanet.about import VERSION
 from obamanet.cli.boundary import HELP_NAMES
+from obamanet.cli.evaluate import EXAMPLES, evaluate_command
 from obamanet.cli.persons import describe, find_person
 from obamanet.cli.pix2pix import pix2pix_app
 from obamanet.cli.speak import (
@@ -62,6 +63,7 @@ def obamanet_app() -> typer.Typer:
     app.add_typer(train, name="train")
     app.command("assemble")(assemble_command)
     app.command("person")(person)
+    app.command("evaluate", epilog=EXAMPLES)(evaluate_command)
     app.add_typer(pix2pix_app(), name="pix2pix")
     return app
 

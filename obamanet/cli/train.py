@@ -222,7 +222,7 @@ def renderer_command(
             "--gan-start",
             help="Share of the training, 0 to 1, after which the adversary joins; before is 3 times quicker.",
         ),
-    ] = 0.6,
+    ] = 0.65,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,

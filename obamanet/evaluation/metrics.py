@@ -35,8 +35,8 @@ def landmark_distance(points: np.ndarray, truth: np.ndarray) -> float:
 def velocity_error(points: np.ndarray, truth: np.ndarray, fps: float) -> float:
     """Return the mean distance between the velocities of ``points`` and ``truth`` (T, N, 2), in their unit per second.
 
-    D-V of Zhou et al. 2020 (MakeItTalk): 1/((T-1) N) sum |(p[t+1] - p[t]) - (q[t+1] - q[t])| fps; 0 is best, and it is 0
-    for a single frame.
+    D-V of Zhou et al. 2020 (MakeItTalk): 1/((T-1) N) sum |(p[t+1] - p[t]) - (q[t+1] - q[t])| fps; 0 is best, and
+    of a single frame.
     """
     if len(points) < 2:
         return 0.0
@@ -59,7 +59,7 @@ def amplitude_ratio(values: np.ndarray, truth: np.ndarray) -> float:
     moved, expected = float(values.std()), float(truth.std())
     if expected < STILL:
         return 1.0 if moved < STILL else float("inf")
-    return moved / expected
+    return moved / expected if moved >= STILL else 0.0
 
 
 def speed(points: np.ndarray, fps: float) -> np.ndarray:

@@ -26,6 +26,9 @@ DETECTED = 0.63
 LONGEST_EDGE = 100
 """Pixels. No edge is followed further on either side."""
 
+SLANT = np.tan(np.pi / 8)
+"""Edges that lean by more than 22.5 degrees are not measured along the row (the authors quantise to 45 degrees)."""
+
 SOBEL_SCALE = 4.0
 """Threshold of the edge map: this times the mean squared gradient (Pratt 1978, as MATLAB's edge() does)."""
 
@@ -75,11 +78,12 @@ def _vertical_edges(grey: np.ndarray) -> np.ndarray:
 
 
 def _edge_widths(grey: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the width in pixels of each edge, 0 elsewhere, (H, W); Marziliano et al. 2002.
+    """Return the width in pixels of each upright edge, 0 elsewhere, (H, W); Marziliano et al. 2002.
 
     From the edge on, luma rises to one side and falls to the other; the width reaches to where it stops doing so.
     """
-    rows, columns = np.nonzero(edges)
+    down, across = np.gradient(grey)
+    rows, columns = np.nonzero(edges & (np.abs(down) <= SLANT * np.abs(across)))
     rising = grey[rows, columns + 1] > grey[rows, columns - 1]
     sign = np.where(rising, 1.0, -1.0)
     widths = np.zeros(grey.shape)

@@ -1,9 +1,9 @@
 """How far sound and mouth lie apart in time, told by no trained weights and for any language.
 
-An open mouth is loud and a moving mouth changes the sound. Two curves over the lag are added: the correlation of the
-lips' opening with the sound's level, and half of that of the square roots of lip speed and of spectral change. The
-weights and features were chosen on 200 training and validation sentences of GRID talker s1: of those, 97 % (validation
-alone 97.5 %) lie within one frame of their true offset; the opening alone reaches 93 %.
+Four things are true of all speech: an open mouth is loud, an opening one gets louder, a moving one changes the sound's
+colour, and a wide one is bright. For each a curve over the lag is taken, and they are added. The weights were chosen
+among a few round values on 160 training sentences of GRID talker s1, each with its sound shifted by -10, -5, 0, 5 and
+10 frames: 95.8 % lie within one frame of the truth, 94.0 % on 40 validation sentences.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from obamanet.constants import FEATURE_RATE
 from obamanet.evaluation.metrics import STILL, speed
-from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.types import FeatureSequence
 
@@ -28,11 +28,17 @@ LONGEST_LAG = 15
 SHORTEST = 2 * LONGEST_LAG + 1
 """Steps. A clip shorter than 1.24 s cannot be told apart from itself shifted."""
 
-CHANGE_WEIGHT = 0.5
-"""Weight of the curve of change beside that of level."""
+OPENED, OPENING, MOVED, SPREAD = 1.0, 0.5, 0.5, 0.5
+"""Weights of the four curves."""
 
 FLOOR_DB = 60.0
-"""Decibel. Softer than this below the loudest band is taken as this: digital silence is no event."""
+"""Decibel. Softer than this below the loudest band is taken as this."""
+
+DIGITAL_SILENCE_DB = -110.0
+"""Decibel of full scale. Softer than the rounding of 16 bit samples: no recording but filling, which is no event."""
+
+LOW_BANDS, HIGH_BANDS = slice(2, 10), slice(16, 26)
+"""Mel bands from 140 to 1250 Hz and from 2.4 to 8 kHz, of the 26; their difference is how bright the sound is."""
 
 AROUND = np.arange(-3, 2)
 """Feature frames averaged for one step: their 25 ms windows lie evenly about its time."""
@@ -42,6 +48,9 @@ SILENT_SHARE = 0.25
 
 SILENCE_EDGE = 2
 """Steps on either side of a silence that do not count: lips prepare a sound, and come to rest after it."""
+
+QUIET = 10
+"""Per cent. Digital silence is filled with this percentile of the sound that is there."""
 
 FEWEST_SILENT = 5
 """Steps of silence that must remain for it to be measured."""
@@ -65,39 +74,56 @@ class SyncOffset:
 
 @dataclass(frozen=True)
 class SoundSteps:
-    """Sound at SYNC_RATE: ``level`` (S,) dB, the mean over the bands, and ``change`` (S,), dB from step to step."""
+    """Sound at SYNC_RATE, (S,) each: ``level`` in dB, ``change`` in dB a step over all bands, ``brightness`` in dB."""
 
     level: np.ndarray
     change: np.ndarray
+    brightness: np.ndarray
 
 
 def sound_steps(features: FeatureSequence) -> SoundSteps:
-    """Return level and change of log filterbank ``features``, whose values are natural logarithms of energy."""
+    """Return level, change and brightness of ``features``: 26 log filterbank energies, natural logarithms.
+
+    Raises ValueError for a sound that holds nothing but digital silence.
+    """
     count = int(features.duration * SYNC_RATE)
     decibel = features.values.astype(np.float64) * 10 / np.log(10)
     centres = np.round(frame_times(count, SYNC_RATE) * float(FEATURE_RATE)).astype(np.int64)
     places = np.clip(centres[:, None] + AROUND, 0, len(decibel) - 1)
+    empty = (decibel.max(axis=1) < DIGITAL_SILENCE_DB)[places].any(axis=1)
+    if empty.all():
+        raise ValueError("the sound is silent")
     bands = decibel[places].mean(axis=1)
-    bands = np.maximum(bands, bands.max(initial=-np.inf) - FLOOR_DB)
+    bands[empty] = np.percentile(bands[~empty], QUIET, axis=0)
+    bands = np.maximum(bands, bands.max() - FLOOR_DB)
     change = np.abs(np.gradient(bands, axis=0)).mean(axis=1) if count > 1 else np.zeros(count)
-    return SoundSteps(bands.mean(axis=1), change)
+    beside = empty | np.append(empty[1:], False) | np.append(False, empty[:-1])
+    if beside.any() and not beside.all():
+        change[beside] = np.percentile(change[~beside], QUIET)
+    brightness = bands[:, HIGH_BANDS].mean(axis=1) - bands[:, LOW_BANDS].mean(axis=1)
+    return SoundSteps(bands.mean(axis=1), change, brightness)
 
 
 def lag_curve(mouth: np.ndarray, times: np.ndarray, sound: SoundSteps) -> LagCurve:
     """Return the agreement of canonical ``mouth`` keypoints (T, 20, 2) at ``times`` (T,) seconds with ``sound``.
 
-    Agreement at lag k is sum_t m[t] a[t + k] / S of the standardised series, over the steps that both have, added up as
-    described above. Raises ValueError for less than 1.24 s of either.
+    Agreement at lag k is sum_t m[t] a[t + k] / sqrt(n S) of the standardised series of S steps, n of which overlap;
+    that lies between the mean over the overlap, which trusts short ones too much, and over all, which favours lag 0.
+    Raises ValueError for less than 1.24 s of either.
     """
     count = min(len(sound.level), int(times[-1] * float(SYNC_RATE)) + 1) if len(times) else 0
     if count < SHORTEST:
         raise ValueError(f"too short: {count / float(SYNC_RATE):.2f} s, needed are {SHORTEST / float(SYNC_RATE):.2f} s")
     steps = resample_in_time(mouth.astype(np.float64), times, frame_times(count, SYNC_RATE))
-    heights = mouth_opening(steps) + np.linalg.norm(steps[:, 9] - steps[:, 3], axis=-1)
-    opened = _agreement(heights, sound.level[:count])
-    moved = _agreement(np.sqrt(speed(steps, float(SYNC_RATE))), np.sqrt(sound.change[:count]))
-    lags = np.arange(-LONGEST_LAG, LONGEST_LAG + 1) / float(SYNC_RATE)
-    return LagCurve(lags, opened + CHANGE_WEIGHT * moved)
+    level = sound.level[:count]
+    inner = mouth_opening(steps)
+    agreement = (
+        OPENED * _agreement(inner + np.linalg.norm(steps[:, 9] - steps[:, 3], axis=-1), level)
+        + OPENING * _agreement(np.gradient(inner), np.gradient(level))
+        + MOVED * _agreement(np.sqrt(speed(steps, float(SYNC_RATE))), np.sqrt(sound.change[:count]))
+        + SPREAD * _agreement(mouth_width(steps), sound.brightness[:count])
+    )
+    return LagCurve(np.arange(-LONGEST_LAG, LONGEST_LAG + 1) / float(SYNC_RATE), agreement)
 
 
 def find_offset(curve: LagCurve) -> SyncOffset:
@@ -114,7 +140,7 @@ def find_offset(curve: LagCurve) -> SyncOffset:
         before, top, after = values[peak - 1 : peak + 2]
         bend = before - 2 * top + after
         if bend < 0:
-            place += 0.5 * (before - after) / bend * float(curve.lags[1] - curve.lags[0])
+            place += float(0.5 * (before - after) / bend) * float(curve.lags[1] - curve.lags[0])
     return SyncOffset(1000 * place, float(values[peak] - np.median(values)))
 
 
@@ -138,13 +164,13 @@ def silences(sound: SoundSteps, times: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _agreement(mouth: np.ndarray, sound: np.ndarray) -> np.ndarray:
-    """Return sum_t m[t] a[t + k] / S of the standardised series (S,) for every lag k; zeros when one stands still."""
+    """Return the sum described above of the standardised series (S,) for each lag; zeros when one stands still."""
     if mouth.std() < STILL or sound.std() < STILL:
         return np.zeros(2 * LONGEST_LAG + 1)
     mouth, sound = (mouth - mouth.mean()) / mouth.std(), (sound - sound.mean()) / sound.std()
     count = len(mouth)
-    values = [
-        (mouth[max(0, -lag) : count - max(0, lag)] * sound[max(0, lag) : count - max(0, -lag)]).sum() / count
-        for lag in range(-LONGEST_LAG, LONGEST_LAG + 1)
-    ]
+    values = []
+    for lag in range(-LONGEST_LAG, LONGEST_LAG + 1):
+        ours, theirs = mouth[max(0, -lag) : count - max(0, lag)], sound[max(0, lag) : count - max(0, -lag)]
+        values.append((ours * theirs).sum() / np.sqrt(len(ours) * count))
     return np.array(values)

@@ -9,7 +9,7 @@ import numpy as np
 from obamanet.audio.normalise import normalise_utterance, quiet_vector
 from obamanet.audio.stack import stack_features
 from obamanet.errors import PersonError
-from obamanet.networks.predictor import build_predictor
+from obamanet.networks.predictor import build_predictor, run_predictor
 from obamanet.person import Person
 from obamanet.timing import frames_to_cover
 from obamanet.types import CanonicalKeypoints, FeatureSequence
@@ -33,7 +33,7 @@ class Predictor:
             raise PersonError(f"predictor weights do not fit: {person.predictor_weights}: {reason}") from error
         shapes = [(1, None, person.predictor.inputs), *((1, *shape) for shape in person.predictor.state_shapes)]
         self._run = tf.function(
-            lambda *inputs: self._network(list(inputs), training=False),
+            lambda *inputs: run_predictor(self._network, list(inputs), training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers
@@ -61,3 +62,12 @@ def build_predictor(config: PredictorConfig) -> keras.Model:
         x = layers.Dropout(config.dropout)(x)
     outputs = layers.Dense(config.outputs, name="components")(x)
     return keras.Model([sequence, *states], [outputs, *new_states], name="predictor")
+
+
+def run_predictor(network: keras.Model, inputs: list[Any], *, training: bool) -> list[Any]:
+    """Return what ``network`` makes of features and states: the components, then the new states.
+
+    Keras hands out the only output of a graph bare, and a bidirectional predictor has no states.
+    """
+    outputs = network(inputs, training=training)
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]

@@ -20,8 +20,8 @@ from obamanet.errors import OutputError
 from obamanet.files import atomic_path, ensure_output_path
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import BATCH, Renderer
+from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import put_mouth
-from obamanet.keypoints.placement import fit_placement
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
 from obamanet.progress import Progress
@@ -134,7 +134,7 @@ def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]
         mouth = keypoints.points[first : first + CHUNK_FRAMES]
         times = frame_times(first + len(mouth), keypoints.fps)[first:]
         reference = reference_at(person.reference, times)
-        placement = fit_placement(reference, person.mouth.template)
+        placement = place_head(reference, person.mouth.head)
         yield from put_mouth(reference, placement, mouth, person.mouth.jaw)
 
 
@@ -183,7 +183,7 @@ def _inpaint_jobs(keypoints: CanonicalKeypoints, person: Person, footage: Footag
     times = frame_times(len(keypoints.points), keypoints.fps)
     for index, mouth in zip(nearest_frames(person.reference, times), keypoints.points, strict=True):
         reference = person.reference.points[index]
-        placement = fit_placement(reference[None], person.mouth.template)
+        placement = place_head(reference[None], person.mouth.head)
         face = put_mouth(reference[None], placement, mouth[None], person.mouth.jaw)[0]
         frame, box = footage.frame(int(index)), person.boxes[index]
         square = cut_square(frame, box, person.image_size)

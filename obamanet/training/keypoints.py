@@ -17,11 +17,12 @@ from obamanet.audio.stack import stack_features, stacked_size
 from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, MOUTH
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path
+from obamanet.keypoints.head import Head, fit_head, place_head
 from obamanet.keypoints.jaw import fit_jaw
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import fit_pca
-from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
-from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.keypoints.placement import fit_template, to_canonical
+from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
 from obamanet.person import MOUTH_FILE, MouthModel, save_mouth
 from obamanet.progress import Progress
 from obamanet.training.dataset import Clip, Dataset, Piece, Split
@@ -149,22 +150,23 @@ def load_utterances(
                 f"{dataset.folder}: no clip with sound on the {side} side; keypoints are learned from sound"
             )
     template = fit_template(_spread_landmarks(with_sound["train"]))
+    head = fit_head([_landmarks(piece) for piece in with_sound["train"]], template)
     heard: dict[str, np.ndarray] = {}
     pieces = with_sound["train"] + with_sound["val"]
     for piece in progress.track(pieces, "reading sound", len(pieces)):
         if piece.clip.folder.name not in heard:
             heard[piece.clip.folder.name] = _hear(piece.clip, dataset.fps, features, delay)
-    canonical = [_canonical(piece, template) for piece in with_sound["train"]]
+    canonical = [_canonical(piece, head) for piece in with_sound["train"]]
     middle = np.concatenate(canonical).mean(axis=0)
     speaking = [face + (middle - face.mean(axis=0)) for face in canonical]
     train = [
         Utterance(_inputs(piece, heard, delay), face[:, MOUTH])
         for piece, face in zip(with_sound["train"], canonical, strict=True)
     ]
-    val = [Utterance(_inputs(p, heard, delay), _canonical(p, template)[:, MOUTH]) for p in with_sound["val"]]
+    val = [Utterance(_inputs(p, heard, delay), _canonical(p, head)[:, MOUTH]) for p in with_sound["val"]]
     pca = fit_pca(np.concatenate([utterance.keypoints for utterance in train]))
     # The jaw is fitted to movement within a sentence alone: between sentences both move with the head's turn.
-    mouth = MouthModel(template, pca, fit_jaw(np.concatenate(speaking)), rest_mouth(train, delay))
+    mouth = MouthModel(head, pca, fit_jaw(np.concatenate(speaking)), rest_mouth(train, delay))
     return mouth, train, val
 
 
@@ -266,7 +268,7 @@ class KeypointLearner:
         self._traced = tf.function(self._step)
         shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
         self._run = tf.function(
-            lambda *inputs: self._smoothed(list(inputs), training=False)[0],
+            lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
         )
 
@@ -334,7 +336,7 @@ class KeypointLearner:
         batch, length = keypoints.shape[0], keypoints.shape[1]
         states = [tf.zeros((batch, *shape)) for shape in self._config.state_shapes]
         with tf.GradientTape() as tape:
-            components = self._network([inputs, *states], training=True)[0][:, self._config.delay :]
+            components = run_predictor(self._network, [inputs, *states], training=True)[0][:, self._config.delay :]
             flat = tf.tensordot(components, self._decode, 1) + self._mean
             predicted = tf.reshape(flat, (batch, length, 20, 2))
             losses = {
@@ -369,13 +371,16 @@ def _opening(keypoints: Any) -> Any:
 
 
 def _spread_landmarks(pieces: Sequence[Piece]) -> np.ndarray:
-    landmarks = np.concatenate([piece.clip.landmarks[piece.start : piece.stop] for piece in pieces])
+    landmarks = np.concatenate([_landmarks(piece) for piece in pieces])
     return landmarks[:: max(1, len(landmarks) // TEMPLATE_FRAMES)]
 
 
-def _canonical(piece: Piece, template: np.ndarray) -> np.ndarray:
-    landmarks = piece.clip.landmarks[piece.start : piece.stop]
-    return to_canonical(landmarks, fit_placement(landmarks, template)).astype(np.float32)
+def _landmarks(piece: Piece) -> np.ndarray:
+    return piece.clip.landmarks[piece.start : piece.stop]
+
+
+def _canonical(piece: Piece, head: Head) -> np.ndarray:
+    return to_canonical(_landmarks(piece), place_head(_landmarks(piece), head)).astype(np.float32)
 
 
 def _hear(clip: Clip, fps: Fraction, options: FeatureOptions, delay: int) -> np.ndarray:

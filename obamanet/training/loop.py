@@ -184,7 +184,7 @@ def _keep(learner: Learner, state: _State, reached: int, score: float, folder: P
     for name in ("best", "last") if best else ("last",):
         _save_weights(learner, folder / f"{name}.weights.h5")
     state = _State(reached, score, reached) if best else _State(reached, state.best_score, state.best_step)
-    arrays = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(learner.variables())}
+    arrays: dict[str, Any] = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(learner.variables())}
     with atomic_path(folder / "state.npz") as part, part.open("wb") as file:
         np.savez(file, step=state.step, best=np.array([state.best_score, state.best_step]), **arrays)
     return state

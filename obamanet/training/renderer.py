@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -80,7 +81,7 @@ def train_renderer(
         )
     train = PersonPairs(split.train, mode, dataset.image_size)
     val = PersonPairs(split.val, mode, dataset.image_size)
-    about = {
+    about: dict[str, dict[str, Any]] = {
         "render": {"mode": mode.value, "image_size": dataset.image_size},
         "data": {"split": split.digest},
     }

@@ -1,10 +1,10 @@
-"""Text to sound by eSpeak NG, whose library and voices come with the package espeakng-loader."""
+"""Text to sound and timed phonemes by eSpeak NG, whose library and voices come with the package espeakng-loader."""
 
 from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -14,19 +14,55 @@ import numpy as np
 
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
+from text2face.types import Phoneme, Speech, SpokenWord
 
 # Values from eSpeak NG 1.52, src/include/espeak-ng/speak_lib.h.
 SYNCHRONOUS: Final = 2
+PHONEME_EVENTS: Final = 1
+IN_IPA: Final = 2
 DO_NOT_EXIT: Final = 0x8000
+RATE: Final = 1
+WORD_EVENT: Final = 1
+PHONEME_EVENT: Final = 7
 POSITION_CHARACTER: Final = 1
 TEXT_IS_UTF8: Final = 1
 END_PAUSE: Final = 0x1000
 
+WORDS_PER_MINUTE: Final = 175
+"""The library's own usual rate; it can do 80 to 450."""
+
+SLOWEST: Final = 0.5
+FASTEST: Final = 2.5
+"""Times the usual rate."""
+
+STRESS: Final = {"ˈ": 1, "ˌ": 2}
+"""The IPA's stress marks, which the library puts before the vowel."""
+
 NOISE_SEED: Final = 1
 """Seeds the voice's flutter, so that the same program run says the same text with the same samples."""
 
+
+class EventRecord(ctypes.Structure):
+    """eSpeak NG's espeak_EVENT.
+
+    ``position`` counts the text's characters from 1; ``sample`` is the place in the sound; ``symbol`` is an IPA
+    phoneme with its stress mark, or empty for a pause, and ends at 8 bytes or at NUL.
+    """
+
+    _fields_: ClassVar = [
+        ("kind", ctypes.c_int),
+        ("message", ctypes.c_uint),
+        ("position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("milliseconds", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("symbol", ctypes.c_char * 8),
+    ]
+
+
 # int callback(short *samples, int sample_count, espeak_EVENT *events); 0 goes on, samples are NULL at the end.
-Receiver = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+Receiver = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(EventRecord))
 
 
 class VoiceRecord(ctypes.Structure):
@@ -62,22 +98,43 @@ _lock = threading.Lock()
 """The library keeps its voice and its text in global variables, so one text is spoken at a time."""
 
 
-def speak(text: str, voice: str) -> AudioClip:
+@dataclass(frozen=True)
+class _Event:
+    """A word's beginning, with the place of its first letter in the text, or a phoneme's; ``sample`` says when."""
+
+    kind: int
+    position: int
+    sample: int
+    symbol: str
+
+
+def speak(text: str, voice: str, rate: float = 1.0) -> AudioClip:
+    """Return the sound of :func:`speak_timed`."""
+    return speak_timed(text, voice, rate).clip
+
+
+def speak_timed(text: str, voice: str, rate: float = 1.0) -> Speech:
     """Return ``text`` spoken by the eSpeak NG voice ``voice``, e.g. "en-gb", "en-us" or "es", ending in a short pause.
 
-    Mono, 22050 Hz, samples in [-1, 1]. May be called from several threads; they take turns. Saying a text again in the
-    same process gives a sound that differs by some samples, because the voice flutters. Raises
-    :class:`OptionError` for a voice that eSpeak NG does not have or a text without anything to say, and
-    :class:`SoundError` when the library cannot be started.
+    Mono, 22050 Hz, samples in [-1, 1]; ``rate`` is 0.5 to 2.5 times the usual 175 words per minute. The words' phonemes
+    carry the times at which the library began each of them, exact to the sample. May be called from several threads;
+    they take turns. Saying a text again in the same process gives a sound that differs by some samples, because the
+    voice flutters. Raises :class:`OptionError` for a voice that eSpeak NG does not have, a rate out of range or a text
+    without anything to say, and :class:`SoundError` when the library cannot be started.
     """
     if not text.strip():
         raise OptionError("text to speak is empty; at least one word is needed")
-    spelled = text.replace("\0", " ").encode("utf-8", errors="replace") + b"\0"
+    if not SLOWEST <= rate <= FASTEST:
+        raise OptionError(f"rate of speech is out of range: got {rate:g}, allowed is {SLOWEST:g} to {FASTEST:g}")
+    text = text.replace("\0", " ")
+    spelled = text.encode("utf-8", errors="replace") + b"\0"
     pieces: list[bytes] = []
+    events: list[_Event] = []
 
-    def receive(samples: Any, sample_count: int, events: int | None) -> int:
+    def receive(samples: Any, sample_count: int, records: Any) -> int:
         if samples and sample_count > 0:
             pieces.append(ctypes.string_at(samples, sample_count * ctypes.sizeof(ctypes.c_short)))
+        events.extend(_read(records))
         return 0
 
     receiver = Receiver(receive)
@@ -87,6 +144,7 @@ def speak(text: str, voice: str) -> AudioClip:
             allowed = ", ".join(sorted(engine.voices))
             raise OptionError(f"eSpeak NG has no such voice: got {voice!r}, allowed are {allowed}")
         engine.library.espeak_SetVoiceByName(engine.voices[voice.lower()])
+        engine.library.espeak_SetParameter(RATE, round(WORDS_PER_MINUTE * rate), 0)
         engine.library.espeak_SetSynthCallback(receiver)
         flags = TEXT_IS_UTF8 | END_PAUSE
         status = engine.library.espeak_Synth(spelled, len(spelled), 0, POSITION_CHARACTER, 0, flags, None, None)
@@ -95,7 +153,54 @@ def speak(text: str, voice: str) -> AudioClip:
     samples = np.frombuffer(b"".join(pieces), np.int16)
     if not samples.any():
         raise OptionError(f"text holds nothing that can be spoken: got {text[:60]!r}, at least one word is needed")
-    return AudioClip(samples.astype(np.float32) / 32768, engine.rate, f"eSpeak NG {voice}")
+    clip = AudioClip(samples.astype(np.float32) / 32768, engine.rate, f"eSpeak NG {voice}")
+    return Speech(clip, tuple(_words(text, events, clip)))
+
+
+def languages() -> tuple[str, ...]:
+    """Return the tags of all languages that eSpeak NG speaks, in order; raises as :func:`speak_timed`."""
+    with _lock:
+        return tuple(sorted(_engine().voices))
+
+
+def _read(records: Any) -> Iterator[_Event]:
+    """Yield what is of use in the library's row of events, which one of kind 0 ends."""
+    for index in count():
+        record = records[index]
+        if not record.kind:
+            return
+        if record.kind in (WORD_EVENT, PHONEME_EVENT):
+            symbol = record.symbol.decode("utf-8", errors="ignore") if record.kind == PHONEME_EVENT else ""
+            yield _Event(record.kind, record.position, record.sample, symbol)
+
+
+def _words(text: str, events: list[_Event], clip: AudioClip) -> Iterator[SpokenWord]:
+    """Yield the words with their phonemes; each phoneme lasts until the next one or the next pause begins."""
+    starts = [event.position - 1 for event in events if event.kind == WORD_EVENT] + [len(text)]
+    sounds = [event for event in events if event.kind == PHONEME_EVENT]
+    ends = [event.sample for event in sounds[1:]] + [len(clip.samples)]
+    # A word that cannot be heard has no sounds and gives its text to none: it is left out.
+    collected: list[list[Phoneme]] = [[] for _ in starts]
+    word = -1
+    following = iter(ends)
+    for event in events:
+        if event.kind == WORD_EVENT:
+            word += 1
+            continue
+        end = next(following)
+        symbol = event.symbol.lstrip("ˈˌ")
+        if symbol and end > event.sample:
+            stress = STRESS.get(event.symbol[0], 0)
+            collected[word].append(Phoneme(symbol, event.sample / clip.rate, end / clip.rate, stress))
+    for index, phonemes in enumerate(collected[:-1]):
+        if phonemes:
+            yield SpokenWord(_bare(text[starts[index] : max(starts[index], starts[index + 1])]), tuple(phonemes))
+
+
+def _bare(text: str) -> str:
+    """Return ``text`` without the signs around its words."""
+    inside = [index for index, sign in enumerate(text) if sign.isalnum()]
+    return text[inside[0] : inside[-1] + 1] if inside else ""
 
 
 @cache
@@ -110,6 +215,7 @@ def _engine() -> Engine:
     library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
     library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
     library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
+    library.espeak_SetParameter.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int]
     library.espeak_ListVoices.argtypes = [ctypes.c_void_p]
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(VoiceRecord))
     library.espeak_SetSynthCallback.argtypes = [Receiver]
@@ -125,7 +231,7 @@ def _engine() -> Engine:
         ctypes.c_void_p,
     ]
     folder = espeakng_loader.get_data_path()
-    rate = library.espeak_Initialize(SYNCHRONOUS, 0, folder.encode(), DO_NOT_EXIT)
+    rate = library.espeak_Initialize(SYNCHRONOUS, 0, folder.encode(), PHONEME_EVENTS | IN_IPA | DO_NOT_EXIT)
     if rate <= 0:
         raise SoundError(f"eSpeak NG cannot be started with the voices in {folder}; reinstall espeakng-loader")
     library.espeak_ng_SetRandSeed(NOISE_SEED)

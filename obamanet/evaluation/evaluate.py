@@ -1,0 +1,170 @@
+"""The whole evaluation: pairs in, measured by several processes, summary and report out."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from obamanet.about import SOFTWARE
+from obamanet.errors import ObamanetError
+from obamanet.evaluation.measure import ClipScores, Measurer
+from obamanet.evaluation.pairing import Pair
+from obamanet.evaluation.protocol import Protocol, find_recordings
+from obamanet.evaluation.report import write_report
+from obamanet.evaluation.results import Evaluation, Failure, Setting, summarise, write_results
+from obamanet.evaluation.tracks import TRACKER
+from obamanet.progress import Progress
+
+MEASURED_WITH = ("numpy", "opencv-python-headless", "dlib-bin", "scipy", "python_speech_features", "av", "lpips")
+"""Packages whose versions can change a number."""
+
+CROP = "face: 1.1 of the 68 points' extent; mouth: 1.4 of the 20 points' extent; squares about the recording's points"
+
+MOST_WORKERS = 2
+"""Processes. Each holds dlib's models, about 400 MB."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated, in words for the report."""
+
+    what: str
+    protocol: str = "none"
+    split: str = "none"
+    person: str = "not known"
+
+
+def evaluate(
+    pairs: Sequence[Pair],
+    out: Path,
+    subject: Subject,
+    failures: Sequence[Failure] = (),
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure ``pairs`` and write results.json, results.csv, report.html and side-by-side videos into ``out``.
+
+    A pair that fails becomes a row with its reason, beside the ``failures`` from before. ``workers`` are processes,
+    None for two where there are two cores. Raises :class:`obamanet.errors.OutputError` when ``out`` cannot be written.
+    """
+    progress = progress or Progress()
+    count = min(workers or min(MOST_WORKERS, os.cpu_count() or 1), max(1, len(pairs)))
+    clips, failed = [], list(failures)
+    for found in progress.track(_measured(pairs, count), "measuring", len(pairs)):
+        if isinstance(found, Failure):
+            failed.append(found)
+            progress.note(f"{found.pair.name}: {found.reason}")
+        else:
+            clips.append(found)
+    evaluation = Evaluation(_setting(subject), tuple(clips), tuple(failed), summarise(clips))
+    write_results(evaluation, out)
+    write_report(evaluation, out)
+    return evaluation
+
+
+def render_split(
+    protocol: Protocol, split: str, data: Path, person_folder: Path, out: Path, progress: Progress | None = None
+) -> tuple[list[Pair], list[Failure]]:
+    """Let the person in ``person_folder`` say every recording of ``split`` into ``out``/generated.
+
+    Returns the pairs and the recordings that failed. Raises :class:`obamanet.errors.ObamanetError` when the person or
+    all recordings are missing.
+    """
+    from obamanet.person import load_person
+    from obamanet.pipelines.speak import speak
+
+    progress = progress or Progress()
+    recordings = find_recordings(protocol, split, data)
+    person = load_person(person_folder)
+    pairs: list[Pair] = []
+    failures: list[Failure] = []
+    for name, recording in progress.track(recordings.items(), "rendering", len(recordings)):
+        pair = Pair(name, out / "generated" / f"{name}.mp4", recording)
+        try:
+            speak(recording, pair.generated, person)
+            pairs.append(pair)
+        except ObamanetError as error:
+            failures.append(Failure(pair, str(error)))
+            progress.note(f"{name}: {error}")
+    return pairs, failures
+
+
+def measure_one(pair: Pair) -> ClipScores | Failure:
+    """Measure ``pair`` in this process; what is wrong with its files becomes a :class:`Failure`."""
+    try:
+        return _measurer().measure(pair)
+    except ObamanetError as error:
+        return Failure(pair, str(error))
+
+
+@cache
+def _measurer() -> Measurer:
+    return Measurer()
+
+
+def _measured(pairs: Sequence[Pair], workers: int) -> Iterator[ClipScores | Failure]:
+    """Yield the pairs' results in their order."""
+    if workers == 1:
+        yield from map(measure_one, pairs)
+        return
+    # A fresh process: a forked one would inherit TensorFlow's threads in a state it cannot use.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_alone) as pool:
+        yield from pool.map(measure_one, pairs)
+
+
+def _alone() -> None:
+    """Keep OpenCV to one thread: the processes share the cores already."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _setting(subject: Subject) -> Setting:
+    found = [(name, _version(name)) for name in MEASURED_WITH]
+    versions = (("obamanet", SOFTWARE), ("python", platform.python_version()), *found)
+    return Setting(
+        what=subject.what,
+        protocol=subject.protocol,
+        split=subject.split,
+        person=subject.person,
+        crop=CROP,
+        detector=TRACKER,
+        versions=versions,
+        commit=_commit(),
+        device=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}; no GPU is used",
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str:
+    """Return the commit of the checkout that runs, or that there is none."""
+    folder = Path(__file__).resolve().parents[2]
+    try:
+        asked = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "not known"
+    known = (folder / ".git").exists() and asked.returncode == 0
+    return asked.stdout.strip() if known else "not a git checkout"

@@ -1,0 +1,369 @@
+"""Measures one generated video against its recording: tracks, mouths, pictures, sound."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import stream_sound
+from obamanet.constants import MOUTH
+from obamanet.errors import EvaluationError, SoundError
+from obamanet.evaluation import metrics
+from obamanet.evaluation.align import Aligned, align, covered, head_onto_head, into_frame
+from obamanet.evaluation.identity import FaceEmbedder, identity_distance
+from obamanet.evaluation.learned import Lpips
+from obamanet.evaluation.pairing import Pair
+from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
+from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
+from obamanet.evaluation.tracks import ClipTrack, Tracker
+from obamanet.keypoints.opening import mouth_opening, mouth_width
+from obamanet.video.reader import read_frames
+
+FROZEN = 0.005
+"""Eye distances. An opening with a smaller standard deviation is frozen; the 200 sentences measured have 0.02 on."""
+
+FACE_MARGIN, MOUTH_MARGIN = 1.1, 1.4
+"""Side of the square crops over the larger extent of the points."""
+
+SAMPLED_EVERY = 5
+"""Frames. Sharpness and LPIPS are the mean of every fifth frame: neighbours hardly differ, and CPBD is slow."""
+
+FACES_EMBEDDED = 6
+"""Frames of a clip whose faces are embedded, spread evenly; the real clip's own score compares its halves."""
+
+HEAD_BESIDE, HEAD_ABOVE = 0.35, 0.8
+"""Face widths and heights about the landmarks that hair and ears may take; beyond, above the chin, is background."""
+
+FEWEST_BACKGROUND = 200
+"""Pixels."""
+
+MIRROR_MARGIN = 0.05
+"""By how much the mirrored picture must correlate better with the recording before the pair is called mirrored."""
+
+MIRROR_SIDE = 96
+"""Pixels. Faces are compared with their mirror image at this size."""
+
+MIRRORED_POINTS = np.array(
+    [
+        *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
+        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+        *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+    ]
+)
+"""Which of the 68 landmarks each becomes in a mirror."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one clip, generated and real; None where it is not available, with the ``reason``."""
+
+    key: str
+    generated: float | None
+    real: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class MouthSeries:
+    """The opening of both mouths in eye distances, (F,) each, at ``times`` (F,) seconds."""
+
+    times: np.ndarray
+    generated: np.ndarray
+    real: np.ndarray
+
+
+@dataclass(frozen=True)
+class ClipScores:
+    """Everything measured of one pair; ``notes`` say what had to be aligned or is odd."""
+
+    pair: Pair
+    scores: tuple[Score, ...]
+    series: MouthSeries
+    notes: tuple[str, ...]
+
+
+class Measurer:
+    """Measures pairs; build it once per process, it holds the models."""
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._tracker = Tracker(cache)
+        self._embedder: FaceEmbedder | None = None
+        self._lpips: Lpips | None = None
+        self._lpips_reason = ""
+        try:
+            self._lpips = Lpips()
+        except EvaluationError as error:
+            self._lpips_reason = str(error)
+
+    def measure(self, pair: Pair) -> ClipScores:
+        """Return all scores of ``pair``; the same input gives the same numbers.
+
+        Raises an :class:`obamanet.errors.ObamanetError` when one of the videos cannot be read, has no face, or the
+        generated one is the recording's mirror image.
+        """
+        ours, real = self._tracker.track(pair.generated), self._tracker.track(pair.reference)
+        aligned = align(ours, real)
+        _refuse_mirrored(pair, aligned)
+        notes = list(aligned.notes)
+        scores, series = _mouth(aligned)
+        frozen = _is_frozen(series)
+        if frozen:
+            notes.append("frozen: the generated mouth does not move")
+        scores += _sound(pair, ours, real, aligned, frozen, notes)
+        scores += self._pictures(pair, ours, aligned)
+        return ClipScores(pair, tuple(scores), series, tuple(notes))
+
+    def _pictures(self, pair: Pair, ours: ClipTrack, aligned: Aligned) -> list[Score]:
+        """Go through both videos at once, frame by frame, and return the scores of the pictures."""
+        tally = _Tally(covered(ours.size, aligned), _background(aligned, covered(ours.size, aligned)))
+        embedded = set(np.linspace(0, len(aligned.faces) - 1, FACES_EMBEDDED).round().astype(int).tolist())
+        face_side, mouth_side = _side(aligned.real, FACE_MARGIN), _side(aligned.real[:, MOUTH], MOUTH_MARGIN)
+        row_of = {int(frame): row for row, frame in enumerate(aligned.faces)}
+        for index, (picture, truth) in enumerate(_frames(pair, aligned)):
+            tally.whole(picture, truth, sampled=index % SAMPLED_EVERY == 0)
+            if index not in row_of:
+                continue
+            row = row_of[index]
+            points, true_points = aligned.ours[row], aligned.real[row]
+            face, mouth = _square(true_points, face_side), _square(true_points[MOUTH], mouth_side)
+            onto = head_onto_head(points, true_points)
+            tally.crop("face", _cut(picture, face), _cut(truth, face))
+            tally.crop("mouth", _cut(picture, mouth), _cut(truth, mouth))
+            tally.crop("placed", _cut(into_frame(picture, onto, aligned.size), mouth), _cut(truth, mouth))
+            if row % SAMPLED_EVERY == 0:
+                tally.sharpness("face", _cut(picture, face), _cut(truth, face))
+                tally.sharpness("mouth", _cut(picture, mouth), _cut(truth, mouth))
+                if self._lpips is not None:
+                    tally.add("lpips", self._lpips.distance(_cut(picture, face), _cut(truth, face)), 0.0)
+            if row in embedded:
+                self._embedder = self._embedder or FaceEmbedder()
+                tally.faces.append(self._embedder.embed(picture, points))
+                tally.true_faces.append(self._embedder.embed(truth, true_points))
+        return tally.scores(self._lpips_reason)
+
+
+class _Tally:
+    """Sums up the pictures of one clip."""
+
+    def __init__(self, area: tuple[slice, slice], background: np.ndarray) -> None:
+        self._area = area
+        self._background = background
+        self._ours: dict[str, list[float]] = defaultdict(list)
+        self._real: dict[str, list[float]] = defaultdict(list)
+        self._before: tuple[np.ndarray, np.ndarray] | None = None
+        self.faces: list[np.ndarray] = []
+        self.true_faces: list[np.ndarray] = []
+
+    def add(self, key: str, ours: float | None, real: float | None) -> None:
+        """Note one frame's values; those that are not to be had are left out."""
+        if ours is not None:
+            self._ours[key].append(ours)
+        if real is not None:
+            self._real[key].append(real)
+
+    def whole(self, picture: np.ndarray, truth: np.ndarray, sampled: bool) -> None:
+        """Note what is measured of whole frames, faces or not."""
+        ours, real = picture[self._area], truth[self._area]
+        self.crop("full", ours, real)
+        if sampled and min(real.shape[:2]) > 0:
+            self.add("cpbd", cpbd(ours), cpbd(real))
+        if self._before is not None and self._background.sum() >= FEWEST_BACKGROUND:
+            before, true_before = self._before
+            self.add(
+                "flicker",
+                metrics.flicker(np.stack([before, picture]), self._background),
+                metrics.flicker(np.stack([true_before, truth]), self._background),
+            )
+        self._before = picture, truth
+
+    def crop(self, name: str, picture: np.ndarray, truth: np.ndarray) -> None:
+        """Note PSNR and SSIM of one crop, where it is large enough."""
+        if min(truth.shape[:2]) < metrics.SMALLEST_SSIM_SIDE:
+            return
+        self.add(f"psnr_{name}", metrics.psnr(picture, truth), float("inf"))
+        self.add(f"ssim_{name}", metrics.ssim(picture, truth), 1.0)
+
+    def sharpness(self, name: str, picture: np.ndarray, truth: np.ndarray) -> None:
+        """Note the sharpness of one crop."""
+        if min(truth.shape[:2]) > 0:
+            self.add(f"sharp_{name}", laplacian_sharpness(picture), laplacian_sharpness(truth))
+
+    def scores(self, lpips_reason: str) -> list[Score]:
+        """Return the means over the frames."""
+        reasons = {
+            "cpbd": "no block of 64 pixels has an edge",
+            "flicker": "no background beside or above the head",
+            "lpips": lpips_reason,
+        }
+        names = [f"{kind}_{crop}" for kind in ("psnr", "ssim") for crop in ("full", "face", "mouth", "placed")]
+        scores = []
+        for key in [*names, "sharp_face", "sharp_mouth", "cpbd", "flicker", "lpips"]:
+            ours, real = self._ours[key], self._real[key]
+            reason = "" if ours else reasons.get(key) or "the crop is smaller than 11 pixels"
+            scores.append(
+                Score(key, float(np.mean(ours)) if ours else None, float(np.mean(real)) if real else None, reason)
+            )
+        return [*scores, self._identity()]
+
+    def _identity(self) -> Score:
+        if len(self.faces) < 2:
+            return Score("identity", None, None, "fewer than two faces")
+        faces, true_faces = np.stack(self.faces), np.stack(self.true_faces)
+        half = len(true_faces) // 2
+        return Score(
+            "identity",
+            identity_distance(faces, true_faces),
+            identity_distance(true_faces[:half], true_faces[half:]),
+        )
+
+
+def _mouth(aligned: Aligned) -> tuple[list[Score], MouthSeries]:
+    """Return the scores of the landmarks, and both openings."""
+    fps = float(aligned.fps)
+    ours, real = aligned.our_face[:, MOUTH], aligned.real_face[:, MOUTH]
+    opening, true_opening = mouth_opening(ours), mouth_opening(real)
+    series = MouthSeries(aligned.times, opening, true_opening)
+    frozen = _is_frozen(series)
+    distances = np.linalg.norm(aligned.ours[:, MOUTH] - aligned.real[:, MOUTH], axis=-1)
+    placed = np.linalg.norm(ours - real, axis=-1)
+    eyes = aligned.real_place.scale[:, None]
+    scores = [
+        Score("lmd_px", float(distances.mean()), 0.0),
+        Score("lmd_eyes", float((distances / eyes).mean()), 0.0),
+        Score("lmd_placed_px", float((placed * eyes).mean()), 0.0),
+        Score("lmd_placed_eyes", float(placed.mean()), 0.0),
+        Score("velocity_error", metrics.velocity_error(ours, real, fps), 0.0),
+        Score("opening_correlation", 0.0 if frozen else metrics.correlation(opening, true_opening), 1.0),
+        Score("opening_amplitude", metrics.amplitude_ratio(opening, true_opening), 1.0),
+        Score("width_correlation", 0.0 if frozen else metrics.correlation(mouth_width(ours), mouth_width(real)), 1.0),
+    ]
+    try:
+        eye = float(aligned.real_place.scale.mean())
+        shaking, true_shaking = (1000 * metrics.tremble(face, fps) / eye for face in (aligned.ours, aligned.real))
+        scores.append(Score("tremble", shaking, true_shaking))
+    except ValueError as error:
+        scores.append(Score("tremble", None, None, str(error)))
+    return scores, series
+
+
+def _is_frozen(series: MouthSeries) -> bool:
+    """Say whether the generated mouth stands still while the real one moves; what is left is the tracker's noise."""
+    return bool(np.std(series.generated) < FROZEN <= np.std(series.real))
+
+
+def _sound(
+    pair: Pair, ours: ClipTrack, real: ClipTrack, aligned: Aligned, frozen: bool, notes: list[str]
+) -> list[Score]:
+    """Return what sound and mouth have to do with each other; a silent generated video borrows the real sound."""
+    keys = ("av_offset", "av_offset_size", "av_confidence", "silence_motion")
+    if not ours.has_sound and not real.has_sound:
+        return [Score(key, None, None, "neither video has sound") for key in keys]
+    if not ours.has_sound:
+        notes.append("the generated video has no sound: measured with the recording's")
+    sources = pair.generated if ours.has_sound else pair.reference, pair.reference if real.has_sound else None
+    measured = [_one_sound(sources[0], aligned.our_face, aligned), _one_sound(sources[1], aligned.real_face, aligned)]
+    if frozen:
+        measured[0] = [None, None, 0.0, None], "the generated mouth is frozen"
+    scores = []
+    for key, generated, true in zip(keys, *(found for found, _ in measured), strict=True):
+        scores.append(Score(key, generated, true, measured[0][1] if generated is None else ""))
+    return scores
+
+
+def _one_sound(path: Path | None, faces: np.ndarray, aligned: Aligned) -> tuple[list[float | None], str]:
+    """Return offset, its size, confidence and motion in silence of one video, and why some are missing."""
+    if path is None:
+        return [None] * 4, "no sound"
+    mouth, times = faces[:, MOUTH], aligned.times
+    found: list[float | None] = [None] * 4
+    reasons = []
+    try:
+        steps: SoundSteps = sound_steps(extract_features(stream_sound(path), FeatureOptions()))
+    except (SoundError, ValueError) as error:
+        return found, str(error)
+    try:
+        offset = find_offset(lag_curve(mouth, times, steps))
+        found[:3] = [offset.offset, abs(offset.offset), offset.confidence]
+    except ValueError as error:
+        reasons.append(str(error))
+    try:
+        silent, spoken = silences(steps, times)
+        found[3] = metrics.silence_motion(metrics.speed(mouth, float(aligned.fps)), silent, spoken)
+    except ValueError as error:
+        reasons.append(str(error))
+    return found, "; ".join(reasons)
+
+
+def _frames(pair: Pair, aligned: Aligned) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the common frames of both videos, the generated ones brought into the reference's frame."""
+    ours, real = read_frames(pair.generated, aligned.fps), read_frames(pair.reference, aligned.fps)
+    for picture, truth in islice(zip(ours, real, strict=False), aligned.count):
+        yield into_frame(picture.image, aligned.into_reference, aligned.size), truth.image
+
+
+def _refuse_mirrored(pair: Pair, aligned: Aligned) -> None:
+    """Raise :class:`EvaluationError` when the generated face looks like the mirror image of the recorded one."""
+    wanted = {int(aligned.faces[i]) for i in np.linspace(0, len(aligned.faces) - 1, 3).round().astype(int)}
+    rows = {int(frame): row for row, frame in enumerate(aligned.faces)}
+    straight, mirrored = [], []
+    for index, (picture, truth) in enumerate(islice(_frames(pair, aligned), max(wanted) + 1)):
+        if index not in wanted:
+            continue
+        points, real = aligned.ours[rows[index]], aligned.real[rows[index]]
+        across = points[MIRRORED_POINTS] * (-1, 1) + (picture.shape[1] - 1, 0)
+        face = _face_of(truth, real, real)
+        straight.append(metrics.correlation(_face_of(picture, points, real), face))
+        mirrored.append(metrics.correlation(_face_of(picture[:, ::-1], across, real), face))
+    if np.mean(mirrored) > np.mean(straight) + MIRROR_MARGIN:
+        raise EvaluationError(
+            "the pair does not fit: the generated video is the recording's mirror image (correlation of faces "
+            f"{np.mean(mirrored):.2f} mirrored, {np.mean(straight):.2f} as it is): {pair.generated}"
+        )
+
+
+def _face_of(picture: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the luma of the face at ``points``, laid onto the crop that ``target`` fills, as a series of pixels."""
+    side = _side(target[None], FACE_MARGIN)
+    left, top = (target.min(axis=0) + target.max(axis=0)) / 2 - side / 2
+    onto = head_onto_head(points, target)
+    zoom = MIRROR_SIDE / side
+    scaled = replace(onto, centre=(onto.centre - (left, top)) * zoom, scale=onto.scale * zoom)
+    face = into_frame(np.ascontiguousarray(picture), scaled, (MIRROR_SIDE, MIRROR_SIDE))
+    return face.astype(np.float64).mean(axis=-1).ravel()
+
+
+def _background(aligned: Aligned, area: tuple[slice, slice]) -> np.ndarray:
+    """Return the pixels (H, W) bool beside and above both heads, in every frame, that both pictures have."""
+    width, height = aligned.size
+    points = np.concatenate([aligned.ours, aligned.real])
+    low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+    across, down = np.median(np.ptp(points, axis=1), axis=0)
+    mask = np.zeros((height, width), dtype=bool)
+    mask[area] = True
+    mask[max(0, int(points[:, 8, 1].min())) :] = False
+    left, right = int(low[0] - HEAD_BESIDE * across), int(np.ceil(high[0] + HEAD_BESIDE * across))
+    mask[max(0, int(low[1] - HEAD_ABOVE * down)) :, max(0, left) : max(0, right)] = False
+    return mask
+
+
+def _side(points: np.ndarray, margin: float) -> int:
+    """Return the side in pixels of a square crop about ``points`` (F, N, 2), one for the whole clip."""
+    return max(1, round(float(np.median(np.ptp(points, axis=1).max(axis=-1))) * margin))
+
+
+def _square(points: np.ndarray, side: int) -> tuple[int, int, int]:
+    """Return left, top and side of the square about ``points`` (N, 2)."""
+    left, top = np.rint((points.min(axis=0) + points.max(axis=0)) / 2 - side / 2).astype(int)
+    return int(left), int(top), side
+
+
+def _cut(picture: np.ndarray, square: tuple[int, int, int]) -> np.ndarray:
+    """Return what of ``square`` lies inside ``picture``."""
+    left, top, side = square
+    return picture[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]

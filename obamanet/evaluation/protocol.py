@@ -1,0 +1,81 @@
+"""Which recordings are measured: splits as data files, so that anyone can rerun them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from obamanet.errors import EvaluationError, OptionError
+from obamanet.evaluation.pairing import VIDEO_SUFFIXES
+
+SCHEMA = 1
+"""Version of a protocol file's layout."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Named recordings: ``splits`` are pairs of a split's name and the names of its clips."""
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    splits: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def clips(self, split: str) -> tuple[str, ...]:
+        """Return the clip names of ``split``; raises :class:`OptionError` when there is none of that name."""
+        for name, clips in self.splits:
+            if name == split:
+                return clips
+        allowed = ", ".join(name for name, _ in self.splits)
+        raise OptionError(f"protocol {self.name} has no split {split!r}; allowed are {allowed}")
+
+
+def protocol_names() -> tuple[str, ...]:
+    """Return the names of the protocols that come with the program."""
+    folder = files("obamanet.evaluation") / "protocols"
+    return tuple(sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json")))
+
+
+def load_protocol(name: str) -> Protocol:
+    """Return the protocol ``name``, or the one in the JSON file of that path.
+
+    Raises :class:`OptionError` for an unknown name, :class:`EvaluationError` for a file that is none.
+    """
+    try:
+        if name in protocol_names():
+            text = (files("obamanet.evaluation") / "protocols" / f"{name}.json").read_text(encoding="utf-8")
+        elif name.endswith(".json"):
+            text = Path(name).read_text(encoding="utf-8")
+        else:
+            raise OptionError(f"no such protocol: {name!r}; allowed are {', '.join(protocol_names())} or a .json file")
+        content = json.loads(text)
+        if content.get("schema") != SCHEMA:
+            raise EvaluationError(f"{name}: protocol schema is {content.get('schema')!r}, readable is {SCHEMA}")
+        splits = tuple((str(split), tuple(map(str, clips))) for split, clips in content["splits"].items())
+        return Protocol(content["name"], content["title"], content["source"], content["licence"], splits)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(f"not a protocol file: {name}: {type(error).__name__}: {error}") from None
+
+
+def find_recordings(protocol: Protocol, split: str, data: Path) -> dict[str, Path]:
+    """Return the recording of each clip of ``split``, searched under ``data`` by name without suffix.
+
+    A clip that is not there gets a path that does not exist, so that it alone fails. Raises :class:`EvaluationError`
+    when none of them is there, or a name lies there twice.
+    """
+    names = protocol.clips(split)
+    if not data.is_dir():
+        raise EvaluationError(f"no such folder of recordings: {data}")
+    wanted, found = set(names), dict[str, Path]()
+    for path in sorted(data.rglob("*")):
+        if path.stem not in wanted or path.suffix.lower() not in VIDEO_SUFFIXES:
+            continue
+        if path.stem in found:
+            raise EvaluationError(f"two recordings are named {path.stem}: {found[path.stem]} and {path}")
+        found[path.stem] = path
+    if not found:
+        raise EvaluationError(f"none of the {len(names)} recordings of {protocol.name}/{split} is under {data}")
+    return {name: found.get(name, data / f"{name}.mp4") for name in names}

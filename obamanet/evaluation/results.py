@@ -1,0 +1,301 @@
+"""What an evaluation found: summary with intervals, one row per clip, failures; written as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from obamanet.errors import EvaluationError
+from obamanet.evaluation.catalogue import BY_KEY, METRICS, Better, Metric
+from obamanet.evaluation.learned import NOT_AVAILABLE
+from obamanet.evaluation.measure import ClipScores, Score
+from obamanet.evaluation.pairing import Pair
+from obamanet.evaluation.statistics import (
+    Interval,
+    PairedTest,
+    bootstrap_mean,
+    joined_amplitude,
+    joined_correlation,
+    paired_test,
+)
+from obamanet.files import atomic_write_json, atomic_write_text
+
+SCHEMA = 1
+"""Version of results.json's layout."""
+
+RESULTS_FILE, CSV_FILE, COMPARISON_FILE = "results.json", "results.csv", "comparison.json"
+
+FEWEST_COMPARED = 2
+"""Clips. A paired test of fewer says nothing."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was measured with what: everything another person needs to get the same numbers."""
+
+    what: str
+    protocol: str
+    split: str
+    person: str
+    crop: str
+    detector: str
+    versions: tuple[tuple[str, str], ...]
+    commit: str
+    device: str
+    made: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A pair that could not be measured, and why."""
+
+    pair: Pair
+    reason: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One metric over all clips that have it; None with a ``reason`` where no clip has."""
+
+    metric: Metric
+    generated: Interval | None
+    real: Interval | None
+    clips: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished evaluation."""
+
+    setting: Setting
+    clips: tuple[ClipScores, ...]
+    failures: tuple[Failure, ...]
+    summaries: tuple[Summary, ...]
+
+
+@dataclass(frozen=True)
+class StoredResults:
+    """An evaluation as read back: the scores of each clip by its name."""
+
+    path: Path
+    clips: tuple[tuple[str, tuple[Score, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two systems in one metric; ``b_better`` is None where the interval of the difference holds 0.
+
+    For metrics that are best near 1, near 0 or near the real clip's value, the distance from there is tested.
+    """
+
+    metric: Metric
+    test: PairedTest
+    b_better: bool | None
+
+
+def summarise(clips: Sequence[ClipScores]) -> tuple[Summary, ...]:
+    """Return every metric of the catalogue over ``clips``, in its order."""
+    return tuple(_summary(metric, clips) for metric in METRICS)
+
+
+def write_results(evaluation: Evaluation, folder: Path) -> None:
+    """Write results.json and results.csv into ``folder``; infinities are written as "inf", missing values as null."""
+    atomic_write_json(folder / RESULTS_FILE, _finite(_as_json(evaluation)))
+    atomic_write_text(folder / CSV_FILE, _as_csv(evaluation))
+
+
+def read_results(path: Path) -> StoredResults:
+    """Read the results.json at ``path``, or in the folder ``path``; raises :class:`EvaluationError`."""
+    path = path / RESULTS_FILE if path.is_dir() else path
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise EvaluationError(f"{path}: schema is {content['schema']!r}, readable is {SCHEMA}")
+        clips = tuple((clip["name"], tuple(_score(score) for score in clip["scores"])) for clip in content["clips"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(
+            f"not the results of an evaluation: {path}: {type(error).__name__}: {error}; make them with: "
+            "obamanet evaluate GENERATED REFERENCE --out DIR"
+        ) from None
+    return StoredResults(path, clips)
+
+
+def compare(a: StoredResults, b: StoredResults) -> tuple[Comparison, ...]:
+    """Return the paired comparison of ``a`` and ``b`` in every metric that both have, over the clips that both have.
+
+    Clips in which a value is infinite are left out. Raises :class:`EvaluationError` when fewer than two clips are
+    shared.
+    """
+    ours, theirs = dict(a.clips), dict(b.clips)
+    names = sorted(ours.keys() & theirs.keys())
+    if len(names) < FEWEST_COMPARED:
+        raise EvaluationError(f"{a.path} and {b.path} share {len(names)} clips, needed are {FEWEST_COMPARED}")
+    comparisons = []
+    for metric in METRICS:
+        values = [(_loss(metric, ours[name]), _loss(metric, theirs[name])) for name in names]
+        both = [(x, y) for x, y in values if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)]
+        if len(both) < FEWEST_COMPARED:
+            continue
+        test = paired_test(*zip(*both, strict=True))
+        apart = test.difference.low > 0 or test.difference.high < 0
+        rises = test.difference.value > 0
+        comparisons.append(Comparison(metric, test, rises == (metric.better is Better.HIGHER) if apart else None))
+    return tuple(comparisons)
+
+
+def write_comparison(comparisons: Sequence[Comparison], a: Path, b: Path, folder: Path) -> None:
+    """Write comparison.json into ``folder``: per metric both means, the difference with its interval, and p."""
+    verdict = {None: "no difference shown", True: "b", False: "a"}
+    rows = [
+        {
+            "metric": comparison.metric.key,
+            "better_is": comparison.metric.better.value,
+            **asdict(comparison.test),
+            "better": verdict[comparison.b_better],
+        }
+        for comparison in comparisons
+    ]
+    atomic_write_json(folder / COMPARISON_FILE, {"schema": SCHEMA, "a": str(a), "b": str(b), "metrics": rows})
+
+
+def shown(value: float | None) -> str:
+    """Return a figure with three significant digits, and more before the point where there are more."""
+    if value is None:
+        return "-"
+    if not math.isfinite(value):
+        return "inf" if value > 0 else "-inf"
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if abs(value) >= 1e-4 else 4
+    return f"{value:.{min(digits, 4)}f}"
+
+
+def _summary(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
+    if metric.key in NOT_AVAILABLE:
+        return Summary(metric, None, None, 0, NOT_AVAILABLE[metric.key])
+    if metric.pooled:
+        return _joined(metric, clips)
+    scores = [score for clip in clips for score in clip.scores if score.key == metric.key]
+    generated = [score.generated for score in scores if score.generated is not None]
+    real = [score.real for score in scores if score.real is not None]
+    reason = next((score.reason for score in scores if score.reason), "no clip could be measured")
+    return Summary(
+        metric,
+        bootstrap_mean(generated) if generated else None,
+        bootstrap_mean(real) if real else None,
+        len(generated),
+        "" if generated else reason,
+    )
+
+
+def _joined(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
+    if not clips:
+        return Summary(metric, None, None, 0, "no clip could be measured")
+    ours, real = [clip.series.generated for clip in clips], [clip.series.real for clip in clips]
+    over = joined_correlation if metric.key == "opening_correlation_joined" else joined_amplitude
+    return Summary(metric, over(ours, real), Interval(1.0, 1.0, 1.0), len(clips))
+
+
+def _loss(metric: Metric, scores: Sequence[Score]) -> float | None:
+    """Return what is tested of ``metric``: its value, or how far it is from where it should be."""
+    score = next((score for score in scores if score.key == metric.key), None)
+    if score is None or score.generated is None:
+        return None
+    match metric.better:
+        case Better.HIGHER | Better.LOWER:
+            return score.generated
+        case Better.ONE:
+            return abs(score.generated - 1)
+        case Better.ZERO:
+            return abs(score.generated)
+        case Better.REAL:
+            return None if score.real is None else abs(score.generated - score.real)
+
+
+def _as_json(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "setting": {**asdict(evaluation.setting), "versions": dict(evaluation.setting.versions)},
+        "summary": [
+            {
+                "metric": summary.metric.key,
+                "title": summary.metric.title,
+                "unit": summary.metric.unit,
+                "better": summary.metric.better.value,
+                "about": summary.metric.about,
+                "generated": asdict(summary.generated) if summary.generated else None,
+                "real": asdict(summary.real) if summary.real else None,
+                "clips": summary.clips,
+                "reason": summary.reason,
+            }
+            for summary in evaluation.summaries
+        ],
+        "clips": [
+            {
+                "name": clip.pair.name,
+                "generated": str(clip.pair.generated),
+                "reference": str(clip.pair.reference),
+                "notes": list(clip.notes),
+                "scores": [asdict(score) for score in clip.scores],
+            }
+            for clip in evaluation.clips
+        ],
+        "failures": [
+            {
+                "name": failure.pair.name,
+                "generated": str(failure.pair.generated),
+                "reference": str(failure.pair.reference),
+                "reason": failure.reason,
+            }
+            for failure in evaluation.failures
+        ],
+    }
+
+
+def _as_csv(evaluation: Evaluation) -> str:
+    """Return one row per clip, failures included: each metric generated and real, notes and reason."""
+    keys = [metric.key for metric in METRICS if metric.key not in NOT_AVAILABLE and not metric.pooled]
+    columns = ["name", "generated", "reference", *(f"{key}{side}" for key in keys for side in ("", "_real"))]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*columns, "notes", "failure"])
+    for clip in evaluation.clips:
+        by_key = {score.key: score for score in clip.scores}
+        values = [value for key in keys for value in _both(by_key.get(key))]
+        writer.writerow([clip.pair.name, clip.pair.generated, clip.pair.reference, *values, "; ".join(clip.notes), ""])
+    for failure in evaluation.failures:
+        empty = [""] * (2 * len(keys))
+        pair = failure.pair
+        writer.writerow([pair.name, pair.generated, pair.reference, *empty, "", failure.reason])
+    return text.getvalue()
+
+
+def _both(score: Score | None) -> tuple[str, str]:
+    if score is None:
+        return "", ""
+    generated, real = ("" if value is None else repr(value) for value in (score.generated, score.real))
+    return generated, real
+
+
+def _finite(content: Any) -> Any:
+    """Return ``content`` with infinities spelled out, since JSON has none."""
+    match content:
+        case dict():
+            return {key: _finite(value) for key, value in content.items()}
+        case list():
+            return [_finite(value) for value in content]
+        case float() if math.isinf(content):
+            return "inf" if content > 0 else "-inf"
+    return content
+
+
+def _score(stored: dict[str, Any]) -> Score:
+    if stored["key"] not in BY_KEY:
+        raise KeyError(stored["key"])
+    generated, real = (None if stored[side] is None else float(stored[side]) for side in ("generated", "real"))
+    return Score(stored["key"], generated, real, stored["reason"])

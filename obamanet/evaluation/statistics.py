@@ -1,0 +1,105 @@
+"""How sure a mean is, and whether two systems differ; all resampling is over clips and seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.95
+"""Of the intervals."""
+
+RESAMPLES = 10_000
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the bounds between which it lies with a probability of LEVEL."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Difference ``b`` - ``a`` of two systems on the same clips; ``p`` of Wilcoxon's signed-rank test, two-sided."""
+
+    a: float
+    b: float
+    difference: Interval
+    p: float
+    clips: int
+
+
+def bootstrap_mean(values: Sequence[float] | np.ndarray) -> Interval:
+    """Return the mean of ``values`` with its percentile bootstrap interval (Efron 1979) over RESAMPLES resamples."""
+    numbers = np.asarray(values, dtype=np.float64)
+    means = numbers[_draws(len(numbers))].mean(axis=1)
+    return _interval(float(numbers.mean()), means)
+
+
+def joined_correlation(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> Interval:
+    """Return Pearson's correlation over the joined series, with a bootstrap interval over clips; 0 if one is still."""
+    sums = _sums(ours, theirs)
+    return _interval(float(_correlation(sums.sum(axis=0))), _correlation(sums[_draws(len(sums))].sum(axis=1)))
+
+
+def joined_amplitude(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> Interval:
+    """Return the ratio of the standard deviations of the joined series, with a bootstrap interval over clips."""
+    sums = _sums(ours, theirs)
+    return _interval(float(_amplitude(sums.sum(axis=0))), _amplitude(sums[_draws(len(sums))].sum(axis=1)))
+
+
+def paired_test(a: Sequence[float], b: Sequence[float]) -> PairedTest:
+    """Compare finite ``a`` and ``b``, one value per clip each: bootstrap of the mean difference, and Wilcoxon's p.
+
+    Two systems without any difference have p = 1.
+    """
+    from scipy.stats import wilcoxon
+
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    difference = second - first
+    p = float(wilcoxon(difference, zero_method="zsplit").pvalue) if np.any(difference) else 1.0
+    return PairedTest(float(first.mean()), float(second.mean()), bootstrap_mean(difference), p, len(difference))
+
+
+def _draws(count: int) -> np.ndarray:
+    return np.random.default_rng(SEED).integers(0, count, size=(RESAMPLES, count))
+
+
+def _interval(value: float, resampled: np.ndarray) -> Interval:
+    # The inverted distribution takes values that occur: between two infinities there is nothing to interpolate.
+    edges = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+    low, high = np.quantile(resampled, edges, method="inverted_cdf")
+    return Interval(value, float(low), float(high))
+
+
+def _sums(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> np.ndarray:
+    """Return per clip the count and the sums of x, y, xx, yy, xy: (C, 6). Six sums make each resample cheap."""
+    middle_x, middle_y = np.concatenate(ours).mean(), np.concatenate(theirs).mean()
+    rows = []
+    for mine, real in zip(ours, theirs, strict=True):
+        x, y = mine - middle_x, real - middle_y
+        rows.append([len(x), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()])
+    return np.array(rows, dtype=np.float64)
+
+
+def _moments(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    count, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    return xx / count - (x / count) ** 2, yy / count - (y / count) ** 2, xy / count - x * y / count**2
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    x, y, together = _moments(sums)
+    moving = (x > 1e-18) & (y > 1e-18)
+    return np.where(moving, together / np.sqrt(np.where(moving, x * y, 1.0)), 0.0)
+
+
+def _amplitude(sums: np.ndarray) -> np.ndarray:
+    x, y, _ = _moments(sums)
+    moving = y > 1e-18
+    ratio = np.sqrt(np.maximum(x, 0.0) / np.where(moving, y, 1.0))
+    return np.where(moving, ratio, np.where(x > 1e-18, np.inf, 1.0))

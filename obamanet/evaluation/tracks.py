@@ -1,0 +1,108 @@
+"""The face in a video, tracked once and kept in the user's cache by the video's content."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.errors import FaceError, OutputError
+from obamanet.face.detector import FaceDetector
+from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.track import track_face
+from obamanet.files import atomic_path, sha256_of
+from obamanet.video.reader import probe_video, read_frames
+
+CACHE_VARIABLE = "OBAMANET_CACHE_DIR"
+"""Environment variable that names the folder for what can be made again."""
+
+TRACKER = "dlib HOG and 68 points, averaged and smoothed"
+TRACKER_VERSION = 1
+"""Part of the cache's key; to be raised when tracking gives other landmarks."""
+
+
+@dataclass(frozen=True)
+class ClipTrack:
+    """The face of one video.
+
+    ``times`` (T,) seconds; ``landmarks`` (T, 68, 2) pixels, steadied, NaN where there is no face; ``seen`` (T,) bool;
+    ``size`` (width, height) of the frames; ``fps`` the average rate; ``end`` of the last frame in seconds; whether the
+    rate is ``variable`` and the file ``has_sound``.
+    """
+
+    times: np.ndarray
+    landmarks: np.ndarray
+    seen: np.ndarray
+    size: tuple[int, int]
+    fps: Fraction
+    end: float
+    variable: bool
+    has_sound: bool
+
+
+class Tracker:
+    """Tracks videos and remembers them; build it once per process, it holds dlib's models."""
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._cache = cache or cache_folder()
+        self._models: tuple[FaceDetector, LandmarkPredictor] | None = None
+
+    def track(self, path: Path) -> ClipTrack:
+        """Return the face in the video at ``path``.
+
+        Raises :class:`obamanet.errors.VideoError` for a file that is none, :class:`FaceError` when no face is found.
+        """
+        info = probe_video(path)
+        kept = self._cache / "tracks" / f"{sha256_of(path)}-{TRACKER_VERSION}.npz"
+        arrays = _read(kept) or self._follow(path, kept)
+        times, landmarks, seen = arrays
+        size = (info.width, info.height)
+        return ClipTrack(times, landmarks, seen, size, info.fps, info.duration, info.variable_rate, info.has_sound)
+
+    def _follow(self, path: Path, kept: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if self._models is None:
+            self._models = (FaceDetector(), LandmarkPredictor())
+        times: list[float] = []
+
+        def images() -> Iterator[np.ndarray]:
+            for frame in read_frames(path):
+                times.append(frame.time)
+                yield frame.image
+
+        try:
+            track = track_face(images(), *self._models)
+        except FaceError as error:
+            raise FaceError(f"{error}: {path}") from None
+        arrays = np.array(times), track.landmarks, track.segment >= 0
+        # A full or forbidden cache costs time at the next run, not this one's result.
+        with suppress(OutputError), atomic_path(kept) as part, part.open("wb") as file:
+            np.savez_compressed(file, times=arrays[0], landmarks=arrays[1], seen=arrays[2])
+        return arrays
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made again: OBAMANET_CACHE_DIR, or the system's usual place."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "obamanet"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obamanet"
+
+
+def _read(kept: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return the kept arrays, or None when there are none or they are damaged: then they are made anew."""
+    try:
+        with np.load(kept, allow_pickle=False) as arrays:
+            times, landmarks, seen = arrays["times"], arrays["landmarks"], arrays["seen"]
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    fits = landmarks.shape == (len(times), 68, 2) and seen.shape == (len(times),) and len(times) > 0
+    return (times, landmarks, seen) if fits else None

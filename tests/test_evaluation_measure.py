@@ -1,0 +1,197 @@
+"""One pair of videos measured: known answers on a real sentence, and everything that can be wrong with a pair."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from made import recorded_frames, write_video
+
+from obamanet.constants import MOUTH
+from obamanet.errors import EvaluationError, FaceError, VideoError
+from obamanet.evaluation import tracks
+from obamanet.evaluation.align import align, covered
+from obamanet.evaluation.catalogue import METRICS
+from obamanet.evaluation.learned import NOT_AVAILABLE
+from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score
+from obamanet.evaluation.pairing import Pair
+from obamanet.evaluation.tracks import CACHE_VARIABLE, ClipTrack, Tracker, cache_folder
+
+FRAMES = 45
+"""Of a sentence of 75; from the 10th on the mouth moves."""
+
+
+class Bench:
+    """A real stretch of a sentence, what is made of it, and the measurer with its cache."""
+
+    def __init__(self, video: Path, folder: Path) -> None:
+        self.folder = folder
+        self.measurer = Measurer(folder / "cache")
+        self.frames = recorded_frames(video, FRAMES, first=8)
+        self.sound = video
+        self.real = write_video(folder / "real.mp4", self.frames, video)
+
+    def write(self, name: str, frames: list[np.ndarray], fps: int = 25) -> Path:
+        return write_video(self.folder / name, frames, self.sound, Fraction(fps))
+
+    def measure(self, generated: Path) -> ClipScores:
+        return self.measurer.measure(Pair(generated.stem, generated, self.real))
+
+
+@pytest.fixture(scope="module")
+def bench(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(grid_s1 / "video" / "bwig3a.mpg", tmp_path_factory.mktemp("bench"))
+
+
+def scores_of(clip: ClipScores) -> dict[str, Score]:
+    return {score.key: score for score in clip.scores}
+
+
+def test_identical_clips_are_perfect(bench: Bench) -> None:
+    clip = bench.measure(bench.real)
+    scores = scores_of(clip)
+    measured = {metric.key for metric in METRICS if metric.key not in NOT_AVAILABLE and not metric.pooled}
+    assert scores.keys() == measured
+    for key in ("lmd_px", "lmd_eyes", "lmd_placed_px", "lmd_placed_eyes", "velocity_error", "identity"):
+        assert scores[key].generated == pytest.approx(0.0, abs=1e-9), key
+    for key in ("opening_correlation", "opening_amplitude", "width_correlation"):
+        assert scores[key].generated == pytest.approx(1.0, abs=1e-9), key
+    for crop in ("full", "face", "mouth", "placed"):
+        assert scores[f"psnr_{crop}"].generated == math.inf, crop
+        assert scores[f"ssim_{crop}"].generated == pytest.approx(1.0, abs=1e-12), crop
+    for key in ("tremble", "sharp_face", "sharp_mouth", "cpbd", "flicker", "av_offset", "silence_motion"):
+        assert scores[key].generated == scores[key].real, key
+    assert clip.notes == ()
+
+
+def test_a_frozen_mouth_is_named_and_has_no_correlation(bench: Bench) -> None:
+    clip = bench.measure(bench.write("frozen.mp4", [bench.frames[0]] * FRAMES))
+    scores = scores_of(clip)
+    assert scores["opening_correlation"].generated == 0.0
+    assert scores["width_correlation"].generated == 0.0
+    assert scores["av_confidence"].generated == 0.0
+    assert (scores["av_offset"].generated, scores["av_offset"].reason) == (None, "the generated mouth is frozen")
+    assert "frozen: the generated mouth does not move" in clip.notes
+    values = [value for score in clip.scores for value in (score.generated, score.real) if value is not None]
+    assert not any(math.isnan(value) for value in values)
+
+
+def test_a_mirrored_clip_is_an_error_of_pairing(bench: Bench) -> None:
+    mirrored = bench.write("mirrored.mp4", [np.ascontiguousarray(frame[:, ::-1]) for frame in bench.frames])
+    with pytest.raises(EvaluationError, match=r"mirror image.*mirrored\.mp4"):
+        bench.measure(mirrored)
+
+
+def test_rate_length_and_size_are_aligned_and_said(bench: Bench) -> None:
+    # The square that a whole-face person is: cut, enlarged, at 50 fps, and a quarter shorter.
+    portrait = [cv2.resize(frame[40:280, 70:310], (288, 288)) for frame in bench.frames[: FRAMES * 3 // 4]]
+    clip = bench.measure(bench.write("portrait.mp4", [frame for frame in portrait for _ in range(2)], fps=50))
+    scores = scores_of(clip)
+    rates, lengths, sizes = clip.notes
+    assert rates == "rates 50.000 and 25.000 fps: frames paired by time"
+    assert lengths == "lengths 1.32 and 1.80 s: the common 1.32 s compared"
+    assert sizes.startswith("frames 288x288 and 360x288: pictures and landmarks scaled by 0.83")
+    lmd, correlation, ssim = (scores[key].generated for key in ("lmd_px", "opening_correlation", "ssim_face"))
+    assert lmd is not None and lmd < 0.7
+    assert correlation is not None and correlation > 0.95
+    assert ssim is not None and ssim > 0.9
+    assert len(clip.series.times) == 33
+
+
+def test_blur_shows_in_every_picture_metric(bench: Bench) -> None:
+    scores = scores_of(bench.measure(bench.write("soft.mp4", [cv2.GaussianBlur(f, (0, 0), 2) for f in bench.frames])))
+    for key in ("sharp_face", "sharp_mouth", "cpbd"):
+        generated, real = scores[key].generated, scores[key].real
+        assert generated is not None and real is not None and generated < 0.6 * real, key
+    full, face = scores["ssim_full"].generated, scores["ssim_face"].generated
+    assert full is not None and face is not None and full < 0.97 and face < 0.95
+
+
+def test_what_is_no_pair_says_why(bench: Bench) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (12, 144, 180, 3), dtype=np.uint8)
+    with pytest.raises(FaceError, match=r"no face in any of 12 frames.*noise.mp4"):
+        bench.measure(write_video(bench.folder / "noise.mp4", noise))
+    with pytest.raises(VideoError, match="no such video file"):
+        bench.measure(bench.folder / "none.mp4")
+    text = bench.folder / "text.mp4"
+    text.write_text("not a video")
+    with pytest.raises(VideoError, match="not a readable video"):
+        bench.measure(text)
+
+
+def test_a_face_is_tracked_once_per_content(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Tracker(bench.folder / "cache").track(bench.real)
+    copy = bench.folder / "copy.mp4"
+    copy.write_bytes(bench.real.read_bytes())
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("tracked again")
+
+    monkeypatch.setattr(tracks, "track_face", refuse)
+    again = Tracker(bench.folder / "cache").track(copy)
+    np.testing.assert_array_equal(again.landmarks, first.landmarks)
+    for kept in (bench.folder / "cache" / "tracks").iterdir():
+        kept.with_name("damaged.npz").write_bytes(kept.read_bytes()[:100])
+    damaged = bench.folder / "damaged"
+    (damaged / "tracks").mkdir(parents=True)
+    for kept in (bench.folder / "cache" / "tracks").iterdir():
+        (damaged / "tracks" / kept.name).write_bytes(b"not numpy")
+    with pytest.raises(RuntimeError, match="tracked again"):
+        Tracker(damaged).track(copy)
+
+
+def test_the_cache_is_where_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "mine"))
+    assert cache_folder() == tmp_path / "mine"
+    monkeypatch.delenv(CACHE_VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert cache_folder() == tmp_path / "obamanet"
+
+
+def test_the_mirror_swaps_left_and_right() -> None:
+    assert sorted(MIRRORED_POINTS.tolist()) == list(range(68))
+    np.testing.assert_array_equal(MIRRORED_POINTS[MIRRORED_POINTS], np.arange(68))
+    left_corner, right_corner = MOUTH.start, MOUTH.start + 6
+    assert MIRRORED_POINTS[left_corner] == right_corner
+
+
+def track_of(landmarks: np.ndarray, size: tuple[int, int], fps: int = 25) -> ClipTrack:
+    count = len(landmarks)
+    seen = np.ones(count, dtype=bool)
+    return ClipTrack(np.arange(count) / fps, landmarks, seen, size, Fraction(fps), count / fps, False, True)
+
+
+def test_a_known_similarity_is_undone() -> None:
+    from conftest import made_landmarks
+
+    real = made_landmarks(30, 200.0) + 40
+    ours = (real - (40, 20)) * 1.5
+    aligned = align(track_of(ours, (300, 300)), track_of(real, (320, 280)))
+    np.testing.assert_allclose(aligned.ours, real, atol=1e-3)
+    assert covered((300, 300), aligned) == (slice(20, 220), slice(40, 240))
+
+
+def test_a_head_that_moves_elsewhere_is_taken_off() -> None:
+    from conftest import made_landmarks
+
+    real = made_landmarks(30, 200.0)
+    turn = np.array([[np.cos(0.2), -np.sin(0.2)], [np.sin(0.2), np.cos(0.2)]])
+    aligned = align(track_of(real @ turn.T + 15, (320, 280)), track_of(real, (320, 280)))
+    assert np.abs(aligned.ours - aligned.real).max() > 10
+    np.testing.assert_allclose(aligned.our_face, aligned.real_face, atol=1e-5)
+
+
+def test_two_videos_without_common_faces_are_refused() -> None:
+    from conftest import made_landmarks
+
+    track = track_of(made_landmarks(30), (64, 64))
+    blind = ClipTrack(
+        track.times, track.landmarks, np.arange(30) < 1, track.size, track.fps, track.end, False, has_sound=False
+    )
+    with pytest.raises(EvaluationError, match="a face in only 1 of 30 common frames"):
+        align(blind, track)

@@ -1,0 +1,226 @@
+"""Results, report and command line, on scores that are made up: nothing is tracked here."""
+
+from __future__ import annotations
+
+import csv
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made import write_video
+
+from obamanet.cli import evaluate as command
+from obamanet.cli.app import obamanet_app
+from obamanet.cli.boundary import call
+from obamanet.errors import EvaluationError
+from obamanet.evaluation import evaluate as pipeline
+from obamanet.evaluation.catalogue import BY_KEY, METRICS
+from obamanet.evaluation.evaluate import Subject, evaluate
+from obamanet.evaluation.measure import ClipScores, MouthSeries, Score
+from obamanet.evaluation.pairing import Pair
+from obamanet.evaluation.report import choose
+from obamanet.evaluation.results import Failure, compare, read_results, shown, summarise
+
+
+def made_clip(pair: Pair, correlation: float, lmd: float = 2.0) -> ClipScores:
+    times = np.arange(10) / 25
+    real = 0.1 + 0.05 * np.sin(9 * times)
+    scores = (
+        Score("opening_correlation", correlation, 1.0),
+        Score("lmd_px", lmd, 0.0),
+        Score("psnr_full", float("inf"), float("inf")),
+        Score("av_offset", 40.0, -4.0),
+        Score("lpips", None, None, "not installed: torch"),
+    )
+    return ClipScores(pair, scores, MouthSeries(times, correlation * real, real), ("frozen, perhaps",))
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> list[Pair]:
+    """Return four pairs of tiny videos; the last one fails."""
+    ramp = np.indices((48, 64)).sum(axis=0)
+    frames = [np.stack([ramp + 3 * i] * 3, axis=-1).astype(np.uint8) for i in range(10)]
+    video = write_video(tmp_path / "video.mp4", frames, fps=Fraction(25))
+    names = ("one", "two", "three", "lost")
+    return [Pair(name, video if name != "lost" else tmp_path / "lost.mp4", video) for name in names]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put made-up scores in place of measuring."""
+    correlations = {"one": 0.9, "two": 0.2, "three": 0.7}
+
+    def measure(pair: Pair) -> ClipScores | Failure:
+        if pair.name not in correlations:
+            return Failure(pair, f"no such video file: {pair.generated}")
+        return made_clip(pair, correlations[pair.name])
+
+    monkeypatch.setattr(pipeline, "measure_one", measure)
+
+
+@pytest.mark.usefixtures("measured")
+def test_one_failure_is_one_row(pairs: list[Pair], tmp_path: Path) -> None:
+    evaluation = evaluate(pairs, tmp_path / "out", Subject("made"), workers=1)
+    assert [clip.pair.name for clip in evaluation.clips] == ["one", "two", "three"]
+    assert [failure.pair.name for failure in evaluation.failures] == ["lost"]
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == ["one", "two", "three", "lost"]
+    assert float(rows[1]["opening_correlation"]) == 0.2
+    assert (rows[0]["psnr_full"], rows[0]["lpips"], rows[0]["notes"]) == ("inf", "", "frozen, perhaps")
+    assert rows[3]["failure"].startswith("no such video file") and rows[3]["lmd_px"] == ""
+
+
+@pytest.mark.usefixtures("measured")
+def test_results_are_strict_json_and_can_be_read_back(pairs: list[Pair], tmp_path: Path) -> None:
+    evaluation = evaluate(pairs, tmp_path, Subject("made", "grid_s1", "test", "me"), workers=1)
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    content = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
+    assert [row["metric"] for row in content["summary"]] == [metric.key for metric in METRICS]
+    setting = content["setting"]
+    assert (setting["protocol"], setting["split"], setting["person"]) == ("grid_s1", "test", "me")
+    assert {"crop", "detector", "versions", "commit", "device"} <= setting.keys()
+    row = next(row for row in content["summary"] if row["metric"] == "opening_correlation")
+    assert row["generated"]["value"] == pytest.approx(0.6)
+    assert row["generated"]["low"] == pytest.approx(0.2) and row["generated"]["high"] == pytest.approx(0.9)
+    assert row["real"]["value"] == 1.0
+    stored = read_results(tmp_path)
+    assert stored.clips[0] == ("one", evaluation.clips[0].scores)
+
+
+@pytest.mark.usefixtures("measured")
+def test_the_report_stands_alone(pairs: list[Pair], tmp_path: Path) -> None:
+    evaluate(pairs, tmp_path / "out", Subject("<made> & done"), workers=1)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "&lt;made&gt; &amp; done" in page and "<made>" not in page
+    assert "The worst clip: two" in page and "The median clip: three" in page
+    assert page.count('src="data:image/png;base64,') == 3
+    assert page.count('src="data:image/jpeg;base64,') == 2
+    assert page.count('src="data:video/mp4;base64,') == 2
+    assert "http://" not in page and "https://" not in page
+    assert "not available: this version comes without a lip reader" in page
+    assert "no such video file" in page
+    assert "nan" not in page.split("<h2>Distributions")[0].lower()
+    assert (tmp_path / "out" / "worst.mp4").is_file() and (tmp_path / "out" / "median.mp4").is_file()
+
+
+def test_nothing_is_summarised_as_not_a_number() -> None:
+    for summary in summarise([]):
+        assert summary.generated is None and summary.reason
+    assert shown(None) == "-" and shown(float("inf")) == "inf"
+    assert [shown(value) for value in (0.0, 0.12345, 1234.5, -2.5, 99.96)] == [
+        "0.0000",
+        "0.123",
+        "1234",
+        "-2.50",
+        "100.0",
+    ]
+
+
+def test_worst_and_median_are_two_clips() -> None:
+    pair = Pair("a", Path("a"), Path("b"))
+    clips = [made_clip(pair, value) for value in (0.9, 0.1, 0.5)]
+    assert [(show.label, show.clip.scores[0].generated) for show in choose(clips)] == [("worst", 0.1), ("median", 0.5)]
+    assert [show.label for show in choose(clips[:1])] == ["only"]
+    assert choose([]) == ()
+
+
+def store(folder: Path, values: dict[str, float], lmd: float) -> Path:
+    """Write the results of a system whose clips have these opening correlations."""
+    folder.mkdir()
+    scores = {
+        name: [
+            {"key": "opening_correlation", "generated": value, "real": 1.0, "reason": ""},
+            {"key": "lmd_px", "generated": lmd, "real": 0.0, "reason": ""},
+            {"key": "psnr_full", "generated": "inf", "real": "inf", "reason": ""},
+        ]
+        for name, value in values.items()
+    }
+    clips = [{"name": name, "scores": rows} for name, rows in scores.items()]
+    (folder / "results.json").write_text(json.dumps({"schema": 1, "clips": clips}))
+    return folder
+
+
+def test_two_systems_are_compared_clip_by_clip(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    names = [f"clip{i}" for i in range(20)]
+    base = random.uniform(0.3, 0.9, 20)
+    a = store(tmp_path / "a", dict(zip(names, base, strict=True)) | {"only a": 0.0}, lmd=2.0)
+    b = store(tmp_path / "b", dict(zip(names, base + 0.05 + random.normal(0, 0.01, 20), strict=True)), lmd=2.0)
+    by_key = {item.metric.key: item for item in compare(read_results(a), read_results(b))}
+    assert by_key.keys() == {"opening_correlation", "lmd_px"}
+    better = by_key["opening_correlation"]
+    assert better.b_better is True and better.test.clips == 20
+    assert better.test.difference.value == pytest.approx(0.05, abs=0.01) and better.test.p < 0.001
+    assert by_key["lmd_px"].b_better is None and by_key["lmd_px"].test.p == 1.0
+    swapped = {item.metric.key: item for item in compare(read_results(b), read_results(a))}
+    assert swapped["opening_correlation"].b_better is False
+
+
+def test_results_that_are_none_are_refused(tmp_path: Path) -> None:
+    a = store(tmp_path / "a", {"x": 0.5, "y": 0.5}, 1.0)
+    b = store(tmp_path / "b", {"x": 0.5, "z": 0.5}, 1.0)
+    with pytest.raises(EvaluationError, match="share 1 clips, needed are 2"):
+        compare(read_results(a), read_results(b))
+    (b / "results.json").write_text("{}")
+    with pytest.raises(EvaluationError, match="not the results of an evaluation"):
+        read_results(b)
+
+
+@pytest.mark.usefixtures("measured")
+def test_the_command_prints_its_report_and_fails_at_the_end(
+    pairs: list[Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = tmp_path / "pairs.csv"
+    rows = [f"{pair.generated},{pair.reference},{pair.name}" for pair in pairs]
+    listed.write_text("\n".join(["generated,reference,name", *rows]))
+    out = tmp_path / "out"
+    code = call(obamanet_app(), ["evaluate", str(listed), "--out", str(out), "--workers", "1", "-q"], "obamanet")
+    said = capsys.readouterr()
+    assert code == 1
+    assert said.out == f"{out / 'report.html'}\n"
+    assert "opening correlation" in said.err and "not available" in said.err
+    assert "1 of 4 clips could not be measured, the first is lost: no such video file" in said.err
+
+
+def test_the_command_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = store(tmp_path / "a", {"x": 0.5, "y": 0.6}, 1.0)
+    b = store(tmp_path / "b", {"x": 0.7, "y": 0.8}, 1.0)
+    code = call(obamanet_app(), ["evaluate", "--compare", str(a), str(b), "-o", str(tmp_path / "c")], "obamanet")
+    said = capsys.readouterr()
+    assert (code, said.out) == (0, f"{tmp_path / 'c' / 'comparison.json'}\n")
+    content = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    row = next(row for row in content["metrics"] if row["metric"] == "opening_correlation")
+    assert row["better"] == "b"
+    assert row["difference"]["value"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "one of three is needed"),
+        (("a.mp4", "b.mp4", "--person", "me"), "one of three is needed"),
+        (("a.mp4",), "the reference is missing"),
+        (("--person", "me"), "--person needs --data"),
+        (("none.mp4", "none.mpg"), "no such file or folder: none.mp4"),
+    ],
+)
+def test_a_wrong_command_is_one_line(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = call(obamanet_app(), ["evaluate", *arguments, "--out", str(tmp_path)], "obamanet")
+    said = capsys.readouterr()
+    assert code in (1, 2) and said.out == ""
+    (line,) = said.err.splitlines()
+    assert message in line
+
+
+def test_every_metric_says_how_it_is_measured() -> None:
+    assert len(BY_KEY) == len(METRICS)
+    assert all(metric.about and metric.title for metric in METRICS)
+    assert command.REPORT == "report.html"

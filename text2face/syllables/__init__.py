@@ -1,0 +1,1 @@
+"""Words to syllables, by spelling for Spanish and by sound for every language."""

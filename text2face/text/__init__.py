@@ -1,0 +1,1 @@
+"""Written text to sentences of plain words that a voice can say."""

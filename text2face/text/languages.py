@@ -1,0 +1,129 @@
+"""How English and Spanish say what is not written as a word: months, signs, money, abbreviations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Money:
+    """A currency's names: one and several of it, one and several of its hundredths; ``feminine`` in Spanish."""
+
+    one: str
+    many: str
+    cent: str
+    cents: str
+    feminine: bool = False
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What one language needs to read signs and numbers out.
+
+    ``abbreviations`` end in a point where one is written; ``decimal`` and ``group`` are the marks inside numbers;
+    ``day_first`` says how 3/4/2025 is meant.
+    """
+
+    code: str
+    months: tuple[str, ...]
+    abbreviations: Mapping[str, str]
+    signs: Mapping[str, str]
+    money: Mapping[str, Money]
+    decimal: str
+    group: str
+    day_first: bool
+    point: str
+    minus: str
+    percent: str
+    degrees: str
+    joint: str
+    """Between a currency and its hundredths, and before a year's month."""
+
+
+ENGLISH_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+
+SPANISH_MONTHS: Final = (
+    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
+    "diciembre",
+)  # fmt: skip
+
+ENGLISH_ABBREVIATIONS: Final = {
+    "Mr.": "Mister", "Mrs.": "Missis", "Ms.": "Miz", "Dr.": "Doctor", "Prof.": "Professor", "St.": "Saint",
+    "Jr.": "Junior", "Sr.": "Senior", "Gen.": "General", "Capt.": "Captain", "Lt.": "Lieutenant", "Rev.": "Reverend",
+    "vs.": "versus", "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is", "approx.": "approximately",
+    "dept.": "department", "Inc.": "Incorporated", "Ltd.": "Limited", "Co.": "Company", "No.": "number",
+    "a.m.": "A M", "p.m.": "P M", "Jan.": "January", "Feb.": "February", "Aug.": "August", "Sept.": "September",
+    "Oct.": "October", "Nov.": "November", "Dec.": "December", "km": "kilometres", "kg": "kilograms",
+    "cm": "centimetres", "mm": "millimetres",
+}  # fmt: skip
+
+SPANISH_ABBREVIATIONS: Final = {
+    "Sr.": "señor", "Sra.": "señora", "Srta.": "señorita", "Sres.": "señores", "Dr.": "doctor", "Dra.": "doctora",
+    "D.": "don", "Dña.": "doña", "Ud.": "usted", "Uds.": "ustedes", "Vd.": "usted", "Vds.": "ustedes",
+    "Prof.": "profesor", "Profa.": "profesora", "Ing.": "ingeniero", "Lic.": "licenciado", "Gral.": "general",
+    "Sto.": "santo", "Sta.": "santa", "Avda.": "avenida", "Av.": "avenida", "pág.": "página", "págs.": "páginas",
+    "núm.": "número", "n.º": "número", "tel.": "teléfono", "aprox.": "aproximadamente", "etc.": "etcétera",
+    "p. ej.": "por ejemplo", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "a. m.": "de la mañana",
+    "p. m.": "de la tarde", "a.m.": "de la mañana", "p.m.": "de la tarde", "a. C.": "antes de Cristo",
+    "d. C.": "después de Cristo", "km": "kilómetros", "kg": "kilogramos", "cm": "centímetros", "mm": "milímetros",
+}  # fmt: skip
+"""From RAE's list of abbreviations, appendix 2 of the Diccionario panhispánico de dudas."""
+
+ENGLISH: Final = Wording(
+    code="en",
+    months=ENGLISH_MONTHS,
+    abbreviations=ENGLISH_ABBREVIATIONS,
+    signs={
+        "&": "and", "@": "at", "+": "plus", "=": "equals", "#": "number", "<": "less than", ">": "more than",
+        "×": "times", "÷": "divided by", "±": "plus or minus", "§": "section", "©": "copyright", "®": "registered",
+        "™": "trademark", "½": "a half", "¼": "a quarter", "¾": "three quarters", "°": "degrees", "%": "percent",
+        "€": "euros", "$": "dollars", "£": "pounds", "¥": "yen", "π": "pi", "µ": "micro", "√": "root of",
+        "²": "squared", "³": "cubed", "/": ",", "º": "", "ª": "",
+    },
+    money={
+        "$": Money("dollar", "dollars", "cent", "cents"), "€": Money("euro", "euros", "cent", "cents"),
+        "£": Money("pound", "pounds", "penny", "pence"), "¥": Money("yen", "yen", "sen", "sen"),
+    },
+    decimal=".", group=",", day_first=True, point="point", minus="minus", percent="percent", degrees="degrees",
+    joint="and",
+)  # fmt: skip
+
+SPANISH: Final = Wording(
+    code="es",
+    months=SPANISH_MONTHS,
+    abbreviations=SPANISH_ABBREVIATIONS,
+    signs={
+        "&": "y", "@": "arroba", "+": "más", "=": "igual a", "#": "número", "<": "menor que", ">": "mayor que",
+        "×": "por", "÷": "dividido por", "±": "más menos", "§": "sección", "©": "derechos reservados",
+        "®": "marca registrada", "™": "marca registrada", "½": "un medio", "¼": "un cuarto", "¾": "tres cuartos",
+        "°": "grados", "%": "por ciento", "€": "euros", "$": "dólares", "£": "libras", "¥": "yenes", "π": "pi",
+        "µ": "micro", "√": "raíz de", "²": "al cuadrado", "³": "al cubo", "/": ",", "º": "", "ª": "",
+    },
+    money={
+        "$": Money("dólar", "dólares", "centavo", "centavos"), "€": Money("euro", "euros", "céntimo", "céntimos"),
+        "£": Money("libra", "libras", "penique", "peniques", feminine=True), "¥": Money("yen", "yenes", "sen", "sen"),
+    },
+    decimal=",", group=".", day_first=True, point="coma", minus="menos", percent="por ciento", degrees="grados",
+    joint="con",
+)  # fmt: skip
+
+
+def wording_of(language: str) -> Wording | None:
+    """Return the wording for a language tag such as "en-us" or "es-419", or None for a language without one."""
+    match language.lower().split("-"):
+        case ["en", "us", *_]:
+            return replace(ENGLISH, day_first=False)
+        case ["en", *_]:
+            return ENGLISH
+        case ["es", "419" | "mx", *_]:
+            # Mexico and Central America write 1,234.5 (RAE, Ortografía 2010, VIII 2.2.1.2).
+            money = {**SPANISH.money, "$": replace(SPANISH.money["$"], one="peso", many="pesos")}
+            return replace(SPANISH, decimal=".", group=",", point="punto", money=money)
+        case ["es", *_]:
+            return SPANISH
+    return None

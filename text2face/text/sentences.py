@@ -1,0 +1,71 @@
+"""Text of any length to sentences, one at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from text2face.text.languages import wording_of
+
+LONGEST: Final = 500
+"""Signs. A longer stretch without a sentence's end is cut at a comma or a space, so that memory stays flat."""
+
+PIECE: Final = 8192
+"""Signs looked at together."""
+
+END: Final = re.compile(r"[.!?…]+[\"'»”’)\]]*(?=\s)|\n[ \t\r]*\n")
+"""A sentence's end: its sign and what closes after it, before a space; or an empty line."""
+
+
+def split_sentences(chunks: Iterable[str], language: str) -> Iterator[str]:
+    """Yield the sentences of the text that ``chunks`` joined are, without space around them, none of them blank.
+
+    A point after an abbreviation or an initial, or before a small letter, does not end one.
+    """
+    wording = wording_of(language)
+    abbreviations = frozenset(short.lower() for short in wording.abbreviations) if wording else frozenset()
+    waiting = ""
+    for piece in _pieces(chunks):
+        waiting += piece
+        while (end := _end(waiting, abbreviations)) is not None:
+            if sentence := waiting[:end].strip():
+                yield sentence
+            waiting = waiting[end:]
+    while waiting.strip():
+        end = _end(waiting + "\n\n", abbreviations) or len(waiting)
+        if sentence := waiting[:end].strip():
+            yield sentence
+        waiting = waiting[end:]
+
+
+def _pieces(chunks: Iterable[str]) -> Iterator[str]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), PIECE):
+            yield chunk[start : start + PIECE]
+
+
+def _end(text: str, abbreviations: frozenset[str]) -> int | None:
+    """Return where the first sentence of ``text`` ends, or None when more text is needed to say."""
+    for match in END.finditer(text, 0, 2 * LONGEST):
+        if match.end() > LONGEST:
+            break
+        if match.group()[0] != "." or _ends_sentence(text, match, abbreviations):
+            return match.end()
+    if len(text) < 2 * LONGEST:
+        return None
+    head = text[:LONGEST]
+    cut = max(head.rfind(sign) + 1 for sign in ",;:\n")
+    return cut or max(head.rfind(" "), head.rfind("\t")) + 1 or LONGEST
+
+
+def _ends_sentence(text: str, match: re.Match[str], abbreviations: frozenset[str]) -> bool:
+    """Say whether the point found by ``match`` ends a sentence."""
+    rest = text[match.end() :].lstrip()
+    if rest and rest[0].islower():
+        return False
+    words = text[: match.start() + 1].split()
+    last = words[-1].lower() if words else ""
+    pair = " ".join(words[-2:]).lower()
+    initial = len(last) == 2 and last[0].isalpha()
+    return not rest or not (initial or last in abbreviations or pair in abbreviations)
