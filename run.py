@@ -1,4 +1,4 @@
-"""Write a video of a person who says a sound file: run.py --sf speech.wav --out talk.mp4"""
+"""Write a video of a person who says a sound file or a text: run.py --sf speech.wav --out talk.mp4"""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def main() -> None:
     try:
         import typer  # noqa: F401  stands for all that make installs
 
-        from obamanet.cli import main_speak
+        from text2face.cli import main_run
     except ModuleNotFoundError as error:
         sys.exit(f"run.py: {error}; run: make install, then: .venv/bin/python run.py")
-    main_speak()
+    main_run()
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ from conftest import made_landmarks
 from obamanet.cli import boundary
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import BUG, INTERRUPTED, call
-from obamanet.cli.speak import speak_app
 from obamanet.cli.train import keypoints_command, prepared, renderer_command
 from obamanet.errors import OptionError, SoundError
 from obamanet.person import Origin, Person, load_person
 from obamanet.training.keypoints import KeypointOptions
 from obamanet.training.prepare import PrepareReport, Reject
+from text2face.cli import run_app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -342,9 +342,9 @@ def test_run_py_is_the_same_job(
 ) -> None:
     out = tmp_path / "talk.mp4"
     arguments = ["--sf", str(speech), "--person", str(tiny_person.folder), "--out", str(out), "--quiet"]
-    assert call(speak_app(), arguments, "run.py") == 0
+    assert call(run_app(), arguments, "run.py") == 0
     assert capsys.readouterr() == (f"{out}\n", "")
-    assert call(speak_app(), ["--sf", "nowhere.wav"], "run.py") == 1
+    assert call(run_app(), ["--sf", "nowhere.wav"], "run.py") == 1
     assert capsys.readouterr() == ("", "run.py: no such sound file: nowhere.wav\n")
 
 

@@ -17,11 +17,15 @@ from obamanet.cli.boundary import call
 from obamanet.errors import EvaluationError
 from obamanet.evaluation import evaluate as pipeline
 from obamanet.evaluation.catalogue import BY_KEY, METRICS
-from obamanet.evaluation.evaluate import Subject, evaluate
+from obamanet.evaluation.evaluate import Subject, evaluate, render_split
+from obamanet.evaluation.learned import Lpips
 from obamanet.evaluation.measure import ClipScores, MouthSeries, Score
 from obamanet.evaluation.pairing import Pair
+from obamanet.evaluation.protocol import load_protocol
 from obamanet.evaluation.report import choose
 from obamanet.evaluation.results import Failure, compare, read_results, shown, summarise
+from obamanet.person import Person
+from obamanet.video.reader import probe_video
 
 
 def made_clip(pair: Pair, correlation: float, lmd: float = 2.0) -> ClipScores:
@@ -224,3 +228,23 @@ def test_every_metric_says_how_it_is_measured() -> None:
     assert len(BY_KEY) == len(METRICS)
     assert all(metric.about and metric.title for metric in METRICS)
     assert command.REPORT == "report.html"
+
+
+def test_a_split_is_said_by_the_person_and_missing_recordings_are_rows(
+    tiny_person: Person, grid_s1: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "two.json"
+    content = {"schema": 1, "name": "two", "title": "two", "source": "GRID", "licence": "CC BY 4.0"}
+    listed.write_text(json.dumps(content | {"splits": {"val": ["bwig3a", "nobody"]}}))
+    pairs, failures = render_split(load_protocol(str(listed)), "val", grid_s1, tiny_person.folder, tmp_path)
+    (pair,), (failure,) = pairs, failures
+    assert pair == Pair("bwig3a", tmp_path / "generated" / "bwig3a.mp4", grid_s1 / "video" / "bwig3a.mpg")
+    info = probe_video(pair.generated)
+    assert (info.frame_count, info.has_sound) == (75, True)
+    assert failure.pair.name == "nobody" and "nobody.mp4" in failure.reason
+
+
+def test_lpips_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EvaluationError, match="not installed: torch, torchvision, lpips"):
+        Lpips()

@@ -222,6 +222,12 @@ class TestCache:
         about.write_text("{")
         assert run(size=128, fps=Fraction(30)).cached == 0
 
+    def test_a_new_video_joins_what_is_there(self, videos: Path, tmp_path: Path) -> None:
+        prepare([videos / "plain.mp4"], tmp_path / "d", image_size=64, workers=1)
+        added = prepare([videos / "late.mp4"], tmp_path / "d", image_size=64, workers=1)
+        assert added.cached == 0
+        assert [clip.name for clip in load_dataset(tmp_path / "d").clips] == ["late", "plain"]
+
     def test_recorded_sentences(self, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
         dataset = load_dataset(prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()))
         assert [clip.name for clip in dataset.clips] == ["bbaf2n", "bbaf3s"]

@@ -118,32 +118,6 @@ def speak_command(command: SpeakCommand) -> None:
     result(command.out)
 
 
-def speak_app() -> typer.Typer:
-    """Return the program run.py: one command, the sound as an option."""
-    from obamanet.cli.boundary import HELP_NAMES
-
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP_NAMES)
-
-    @app.command(epilog=EPILOG.format(program="run.py --sf"))
-    def main(
-        sound: Annotated[Path, typer.Option("--sf", metavar="SOUND", help=SOUND_HELP)],
-        out: Out = None,
-        person: PersonFolder = None,
-        fps: Fps = None,
-        keypoints_out: KeypointsOut = None,
-        key_cert: KeyCert = None,
-        key: Key = None,
-        quiet: Quiet = False,
-    ) -> None:
-        """Write a video of a person who says SOUND, and print its path.
-
-        The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
-        """
-        speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, quiet))
-
-    return app
-
-
 EPILOG = """Examples:
 
 {program} speech.wav

@@ -23,7 +23,7 @@ from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
 from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
 from obamanet.evaluation.tracks import ClipTrack, Tracker
 from obamanet.keypoints.opening import mouth_opening, mouth_width
-from obamanet.video.reader import read_frames
+from obamanet.video.reader import probe_video, read_frames
 
 FROZEN = 0.005
 """Eye distances. An opening with a smaller standard deviation is frozen; the 200 sentences measured have 0.02 on."""
@@ -107,6 +107,9 @@ class Measurer:
         Raises an :class:`obamanet.errors.ObamanetError` when one of the videos cannot be read, has no face, or the
         generated one is the recording's mirror image.
         """
+        for path in (pair.generated, pair.reference):
+            # Before minutes go into tracking the other one.
+            probe_video(path)
         ours, real = self._tracker.track(pair.generated), self._tracker.track(pair.reference)
         aligned = align(ours, real)
         _refuse_mirrored(pair, aligned)

@@ -9,7 +9,7 @@ from obamanet.constants import IMAGE_SIZE, JAW, LEFT_EYE, RIGHT_EYE
 from obamanet.types import CropBox
 
 PORTRAIT_SIDE = 2.3
-"""Sides of the square in heights from eyes to chin: hair and neck inside, the face more than half of the width."""
+"""Sides of the square in heights from eyes to chin: hair and neck inside, the face about half of the width."""
 
 PORTRAIT_DROP = 0.0
 """How far the square's middle lies below the eyes, in the same unit."""

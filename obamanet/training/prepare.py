@@ -61,6 +61,15 @@ class PrepareReport:
 
 
 @dataclass(frozen=True)
+class _Begun:
+    """What a dataset folder holds before this run."""
+
+    fps: Fraction
+    image_size: int
+    clips: frozenset[str]
+
+
+@dataclass(frozen=True)
 class _Job:
     video: Path
     sha256: str
@@ -90,17 +99,22 @@ def prepare(
     """Prepare ``videos`` of one person into the dataset folder ``out``.
 
     A folder among ``videos`` stands for the videos in it. ``fps`` is the dataset's frame rate, by default the most
-    common one among the videos; others are resampled in time. What was prepared before from the same bytes with the
-    same options is kept; of several videos with the same bytes the first is used. Raises :class:`OptionError` for bad
-    options, :class:`DatasetError` when nothing is usable and :class:`OutputError` when ``out`` cannot be written to.
+    common one among the videos; others are resampled in time. What ``out`` holds already stays in it, and is not done
+    again for the same bytes; of several videos with the same bytes the first is used. With other options than
+    before ``out`` is made anew. Raises :class:`OptionError` for bad options, :class:`DatasetError` when nothing is
+    usable and :class:`OutputError` when ``out`` cannot be written to.
     """
     progress = progress or Progress()
     if image_size < 64 or image_size & (image_size - 1):
         raise OptionError(f"image size must be a power of two of at least 64: got {image_size}")
+    begun = _begun(out)
+    notes: list[str] = []
+    if begun is not None and (fps or begun.fps, image_size) != (begun.fps, begun.image_size):
+        notes.append(f"{out} was begun with {begun.fps} fps and {begun.image_size} pixels; it is made anew")
+        begun = None
     files = _expand(videos)
     rates: Counter[Fraction] = Counter()
     rejects: list[Reject] = []
-    notes: list[str] = []
     readable: dict[str, Path] = {}
     for video in files:
         try:
@@ -116,22 +130,24 @@ def prepare(
             notes.append(f"{video}: the same bytes as {first}; left out")
     if not readable:
         raise DatasetError(f"none of {len(files)} videos can be read; the first: {rejects[0].reason}")
-    fps = fps or rates.most_common(1)[0][0]
+    fps = fps or (begun.fps if begun else rates.most_common(1)[0][0])
     jobs = [_Job(video, sha256, out, fps, image_size) for sha256, video in readable.items()]
     with _clean_clips(out / "clips"):
         outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
     rejects += [reject for outcome in outcomes for reject in outcome.rejects]
     notes += [note for outcome in outcomes for note in outcome.notes]
-    folders = sorted({outcome.folder.name for outcome in outcomes if outcome.folder})
+    folders = {outcome.folder.name for outcome in outcomes if outcome.folder}
     if not folders:
         raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
+    if begun is not None:
+        folders |= begun.clips
     atomic_write_json(
         out / "dataset.json",
         {
             "schema": DATASET_SCHEMA,
             "fps": str(fps),
             "image_size": image_size,
-            "clips": folders,
+            "clips": sorted(folders),
             "rejects": [asdict(reject) for reject in rejects],
             "notes": notes,
         },
@@ -144,6 +160,18 @@ def prepare(
         rejects=tuple(rejects),
         notes=tuple(notes),
     )
+
+
+def _begun(out: Path) -> _Begun | None:
+    """Return what ``out`` holds already; None when it is new or of another schema, and is to be made anew."""
+    try:
+        index = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+        if index["schema"] != DATASET_SCHEMA:
+            return None
+        clips = frozenset(name for name in index["clips"] if (out / "clips" / name / "clip.json").is_file())
+        return _Begun(Fraction(index["fps"]), int(index["image_size"]), clips)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _expand(videos: Sequence[Path]) -> list[Path]:

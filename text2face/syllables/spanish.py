@@ -1,7 +1,7 @@
 """Spanish words to written syllables.
 
 Rules: RAE and ASALE, Ortografía de la lengua española (2010), chapter II, on diphthong, triphthong and hiatus (what
-counts for spelling, not how a region says it) and on digraphs; Diccionario panhispánico de dudas, entries h, tl and sub-.
+counts for spelling, not how a region says it) and on digraphs; Diccionario panhispánico de dudas, entries h, tl, sub-.
 """
 
 from __future__ import annotations

@@ -24,16 +24,17 @@ def split_sentences(chunks: Iterable[str], language: str) -> Iterator[str]:
     A point after an abbreviation or an initial, or before a small letter, does not end one.
     """
     wording = wording_of(language)
-    abbreviations = frozenset(short.lower() for short in wording.abbreviations) if wording else frozenset()
+    shorts = " ".join(wording.abbreviations).lower().split() if wording else []
+    abbreviations = frozenset(short for short in shorts if short.endswith("."))
     waiting = ""
     for piece in _pieces(chunks):
         waiting += piece
-        while (end := _end(waiting, abbreviations)) is not None:
+        while (end := _end(waiting, abbreviations, last=False)) is not None:
             if sentence := waiting[:end].strip():
                 yield sentence
             waiting = waiting[end:]
     while waiting.strip():
-        end = _end(waiting + "\n\n", abbreviations) or len(waiting)
+        end = _end(waiting + "\n\n", abbreviations, last=True)
         if sentence := waiting[:end].strip():
             yield sentence
         waiting = waiting[end:]
@@ -45,14 +46,18 @@ def _pieces(chunks: Iterable[str]) -> Iterator[str]:
             yield chunk[start : start + PIECE]
 
 
-def _end(text: str, abbreviations: frozenset[str]) -> int | None:
-    """Return where the first sentence of ``text`` ends, or None when more text is needed to say."""
+def _end(text: str, abbreviations: frozenset[str], *, last: bool) -> int | None:
+    """Return where the first sentence of ``text`` ends, or None when more text, unless it is the last, may change it."""
     for match in END.finditer(text, 0, 2 * LONGEST):
         if match.end() > LONGEST:
             break
+        if not last and text[match.end() :].isspace():
+            return None
         if match.group()[0] != "." or _ends_sentence(text, match, abbreviations):
             return match.end()
-    if len(text) < 2 * LONGEST:
+    if last and len(text) <= LONGEST:
+        return len(text)
+    if not last and len(text) < 2 * LONGEST:
         return None
     head = text[:LONGEST]
     cut = max(head.rfind(sign) + 1 for sign in ",;:\n")
@@ -66,6 +71,5 @@ def _ends_sentence(text: str, match: re.Match[str], abbreviations: frozenset[str
         return False
     words = text[: match.start() + 1].split()
     last = words[-1].lower() if words else ""
-    pair = " ".join(words[-2:]).lower()
     initial = len(last) == 2 and last[0].isalpha()
-    return not rest or not (initial or last in abbreviations or pair in abbreviations)
+    return not rest or not (initial or last in abbreviations)

@@ -42,6 +42,10 @@ NOISE_SEED: Final = 1
 """Seeds the voice's flutter, so that the same program run says the same text with the same samples."""
 
 
+class NothingToSayError(OptionError):
+    """A text has no sign that is heard."""
+
+
 class EventRecord(ctypes.Structure):
     """eSpeak NG's espeak_EVENT.
 
@@ -123,7 +127,7 @@ def speak_timed(text: str, voice: str, rate: float = 1.0) -> Speech:
     without anything to say, and :class:`SoundError` when the library cannot be started.
     """
     if not text.strip():
-        raise OptionError("text to speak is empty; at least one word is needed")
+        raise NothingToSayError("text to speak is empty; at least one word is needed")
     if not SLOWEST <= rate <= FASTEST:
         raise OptionError(f"rate of speech is out of range: got {rate:g}, allowed is {SLOWEST:g} to {FASTEST:g}")
     text = text.replace("\0", " ")
@@ -152,7 +156,9 @@ def speak_timed(text: str, voice: str, rate: float = 1.0) -> Speech:
         raise SoundError(f"eSpeak NG could not speak the text (status {status}): {text[:60]!r}")
     samples = np.frombuffer(b"".join(pieces), np.int16)
     if not samples.any():
-        raise OptionError(f"text holds nothing that can be spoken: got {text[:60]!r}, at least one word is needed")
+        raise NothingToSayError(
+            f"text holds nothing that can be spoken: got {text[:60]!r}, at least one word is needed"
+        )
     clip = AudioClip(samples.astype(np.float32) / 32768, engine.rate, f"eSpeak NG {voice}")
     return Speech(clip, tuple(_words(text, events, clip)))
 

@@ -1,0 +1,235 @@
+"""Text in, video of a face that says it out: text to voice, and the voice to the face."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from obamanet.audio.load import MAX_SOUND_SECONDS, load_sound
+from obamanet.errors import OptionError, SoundError
+from obamanet.files import ensure_output_path
+from obamanet.progress import Progress
+from obamanet.types import AudioClip
+from text2face.syllables.timed import syllables_of
+from text2face.text.normalise import read_out
+from text2face.text.sentences import split_sentences
+from text2face.timeline import TimedSentence, TimedWord, check_timeline_names, open_timelines
+from text2face.types import Phoneme, Speech, SpokenWord
+from text2face.voice.align import align_speech
+from text2face.voice.espeak import NothingToSayError, speak_timed
+from text2face.voice.voices import Voice, choose_voice, known_language
+
+if TYPE_CHECKING:
+    from obamanet.person import Person
+    from obamanet.pipelines.speak import SpeakOptions, SpokenVideo
+
+SAMPLE_RATE = 22_050
+"""Hz of every voice, eSpeak NG's own."""
+
+
+@dataclass(frozen=True)
+class SayOptions:
+    """How to say a text.
+
+    ``language`` is a tag as "en-gb", "en-us", "es" or "es-419", ``voice`` and ``rate`` as
+    :func:`text2face.voice.voices.choose_voice` has them; ``timelines`` are files for what is said when, by their suffix
+    JSON, TSV or WebVTT; ``speak`` is how the video is made (None for the usual way).
+    """
+
+    language: str = "en-gb"
+    voice: str = "espeak"
+    rate: float = 1.0
+    timelines: tuple[Path, ...] = ()
+    speak: SpeakOptions | None = None
+
+
+@dataclass
+class _Notes:
+    """Counts what of a text was not said."""
+
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def tell(self, progress: Progress) -> None:
+        """Tell in one line what was left out, if anything was."""
+        if self.left_out:
+            told = ", ".join(f"{count} {kind}" for kind, count in sorted(self.left_out.items()))
+            progress.note(f"left out, since the voice cannot say them: {told}")
+
+
+def say(
+    text: str | Iterable[str],
+    out: Path,
+    person: Person,
+    options: SayOptions | None = None,
+    progress: Progress | None = None,
+) -> SpokenVideo:
+    """Write the video ``out`` of ``person`` saying ``text``, labelled and signed as synthetic.
+
+    A long text may come in pieces, cut anywhere; it is voiced sentence by sentence, and memory does not grow with its
+    length. Timelines are complete before the video is begun. Raises an :class:`obamanet.errors.ObamanetError` for a
+    text, voice or language that cannot be said, or one that takes longer than the four hours a video may have; then
+    ``out`` is as it was before.
+    """
+    from obamanet.pipelines.speak import speak
+
+    options, progress = options or SayOptions(), progress or Progress()
+    out = ensure_output_path(out)
+    with TemporaryDirectory(prefix=f".{out.stem}.", suffix=".part", dir=out.parent) as folder:
+        wav = Path(folder) / "voice.wav"
+        write_voice(text, wav, options, progress, longest=float(MAX_SOUND_SECONDS))
+        return speak(wav, out, person, options.speak, progress)
+
+
+def say_recording(
+    text: str | Iterable[str],
+    recording: Path,
+    out: Path,
+    person: Person,
+    options: SayOptions | None = None,
+    progress: Progress | None = None,
+) -> SpokenVideo:
+    """Write the video ``out`` of ``person`` saying ``recording``, whose words are ``text``; else as :func:`say`."""
+    from obamanet.pipelines.speak import speak
+
+    options, progress = options or SayOptions(), progress or Progress()
+    write_recording_timelines(text, recording, options, progress)
+    return speak(recording, out, person, options.speak, progress)
+
+
+def write_voice(
+    text: str | Iterable[str],
+    wav: Path | None,
+    options: SayOptions,
+    progress: Progress,
+    *,
+    longest: float | None = None,
+) -> float:
+    """Write ``text`` as a voice says it into ``wav``, 16 bit mono, and the timelines; return its length in seconds.
+
+    Raises :class:`OptionError` when there is nothing to say and :class:`SoundError` beyond ``longest`` seconds.
+    """
+    check_timeline_names(options.timelines)
+    voice = choose_voice(options.voice, options.language, options.rate)
+    language = known_language(options.language)
+    notes = _Notes()
+    spoken = _spoken(text, voice, language, notes)
+    first = next(spoken, None)
+    if first is None:
+        raise _nothing(notes)
+    length = 0
+    with ExitStack() as stack:
+        timeline = stack.enter_context(open_timelines(options.timelines, language))
+        file = stack.enter_context(_open_wav(wav)) if wav else None
+        timeline.begin()
+        for written, speech in progress.track(_chained(first, spoken), "voicing"):
+            start = length / SAMPLE_RATE
+            length += len(speech.clip.samples)
+            if longest and length > longest * SAMPLE_RATE:
+                raise SoundError(
+                    f"text takes more than {longest / 3600:.0f} h to say, which is the most for one video; "
+                    f"cut it before: {written[:60]!r}"
+                )
+            if file:
+                file.write(np.clip(speech.clip.samples, -1, 1))
+            timeline.add(_timed(written, speech, start, length / SAMPLE_RATE, language))
+        timeline.finish(length / SAMPLE_RATE)
+    notes.tell(progress)
+    return length / SAMPLE_RATE
+
+
+def write_recording_timelines(
+    text: str | Iterable[str], recording: Path, options: SayOptions, progress: Progress
+) -> None:
+    """Write the timelines of ``recording``, whose words are ``text``; the times are found by alignment.
+
+    Does nothing when no timeline is wanted. Raises as :func:`say` and :func:`text2face.voice.align.align_speech`.
+    """
+    if not options.timelines:
+        return
+    check_timeline_names(options.timelines)
+    language = known_language(options.language)
+    notes = _Notes()
+    clip = load_sound(recording, SAMPLE_RATE)
+    written, parts = [], []
+    for sentence, reading in _readings(text, language, notes):
+        try:
+            parts.append(speak_timed(reading, language))
+        except NothingToSayError:
+            continue
+        written.append(sentence)
+    if not parts:
+        raise _nothing(notes)
+    words = iter(align_speech(clip, _joined(parts)).words)
+    with open_timelines(options.timelines, language) as timeline:
+        timeline.begin()
+        for sentence, part in zip(written, parts, strict=True):
+            own = tuple(next(words) for _ in part.words)
+            if own:
+                start, end = own[0].phonemes[0].start, own[-1].phonemes[-1].end
+                timeline.add(_timed(sentence, Speech(clip, _shifted(own, -start)), start, end, language))
+        timeline.finish(float(clip.duration))
+    notes.tell(progress)
+
+
+def _readings(text: str | Iterable[str], language: str, notes: _Notes) -> Iterator[tuple[str, str]]:
+    """Yield each sentence that has something to say, as written and as it is said."""
+    for sentence in split_sentences([text] if isinstance(text, str) else text, language):
+        reading = read_out(sentence, language)
+        notes.left_out += reading.left_out
+        if reading.text:
+            yield sentence, reading.text
+
+
+def _spoken(text: str | Iterable[str], voice: Voice, language: str, notes: _Notes) -> Iterator[tuple[str, Speech]]:
+    for sentence, reading in _readings(text, language, notes):
+        try:
+            yield sentence, voice.say(reading)
+        except NothingToSayError:
+            # Signs that are letters to Unicode but no sound to the voice.
+            notes.left_out["sentences without a sound"] += 1
+
+
+def _chained(first: tuple[str, Speech], rest: Iterator[tuple[str, Speech]]) -> Iterator[tuple[str, Speech]]:
+    yield first
+    yield from rest
+
+
+def _nothing(notes: _Notes) -> OptionError:
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(notes.left_out.items()))
+    return OptionError(f"text holds nothing that can be said: got {told or 'no letter'}; at least one word is needed")
+
+
+def _open_wav(path: Path):  # type: ignore[no-untyped-def]  # soundfile comes without types
+    import soundfile
+
+    return soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, "PCM_16", format="WAV")
+
+
+def _timed(written: str, speech: Speech, start: float, end: float, language: str) -> TimedSentence:
+    words = tuple(TimedWord(word.text, syllables_of(word, language)) for word in speech.words)
+    return TimedSentence(" ".join(written.split()), start, end, words)
+
+
+def _joined(parts: Sequence[Speech]) -> Speech:
+    """Return ``parts`` one after the other."""
+    words: list[SpokenWord] = []
+    start = 0.0
+    for part in parts:
+        words += _shifted(part.words, start)
+        start += float(part.clip.duration)
+    samples = np.concatenate([part.clip.samples for part in parts])
+    return Speech(AudioClip(samples, SAMPLE_RATE, "joined sentences"), tuple(words))
+
+
+def _shifted(words: Sequence[SpokenWord], seconds: float) -> tuple[SpokenWord, ...]:
+    def later(sound: Phoneme) -> Phoneme:
+        return sound.later(seconds)
+
+    return tuple(SpokenWord(word.text, tuple(map(later, word.phonemes))) for word in words)

@@ -1,0 +1,123 @@
+"""The voices there are, under which terms, and the one that was asked for."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from obamanet.errors import OptionError
+from text2face.types import Speech
+from text2face.voice import programs
+from text2face.voice.align import align_speech
+from text2face.voice.espeak import FASTEST, SLOWEST, languages, speak_timed
+
+ESPEAK: Final = "espeak"
+
+DIALECTS: Final = {"en": "en-gb", "es-es": "es", "es-mx": "es-419"}
+"""Language tags that eSpeak NG has under another name."""
+
+
+class Voice(Protocol):
+    """What says one sentence at a time, all of them at 22050 Hz."""
+
+    def say(self, text: str) -> Speech:
+        """Return ``text`` spoken; raises :class:`obamanet.errors.ObamanetError`."""
+
+
+@dataclass(frozen=True)
+class VoiceInfo:
+    """A voice's name for ``--voice``, what it speaks, the licence of program and voices, and whether it is there."""
+
+    name: str
+    speaks: str
+    licence: str
+    state: str
+
+
+@dataclass(frozen=True)
+class EspeakVoice:
+    """eSpeak NG, whose phoneme times are exact."""
+
+    language: str
+    rate: float = 1.0
+
+    def say(self, text: str) -> Speech:
+        """Return ``text`` spoken."""
+        return speak_timed(text, self.language, self.rate)
+
+
+@dataclass(frozen=True)
+class ProgramVoice:
+    """Another program's sound, with phonemes and times from laying eSpeak NG's beside it."""
+
+    program: programs.Program
+    language: str
+    rate: float = 1.0
+
+    def say(self, text: str) -> Speech:
+        """Return ``text`` spoken."""
+        synthetic = speak_timed(text, self.language, self.rate)
+        return align_speech(self.program.sound(text, synthetic.clip.rate), synthetic)
+
+
+def choose_voice(name: str, language: str, rate: float = 1.0) -> Voice:
+    """Return the voice ``name`` ("espeak", "flite", "pico" or "piper:VOICE.onnx") in ``language`` ("en-us", "es", ...).
+
+    ``rate`` is 0.5 to 2.5 times the voice's usual one. Raises :class:`OptionError` for an unknown voice or language, a
+    rate out of range, or a voice that is not installed.
+    """
+    if not SLOWEST <= rate <= FASTEST:
+        raise OptionError(f"rate of speech is out of range: got {rate:g}, allowed is {SLOWEST:g} to {FASTEST:g}")
+    language = known_language(language)
+    kind, _, file = name.partition(":")
+    match kind:
+        case "espeak" if not file:
+            return EspeakVoice(language, rate)
+        case "flite" if not file:
+            return ProgramVoice(programs.flite(language, rate), language, rate)
+        case "pico" if not file:
+            return ProgramVoice(programs.pico(language, rate), language, rate)
+        case "piper" if file:
+            return ProgramVoice(programs.piper(Path(file), rate), language, rate)
+    raise OptionError(f"no such voice: got {name!r}, allowed are espeak, flite, pico or piper:VOICE.onnx")
+
+
+def known_language(language: str) -> str:
+    """Return the tag by which eSpeak NG knows ``language``, or raise :class:`OptionError`."""
+    tag = language.strip().lower().replace("_", "-")
+    tag = DIALECTS.get(tag, tag)
+    allowed = languages()
+    if tag not in allowed:
+        raise OptionError(f"no such language: got {language!r}, allowed are {', '.join(allowed)}")
+    return tag
+
+
+def voices() -> tuple[VoiceInfo, ...]:
+    """Return all voices this program can speak with, installed or not."""
+    return (
+        VoiceInfo(
+            ESPEAK,
+            f"{len(languages())} languages",
+            "eSpeak NG: GPL-3.0-or-later; comes with this program as a loaded library",
+            "ready",
+        ),
+        VoiceInfo("flite", "English", "Flite: BSD-style (Carnegie Mellon University)", _state(programs.FLITE, "flite")),
+        VoiceInfo(
+            "pico",
+            "English, Spanish, German, French, Italian",
+            "SVOX Pico: Apache-2.0",
+            _state(programs.PICO, "libttspico-utils"),
+        ),
+        VoiceInfo(
+            "piper:VOICE.onnx",
+            "the language of your voice file",
+            "Piper: MIT (to 2023) or GPL-3.0 (piper1-gpl), run as a program; each voice file has a licence of its own",
+            _state(programs.PIPER, "piper-tts"),
+        ),
+    )
+
+
+def _state(program: str, package: str) -> str:
+    return "ready" if shutil.which(program) else f"not installed: {program} (package {package})"
