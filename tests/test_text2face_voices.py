@@ -21,16 +21,16 @@ from text2face.voice.voices import choose_voice, voices
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that alone is searched for programs besides the system's."""
+    """Return a folder that alone is searched for programs."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/bin")
+    monkeypatch.setenv("PATH", str(folder))
     return folder
 
 
 def install(folder: Path, name: str, body: str) -> None:
     path = folder / name
-    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{body}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 

@@ -58,6 +58,9 @@ SplitFile = Annotated[
     Path | None,
     typer.Option("--split", metavar="JSON", help='Clip names under "train" and "val"; others are left out.'),
 ]
+RENDERER_EPOCH = 500
+"""Steps between two looks at the renderer: two or three minutes on a CPU, which is what a kill can cost."""
+
 ValShare = Annotated[float, typer.Option("--val-share", help="Share of the footage that only validates, 0 to 1.")]
 Seed = Annotated[int, typer.Option("--seed", help="Makes a run repeatable: same seed, same split, same weights.")]
 MaxSteps = Annotated[
@@ -223,6 +226,13 @@ def renderer_command(
             help="Share of the training, 0 to 1, after which the adversary joins; before is 3 times quicker.",
         ),
     ] = 0.65,
+    gan_weight: Annotated[
+        float,
+        typer.Option(
+            "--gan-weight",
+            help="Weight of the adversary; pix2pix's own is 1, which on a narrow network leaves dark specks.",
+        ),
+    ] = 0.1,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,
@@ -245,6 +255,8 @@ def renderer_command(
         batch_size=batch_size,
         learning_rate=learning_rate,
         gan_start=gan_start,
+        gan_weight=gan_weight,
+        epoch_steps=RENDERER_EPOCH,
         discriminator_width=discriminator_width,
         seed=seed,
     )

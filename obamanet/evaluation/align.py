@@ -18,6 +18,9 @@ from obamanet.types import Placement
 END_TOLERANCE = 0.001
 """Seconds. Rounded timestamps must not cost the last frame."""
 
+ON_THE_EDGE = 1e-3
+"""Pixels. A fitted similarity is right up to rounding; so near, the row or column still counts as covered."""
+
 FEWEST_FRAMES = 2
 
 NEARLY_SAME_LENGTH = 0.5
@@ -103,7 +106,7 @@ def into_frame(image: np.ndarray, place: Placement | None, size: tuple[int, int]
 
 
 def matrix(place: Placement) -> np.ndarray:
-    """Return the similarity ``place`` (one frame) as OpenCV wants it: (2, 3) float64."""
+    """Return the similarity ``place`` (one row) as OpenCV wants it: (2, 3) float64."""
     cos, sin = place.scale[0] * np.cos(place.tilt[0]), place.scale[0] * np.sin(place.tilt[0])
     return np.array([[cos, -sin, place.centre[0, 0]], [sin, cos, place.centre[0, 1]]])
 
@@ -118,9 +121,11 @@ def covered(generated_size: tuple[int, int], aligned: Aligned) -> tuple[slice, s
     (a, b, c, d) = to_pixel(corners, aligned.into_reference)[0]
     left, top = max(a[0], c[0], 0.0), max(a[1], b[1], 0.0)
     right, bottom = min(b[0], d[0], width - 1.0), min(c[1], d[1], height - 1.0)
+    first_row, first_column = int(np.ceil(top - ON_THE_EDGE)), int(np.ceil(left - ON_THE_EDGE))
+    last_row, last_column = int(bottom + ON_THE_EDGE), int(right + ON_THE_EDGE)
     return (
-        slice(int(np.ceil(top)), max(int(np.ceil(top)), int(bottom) + 1)),
-        slice(int(np.ceil(left)), max(int(np.ceil(left)), int(right) + 1)),
+        slice(first_row, max(first_row, last_row + 1)),
+        slice(first_column, max(first_column, last_column + 1)),
     )
 
 

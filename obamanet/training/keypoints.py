@@ -51,7 +51,7 @@ class KeypointOptions:
     to the normalised features, per value and per band; ``masking`` is the share of examples that lack some bands.
     """
 
-    steps: int = 3000
+    steps: int = 1300
     batch_size: int = 32
     learning_rate: float = 2e-3
     units: int = 128
@@ -59,12 +59,12 @@ class KeypointOptions:
     lookahead: float = 0.2
     bidirectional: bool = False
     dropout: float = 0.3
-    sequence: float = 4.8
+    sequence: float = 4.0
     velocity_weight: float = 1.0
-    opening_weight: float = 0.5
+    opening_weight: float = 2.0
     noise: float = 0.1
-    colour: float = 0.15
-    masking: float = 0.5
+    colour: float = 0.0
+    masking: float = 0.0
     smoothing: float = 0.99
     epoch_steps: int = 100
     features: str = "logfbank"

@@ -47,7 +47,7 @@ def _pieces(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def _end(text: str, abbreviations: frozenset[str], *, last: bool) -> int | None:
-    """Return where the first sentence of ``text`` ends, or None when more text, unless it is the last, may change it."""
+    """Return where the first sentence of ``text`` ends, or None when more text may change that."""
     for match in END.finditer(text, 0, 2 * LONGEST):
         if match.end() > LONGEST:
             break
