@@ -68,7 +68,7 @@ run.py --text "Hello, I am a face made by a program."
 run.py --text "Hola, ¿qué tal?" --lang es --person my_dataset
 """
 
-Text = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to say.", show_default="")]
+Text = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to say.", show_default=False)]
 TextFile = Annotated[
     Path | None, typer.Option("--text-file", metavar="FILE", help="A text of any length to say, UTF-8.")
 ]
@@ -121,9 +121,9 @@ def run_app() -> typer.Typer:
 
 
 def run_verb(
-    sound: Annotated[Path | None, typer.Option("--sf", metavar="SOUND", help=SOUND_HELP, show_default="")] = None,
+    sound: Annotated[Path | None, typer.Option("--sf", metavar="SOUND", help=SOUND_HELP, show_default=False)] = None,
     text: Annotated[
-        str | None, typer.Option("--text", metavar="TEXT", help="What to say, instead of a sound.", show_default="")
+        str | None, typer.Option("--text", metavar="TEXT", help="What to say, instead of a sound.", show_default=False)
     ] = None,
     text_file: TextFile = None,
     lang: Lang = "en-gb",
