@@ -146,7 +146,7 @@ def keypoints_command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/keypoints")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 3000,
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 1300,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Examples per step.")] = 32,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Size of the first steps.")] = 2e-3,
     units: Annotated[int, typer.Option("--units", help="Cells of an LSTM layer, 8 to 1024.")] = 128,
