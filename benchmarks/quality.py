@@ -78,7 +78,7 @@ def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
     """Compare predicted keypoints with dlib's raw landmarks, at the recordings' own scale."""
     predictor = Predictor(person)
     predicted, mean_mouth, truth, said, true, said_width, true_width = [], [], [], [], [], [], []
-    per_clip, plain, plain_mean = [], [], []
+    per_clip, plain, plain_mean, steadied = [], [], [], []
     for clip in clips:
         keep = seen(clip)
         keypoints = predictor.predict(hear(sound_of(clip), person)).points
@@ -97,6 +97,7 @@ def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
         truth.append(raw[:, MOUTH])
         said.append(mouth_opening(mouth))
         true.append(mouth_opening(canonical))
+        steadied.append(openings(clip.landmarks[:count][keep], person))
         said_width.append(mouth_width(mouth))
         true_width.append(mouth_width(canonical))
         per_clip.append(correlation(said[-1], true[-1]))
@@ -109,6 +110,7 @@ def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
         Row("keypoints: the same of the mean mouth", landmark_distance(np.concatenate(plain_mean), truths), "px"),
         Row("keypoints: opening correlation", correlation(opening, true_opening), "", ">= 0.88"),
         Row("keypoints: opening correlation, mean of clips", float(np.mean(per_clip))),
+        Row("keypoints: opening correlation with steadied landmarks", correlation(opening, np.concatenate(steadied))),
         Row("keypoints: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.85 to 1.15"),
         Row("keypoints: width correlation", correlation(np.concatenate(said_width), np.concatenate(true_width))),
     ]
