@@ -44,14 +44,6 @@ class CanonicalKeypoints:
 
 
 @dataclass(frozen=True)
-class PixelKeypoints:
-    """Mouth keypoints ``points`` (T, 20, 2) float32 in pixels, x right, y down, frame n at n / ``fps`` seconds."""
-
-    points: np.ndarray
-    fps: Fraction
-
-
-@dataclass(frozen=True)
 class LandmarkTrack:
     """All landmarks ``points`` (T, 68, 2) float32 in pixels, frame n at n / ``fps`` seconds."""
 

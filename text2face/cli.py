@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,6 @@ import typer
 
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import HELP_NAMES, console, result, run
-from obamanet.cli.persons import find_person
 from obamanet.cli.speak import (
     SOUND_HELP,
     Fps,
@@ -23,12 +21,11 @@ from obamanet.cli.speak import (
     PersonFolder,
     Quiet,
     parse_speak,
+    parse_video,
     speak_command,
 )
 from obamanet.errors import OptionError
 from obamanet.files import ensure_output_path
-from obamanet.provenance import SigningKey
-from obamanet.timing import parse_rate
 from text2face.say import SayOptions, say, say_recording, write_recording_timelines, write_voice
 from text2face.timeline import check_timeline_names
 from text2face.voice.voices import choose_voice, known_language, voices
@@ -186,7 +183,8 @@ def say_verb(
         command = parse_speak(recording, out, person, fps, keypoints_out, key_cert, key, quiet)
         out, folder, frame_rate, own_key = command.out, command.person, command.fps, command.key
     else:
-        folder, frame_rate, own_key = _parse_video(out, person, fps, keypoints_out, key_cert, key)
+        video = parse_video(out, person, fps, keypoints_out, key_cert, key)
+        folder, frame_rate, own_key = video.person, video.fps, video.key
     for path in timelines:
         ensure_output_path(path)
 
@@ -287,23 +285,6 @@ def _check_sources(voice: str, lang: str, rate: float, recording: Path | None) -
     if (voice, rate) != ("espeak", 1.0):
         raise OptionError("--recording is the voice itself: --voice and --rate do not go with it")
     known_language(lang)
-
-
-def _parse_video(
-    out: Path, person: Path | None, fps: str | None, keypoints_out: Path | None, key_cert: Path | None, key: Path | None
-) -> tuple[Path, Fraction | None, SigningKey | None]:
-    """Return the person's folder, the frame rate and the signing key, checked as for a sound."""
-    if (key_cert is None) != (key is None):
-        raise OptionError("--key-cert and --key belong together: give both or neither")
-    if out.suffix.lower() != ".mp4":
-        raise OptionError(f"the video is an mp4 file: got {out}, allowed is a name that ends in .mp4")
-    if keypoints_out is not None and keypoints_out.suffix.lower() != ".npz":
-        raise OptionError(f"keypoints are an npz file: got {keypoints_out}, allowed is a name that ends in .npz")
-    folder = find_person(person)
-    for path in filter(None, (out, keypoints_out)):
-        ensure_output_path(path)
-    own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
-    return folder, parse_rate(fps) if fps is not None else None, own_key
 
 
 def _name(text: str) -> str:

@@ -65,6 +65,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; er
 
 
 @dataclass(frozen=True)
+class VideoChoice:
+    """Who speaks, at which frame rate (None for the person's own), signed by which key (None for the local one)."""
+
+    person: Path
+    fps: Fraction | None
+    key: SigningKey | None
+
+
+@dataclass(frozen=True)
 class SpeakCommand:
     """A checked request to speak: every path is usable as far as can be known before the work."""
 
@@ -91,21 +100,31 @@ def parse_speak(
 
     What is wrong is told here, before TensorFlow is loaded, which takes seconds.
     """
+    open_sound(sound)
+    out = out if out is not None else Path("out") / f"{sound.stem}.mp4"
+    video = parse_video(out, person, fps, keypoints_out, key_cert, key)
+    for path in filter(None, (out, keypoints_out)):
+        if path.resolve() == sound.resolve():
+            raise OptionError(f"the output would replace the sound itself: {path}; name another one")
+    return SpeakCommand(sound, out, video.person, video.fps, keypoints_out, video.key, quiet)
+
+
+def parse_video(
+    out: Path, person: Path | None, fps: str | None, keypoints_out: Path | None, key_cert: Path | None, key: Path | None
+) -> VideoChoice:
+    """Return what every way of speaking asks of its video, checked, or raise an ObamanetError."""
     if (key_cert is None) != (key is None):
         raise OptionError("--key-cert and --key belong together: give both or neither")
     rate = parse_rate(fps) if fps is not None else None
-    open_sound(sound)
-    out = out if out is not None else Path("out") / f"{sound.stem}.mp4"
     if out.suffix.lower() != ".mp4":
         raise OptionError(f"the video is an mp4 file: got {out}, allowed is a name that ends in .mp4")
     if keypoints_out is not None and keypoints_out.suffix.lower() != ".npz":
         raise OptionError(f"keypoints are an npz file: got {keypoints_out}, allowed is a name that ends in .npz")
     folder = find_person(person)
     for path in filter(None, (out, keypoints_out)):
-        if ensure_output_path(path) == sound.resolve():
-            raise OptionError(f"the output would replace the sound itself: {path}; name another one")
+        ensure_output_path(path)
     own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
-    return SpeakCommand(sound, out, folder, rate, keypoints_out, own_key, quiet)
+    return VideoChoice(folder, rate, own_key)
 
 
 def speak_command(command: SpeakCommand) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from obamanet import provenance
 from obamanet.about import SOFTWARE
 from obamanet.audio.features import extract_features
-from obamanet.audio.load import open_sound, stream_sound
+from obamanet.audio.load import stream_sound
 from obamanet.background import in_background
 from obamanet.constants import MOUTH
 from obamanet.errors import OutputError
@@ -95,7 +95,6 @@ def speak(
 
 def hear(sound: Path, person: Person) -> FeatureSequence:
     """Return the features of the file ``sound`` as ``person`` was trained on them; its samples are never held whole."""
-    open_sound(sound)
     return extract_features(stream_sound(sound), person.features)
 
 
@@ -130,10 +129,10 @@ def render_frames(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.
 
 def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
     """Yield each frame's landmarks (68, 2), pixels of the square: the reference's head, the spoken mouth and jaw."""
+    times = frame_times(len(keypoints.points), keypoints.fps)
     for first in range(0, len(keypoints.points), CHUNK_FRAMES):
         mouth = keypoints.points[first : first + CHUNK_FRAMES]
-        times = frame_times(first + len(mouth), keypoints.fps)[first:]
-        reference = reference_at(person.reference, times)
+        reference = reference_at(person.reference, times[first : first + CHUNK_FRAMES])
         placement = place_head(reference, person.mouth.head)
         yield from put_mouth(reference, placement, mouth, person.mouth.jaw)
 
