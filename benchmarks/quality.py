@@ -1,8 +1,9 @@
-"""Prints how near a person comes to the recorded test sentences: keypoints, renderer, and the whole chain.
+"""Prints how near a person's parts come to the recorded test sentences: keypoints alone, and the renderer alone.
 
     python benchmarks/quality.py DATASET --split ../shared/data/grid_s1/split.json --side test
 
-DATASET is what ``obamanet prepare`` made of the recordings; it must hold the clips named in the split.
+DATASET is what ``obamanet prepare`` made of the recordings; it must hold the clips named in the split. What both make
+together, the finished video, is measured by ``obamanet evaluate --person``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +31,11 @@ from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.person import Person, load_person
-from obamanet.pipelines.speak import hear, speak
+from obamanet.pipelines.speak import hear
 from obamanet.progress import ConsoleProgress
 from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_face
 from obamanet.training.dataset import Clip, load_dataset
-from obamanet.video.reader import read_frames
 
 BACKGROUND_ROWS = slice(0, 60)
 BACKGROUND_COLUMNS = 24
@@ -155,36 +154,6 @@ def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -
     ]
 
 
-def measure_chain(clips: list[Clip], person: Person) -> list[Row]:
-    """Speak each sentence into an mp4 and compare the opening seen in it with the recording's."""
-    detector, landmarks_of = FaceDetector(), LandmarkPredictor()
-    found, true, lost = [], [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        for clip in clips:
-            video = speak(sound_of(clip), Path(folder) / f"{clip.name}.mp4", person)
-            track = track_face((frame.image for frame in read_frames(video.path)), detector, landmarks_of)
-            count = min(len(track.segment), len(clip.segment))
-            both = (track.segment[:count] >= 0) & (clip.segment[:count] >= 0)
-            lost += int((track.segment[:count] < 0).sum())
-            found.append(openings(track.landmarks[:count][both], person))
-            true.append(openings(clip.landmarks[:count][both], person))
-    return [
-        Row(
-            "chain: opening correlation in the mp4",
-            correlation(np.concatenate(found), np.concatenate(true)),
-            "",
-            ">= 0.80",
-        ),
-        Row(
-            "chain: opening amplitude in the mp4",
-            amplitude_ratio(np.concatenate(found), np.concatenate(true)),
-            "of truth",
-            "0.80 to 1.20",
-        ),
-        Row("chain: frames without a detectable face", lost, "frames"),
-    ]
-
-
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -192,7 +161,7 @@ def main() -> int:
     parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))
     parser.add_argument("--split", type=Path, required=True, help="JSON with lists of clip names")
     parser.add_argument("--side", default="val", help="which list of the split; test is for the final figure only")
-    parser.add_argument("--parts", default="keypoints,renderer,chain")
+    parser.add_argument("--parts", default="keypoints,renderer")
     parser.add_argument("--limit", type=int, help="measure only so many clips")
     parser.add_argument("--pictures", type=Path, help="write a PNG of sketch, painted and recorded frames here")
     arguments = parser.parse_args()
@@ -205,8 +174,6 @@ def main() -> int:
         rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person)
     if "renderer" in arguments.parts:
         rows += measure_renderer(list(progress.track(clips, "renderer", len(clips))), person, arguments.pictures)
-    if "chain" in arguments.parts:
-        rows += measure_chain(list(progress.track(clips, "chain", len(clips))), person)
     sys.stdout.write(f"| figure, {len(clips)} {arguments.side} sentences | measured | target |\n|---|---|---|\n")
     for row in rows:
         sys.stdout.write(f"| {row.name} | {row.value:.3f} {row.unit} | {row.target} |\n")

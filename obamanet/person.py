@@ -6,6 +6,8 @@ predictor.weights.h5  sound features to PCA values
 renderer.weights.h5   sketch to picture
 reference.npz         the reference track, in pixels of the square
 footage.mp4           in-painting only: the frames that belong to the reference track
+poses.npz             the mouth poses; older persons have none
+poser.weights.h5      timed syllables to weights of mouth poses; only when it was trained
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ from obamanet.audio.stack import stacked_size
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.errors import ObamanetError, PersonError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.hearing.listener import encoder_digest, heard_size
 from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
+from obamanet.keypoints.poses import MouthPoses, PoseCurve
 from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.networks.poser import PoserConfig
 from obamanet.networks.predictor import PredictorConfig
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
@@ -38,6 +43,8 @@ PREDICTOR_FILE = "predictor.weights.h5"
 RENDERER_FILE = "renderer.weights.h5"
 REFERENCE_FILE = "reference.npz"
 FOOTAGE_FILE = "footage.mp4"
+POSES_FILE = "poses.npz"
+POSER_FILE = "poser.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,28 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class PoserCard:
+    """What a person's poser is and where it comes from.
+
+    ``poses`` is the sha256 of the mouth poses it chooses from. ``recorded`` tells which part learned from recordings,
+    ``spoken`` which from a synthetic voice with the person's own predictor as teacher.
+    """
+
+    config: PoserConfig
+    poses: str
+    recorded: str
+    spoken: str
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Person:
     """A loaded person; weights are read by the stages that need them.
 
     ``reference`` is in pixels of the square of ``generator.image_size``. ``boxes`` say, for in-painting, where that
-    square lies in each frame of the footage.
+    square lies in each frame of the footage. ``poses`` are None in a person that was made before there were any;
+    :func:`poses_of` says so. ``poser`` is None where none was trained, see :func:`poser_of`. ``encoder`` is the sha256
+    of the speech encoder that its predictor learned to listen through, None for other features.
     """
 
     folder: Path
@@ -84,6 +108,9 @@ class Person:
     boxes: tuple[CropBox, ...]
     origin: Origin
     metrics: dict[str, float] = field(default_factory=dict)
+    poses: MouthPoses | None = None
+    poser: PoserCard | None = None
+    encoder: str | None = None
 
     @property
     def image_size(self) -> int:
@@ -99,6 +126,11 @@ class Person:
     def renderer_weights(self) -> Path:
         """The renderer's weights."""
         return self.folder / RENDERER_FILE
+
+    @property
+    def poser_weights(self) -> Path:
+        """The poser's weights."""
+        return self.folder / POSER_FILE
 
     @property
     def footage(self) -> Path:
@@ -133,6 +165,9 @@ def load_person(folder: Path) -> Person:
             boxes=boxes,
             origin=Origin(**card["origin"]),
             metrics=dict(card["metrics"]),
+            poses=load_poses(folder / POSES_FILE) if POSES_FILE in card["files"] else None,
+            poser=_read_poser(card["poser"]) if card.get("poser") else None,
+            encoder=card.get("encoder"),
         )
     except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise PersonError(f"person is damaged: {folder}: {type(error).__name__}: {error}") from error
@@ -159,9 +194,31 @@ def save_card(person: Person) -> None:
             "generator": asdict(person.generator),
             "origin": asdict(person.origin),
             "metrics": person.metrics,
-            "files": {name: sha256_of(person.folder / name) for name in _file_names(person.mode)},
+            "encoder": person.encoder,
+            "poser": asdict(person.poser) if person.poser else None,
+            "files": {name: sha256_of(person.folder / name) for name in _all_files(person)},
         },
     )
+
+
+def poses_of(person: Person) -> MouthPoses:
+    """Return the mouth poses of ``person``; raises :class:`PersonError`, which says how to make them, for none."""
+    if person.poses is None:
+        raise PersonError(
+            f"person has no mouth poses: {person.folder} has no {POSES_FILE}; "
+            f"make them with: obamanet poses DATASET {person.folder}"
+        )
+    return person.poses
+
+
+def poser_of(person: Person) -> PoserCard:
+    """Return what is known of the poser of ``person``; raises :class:`PersonError` when there is none that fits."""
+    train = "train one with: obamanet train syllables"
+    if person.poser is None:
+        raise PersonError(f"person cannot speak by syllables: {person.folder} has no {POSER_FILE}; {train}")
+    if person.poses is None or person.poser.poses != sha256_of(person.folder / POSES_FILE):
+        raise PersonError(f"poser was trained for other mouth poses: {person.folder / POSER_FILE}; {train}")
+    return person.poser
 
 
 def save_reference(path: Path, track: LandmarkTrack, boxes: tuple[CropBox, ...]) -> None:
@@ -197,6 +254,31 @@ def load_mouth(path: Path) -> MouthModel:
         return MouthModel(head, pca, JawModel(arrays["jaw"]), arrays["rest"])
 
 
+def save_poses(poses: MouthPoses, path: Path) -> None:
+    """Write ``poses`` as an ``.npz`` of plain arrays."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            centres=poses.centres,
+            counts=poses.counts,
+            scale=poses.scale,
+            sizes=poses.curve.sizes,
+            inertia=poses.curve.inertia,
+            silhouette=poses.curve.silhouette,
+            variance=np.array(poses.variance),
+            seed=np.array(poses.seed),
+            rule=np.array(poses.rule),
+        )
+
+
+def load_poses(path: Path) -> MouthPoses:
+    """Read what :func:`save_poses` wrote; raises OSError, ValueError or KeyError when it is not that."""
+    with np.load(path, allow_pickle=False) as arrays:
+        curve = PoseCurve(arrays["sizes"], arrays["inertia"], arrays["silhouette"])
+        variance, seed, rule = float(arrays["variance"]), int(arrays["seed"]), str(arrays["rule"])
+        return MouthPoses(arrays["centres"], arrays["counts"], arrays["scale"], curve, variance, seed, rule)
+
+
 def _read_card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     if not folder.is_dir():
@@ -218,6 +300,15 @@ def _file_names(mode: RenderMode) -> list[str]:
     return [*names, FOOTAGE_FILE] if mode is RenderMode.INPAINT else names
 
 
+def _all_files(person: Person) -> list[str]:
+    poses = [POSES_FILE] if person.poses is not None else []
+    return [*_file_names(person.mode), *poses, *([POSER_FILE] if person.poser is not None else [])]
+
+
+def _read_poser(card: dict[str, Any]) -> PoserCard:
+    return PoserCard(**{**card, "config": PoserConfig(**card["config"])})
+
+
 def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:
     for name in files:
         if Path(name).name != name:
@@ -235,10 +326,12 @@ def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:
 
 
 def _check_fit(person: Person) -> None:
-    faults = _wrong_shapes(person.mouth)
-    inputs = stacked_size(person.features.count)
+    faults = [*_wrong_shapes(person.mouth), *_wrong_poses(person)]
+    inputs = stacked_size(*heard_size(person.features))
     if person.predictor.inputs != inputs:
         faults.append(f"predictor takes {person.predictor.inputs} values, the features have {inputs}")
+    if person.encoder != encoder_digest(person.features):
+        faults.append("predictor was trained with another speech encoder than this version's; train it anew")
     if person.predictor.outputs != person.mouth.pca.count:
         faults.append(f"predictor gives {person.predictor.outputs} values, PCA takes {person.mouth.pca.count}")
     if (
@@ -273,8 +366,25 @@ def _wrong_shapes(mouth: MouthModel) -> list[str]:
         "jaw": (mouth.jaw.weights, (2 * MOUTH_COUNT, 2 * len(LOWER_JAW))),
         "rest": (mouth.rest, (MOUTH_COUNT, 2)),
     }
+    return _misshapen(MOUTH_FILE, needed)
+
+
+def _wrong_poses(person: Person) -> list[str]:
+    if person.poses is None:
+        return []
+    poses, values = person.poses, person.mouth.pca.count
+    count = max(2, len(poses.counts)) if poses.counts.ndim else 2
+    needed = {
+        "centres": (poses.centres, (count, values)),
+        "counts": (poses.counts, (count,)),
+        "scale": (poses.scale, (values,)),
+    }
+    return _misshapen(POSES_FILE, needed)
+
+
+def _misshapen(file: str, needed: dict[str, tuple[np.ndarray, tuple[int, ...]]]) -> list[str]:
     return [
-        f"{MOUTH_FILE}: {name} has shape {array.shape} or is not finite, needed is {shape}"
+        f"{file}: {name} has shape {array.shape} or is not finite, needed is {shape}"
         for name, (array, shape) in needed.items()
         if array.shape != shape or not np.isfinite(array).all()
     ]

@@ -16,10 +16,10 @@ from obamanet.errors import EvaluationError, FaceError, VideoError
 from obamanet.evaluation import tracks
 from obamanet.evaluation.align import align, covered
 from obamanet.evaluation.catalogue import METRICS
-from obamanet.evaluation.learned import NOT_AVAILABLE
-from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score
+from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score, _unpasted
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.tracks import CACHE_VARIABLE, ClipTrack, Tracker, cache_folder
+from obamanet.render.crop import cut_square
 
 FRAMES = 45
 """Of a sentence of 75; from the 10th on the mouth moves."""
@@ -54,7 +54,7 @@ def scores_of(clip: ClipScores) -> dict[str, Score]:
 def test_identical_clips_are_perfect(bench: Bench) -> None:
     clip = bench.measure(bench.real)
     scores = scores_of(clip)
-    measured = {metric.key for metric in METRICS if metric.key not in NOT_AVAILABLE and not metric.pooled}
+    measured = {metric.key for metric in METRICS if not metric.pooled}
     assert scores.keys() == measured
     for key in ("lmd_px", "lmd_eyes", "lmd_placed_px", "lmd_placed_eyes", "velocity_error", "identity"):
         assert scores[key].generated == pytest.approx(0.0, abs=1e-9), key
@@ -109,6 +109,22 @@ def test_blur_shows_in_every_picture_metric(bench: Bench) -> None:
         assert generated is not None and real is not None and generated < 0.6 * real, key
     full, face = scores["ssim_full"].generated, scores["ssim_face"].generated
     assert full is not None and face is not None and full < 0.97 and face < 0.95
+
+
+def test_the_renderers_square_is_held_against_the_same_cut(bench: Bench) -> None:
+    real = bench.measurer.measure(Pair("real", bench.real, bench.real)).portraits[1]
+    squares = [cut_square(frame, real, 128) for frame in bench.frames]
+    exact = bench.write("square.mp4", squares)
+    dark = bench.write("dark.mp4", [np.maximum(square, 16) - np.uint8(16) for square in squares])
+    track = Tracker(bench.folder / "cache").track(bench.real)
+    found = [
+        {score.key: score for score in _unpasted(Pair("x", bench.real, bench.real, square=path), align(track, track))}
+        for path in (exact, dark, None)
+    ]
+    values = [(scores["psnr_square"].generated, scores["ssim_square"].generated) for scores in found]
+    assert values[0][0] is not None and values[0][0] > 35 and values[0][1] is not None and values[0][1] > 0.95
+    assert values[1][0] == pytest.approx(20 * np.log10(255 / 16), abs=0.6)
+    assert values[2] == (None, None) and "--person" in found[2]["psnr_square"].reason
 
 
 def test_what_is_no_pair_says_why(bench: Bench) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from conftest import made_landmarks
+from made import recorded_frames
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from obamanet.evaluation import metrics
@@ -55,6 +58,14 @@ def test_blur_lowers_sharpness_and_cpbd_step_by_step(picture: np.ndarray) -> Non
     assert known == sorted(known, reverse=True) and len(set(known)) == len(known)
     assert known[0] > 0.8 and known[-1] < 0.2
     assert cpbd(cv2.GaussianBlur(picture, (0, 0), 2)) == 0.0
+
+
+def test_blur_lowers_sharpness_and_cpbd_of_a_recorded_frame_too(grid_s1: Path) -> None:
+    (frame,) = recorded_frames(grid_s1 / "video" / "bwig3a.mpg", 1)
+    blurred = [frame, *(cv2.GaussianBlur(frame, (0, 0), sigma) for sigma in (0.5, 0.8, 1.2, 2.0))]
+    edges, shares = [laplacian_sharpness(image) for image in blurred], [cpbd(image) or 0.0 for image in blurred]
+    assert edges == sorted(edges, reverse=True) and len(set(edges)) == len(edges)
+    assert shares == sorted(shares, reverse=True) and shares[0] > 0.05 > shares[-1]
 
 
 def test_cpbd_of_a_made_edge() -> None:

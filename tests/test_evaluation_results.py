@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import write_video
+from made import recorded_frames, write_video
 
 from obamanet.cli import evaluate as command
 from obamanet.cli.app import obamanet_app
@@ -18,13 +18,15 @@ from obamanet.errors import EvaluationError
 from obamanet.evaluation import evaluate as pipeline
 from obamanet.evaluation.catalogue import BY_KEY, METRICS
 from obamanet.evaluation.evaluate import Subject, evaluate, render_split
-from obamanet.evaluation.learned import Lpips
+from obamanet.evaluation.learned import Lpips, Supplied
 from obamanet.evaluation.measure import ClipScores, MouthSeries, Score
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import load_protocol
 from obamanet.evaluation.report import choose
 from obamanet.evaluation.results import Failure, compare, read_results, shown, summarise
+from obamanet.evaluation.tracks import CACHE_VARIABLE
 from obamanet.person import Person
+from obamanet.types import CropBox
 from obamanet.video.reader import probe_video
 
 
@@ -38,7 +40,8 @@ def made_clip(pair: Pair, correlation: float, lmd: float = 2.0) -> ClipScores:
         Score("av_offset", 40.0, -4.0),
         Score("lpips", None, None, "not installed: torch"),
     )
-    return ClipScores(pair, scores, MouthSeries(times, correlation * real, real), ("frozen, perhaps",))
+    series = MouthSeries(times, correlation * real, real)
+    return ClipScores(pair, scores, series, ("frozen, perhaps",), (CropBox(8, 0, 48), CropBox(10, 4, 40)))
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put made-up scores in place of measuring."""
     correlations = {"one": 0.9, "two": 0.2, "three": 0.7}
 
-    def measure(pair: Pair) -> ClipScores | Failure:
+    def measure(pair: Pair, supplied: Supplied) -> ClipScores | Failure:
         if pair.name not in correlations:
             return Failure(pair, f"no such video file: {pair.generated}")
         return made_clip(pair, correlations[pair.name])
@@ -104,10 +107,10 @@ def test_the_report_stands_alone(pairs: list[Pair], tmp_path: Path) -> None:
     assert "&lt;made&gt; &amp; done" in page and "<made>" not in page
     assert "The worst clip: two" in page and "The median clip: three" in page
     assert page.count('src="data:image/png;base64,') == 3
-    assert page.count('src="data:image/jpeg;base64,') == 2
+    assert page.count('src="data:image/jpeg;base64,') == page.count('poster="data:image/jpeg;base64,') == 2
     assert page.count('src="data:video/mp4;base64,') == 2
     assert "http://" not in page and "https://" not in page
-    assert "not available: this version comes without a lip reader" in page
+    assert "not available: not installed: torch" in page
     assert "no such video file" in page
     assert "nan" not in page.split("<h2>Distributions")[0].lower()
     assert (tmp_path / "out" / "worst.mp4").is_file() and (tmp_path / "out" / "median.mp4").is_file()
@@ -118,7 +121,7 @@ def test_nothing_is_summarised_as_not_a_number() -> None:
         assert summary.generated is None and summary.reason
     assert shown(None) == "-" and shown(float("inf")) == "inf"
     assert [shown(value) for value in (0.0, 0.12345, 1234.5, -2.5, 99.96)] == [
-        "0.0000",
+        "0",
         "0.123",
         "1234",
         "-2.50",
@@ -212,6 +215,8 @@ def test_the_command_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (("a.mp4",), "the reference is missing"),
         (("--person", "me"), "--person needs --data"),
         (("none.mp4", "none.mpg"), "no such file or folder: none.mp4"),
+        ((__file__, __file__, "--syncnet", "none.model"), "the weights cannot be read: none.model: No such file"),
+        ((__file__, __file__, "--syncnet", __file__), "not a PyTorch file of weights"),
     ],
 )
 def test_a_wrong_command_is_one_line(
@@ -238,10 +243,50 @@ def test_a_split_is_said_by_the_person_and_missing_recordings_are_rows(
     listed.write_text(json.dumps(content | {"splits": {"val": ["bwig3a", "nobody"]}}))
     pairs, failures = render_split(load_protocol(str(listed)), "val", grid_s1, tiny_person.folder, tmp_path)
     (pair,), (failure,) = pairs, failures
-    assert pair == Pair("bwig3a", tmp_path / "generated" / "bwig3a.mp4", grid_s1 / "video" / "bwig3a.mpg")
+    assert (pair.name, pair.reference) == ("bwig3a", grid_s1 / "video" / "bwig3a.mpg")
+    # Of a whole face nothing is pasted: the video is the renderer's own square.
+    assert pair.generated == pair.square == tmp_path / "generated" / "bwig3a.mp4"
     info = probe_video(pair.generated)
     assert (info.frame_count, info.has_sound) == (75, True)
     assert failure.pair.name == "nobody" and "nobody.mp4" in failure.reason
+
+
+def test_the_square_of_an_in_painting_person_is_kept_beside(
+    tiny_inpaint_person: Person, grid_s1: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "one.json"
+    content = {"schema": 1, "name": "one", "title": "one", "source": "GRID", "licence": "CC BY 4.0"}
+    listed.write_text(json.dumps(content | {"splits": {"val": ["bwig3a"]}}))
+    (pair,), _ = render_split(load_protocol(str(listed)), "val", grid_s1, tiny_inpaint_person.folder, tmp_path)
+    assert pair.square == tmp_path / "squares" / "bwig3a.mp4"
+    pasted, square = probe_video(pair.generated), probe_video(pair.square)
+    assert (pasted.width, pasted.height) == (120, 96)
+    assert (square.width, square.height, square.frame_count) == (64, 64, pasted.frame_count)
+
+
+def test_a_clip_without_a_face_is_a_row_and_the_others_are_kept(
+    grid_s1: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    recording = grid_s1 / "video" / "bwig3a.mpg"
+    real = write_video(tmp_path / "real.mp4", recorded_frames(recording, 12), recording)
+    noise = np.random.default_rng(1).integers(0, 255, (12, 144, 180, 3), dtype=np.uint8)
+    faceless = write_video(tmp_path / "faceless.mp4", noise)
+    listed = tmp_path / "pairs.csv"
+    listed.write_text(f"generated,reference,name\n{faceless},{real},empty\n{real},{real},same\n")
+    out = tmp_path / "out"
+    code = call(obamanet_app(), ["evaluate", str(listed), "-o", str(out), "--workers", "1", "-q"], "obamanet")
+    said = capsys.readouterr()
+    assert code == 1 and "1 of 2 clips could not be measured, the first is empty: no face" in said.err
+    content = json.loads((out / "results.json").read_text())
+    (failure,), (clip,) = content["failures"], content["clips"]
+    assert failure["name"] == "empty" and failure["reason"].startswith("no face in any of 12 frames")
+    scores = {score["key"]: score for score in clip["scores"]}
+    assert clip["name"] == "same"
+    assert scores["lmd_px"]["generated"] == 0.0 and scores["psnr_face"]["generated"] == "inf"
+    assert scores["lse_c"]["reason"].startswith("give --syncnet FILE")
+    page = (out / "report.html").read_text()
+    assert "no face in any of 12 frames" in page and "give --syncnet FILE" in page
 
 
 def test_lpips_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def sentences(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> list[t
     return found
 
 
-@pytest.mark.parametrize("frames", [-10, -6, -2, 0, 3, 7, 10])
+@pytest.mark.parametrize("frames", range(-10, 11))
 def test_a_shifted_sound_gives_its_shift(sentences: list[tuple[np.ndarray, np.ndarray]], frames: int) -> None:
     for mouth, samples in sentences:
         curve = lag_curve(mouth, frame_times(len(mouth), Fraction(25)), steps_of(shifted(samples, frames)))

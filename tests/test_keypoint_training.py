@@ -10,19 +10,31 @@ import pytest
 from conftest import made_landmarks
 from made import FPS, MadeClip, babble, write_dataset
 
-from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.features import LOGFBANK, SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.audio.normalise import normalise_utterance, quiet_vector
 from obamanet.audio.stack import stack_features, stacked_size
 from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, OptionError
+from obamanet.hearing.listener import Listener, encoder_digest
+from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.placement import to_canonical
 from obamanet.networks.predictor import PredictorConfig, build_predictor
 from obamanet.person import load_mouth
 from obamanet.progress import Progress
-from obamanet.training.dataset import Dataset, load_dataset, split_dataset
-from obamanet.training.keypoints import KeypointOptions, SequenceSource, Utterance, load_utterances, train_keypoints
+from obamanet.training.dataset import Dataset, Split, load_dataset, split_dataset
+from obamanet.training.hearing import LessonMaker, Lessons, Utterance
+from obamanet.training.keypoints import ExampleSource, KeypointOptions, fit_mouth, train_keypoints
 from obamanet.training.loop import Limits, read_options
+from obamanet.training.renditions import (
+    Rendition,
+    Renditions,
+    carried_over,
+    load_renditions,
+    save_renditions,
+    save_sound,
+)
 
 LAG = 3
 """Frames, 120 ms, by which the made mouths follow their sound."""
@@ -64,8 +76,8 @@ TINY = KeypointOptions(
     layers=1,
     dropout=0.0,
     noise=0.02,
-    colour=0.0,
-    masking=0.0,
+    copies=0,
+    features=LOGFBANK,
     sequence=2.0,
     smoothing=0.9,
     epoch_steps=90,
@@ -163,40 +175,116 @@ class TestRefusals:
             KeypointOptions(**wrong)  # type: ignore[arg-type]
 
 
-class TestUtterances:
+def made_lessons(
+    dataset: Dataset, split: Split, folder: Path, copies: int = 0, renditions: Renditions | None = None
+) -> Lessons:
+    maker = LessonMaker(Listener(FeatureOptions()), FeatureOptions(), FPS, 5, 1, Progress())
+    sides = [[(piece, made_canonical(piece.clip.landmarks)) for piece in side] for side in (split.train, split.val)]
+    return maker.lessons(sides[0], sides[1], copies, renditions, folder)
+
+
+class TestLessons:
+    @pytest.fixture
+    def renditions(self, dataset: Dataset, tmp_path: Path) -> Renditions:
+        """Return one rendition of each clip: its own sound at half the speed, so that its lips last twice as long."""
+        folder = tmp_path / "renditions"
+        folder.mkdir()
+        entries = []
+        for clip in dataset.clips:
+            assert clip.sound is not None
+            slow = np.repeat(load_sound(clip.sound).samples, 2)
+            save_sound(folder / f"{clip.name}.npz", slow, np.arange(0, len(slow) / SAMPLE_RATE, 0.01) / 2)
+            entries.append(Rendition(clip.folder.name, "made", 0.5, 50, f"{clip.name}.npz"))
+        made = Renditions(folder, "for a test", tuple(entries))
+        save_renditions(made)
+        assert load_renditions(folder) == made
+        return made
+
+    def test_the_true_lips_follow_another_voice(self, dataset: Dataset, renditions: Renditions, tmp_path: Path) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        lessons = made_lessons(dataset, split, tmp_path, renditions=renditions)
+        assert len(lessons.rendered) == len(split.train)  # None of the validation side's.
+        for slow, recorded in zip(
+            sorted(lessons.rendered, key=lambda u: u.keypoints.sum()),
+            sorted(lessons.recorded, key=lambda u: u.keypoints.sum()),
+            strict=True,
+        ):
+            assert len(slow.inputs) == len(slow.keypoints) + 5
+            assert len(slow.keypoints) == pytest.approx(2 * len(recorded.keypoints), abs=2)
+        every_other = [u.keypoints[::2][:90] for u in lessons.rendered]
+        for keypoints in every_other:
+            assert any(np.abs(keypoints - u.keypoints[:90]).max() < 1e-3 for u in lessons.recorded)
+
+    def test_disturbed_copies_sound_otherwise_and_look_the_same(self, dataset: Dataset, tmp_path: Path) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        lessons = made_lessons(dataset, split, tmp_path, copies=2)
+        assert len(lessons.disturbed) == 2 * len(lessons.recorded)
+        for number, recorded in enumerate(lessons.recorded):
+            for copy in lessons.disturbed[2 * number : 2 * number + 2]:
+                np.testing.assert_array_equal(copy.keypoints, recorded.keypoints)
+                assert np.abs(copy.inputs.astype(float) - recorded.inputs.astype(float)).mean() > 0.05
+
+    def test_what_was_heard_is_kept_and_read_again(self, dataset: Dataset, tmp_path: Path) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        first = made_lessons(dataset, split, tmp_path, copies=1)
+        kept = (tmp_path / "heard.npz").read_bytes()
+        again = made_lessons(dataset, split, tmp_path, copies=1)
+        assert (tmp_path / "heard.npz").read_bytes() == kept
+        np.testing.assert_array_equal(first.disturbed[3].inputs, again.disturbed[3].inputs)
+        (tmp_path / "heard.npz").write_bytes(kept[:1000])
+        anew = made_lessons(dataset, split, tmp_path, copies=1)
+        np.testing.assert_array_equal(first.disturbed[3].inputs, anew.disturbed[3].inputs)
+
+    def test_times_carry_keypoints_over(self) -> None:
+        keypoints = np.arange(50, dtype=np.float64)[:, None, None] * np.ones((1, 20, 2))
+        # From 0.4 s on, twice as fast.
+        carried = carried_over(keypoints, 25.0, 0.4 + 2 * np.arange(0, 0.6, 0.01), 12)
+        np.testing.assert_allclose(carried[:, 0, 0], 10 + 2 * np.arange(12), atol=1e-4)
+
+    def test_a_person_is_trained_through_the_speech_encoder(self, dataset: Dataset, tmp_path: Path) -> None:
+        options = replace(
+            TINY, steps=2, epoch_steps=2, batch_size=2, sequence=1.0, units=8, features=SPEECH, copies=1, noise=0.2
+        )
+        report = train_keypoints(dataset, split_dataset(dataset, val_share=0.2), tmp_path, options)
+        assert np.isfinite(report.best_score)
+        run = read_options(tmp_path)
+        assert run["data"]["encoder"] == encoder_digest(FeatureOptions(kind=SPEECH))
+        assert run["predictor"]["inputs"] == 4 * 96
+
     def test_two_clips_of_one_name_hear_their_own_sound(self, tmp_path: Path) -> None:
         clips = [made_clip("x", 2.0, 1), made_clip("x", 2.0, 2), made_clip("y", 2.0, 3)]
         dataset = load_dataset(write_dataset(tmp_path / "d", clips))
         split = split_dataset(dataset, val_share=0.3)
-        _, train, val = load_utterances(dataset, split, FeatureOptions(), 5, Progress())
-        inputs = [utterance.inputs for utterance in [*train, *val]]
+        lessons = made_lessons(dataset, split, tmp_path)
+        inputs = [utterance.inputs.astype(np.float32) for utterance in [*lessons.recorded, *lessons.val]]
         for one in range(3):
             for other in range(one):
                 assert np.abs(inputs[one] - inputs[other]).max() > 0.1
 
-    def test_training_hears_what_running_hears(self, dataset: Dataset) -> None:
+    def test_training_hears_what_running_hears(self, dataset: Dataset, tmp_path: Path) -> None:
         split = split_dataset(dataset, val_share=0.2)
-        _, _, val = load_utterances(dataset, split, FeatureOptions(), 5, Progress())
+        val = made_lessons(dataset, split, tmp_path).val
         clip = split.val[0].clip
         assert clip.sound is not None
         normalised = normalise_utterance(extract_features(load_sound(clip.sound), FeatureOptions()))
         running = stack_features(normalised, FPS, 0, 105, quiet_vector(26))
-        np.testing.assert_array_equal(val[0].inputs, running)
+        np.testing.assert_array_equal(val[0].inputs, running.astype(np.float16))
         assert val[0].keypoints.shape == (100, 20, 2)
 
     def test_the_mouth_model_is_that_of_the_training_side(self, dataset: Dataset) -> None:
         split = split_dataset(dataset, val_share=0.2)
-        model, train, _ = load_utterances(dataset, split, FeatureOptions(), 5, Progress())
-        everything = np.concatenate([utterance.keypoints for utterance in train])
+        model = fit_mouth(split.train, FPS)
+        faces = [piece.clip.landmarks for piece in split.train]
+        everything = np.concatenate([to_canonical(face, place_head(face, model.head))[:, MOUTH] for face in faces])
         np.testing.assert_allclose(model.pca.mean, everything.reshape(-1, 40).mean(axis=0), atol=1e-5)
         # At rest the made mouth is closed as far as it ever is.
         assert mouth_opening(model.rest) < np.quantile(mouth_opening(everything), 0.2)
         assert np.isfinite(model.rest).all()
 
 
-class TestSequences:
+class TestExamples:
     @pytest.fixture
-    def source(self) -> SequenceSource:
+    def source(self) -> ExampleSource:
         """Return utterances whose inputs and keypoints both say which frame of which utterance they are."""
         size = stacked_size(FeatureOptions().count)
         utterances = []
@@ -210,19 +298,20 @@ class TestSequences:
                 )
             )
         options = replace(TINY, noise=0.0, batch_size=16)
-        return SequenceSource(utterances, np.zeros((20, 2)), np.zeros(size), 5, 50, options)
+        lessons = Lessons(tuple(utterances), (), (), (np.zeros((30, size), np.float32),), ())
+        return ExampleSource(lessons, np.zeros((20, 2)), np.zeros(size), 5, 50, options)
 
-    def test_inputs_and_keypoints_stay_together(self, source: SequenceSource) -> None:
+    def test_inputs_and_keypoints_stay_together(self, source: ExampleSource) -> None:
         for step in range(5):
             inputs, keypoints = source.batch(step)
             assert inputs.shape == (16, 55, 208)
             assert keypoints.shape == (16, 50, 20, 2)
             np.testing.assert_array_equal(inputs[:, :50, 0], keypoints[:, :, 0, 0])
 
-    def test_pauses_of_digital_silence_occur(self, source: SequenceSource) -> None:
+    def test_pauses_of_digital_silence_occur(self, source: ExampleSource) -> None:
         silent = [(source.batch(step)[1][:, :, 0, 0] == 0).mean() for step in range(5)]
         assert 0.02 < np.mean(silent) < 0.5
 
-    def test_a_step_draws_always_the_same(self, source: SequenceSource) -> None:
+    def test_a_step_draws_always_the_same(self, source: ExampleSource) -> None:
         np.testing.assert_array_equal(source.batch(3)[0], source.batch(3)[0])
         assert (source.batch(3)[0] != source.batch(4)[0]).any()

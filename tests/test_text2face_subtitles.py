@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from obamanet.errors import DatasetError
-from text2face.subtitles import parse_subtitles, read_subtitles
+from text2face.subtitles import Cue, parse_subtitles, read_subtitles
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500
@@ -111,3 +111,36 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_bytes(bytes(range(256)))
     with pytest.raises(DatasetError, match="binary data"):
         read_subtitles(tmp_path / "a.srt")
+
+
+def marked(cue: Cue) -> list[tuple[float, str]]:
+    return [(mark.time, cue.text[mark.place :].split(" ")[0]) for mark in cue.marks]
+
+
+def test_karaoke_times_of_words(tmp_path: Path) -> None:
+    rolled_up = (
+        "WEBVTT\n\n00:00:00.320 --> 00:00:02.350\n \nhello<00:00:00.719><c> my</c><00:00:01.5><c> friends</c>\n\n"
+        "00:00:02.360 --> 00:00:05.000\nhello my friends\nand<00:00:02.879><c> welcome</c><00:00:04.100>\n"
+    )
+    first, second = read_subtitles(written(tmp_path, rolled_up))
+    assert (first.text, marked(first)) == ("hello my friends", [(0.719, "my"), (1.5, "friends")])
+    # What the second repeats goes, and its marks count from what is left; the last says where it ends.
+    assert (second.text, marked(second)) == ("and welcome", [(2.879, "welcome"), (4.1, "")])
+
+
+def test_karaoke_of_lasting_syllables() -> None:
+    content = "1\n00:00:06,000 --> 00:00:08,000\n{\\k20}One {\\kf30}[laughs] two {\\k10}th{\\k20}ree\n"
+    (cue,) = parse_subtitles(content, "a.srt")
+    assert cue.text == "One two three"
+    # Times inside a word do not begin one.
+    assert marked(cue) == [(6.0, "One"), (6.2, "two"), (6.5, "three")]
+
+
+def test_karaoke_times_that_make_no_sense_are_left_out() -> None:
+    content = (
+        "1\n00:00:10,000 --> 00:00:12,000\n<00:00:01.000>a <00:00:11.000>b <00:00:10.500>c <00:00:11.500>d \ue000 "
+        "<00:00:11.900>\n\n<00:00:11.950>e\n"
+    )
+    (cue,) = parse_subtitles(content, "a.srt")
+    assert cue.text == "a b c d e"
+    assert marked(cue) == [(11.0, "b"), (11.5, "d"), (11.9, ""), (11.95, "e")]

@@ -11,8 +11,10 @@ import typer
 
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import HELP_NAMES, console, result, run
+from obamanet.cli.persons import find_person
 from obamanet.cli.speak import (
     SOUND_HELP,
+    Articulation,
     Fps,
     Key,
     KeyCert,
@@ -24,10 +26,13 @@ from obamanet.cli.speak import (
     parse_video,
     speak_command,
 )
-from obamanet.errors import OptionError
+from obamanet.cli.train import DatasetFolder, MaxMinutes, MaxSteps, Seed, SplitChoice, SplitFile, ValShare
+from obamanet.errors import DatasetError, OptionError
 from obamanet.files import ensure_output_path
-from text2face.say import SayOptions, say, say_recording, write_recording_timelines, write_voice
+from text2face.corpus.clips import Unit
+from text2face.say import SayOptions, Via, say, say_recording, write_recording_timelines, write_voice
 from text2face.timeline import check_timeline_names
+from text2face.voice.aligners import Aligner, check_aligner
 from text2face.voice.voices import choose_voice, known_language, voices
 
 PIECE = 8192
@@ -47,11 +52,30 @@ SAY_EXAMPLES = """Examples:
 
 TIMELINE_EXAMPLES = """Examples:
 
-obamanet timeline "Hello there." --out hello.json --out hello.vtt
+{program} "Hello there." --out hello.json --out hello.vtt
 
-obamanet timeline "Buenos días." --lang es --out dias.tsv --voice-out dias.wav
+{program} "Buenos días." --lang es --out dias.tsv --voice-out dias.wav
 
-obamanet timeline "What I said." --out said.json --recording said.wav
+{program} "What I said." --out said.json --recording said.wav
+"""
+
+SYLLABLES_EXAMPLE = "Example:\n\nobamanet train syllables me --align me/align --split me/split.json --person me/person"
+
+SYLLABLES = "syllables"
+"""Folder in a dataset: the run that trains the road from syllables to mouth poses."""
+
+SHEET_EXAMPLES = """Examples:
+
+obamanet pose-sheet poses.png --person me
+
+obamanet pose-sheet poses.png --person me --dataset me --align me/align
+"""
+
+CORPUS_EXAMPLES = """Examples:
+
+{program} talk.mp4 talk.srt --out clips
+
+{program} charla.mp4 charla.vtt --lang es --unit word --pictures --out clips
 """
 
 RUN_EXAMPLES = """Examples:
@@ -76,6 +100,14 @@ VoiceName = Annotated[
     str, typer.Option("--voice", help="espeak, flite, pico or piper:VOICE.onnx; obamanet voices lists them.")
 ]
 Rate = Annotated[float, typer.Option("--rate", help="Times the voice's usual rate, 0.5 to 2.5.")]
+Road = Annotated[
+    Via | None,
+    typer.Option(
+        "--via",
+        help="What moves the mouth: the sound of the voice, or the syllables of the text, by the person's mouth poses.",
+        show_default="syllables where the person has learned them; audio for a recording",
+    ),
+]
 Recording = Annotated[
     Path | None,
     typer.Option("--recording", metavar="SOUND", help="Your own recording of the text, instead of a voice."),
@@ -90,10 +122,20 @@ Timelines = Annotated[
     ),
 ]
 
+AlignerName = Annotated[
+    Aligner,
+    typer.Option("--aligner", help="How a recording's times are found; auto takes pocketsphinx where installed."),
+]
+
 
 def main() -> None:
     """Run ``obamanet`` and exit."""
     run(program(), "obamanet")
+
+
+def main_text2face() -> None:
+    """Run ``text2face``, the verbs that need text alone, and exit."""
+    run(text2face_app(), "text2face")
 
 
 def main_run() -> None:
@@ -104,10 +146,32 @@ def main_run() -> None:
 def program() -> typer.Typer:
     """Return ``obamanet`` with the verbs that need text."""
     app = obamanet_app()
-    app.command("say", epilog=SAY_EXAMPLES.format(program="obamanet say"))(say_verb)
-    app.command("timeline", epilog=TIMELINE_EXAMPLES)(timeline_verb)
-    app.command("voices")(voices_verb)
+    _add_verbs(app, "obamanet")
+    train = next(group.typer_instance for group in app.registered_groups if group.name == "train")
+    assert train is not None
+    train.command("syllables", epilog=SYLLABLES_EXAMPLE)(syllables_verb)
+    app.command("renditions", no_args_is_help=True)(renditions_verb)
+    app.command("pose-sheet", epilog=SHEET_EXAMPLES)(pose_sheet_verb)
     return app
+
+
+def text2face_app() -> typer.Typer:
+    """Return ``text2face``: what begins with a text or with subtitles."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP_NAMES)
+    app.callback()(text2face_overview)
+    _add_verbs(app, "text2face")
+    return app
+
+
+def text2face_overview() -> None:
+    """Text to voice, syllables and videos; captioned video to clips of syllables."""
+
+
+def _add_verbs(app: typer.Typer, name: str) -> None:
+    app.command("say", epilog=SAY_EXAMPLES.format(program=f"{name} say"))(say_verb)
+    app.command("timeline", epilog=TIMELINE_EXAMPLES.format(program=f"{name} timeline"))(timeline_verb)
+    app.command("voices")(voices_verb)
+    app.command("corpus", epilog=CORPUS_EXAMPLES.format(program=f"{name} corpus"))(corpus_verb)
 
 
 def run_app() -> typer.Typer:
@@ -126,6 +190,7 @@ def run_verb(
     lang: Lang = "en-gb",
     voice: VoiceName = "espeak",
     rate: Rate = 1.0,
+    via: Road = None,
     timeline: Timelines = None,
     out: Out = None,
     person: PersonFolder = None,
@@ -133,6 +198,7 @@ def run_verb(
     keypoints_out: KeypointsOut = None,
     key_cert: KeyCert = None,
     key: Key = None,
+    articulation: Articulation = 1.0,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND, or TEXT, and print its path.
@@ -142,15 +208,16 @@ def run_verb(
     if sound is None:
         if text is None and text_file is None:
             raise OptionError("nothing to say: give a sound with --sf, a text with --text, or a file with --text-file")
-        say_verb(
-            text, text_file, lang, voice, rate, None, timeline, out, person, fps, keypoints_out, key_cert, key, quiet
-        )
+        video = (out, person, fps, keypoints_out, key_cert, key, articulation, quiet)
+        say_verb(text, text_file, lang, voice, rate, via, None, timeline, *video)
         return
     if text is not None or text_file is not None:
         raise OptionError("--sf and a text exclude each other: to time a recording's text, use obamanet timeline")
     if timeline:
         raise OptionError("--timeline needs --text or --text-file")
-    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, quiet))
+    if via is Via.SYLLABLES:
+        raise OptionError("--via syllables needs a text: with a sound alone, the sound moves the mouth")
+    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet))
 
 
 def say_verb(
@@ -159,6 +226,7 @@ def say_verb(
     lang: Lang = "en-gb",
     voice: VoiceName = "espeak",
     rate: Rate = 1.0,
+    via: Road = None,
     recording: Recording = None,
     timeline: Timelines = None,
     out: Out = None,
@@ -167,7 +235,9 @@ def say_verb(
     keypoints_out: KeypointsOut = None,
     key_cert: KeyCert = None,
     key: Key = None,
+    articulation: Articulation = 1.0,
     quiet: Quiet = False,
+    aligner: AlignerName = Aligner.AUTO,
 ) -> None:
     """Write a video of a person who says TEXT. Prints its path.
 
@@ -177,10 +247,10 @@ def say_verb(
     timelines = tuple(timeline or ())
     check_timeline_names(timelines)
     written = _text(text, text_file)
-    _check_sources(voice, lang, rate, recording)
+    _check_sources(voice, lang, rate, recording, aligner)
     out = out or Path("out") / f"{text_file.stem if text_file else _name(text or '')}.mp4"
     if recording:
-        command = parse_speak(recording, out, person, fps, keypoints_out, key_cert, key, quiet)
+        command = parse_speak(recording, out, person, fps, keypoints_out, key_cert, key, articulation, quiet)
         out, folder, frame_rate, own_key = command.out, command.person, command.fps, command.key
     else:
         video = parse_video(out, person, fps, keypoints_out, key_cert, key)
@@ -191,8 +261,8 @@ def say_verb(
     from obamanet.person import load_person
     from obamanet.pipelines.speak import SpeakOptions
 
-    speaking = SpeakOptions(fps=frame_rate, key=own_key, keypoints_out=keypoints_out)
-    options = SayOptions(lang, voice, rate, timelines, speaking)
+    speaking = SpeakOptions(frame_rate, own_key, keypoints_out, articulation)
+    options = SayOptions(lang, voice, rate, timelines, speaking, via, aligner)
     loaded, progress = load_person(folder), console(quiet)
     if recording:
         say_recording(written, recording, out, loaded, options, progress)
@@ -218,6 +288,7 @@ def timeline_verb(
         Path | None, typer.Option("--voice-out", metavar="WAV", help="Also write the voice.", show_default="none")
     ] = None,
     quiet: Quiet = False,
+    aligner: AlignerName = Aligner.AUTO,
 ) -> None:
     """Write when which syllable, sound and mouth shape of TEXT comes, without a video. Prints the files' paths.
 
@@ -227,8 +298,8 @@ def timeline_verb(
 
     check_timeline_names(out)
     written = _text(text, text_file)
-    _check_sources(voice, lang, rate, recording)
-    options, progress = SayOptions(lang, voice, rate, tuple(out)), console(quiet)
+    _check_sources(voice, lang, rate, recording, aligner)
+    options, progress = SayOptions(lang, voice, rate, tuple(out), aligner=aligner), console(quiet)
     if recording:
         if voice_out:
             raise OptionError("--voice-out and --recording exclude each other: the recording is the voice")
@@ -249,6 +320,162 @@ def voices_verb() -> None:
     for voice in voices():
         typer.echo(f"{voice.name}: {voice.speaks}; {voice.state}; licence: {voice.licence}")
     typer.echo("your own: any recording, by --recording SOUND with its text; ready; licence: yours")
+
+
+def syllables_verb(
+    folder: DatasetFolder,
+    align: Annotated[
+        Path,
+        typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as the GRID corpus has."),
+    ],
+    person: PersonFolder = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/syllables")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Length of the whole training in batches.")] = None,
+    lang: Lang = "en-gb",
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train what turns syllables into mouth poses, and put it into the person. Prints the person's folder.
+
+    It learns from the recorded sentences and, for all that is not said in them, from prose in English and Spanish as
+    the person's speech predictor sees it: train it anew after the predictor. The same command goes on with a run that
+    was stopped.
+    """
+    language, owner = known_language(lang), find_person(person)
+
+    from obamanet.person import load_person
+    from obamanet.training.dataset import load_dataset
+    from obamanet.training.loop import Limits
+    from text2face.mouth.keep import keep_poser
+    from text2face.mouth.training import PoserOptions, train_poser
+
+    limits, progress = Limits(steps=max_steps, minutes=max_minutes), console(quiet)
+    dataset, speaker = load_dataset(folder), load_person(owner)
+    chosen = SplitChoice(split, val_share, seed).of(dataset)
+    options = PoserOptions(seed=seed) if steps is None else PoserOptions(steps=steps, seed=seed)
+    run_folder = out or folder / SYLLABLES
+    report = train_poser(
+        dataset, chosen, align, language, speaker, run_folder, options, limits=limits, progress=progress
+    )
+    best = f"best score {report.best_score:.4g} at step {report.best_step}"
+    progress.note(f"step {report.step} of {report.steps}; {best}")
+    if report.step < report.steps:
+        progress.note("not finished yet; the same command goes on")
+    result(keep_poser(speaker, report, len(chosen.train)).folder)
+
+
+def pose_sheet_verb(
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The contact sheet to make.", show_default=False)],
+    person: PersonFolder = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option("--dataset", metavar="DIR", help="The dataset it was trained on, to name syllables at each pose."),
+    ] = None,
+    align: Annotated[
+        Path | None,
+        typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as the GRID corpus has."),
+    ] = None,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    lang: Lang = "en-gb",
+    quiet: Quiet = False,
+) -> None:
+    """Draw a person's mouth poses as lips and as painted faces, with the syllables that show them. Prints the path.
+
+    Give the same split as in training.
+    """
+    if (dataset is None) != (align is None):
+        raise OptionError("--dataset and --align belong together: syllables are named when both are given")
+    if out.suffix.lower() != ".png":
+        raise OptionError(f"the contact sheet is a PNG: got {out}, allowed is a name that ends in .png")
+    language = known_language(lang)
+    folder = find_person(person)
+
+    from obamanet.person import load_person, poses_of
+    from text2face.pose_sheet import draw_pose_sheet, pose_use
+
+    owner, use = load_person(folder), None
+    poses_of(owner)
+    if dataset is not None and align is not None:
+        from obamanet.training.dataset import load_dataset
+
+        pieces = SplitChoice(split, val_share, seed).of(load_dataset(dataset)).train
+        use = pose_use(pieces, align, language, owner, console(quiet))
+    draw_pose_sheet(owner, out, use)
+    result(out)
+
+
+def renditions_verb(
+    dataset: DatasetFolder,
+    align: Annotated[
+        Path, typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as GRID has.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the renditions go; made when missing.")],
+    voices_each: Annotated[int, typer.Option("--voices", help="Voices that say each sentence.")] = 6,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    lang: Lang = "en-gb",
+    quiet: Quiet = False,
+) -> None:
+    """Have the training sentences said again by other voices, for: obamanet train keypoints --renditions DIR."""
+    language = known_language(lang)
+
+    from obamanet.training.dataset import load_dataset
+    from text2face.renditions import RenditionOptions, make_renditions
+
+    options = RenditionOptions(voices=voices_each, language=language, seed=seed)
+    pieces = SplitChoice(split, val_share, seed).of(load_dataset(dataset)).train
+    made = make_renditions(pieces, align, out, options, console(quiet))
+    result(made.folder)
+
+
+def corpus_verb(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video of somebody who speaks.", show_default=False)],
+    subtitles: Annotated[
+        Path, typer.Argument(metavar="SUBTITLES", help="What is said in it: .srt or .vtt.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="The corpus folder to make or to go on with.")
+    ],
+    lang: Lang = "en-gb",
+    unit: Annotated[Unit, typer.Option("--unit", help="What a clip shows.")] = Unit.SYLLABLE,
+    aligner: AlignerName = Aligner.AUTO,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Also write the frames, which takes much space.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Cut a captioned video into labelled clips of syllables or words, with keypoints and sound. Prints their folder.
+
+    Interrupt it at any time: the same command goes on where it was. DIR/manifest.tsv and .json list the clips. Exit
+    code 1 when subtitles go on beyond the video's end, after all before that has been cut.
+    """
+    from text2face.corpus.build import CorpusOptions, build_corpus
+
+    progress = console(quiet)
+    report = build_corpus(video, subtitles, out, CorpusOptions(lang, unit, aligner, pictures), progress)
+    timed = ", ".join(f"{count} {how}" for how, count in report.timed.most_common())
+    progress.note(f"{report.clips} clips of {report.cues} cues ({report.cached} were there before); timed: {timed}")
+    if report.reasons:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.most_common())
+        progress.note(f"left out, as the manifest says one by one: {reasons}")
+    if report.crowded:
+        progress.note(f"{report.crowded} cues show more than one face; the largest is followed")
+    result(out)
+    if report.beyond:
+        first = report.beyond[0]
+        raise DatasetError(
+            f"subtitles go on beyond the video, which ends at {report.duration:.1f} s: {len(report.beyond)} cues left "
+            f"out, the first on line {first.line} at {first.start:.1f} s; all before is in {out}: {subtitles}"
+        )
 
 
 def _text(text: str | None, file: Path | None) -> str | Iterator[str]:
@@ -277,14 +504,17 @@ def _pieces(file: Path) -> Iterator[str]:
             raise OptionError(f"text file is not UTF-8 ({error.reason} near byte {error.start}): {file}") from None
 
 
-def _check_sources(voice: str, lang: str, rate: float, recording: Path | None) -> None:
+def _check_sources(voice: str, lang: str, rate: float, recording: Path | None, aligner: Aligner) -> None:
     """Tell an unknown voice, language or rate before any work."""
     if recording is None:
         choose_voice(voice, lang, rate)
+        if aligner is not Aligner.AUTO:
+            raise OptionError("--aligner goes with --recording: a voice tells its times itself")
         return
     if (voice, rate) != ("espeak", 1.0):
         raise OptionError("--recording is the voice itself: --voice and --rate do not go with it")
     known_language(lang)
+    check_aligner(aligner)
 
 
 def _name(text: str) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from obamanet.audio.load import MAX_SOUND_SECONDS, load_sound
+from obamanet.audio.load import MAX_SOUND_SECONDS, load_sound, open_sound
 from obamanet.errors import OptionError, SoundError
 from obamanet.files import ensure_output_path
+from obamanet.keypoints.poses import pose_names
 from obamanet.progress import Progress
 from obamanet.types import AudioClip
 from text2face.syllables.timed import syllables_of
@@ -22,16 +25,31 @@ from text2face.text.normalise import read_out
 from text2face.text.sentences import split_sentences
 from text2face.timeline import TimedSentence, TimedWord, check_timeline_names, open_timelines
 from text2face.types import Phoneme, Speech, SpokenWord
-from text2face.voice.align import align_speech
+from text2face.voice.aligners import Aligner, align
 from text2face.voice.espeak import NothingToSayError, speak_timed
 from text2face.voice.voices import Voice, choose_voice, known_language
 
 if TYPE_CHECKING:
     from obamanet.person import Person
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo
+    from obamanet.types import CanonicalKeypoints
+    from text2face.mouth.track import MouthTrack
 
 SAMPLE_RATE = 22_050
 """Hz of every voice, eSpeak NG's own."""
+
+Follow = Callable[[TimedSentence], TimedSentence]
+"""What is given each sentence, in order, with its times, and returns it with its mouth poses, if it knows them."""
+
+
+class Via(StrEnum):
+    """The road from a text to a mouth."""
+
+    AUDIO = "audio"
+    """Text to voice, and the voice to the mouth by the speech predictor."""
+
+    SYLLABLES = "syllables"
+    """Timed syllables to mouth poses; the mouth needs no sound."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +58,9 @@ class SayOptions:
 
     ``language`` is a tag as "en-gb", "en-us", "es" or "es-419", ``voice`` and ``rate`` as
     :func:`text2face.voice.voices.choose_voice` has them; ``timelines`` are files for what is said when, by their suffix
-    JSON, TSV or WebVTT; ``speak`` is how the video is made (None for the usual way).
+    JSON, TSV or WebVTT; ``speak`` is how the video is made (None for the usual way). ``via`` is the road to the mouth,
+    None for the better one: syllables where the person has learned them, for a recording its own sound.
+    ``aligner`` finds the times of a recording.
     """
 
     language: str = "en-gb"
@@ -48,6 +68,8 @@ class SayOptions:
     rate: float = 1.0
     timelines: tuple[Path, ...] = ()
     speak: SpeakOptions | None = None
+    via: Via | None = None
+    aligner: Aligner = Aligner.AUTO
 
 
 @dataclass
@@ -74,17 +96,25 @@ def say(
 
     A long text may come in pieces, cut anywhere; it is voiced sentence by sentence, and memory does not grow with its
     length. Timelines are complete before the video is begun. Raises an :class:`obamanet.errors.ObamanetError` for a
-    text, voice or language that cannot be said, or one that takes longer than the four hours a video may have; then
+    text, voice or language that cannot be said, or one that takes longer than the 24 hours a video may have; then
     ``out`` is as it was before.
     """
-    from obamanet.pipelines.speak import speak
-
     options, progress = options or SayOptions(), progress or Progress()
     out = ensure_output_path(out)
+    via = options.via or (Via.SYLLABLES if person.poser else Via.AUDIO)
+    mouth = _mouth_track(person, via)
     with TemporaryDirectory(prefix=f".{out.stem}.", suffix=".part", dir=out.parent) as folder:
         wav = Path(folder) / "voice.wav"
-        write_voice(text, wav, options, progress, longest=float(MAX_SOUND_SECONDS))
-        return speak(wav, out, person, options.speak, progress)
+        write_voice(
+            text,
+            wav,
+            options,
+            progress,
+            longest=float(MAX_SOUND_SECONDS),
+            follow=_follower(mouth),
+            poses=_pose_names(person, via),
+        )
+        return _show(mouth, wav, out, person, via, options.speak, progress)
 
 
 def say_recording(
@@ -95,12 +125,22 @@ def say_recording(
     options: SayOptions | None = None,
     progress: Progress | None = None,
 ) -> SpokenVideo:
-    """Write the video ``out`` of ``person`` saying ``recording``, whose words are ``text``; else as :func:`say`."""
-    from obamanet.pipelines.speak import speak
+    """Write the video ``out`` of ``person`` saying ``recording``, whose words are ``text``; else as :func:`say`.
 
+    When the times of the text are not found, and are needed for nothing else, the sound alone moves the mouth.
+    """
     options, progress = options or SayOptions(), progress or Progress()
-    write_recording_timelines(text, recording, options, progress)
-    return speak(recording, out, person, options.speak, progress)
+    via = options.via or Via.AUDIO
+    mouth = _mouth_track(person, via)
+    try:
+        write_recording_timelines(
+            text, recording, options, progress, follow=_follower(mouth), poses=_pose_names(person, via)
+        )
+    except SoundError as error:
+        if options.timelines or via is Via.SYLLABLES:
+            raise
+        progress.note(f"the mouth goes by the sound alone: {error}")
+    return _show(mouth, recording, out, person, via, options.speak, progress)
 
 
 def write_voice(
@@ -110,10 +150,13 @@ def write_voice(
     progress: Progress,
     *,
     longest: float | None = None,
+    follow: Follow | None = None,
+    poses: Sequence[str] = (),
 ) -> float:
     """Write ``text`` as a voice says it into ``wav``, 16 bit mono, and the timelines; return its length in seconds.
 
-    Raises :class:`OptionError` when there is nothing to say and :class:`SoundError` beyond ``longest`` seconds.
+    ``follow`` gets each sentence as it is spoken; ``poses`` are the names of the mouth poses that it adds. Raises
+    :class:`OptionError` when there is nothing to say and :class:`SoundError` beyond ``longest`` seconds.
     """
     check_timeline_names(options.timelines)
     voice = choose_voice(options.voice, options.language, options.rate)
@@ -125,7 +168,7 @@ def write_voice(
         raise _nothing(notes)
     length = 0
     with ExitStack() as stack:
-        timeline = stack.enter_context(open_timelines(options.timelines, language))
+        timeline = stack.enter_context(open_timelines(options.timelines, language, poses))
         file = stack.enter_context(_open_wav(wav)) if wav else None
         timeline.begin()
         for written, speech in progress.track(_chained(first, spoken), "voicing"):
@@ -138,20 +181,28 @@ def write_voice(
                 )
             if file:
                 file.write(np.clip(speech.clip.samples, -1, 1))
-            timeline.add(_timed(written, speech, start, length / SAMPLE_RATE, language))
+            sentence = _timed(written, speech, start, length / SAMPLE_RATE, language)
+            timeline.add(follow(sentence) if follow else sentence)
         timeline.finish(length / SAMPLE_RATE)
     notes.tell(progress)
     return length / SAMPLE_RATE
 
 
 def write_recording_timelines(
-    text: str | Iterable[str], recording: Path, options: SayOptions, progress: Progress
+    text: str | Iterable[str],
+    recording: Path,
+    options: SayOptions,
+    progress: Progress,
+    *,
+    follow: Follow | None = None,
+    poses: Sequence[str] = (),
 ) -> None:
     """Write the timelines of ``recording``, whose words are ``text``; the times are found by alignment.
 
-    Does nothing when no timeline is wanted. Raises as :func:`say` and :func:`text2face.voice.align.align_speech`.
+    ``follow`` and ``poses`` are those of :func:`write_voice`. Does nothing when neither they nor a timeline are wanted.
+    Raises as :func:`say` and :func:`text2face.voice.aligners.align`.
     """
-    if not options.timelines:
+    if not options.timelines and not follow:
         return
     check_timeline_names(options.timelines)
     language = known_language(options.language)
@@ -166,16 +217,73 @@ def write_recording_timelines(
         written.append(sentence)
     if not parts:
         raise _nothing(notes)
-    words = iter(align_speech(clip, _joined(parts)).words)
-    with open_timelines(options.timelines, language) as timeline:
+    words = iter(align(clip, _joined(parts), options.aligner).speech.words)
+    with open_timelines(options.timelines, language, poses) as timeline:
         timeline.begin()
         for sentence, part in zip(written, parts, strict=True):
             own = tuple(next(words) for _ in part.words)
             if own:
                 start, end = own[0].phonemes[0].start, own[-1].phonemes[-1].end
-                timeline.add(_timed(sentence, Speech(clip, _shifted(own, -start)), start, end, language))
+                timed = _timed(sentence, Speech(clip, _shifted(own, -start)), start, end, language)
+                timeline.add(follow(timed) if follow else timed)
         timeline.finish(float(clip.duration))
     notes.tell(progress)
+
+
+def _mouth_track(person: Person, via: Via) -> MouthTrack:
+    """Return what gathers the mouth's times, and on the road of syllables its movement."""
+    from text2face.mouth.poser import Poser
+    from text2face.mouth.track import MouthTrack
+
+    return MouthTrack(person, Poser(person) if via is Via.SYLLABLES else None)
+
+
+def _follower(mouth: MouthTrack) -> Follow:
+    def follow(sentence: TimedSentence) -> TimedSentence:
+        words = [word.syllables for word in sentence.words]
+        return replace(sentence, poses=mouth.add(words, sentence.start, sentence.end))
+
+    return follow
+
+
+def _pose_names(person: Person, via: Via) -> tuple[str, ...]:
+    """Return the names of the mouth poses that the timelines tell: only the road of syllables goes by them."""
+    if via is not Via.SYLLABLES:
+        return ()
+    from obamanet.person import poses_of
+
+    return pose_names(poses_of(person), person.mouth.pca)
+
+
+def _show(
+    mouth: MouthTrack,
+    sound: Path,
+    out: Path,
+    person: Person,
+    via: Via,
+    speaking: SpeakOptions | None,
+    progress: Progress,
+) -> SpokenVideo:
+    """Write the video of ``sound`` with the mouth of the road that was chosen, its lips held to the text's times."""
+    from obamanet.pipelines.speak import SpeakOptions, at_rate, check_output, show
+
+    speaking = speaking or SpeakOptions()
+    check_output(sound, out, speaking)
+    keypoints, duration = _keypoints(mouth, sound, person, via)
+    spoken = at_rate(keypoints, duration, speaking.fps or person.fps)
+    held = mouth.articulate(spoken)
+    return show(held, sound, duration, out, person, speaking, progress)
+
+
+def _keypoints(mouth: MouthTrack, sound: Path, person: Person, via: Via) -> tuple[CanonicalKeypoints, Fraction]:
+    """Return the mouth at the person's frame rate, and the length of ``sound`` in seconds."""
+    from obamanet.pipelines.speak import hear, predict_keypoints
+
+    if via is Via.SYLLABLES:
+        duration = open_sound(sound).duration
+        return mouth.keypoints(duration), duration
+    features = hear(sound, person)
+    return predict_keypoints(features, person), features.duration
 
 
 def _readings(text: str | Iterable[str], language: str, notes: _Notes) -> Iterator[tuple[str, str]]:

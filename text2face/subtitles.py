@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,12 @@ TIME: Final = r"(?:(\d+):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})"
 """Hours, which WebVTT may leave out and which may have any number of digits, minutes, seconds and thousandths."""
 
 TIMING: Final = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?\s*")
+
+MARK: Final = re.compile(rf"<{TIME}>|\{{\\[kK][fo]?(\d+)\}}")
+"""Karaoke: the time at which what follows is said (WebVTT), or the hundredths that it lasts (SubStation)."""
+
+PLACEHOLDERS: Final = range(0xE000, 0xF900)
+"""Signs of Unicode's private use area, which stand for karaoke times while the rest of the markup is taken away."""
 
 TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>|</>|<(?:\d+:)?\d+:\d+[.,]\d+>|\{\\[^{}]*\}|\{/?[biu]\}")
 """Markup: HTML's and WebVTT's tags (voices and classes too), karaoke times, and SubStation's overrides."""
@@ -26,13 +33,28 @@ SPEAKER: Final = re.compile(r"^\s*(?:-|–|—|>>+)\s*|^\s*[A-ZÁÉÍÓÚÑ][A-Z
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A karaoke time: the word that begins at ``place`` in its cue's text is said from ``time`` on, in seconds.
+
+    A mark at the text's end says when the last word ends.
+    """
+
+    time: float
+    place: int
+
+
+@dataclass(frozen=True)
 class Cue:
-    """What is said between two times, in seconds, on one line and without markup; ``line`` in the file, from 1."""
+    """What is said between two times, in seconds, on one line and without markup; ``line`` in the file, from 1.
+
+    ``marks`` are its karaoke times, in order; most subtitles have none.
+    """
 
     start: float
     end: float
     text: str
     line: int
+    marks: tuple[Mark, ...] = ()
 
 
 def read_subtitles(path: Path) -> tuple[Cue, ...]:
@@ -70,8 +92,7 @@ def parse_subtitles(content: str, source: str) -> list[Cue]:
         elif cues and not re.fullmatch(r"\d+", line):
             # An empty line inside a cue: its words go on.
             end = _after_block(lines, index)
-            more = clean_cue("\n".join(lines[index:end]))
-            cues[-1] = replace(cues[-1], text=" ".join(f"{cues[-1].text} {more}".split()))
+            cues[-1] = _longer(cues[-1], "\n".join(lines[index:end]))
             index = end
         elif cues and not any(rest.strip() for rest in lines[index + 1 :]):
             index += 1  # the number of a cue that was never written
@@ -97,7 +118,59 @@ def _cue(block: list[str], line: int, source: str) -> Cue:
     start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
     if end <= start:
         raise DatasetError(f"subtitles line {line}: cue ends before it begins, got {block[0].strip()[:60]!r}: {source}")
-    return Cue(start, end, clean_cue("\n".join(block[1:])), line)
+    return _with_text("\n".join(block[1:]), Cue(start, end, "", line))
+
+
+def _longer(cue: Cue, text: str) -> Cue:
+    """Return ``cue`` with more text after its own."""
+    more = _with_text(text, replace(cue, marks=()))
+    if not cue.text or not more.text:
+        return replace(cue, text=cue.text or more.text, marks=cue.marks or more.marks)
+    first = len(cue.text) + 1
+    later = tuple(Mark(mark.time, first + mark.place) for mark in more.marks)
+    return replace(cue, text=f"{cue.text} {more.text}", marks=_in_order(cue.marks + later))
+
+
+def _with_text(text: str, cue: Cue) -> Cue:
+    """Return ``cue`` with the words and karaoke times of ``text``."""
+    times: list[float] = []
+    said = cue.start
+
+    def place(match: re.Match[str]) -> str:
+        nonlocal said
+        *clock, hundredths = match.groups()
+        times.append(said if hundredths else _seconds(tuple(clock)))
+        said += int(hundredths or 0) / 100
+        return chr(PLACEHOLDERS[len(times) - 1]) if len(times) <= len(PLACEHOLDERS) else ""
+
+    bare = "".join(sign for sign in text if ord(sign) not in PLACEHOLDERS)
+    words, marks = "", []
+    for sign in clean_cue(MARK.sub(place, bare)):
+        index = ord(sign) - PLACEHOLDERS.start
+        if 0 <= index < len(times):
+            marks.append(Mark(times[index], len(words)))
+        elif sign != " " or (words and words[-1] != " "):
+            words += sign
+    return replace(cue, text=words.strip(), marks=_in_order(_at_words(marks, words, cue)))
+
+
+def _at_words(marks: list[Mark], words: str, cue: Cue) -> Iterator[Mark]:
+    """Yield those of ``marks`` that lie inside the cue, and before a word or at the end, not inside a word."""
+    end = len(words.rstrip())
+    for mark in marks:
+        place = min(mark.place + 1 if words[mark.place : mark.place + 1] == " " else mark.place, end)
+        inside = 0 < place < end and words[place - 1] != " "
+        if not inside and cue.start <= mark.time <= cue.end:
+            yield Mark(mark.time, place)
+
+
+def _in_order(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """Return ``marks`` without those whose time or place does not come after the one before."""
+    kept: list[Mark] = []
+    for mark in marks:
+        if not kept or (mark.time > kept[-1].time and mark.place > kept[-1].place):
+            kept.append(mark)
+    return tuple(kept)
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:
@@ -135,7 +208,9 @@ def _without_repeats(cues: list[Cue]) -> list[Cue]:
             text = _new_words(shown.text, cue.text)
         shown = cue
         if text:
-            kept.append(replace(cue, text=text))
+            gone = len(cue.text) - len(text)
+            marks = tuple(Mark(mark.time, mark.place - gone) for mark in cue.marks if mark.place >= gone)
+            kept.append(replace(cue, text=text, marks=marks))
     return kept
 
 

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+import numpy as np
+
 from obamanet.errors import OptionError
 from obamanet.files import atomic_path
+from obamanet.keypoints.pca import MouthPca
+from obamanet.keypoints.poses import REST, MouthPoses
+from obamanet.timing import frame_times
+from obamanet.types import CanonicalKeypoints
 from text2face.types import Phoneme, Syllable
 from text2face.visemes import IDLE, viseme_of
 
@@ -18,7 +24,14 @@ SCHEMA: Final = 1
 """Version of the JSON layout."""
 
 COLUMNS: Final = ("start", "end", "phoneme", "viseme", "stress", "syllable", "word", "sentence")
-"""Of the TSV: one row per sound and per pause, in order and without gaps; syllable, word and sentence count from 1."""
+"""Of the TSV: one row per sound and per pause, in order and without gaps; syllable, word and sentence count from 1.
+
+After "viseme" comes POSE_COLUMN when the timeline is that of a person who has mouth poses and a model that predicts
+them; without, there is no such column."""
+
+POSE_COLUMN: Final = "mouth_pose"
+"""Name of a mouth pose, such as "open-round-19"; in the JSON each syllable and each sound has one under this name too,
+and each sentence has under "mouth_poses" all of its frames, runs of one mouth pose with their times."""
 
 FORMATS: Final = (".json", ".tsv", ".vtt")
 
@@ -32,32 +45,72 @@ class TimedWord:
 
 
 @dataclass(frozen=True)
+class PoseTrack:
+    """The mouth poses of a sentence's video frames: ``numbers`` (T,) of the poses, at ``times`` (T,).
+
+    Times are seconds from the start of the sound, evenly ``step`` seconds apart, of frames that are each seen until the
+    next one.
+    """
+
+    numbers: np.ndarray
+    times: np.ndarray
+    step: float
+
+    def most(self, start: float, end: float) -> int | None:
+        """Return the pose that is seen longest from ``start`` to ``end``, the earliest of several; None if none is."""
+        seen = np.minimum(self.times + self.step, end) - np.maximum(self.times, start)
+        if not (seen > 0).any():
+            return None
+        longest = np.bincount(self.numbers, weights=np.maximum(seen, 0))
+        return int(next(number for number in self.numbers if longest[number] >= longest.max() - 1e-9))
+
+    def runs(self) -> Iterator[tuple[int, float, float]]:
+        """Yield each stretch of one pose: its number, start and end."""
+        first = 0
+        for last in range(1, len(self.numbers) + 1):
+            if last == len(self.numbers) or self.numbers[last] != self.numbers[first]:
+                yield int(self.numbers[first]), float(self.times[first]), float(self.times[last - 1]) + self.step
+                first = last
+
+
+@dataclass(frozen=True)
 class TimedSentence:
-    """A sentence as written, and where it lies in the sound, in seconds; its words' times count from ``start``."""
+    """A sentence as written, and where it lies in the sound, in seconds; its words' times count from ``start``.
+
+    ``poses`` are its mouth poses, where they are known.
+    """
 
     text: str
     start: float
     end: float
     words: tuple[TimedWord, ...]
+    poses: PoseTrack | None = None
 
 
 class TimelineWriter:
     """Writes sentences into open timeline files, one by one; memory does not grow with their number."""
 
-    def __init__(self, files: Sequence[tuple[str, TextIO]], language: str) -> None:
+    def __init__(self, files: Sequence[tuple[str, TextIO]], language: str, pose_names: Sequence[str] = ()) -> None:
         self._files = files
         self._language = language
+        self._names = pose_names
         self._end = 0.0
         self._counts = {"sentence": 0, "word": 0, "syllable": 0}
 
     def begin(self) -> None:
         """Write what comes before the first sentence."""
-        head = json.dumps({"schema": SCHEMA, "language": self._language, "unit": "second"}, ensure_ascii=False)
+        about: dict[str, Any] = {"schema": SCHEMA, "language": self._language, "unit": "second"}
+        if self._names:
+            about["mouth_poses"] = list(self._names)
+        head = json.dumps(about, ensure_ascii=False)
         for suffix, file in self._files:
             if suffix == ".json":
                 file.write(head[:-1] + ', "sentences": [')
             elif suffix == ".tsv":
-                file.write("\t".join([*COLUMNS, "text"]) + "\n")
+                columns = list(COLUMNS)
+                if self._names:
+                    columns.insert(COLUMNS.index("viseme") + 1, POSE_COLUMN)
+                file.write("\t".join([*columns, "text"]) + "\n")
             else:
                 file.write("WEBVTT\n")
 
@@ -67,7 +120,7 @@ class TimelineWriter:
         for suffix, file in self._files:
             if suffix == ".json":
                 file.write(",\n" if self._counts["sentence"] > 1 else "\n")
-                file.write(json.dumps(_as_json(sentence), ensure_ascii=False))
+                file.write(json.dumps(_as_json(sentence, self._names), ensure_ascii=False))
             elif suffix == ".tsv":
                 file.writelines(rows)
             else:
@@ -80,7 +133,7 @@ class TimelineWriter:
             if suffix == ".json":
                 file.write(f'\n], "duration": {duration:.4f}}}\n')
             elif suffix == ".tsv" and duration > self._end + 1e-4:
-                file.write(_row(self._end, duration, "", IDLE, 0, ("", "", ""), ""))
+                file.write(self._row(self._end, duration, "", 0, ("", "", ""), "", None))
 
     def _rows(self, sentence: TimedSentence) -> Iterator[str]:
         """Yield the TSV's rows: every sound, and every pause before one."""
@@ -93,9 +146,32 @@ class TimelineWriter:
                 for sound in syllable.phonemes:
                     start, end = sentence.start + sound.start, sentence.start + sound.end
                     if start > self._end + 1e-4:
-                        yield _row(self._end, start, "", IDLE, 0, ("", "", ""), "")
-                    yield _row(start, end, sound.symbol, viseme_of(sound.symbol), sound.stress, places, syllable.text)
+                        yield self._row(self._end, start, "", 0, ("", "", ""), "", sentence.poses)
+                    yield self._row(start, end, sound.symbol, sound.stress, places, syllable.text, sentence.poses)
                     self._end = end
+
+    def _row(
+        self,
+        start: float,
+        end: float,
+        phoneme: str,
+        stress: int,
+        places: tuple[str, ...],
+        text: str,
+        poses: PoseTrack | None,
+    ) -> str:
+        """Return one row, of a pause when there is no ``phoneme``; where no frame is known the mouth is at rest."""
+        fields = [f"{start:.4f}", f"{end:.4f}", phoneme, viseme_of(phoneme) if phoneme else IDLE]
+        if self._names:
+            shown = poses.most(start, end) if poses else None
+            fields.append(self._names[REST if shown is None else shown])
+        return "\t".join([*fields, str(stress), *places, text]) + "\n"
+
+
+def pose_track(keypoints: CanonicalKeypoints, poses: MouthPoses, pca: MouthPca, start: float = 0.0) -> PoseTrack:
+    """Return the mouth poses nearest to ``keypoints``, whose first frame is ``start`` seconds into the sound."""
+    times = start + frame_times(len(keypoints.points), keypoints.fps)
+    return PoseTrack(poses.nearest(pca.encode(keypoints.points)), times, float(1 / keypoints.fps))
 
 
 def check_timeline_names(paths: Sequence[Path]) -> None:
@@ -107,8 +183,10 @@ def check_timeline_names(paths: Sequence[Path]) -> None:
 
 
 @contextmanager
-def open_timelines(paths: Sequence[Path], language: str) -> Iterator[TimelineWriter]:
+def open_timelines(paths: Sequence[Path], language: str, pose_names: Sequence[str] = ()) -> Iterator[TimelineWriter]:
     """Open timelines at ``paths``, kinds by their suffix, which appear complete when the block ends well.
+
+    With ``pose_names`` (K,), as :func:`obamanet.keypoints.poses.pose_names` gives them, mouth poses are written too.
 
     Raises :class:`OptionError` for an unknown suffix and :class:`obamanet.errors.OutputError`.
     """
@@ -120,16 +198,16 @@ def open_timelines(paths: Sequence[Path], language: str) -> Iterator[TimelineWri
             # Closed before the rename that atomic_path does, since it is entered after it.
             file = stack.enter_context(part.open("w", encoding="utf-8", newline="\n"))
             files.append((path.suffix.lower(), file))
-        yield TimelineWriter(files, language)
+        yield TimelineWriter(files, language, pose_names)
 
 
-def _row(start: float, end: float, phoneme: str, viseme: str, stress: int, places: tuple[str, ...], text: str) -> str:
-    return "\t".join([f"{start:.4f}", f"{end:.4f}", phoneme, viseme, str(stress), *places, text]) + "\n"
-
-
-def _as_json(sentence: TimedSentence) -> dict[str, Any]:
+def _as_json(sentence: TimedSentence, names: Sequence[str]) -> dict[str, Any]:
     """Return the sentence with times from the start of the sound."""
-    offset = sentence.start
+    offset, poses = sentence.start, sentence.poses if names else None
+
+    def pose(start: float, end: float) -> dict[str, str]:
+        shown = poses.most(offset + start, offset + end) if poses else None
+        return {} if shown is None else {POSE_COLUMN: names[shown]}
 
     def sound(phoneme: Phoneme) -> dict[str, Any]:
         return {
@@ -137,8 +215,13 @@ def _as_json(sentence: TimedSentence) -> dict[str, Any]:
             "start": round(offset + phoneme.start, 4),
             "end": round(offset + phoneme.end, 4),
             "viseme": viseme_of(phoneme.symbol),
+            **pose(phoneme.start, phoneme.end),
         }
 
+    frames = [
+        {POSE_COLUMN: names[number], "start": round(start, 4), "end": round(end, 4)}
+        for number, start, end in (poses.runs() if poses else ())
+    ]
     return {
         "text": sentence.text,
         "start": round(sentence.start, 4),
@@ -152,6 +235,7 @@ def _as_json(sentence: TimedSentence) -> dict[str, Any]:
                         "start": round(offset + syllable.start, 4),
                         "end": round(offset + syllable.end, 4),
                         "stress": syllable.stress,
+                        **pose(syllable.start, syllable.end),
                         "phonemes": [sound(phoneme) for phoneme in syllable.phonemes],
                     }
                     for syllable in word.syllables
@@ -159,6 +243,7 @@ def _as_json(sentence: TimedSentence) -> dict[str, Any]:
             }
             for word in sentence.words
         ],
+        **({"mouth_poses": frames} if frames else {}),
     }
 
 

@@ -49,3 +49,8 @@ class Syllable:
     stress: int
     start: float
     end: float
+
+    def later(self, seconds: float) -> Syllable:
+        """Return the same syllable ``seconds`` later."""
+        phonemes = tuple(phoneme.later(seconds) for phoneme in self.phonemes)
+        return replace(self, phonemes=phonemes, start=self.start + seconds, end=self.end + seconds)

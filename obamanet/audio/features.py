@@ -1,4 +1,4 @@
-"""Mono samples to log filterbank energies or MFCC, block by block, equal to python_speech_features on the whole."""
+"""Mono samples to log filterbank energies, MFCC or log-mel energies, block by block, equal to those of the whole."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from obamanet.types import AudioClip, FeatureSequence
 
 LOGFBANK: Final = "logfbank"
 MFCC: Final = "mfcc"
+SPEECH: Final = "speech"
+"""Log-mel energies as Whisper's encoder takes them (Radford et al. 2022, section 2.2), to be encoded before use."""
 
 FILTER_COUNT: Final = 26
 """Mel filters, the default of python_speech_features."""
@@ -25,14 +27,20 @@ CEPSTRUM_COUNT: Final = 13
 FFT_LENGTH: Final = 512
 """Samples of one Fourier transform, the default of python_speech_features; holds the 400 samples of a 25 ms window."""
 
+MEL_COUNT: Final = 80
+"""Mel filters of Whisper's smaller models (same place)."""
+
+LEAST_ENERGY: Final = 1e-10
+"""Filter energy below which there is digital silence (same place)."""
+
 PRE_EMPHASIS: Final = 0.97
 """Share of the previous sample that is taken off each sample, the default of python_speech_features."""
 
 BLOCK_FRAMES: Final = 1000
 """Feature frames computed at once: python_speech_features copies each sample several times; an hour would be 1 GB."""
 
-USUAL_COUNT: Final = {LOGFBANK: FILTER_COUNT, MFCC: CEPSTRUM_COUNT}
-LARGEST_COUNT: Final = {LOGFBANK: 40, MFCC: FILTER_COUNT}
+USUAL_COUNT: Final = {LOGFBANK: FILTER_COUNT, MFCC: CEPSTRUM_COUNT, SPEECH: MEL_COUNT}
+LARGEST_COUNT: Final = {LOGFBANK: 40, MFCC: FILTER_COUNT, SPEECH: MEL_COUNT}
 """More than 40 filters are narrower than the Fourier transform's lines; a cepstrum has no more values than filters."""
 
 
@@ -40,9 +48,9 @@ LARGEST_COUNT: Final = {LOGFBANK: 40, MFCC: FILTER_COUNT}
 class FeatureOptions:
     """How features are computed; plain values, so ``FeatureOptions(**json)`` restores ``dataclasses.asdict(options)``.
 
-    ``kind`` is "logfbank" or "mfcc" (coefficient 0 is the frame's log energy); ``count`` the values per frame, where 0
-    is replaced by the kind's usual 26 filters or 13 coefficients; the filters lie between ``low_hz`` and ``high_hz``,
-    None being half the sample rate. Raises :class:`OptionError`.
+    ``kind`` is "logfbank", "mfcc" (coefficient 0 is the frame's log energy) or "speech" (80 filters over the whole
+    spectrum); ``count`` the values per frame, where 0 is replaced by the kind's usual 26, 13 or 80; the filters lie
+    between ``low_hz`` and ``high_hz``, None being half the sample rate. Raises :class:`OptionError`.
     """
 
     kind: str = LOGFBANK
@@ -60,6 +68,8 @@ class FeatureOptions:
             raise OptionError(
                 f"{self.kind} count is out of range: got {self.count}, allowed is 1 to {LARGEST_COUNT[self.kind]}"
             )
+        if self.kind == SPEECH and (self.count, self.low_hz, self.high_hz) != (MEL_COUNT, 0.0, None):
+            raise OptionError(f"speech features have {MEL_COUNT} filters from 0 to 8000 Hz: got {self}")
         if not 0 <= self.low_hz < (np.inf if self.high_hz is None else self.high_hz):
             raise OptionError(
                 f"filter edges are out of order: got {self.low_hz} to {self.high_hz} Hz, allowed is 0 <= low < high"
@@ -72,9 +82,10 @@ def extract_features(
     """Return the features of mono ``blocks`` (n,) in [-1, 1] at ``rate`` Hz, 100 frames per second, window 25 ms.
 
     Equal to ``python_speech_features.logfbank`` or ``.mfcc`` on the joined blocks: the last frame is filled with zeros,
-    so F = 1 + ceil((N - window) / step). Overlap and pre-emphasis are carried from block to block, so memory beside the
-    features is that of one block. Raises :class:`OptionError` for a rate or filter edges that do not fit, and
-    :class:`SoundError` when there are no samples or the blocks are not mono.
+    so F = 1 + ceil((N - window) / step). Speech features are natural logarithms of librosa's Slaney mel filters on the
+    power spectrum of a Hann window, without pre-emphasis. Overlap and pre-emphasis are carried from block to block, so
+    memory beside the features is that of one block. Raises :class:`OptionError` for a rate or filter edges that do not
+    fit, and :class:`SoundError` when there are no samples or the blocks are not mono.
     """
     if isinstance(blocks, AudioClip):
         if blocks.rate != rate:
@@ -86,13 +97,14 @@ def extract_features(
     parts: list[np.ndarray] = []
     waiting = np.zeros(0)
     before: float | None = None
+    emphasis = 0.0 if options.kind == SPEECH else PRE_EMPHASIS
     sample_count = 0
     for block in _pieces(blocks, BLOCK_FRAMES * step):
         sample_count += len(block)
         samples = block.astype(np.float64)
         shifted = np.concatenate([[0.0 if before is None else before], samples[:-1]])
         before = float(samples[-1])
-        waiting = np.concatenate([waiting, samples - PRE_EMPHASIS * shifted])
+        waiting = np.concatenate([waiting, samples - emphasis * shifted])
         complete = (len(waiting) - window) // step + 1
         if complete > 0:
             parts.append(_frames(waiting[: (complete - 1) * step + window], options, rate))
@@ -106,7 +118,9 @@ def extract_features(
 
 
 def _frames(emphasised: np.ndarray, options: FeatureOptions, rate: int) -> np.ndarray:
-    """Return the features (f, D) float32 of samples that are pre-emphasised already."""
+    """Return the features (f, D) float32 of samples that are pre-emphasised already, where the kind wants it."""
+    if options.kind == SPEECH:
+        return _log_mel(emphasised, rate)
     import python_speech_features as psf
 
     shared = {
@@ -123,6 +137,20 @@ def _frames(emphasised: np.ndarray, options: FeatureOptions, rate: int) -> np.nd
     else:
         values = psf.mfcc(emphasised, numcep=options.count, nfilt=FILTER_COUNT, **shared)
     return values.astype(np.float32)
+
+
+def _log_mel(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Return the natural logarithm of the mel energies (f, 80) float32, the last frame filled with zeros."""
+    from librosa.filters import mel
+
+    window, step = _window_and_step(rate)
+    count = 1 + max(0, -(-(len(samples) - window) // step))
+    filled = np.pad(samples, (0, max(0, (count - 1) * step + window - len(samples))))
+    frames = np.lib.stride_tricks.sliding_window_view(filled, window)[::step][:count]
+    # The periodic form of the window, as for every short-time Fourier transform.
+    power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], axis=-1)) ** 2
+    filters = mel(sr=rate, n_fft=window, n_mels=MEL_COUNT)
+    return np.log(np.maximum(power @ filters.T, LEAST_ENERGY)).astype(np.float32)
 
 
 def _window_and_step(rate: int) -> tuple[int, int]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MIN_SOUND_SECONDS: Final = Fraction(1, 10)
 """Seconds. The shortest syllable is about this long; below it there is nothing to say."""
 
-MAX_SOUND_SECONDS: Final = Fraction(4 * 3600)
-"""Seconds. Longer than any talk; more than this comes from a broken header."""
+MAX_SOUND_SECONDS: Final = Fraction(24 * 3600)
+"""Seconds. A megabyte of text takes 18 hours to say; more than a day comes from a broken header."""
 
 CUT_TOLERANCE: Final = Fraction(1, 4)
 """Seconds that may be missing from what the header announces: AAC encoders count up to 0.12 s of their own delay."""
@@ -57,7 +57,7 @@ def open_sound(path: Path) -> SoundFile:
     """Return what the sound file, or the video's sound track, at ``path`` says about itself, without decoding it.
 
     Raises :class:`SoundError` when there is no such file, it is not a sound, has no sound track, or announces less
-    than 0.1 s or more than 4 h.
+    than 0.1 s or more than 24 h.
     """
     with _open_container(path) as container:
         stream = _sound_track(container, path)

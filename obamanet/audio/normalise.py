@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from obamanet.audio.features import LOGFBANK, MFCC
+from obamanet.audio.features import LOGFBANK, MFCC, SPEECH
 from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, SAMPLE_RATE
 from obamanet.errors import OptionError
 from obamanet.types import FeatureSequence
@@ -36,12 +36,18 @@ CLIP: Final = 3.0
 """Standard deviations. 99.9 % of speech lies within, and digital zero in speech at about -3, so that silence of any
 kind comes out at or near -3: a network trained on recorded pauses has seen it."""
 
+SPEECH_LEVEL: Final = math.log(2 / 3)
+"""Natural-log power units. White noise's mel energies sum to 3/2 of what its filterbank energies sum to: 80 filters of
+area 1/40 per line under a Hann window of power 0.375, against half of the sum of squares."""
+
 
 def quiet_vector(count: int, kind: str = LOGFBANK) -> np.ndarray:
     """Return what silence is normalised to: (count,) float32, the lower clip value wherever a value is a log energy.
 
     The further MFCC coefficients describe the spectrum's shape, which silence does not have: they are 0, their mean.
     """
+    if kind == SPEECH:
+        return np.full(count, -1.0, np.float32)
     quiet = np.full(count, -CLIP, np.float32)
     if kind == MFCC:
         quiet[1:] = 0.0
@@ -56,12 +62,17 @@ def normalise_utterance(features: FeatureSequence, kind: str = LOGFBANK) -> Feat
     any before, after or within the speech leaves the rest unchanged, and so does making the whole louder. Log energies
     are limited from below to 45 dB under the active frames' mean level, or digital zero would dwarf all else. Where no
     frame is above -70 dBFS every frame is :func:`quiet_vector`.
+
+    Speech features keep their spectrum's shape, which the encoder has learned to hear through: they are decibels about
+    the reference level, over 45, in [-1, 1].
     """
     values = features.values
     levels = _levels(values, kind)
     if levels.max() < AUDIBLE:
         return replace(features, values=np.tile(quiet_vector(values.shape[1], kind), (len(values), 1)))
     reference = _reference_level(levels)
+    if kind == SPEECH:
+        return replace(features, values=_about_reference(values, reference))
     values = _limited(values, reference, kind)
     active = values[levels >= reference - ACTIVE_BELOW].astype(np.float64)
     normalised = _standardised(values, levels, reference, active.mean(axis=0), active.std(axis=0), kind)
@@ -114,6 +125,9 @@ class RunningNormaliser:
             if self._mean is None or self._variance is None:
                 normalised[now] = quiet_vector(values.shape[1], self._kind)
                 continue
+            if self._kind == SPEECH:
+                normalised[now] = _about_reference(exact[now], self._reference)
+                continue
             limited = _limited(exact[now], self._reference, self._kind)
             std = np.sqrt(self._variance)
             normalised[now] = _standardised(limited, levels[now], self._reference, self._mean, std, self._kind)
@@ -139,7 +153,8 @@ def _levels(values: np.ndarray, kind: str) -> np.ndarray:
     if kind == MFCC:
         return values[:, 0]
     largest = values.max(axis=1)
-    return largest + np.log(np.exp(values - largest[:, np.newaxis]).sum(axis=1))
+    level = largest + np.log(np.exp(values - largest[:, np.newaxis]).sum(axis=1))
+    return level + SPEECH_LEVEL if kind == SPEECH else level
 
 
 def _reference_level(levels: np.ndarray) -> float:
@@ -166,6 +181,12 @@ def _limited(values: np.ndarray, reference: float, kind: str) -> np.ndarray:
         limited[:, 0] = np.maximum(values[:, 0], reference - FLOOR_BELOW)
         return limited
     return np.maximum(values, reference - math.log(values.shape[1]) - FLOOR_BELOW)
+
+
+def _about_reference(values: np.ndarray, reference: float) -> np.ndarray:
+    """Return mel energies (F, D) against the mean filter's at the reference level, over the floor's depth."""
+    middle = reference - SPEECH_LEVEL - math.log(values.shape[1])
+    return np.clip((values - middle) / FLOOR_BELOW, -1.0, 1.0).astype(np.float32)
 
 
 def _standardised(

@@ -9,12 +9,14 @@ import typer
 
 from obamanet.about import VERSION
 from obamanet.cli.boundary import HELP_NAMES
+from obamanet.cli.encoder import ENCODER_EXAMPLE, encoder_command
 from obamanet.cli.evaluate import EXAMPLES, evaluate_command
 from obamanet.cli.persons import describe, find_person
 from obamanet.cli.pix2pix import pix2pix_app
 from obamanet.cli.speak import (
     EPILOG,
     SOUND_HELP,
+    Articulation,
     Fps,
     Key,
     KeyCert,
@@ -25,7 +27,15 @@ from obamanet.cli.speak import (
     parse_speak,
     speak_command,
 )
-from obamanet.cli.train import assemble_command, keypoints_command, prepare_command, renderer_command
+from obamanet.cli.train import (
+    assemble_command,
+    keypoints_command,
+    lipreader_command,
+    poses_command,
+    prepare_command,
+    renderer_command,
+    syncnet_command,
+)
 
 OVERVIEW = """A person of your own, in three commands and one:
 
@@ -60,8 +70,12 @@ def obamanet_app() -> typer.Typer:
     train = typer.Typer(context_settings=HELP_NAMES, epilog=TRAIN_EXAMPLES, help="Train a person on a dataset.")
     train.command("keypoints")(keypoints_command)
     train.command("renderer")(renderer_command)
+    train.command("lipreader")(lipreader_command)
+    train.command("syncnet")(syncnet_command)
+    train.command("encoder", epilog=ENCODER_EXAMPLE)(encoder_command)
     app.add_typer(train, name="train")
     app.command("assemble")(assemble_command)
+    app.command("poses", epilog="Example:\n\nobamanet poses me")(poses_command)
     app.command("person")(person)
     app.command("evaluate", epilog=EXAMPLES)(evaluate_command)
     app.add_typer(pix2pix_app(), name="pix2pix")
@@ -91,13 +105,14 @@ def speak(
     keypoints_out: KeypointsOut = None,
     key_cert: KeyCert = None,
     key: Key = None,
+    articulation: Articulation = 1.0,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND. Prints its path.
 
     The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
     """
-    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, quiet))
+    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet))
 
 
 def verify(

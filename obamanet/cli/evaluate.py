@@ -17,6 +17,7 @@ from obamanet.files import ensure_output_path
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from obamanet.evaluation.learned import Supplied
     from obamanet.evaluation.results import Comparison, Evaluation
     from obamanet.progress import Progress
 
@@ -64,6 +65,12 @@ def evaluate_command(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the results go.")] = (
         Path("out") / "evaluation"
     ),
+    syncnet: Annotated[
+        Path | None,
+        typer.Option(
+            "--syncnet", metavar="FILE", help="Chung's syncnet_v2.model, for LSE-C and LSE-D; read as weights only."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Processes.", show_default="2")
     ] = None,
@@ -79,18 +86,22 @@ def evaluate_command(
     if compare is not None:
         _compare(*compare, out)
         return
+    from obamanet.evaluation.learned import Supplied
+
     ensure_output_path(out / REPORT)
-    progress = console(quiet)
+    progress, supplied = console(quiet), Supplied(syncnet)
     if person is not None:
-        evaluation = _person(person, protocol, split, data, out, workers, progress)
+        evaluation = _person(person, protocol, split, data, out, workers, progress, supplied)
     else:
         from obamanet.evaluation.evaluate import Subject, evaluate
         from obamanet.evaluation.pairing import find_pairs
+        from obamanet.evaluation.protocol import load_protocol, with_words
 
         assert generated is not None
         subject = Subject(f"{generated} against {reference}" if reference else f"the pairs of {generated}")
-        pairs = find_pairs(generated, reference)
-        evaluation = evaluate(pairs, out, subject, workers=workers, progress=progress)
+        # The protocol's own clips are known by name, wherever they lie, and what is said in them.
+        pairs = with_words(find_pairs(generated, reference), load_protocol(protocol))
+        evaluation = evaluate(pairs, out, subject, workers=workers, progress=progress, supplied=supplied)
     _print(summary_table(evaluation))
     result(out / REPORT)
     if evaluation.failures:
@@ -103,7 +114,14 @@ def evaluate_command(
 
 
 def _person(
-    person: Path, protocol_name: str, split: str, data: Path | None, out: Path, workers: int | None, progress: Progress
+    person: Path,
+    protocol_name: str,
+    split: str,
+    data: Path | None,
+    out: Path,
+    workers: int | None,
+    progress: Progress,
+    supplied: Supplied,
 ) -> Evaluation:
     from obamanet.evaluation.evaluate import Subject, evaluate, render_split
     from obamanet.evaluation.protocol import load_protocol
@@ -114,7 +132,7 @@ def _person(
     protocol = load_protocol(protocol_name)
     pairs, failures = render_split(protocol, split, data, folder, out, progress)
     subject = Subject(f"{folder.name} says {protocol.title}", protocol.name, split, str(folder))
-    return evaluate(pairs, out, subject, failures, workers, progress)
+    return evaluate(pairs, out, subject, failures, workers, progress, supplied)
 
 
 def _compare(first: Path, second: Path, out: Path) -> None:
@@ -130,7 +148,7 @@ def summary_table(evaluation: Evaluation) -> Table:
     """Return the summary as a table for the terminal."""
     from rich.table import Table
 
-    from obamanet.evaluation.results import shown
+    from obamanet.evaluation.results import bounds, shown
 
     table = Table(title=f"{len(evaluation.clips)} clips: {evaluation.setting.what}", title_justify="left")
     table.add_column("metric")
@@ -144,10 +162,8 @@ def summary_table(evaluation: Evaluation) -> Table:
             table.add_row(summary.metric.title, "-", "", "-", f"not available: {summary.reason}", style="dim")
             continue
         real = shown(summary.real.value if summary.real else None)
-        bounds = f"{shown(ours.low)} .. {shown(ours.high)}"
-        table.add_row(
-            summary.metric.title, shown(ours.value), bounds, real, summary.metric.unit, summary.metric.better.value
-        )
+        metric = summary.metric
+        table.add_row(metric.title, shown(ours.value), bounds(ours), real, metric.unit, metric.better.value)
     for failure in evaluation.failures:
         table.add_row(failure.pair.name, "failed", "", "", failure.reason, style="red")
     return table
@@ -158,7 +174,7 @@ def comparison_table(comparisons: Sequence[Comparison], a: Path, b: Path) -> Tab
     from rich.table import Table
 
     from obamanet.evaluation.catalogue import Better
-    from obamanet.evaluation.results import shown
+    from obamanet.evaluation.results import bounds, shown
 
     table = Table(title=f"A = {a}, B = {b}, the same clips", title_justify="left")
     table.add_column("metric")
@@ -174,7 +190,7 @@ def comparison_table(comparisons: Sequence[Comparison], a: Path, b: Path) -> Tab
             shown(test.a),
             shown(test.b),
             shown(test.difference.value),
-            f"{shown(test.difference.low)} .. {shown(test.difference.high)}",
+            bounds(test.difference),
             f"{test.p:.3g}",
             str(test.clips),
             verdict,

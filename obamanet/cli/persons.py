@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from obamanet.errors import PersonError
 
 if TYPE_CHECKING:
+    from obamanet.keypoints.poses import MouthPoses
     from obamanet.person import Person
 
 CARD = "person.json"
@@ -39,6 +40,13 @@ def find_person(given: Path | None) -> Path:
     return given
 
 
+def in_words(poses: MouthPoses | None) -> str:
+    """Return a line on a person's mouth poses."""
+    if poses is None:
+        return "none; obamanet poses finds them in the footage"
+    return f"{poses.count}, of {poses.counts.sum()} frames; k-means on {poses.variance:.0%} of the mouth's movement"
+
+
 def describe(person: Person) -> list[str]:
     """Return the person's card as lines for people."""
     size, network = person.image_size, person.predictor
@@ -50,6 +58,7 @@ def describe(person: Person) -> list[str]:
         "frame rate": f"{person.fps} fps",
         "predictor": f"{network.layers} LSTM layers of {network.units}, {form}, {person.features.kind}",
         "reference": f"{float(len(person.reference.points) / person.reference.fps):.1f} s of head movement",
+        "mouth poses": in_words(person.poses),
         "footage": person.origin.footage,
         "licence": person.origin.licence,
         "attribution": person.origin.attribution,

@@ -17,7 +17,9 @@ from obamanet.files import ensure_output_path
 from obamanet.provenance import SigningKey
 from obamanet.timing import parse_rate
 
-SOUND_HELP = "The speech: a sound file of any kind (wav, mp3, flac, ogg, m4a, ...) or a video with sound; 0.1 s to 4 h."
+SOUND_HELP = (
+    "The speech: a sound file of any kind (wav, mp3, flac, ogg, m4a, ...) or a video with sound; 0.1 s to 24 h."
+)
 
 Out = Annotated[
     Path | None,
@@ -61,6 +63,9 @@ KeyCert = Annotated[
 Key = Annotated[
     Path | None, typer.Option("--key", metavar="PEM", help="The private key that belongs to --key-cert, unencrypted.")
 ]
+Articulation = Annotated[
+    float, typer.Option("--articulation", help="How far the mouth moves: 0 not at all, 1 as learned, 2 twice as far.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; errors are still told.")]
 
 
@@ -83,6 +88,7 @@ class SpeakCommand:
     fps: Fraction | None
     keypoints_out: Path | None
     key: SigningKey | None
+    articulation: float
     quiet: bool
 
 
@@ -94,6 +100,7 @@ def parse_speak(
     keypoints_out: Path | None,
     key_cert: Path | None,
     key: Path | None,
+    articulation: float,
     quiet: bool,
 ) -> SpeakCommand:
     """Return the checked request, or raise an :class:`obamanet.errors.ObamanetError`.
@@ -106,7 +113,7 @@ def parse_speak(
     for path in filter(None, (out, keypoints_out)):
         if path.resolve() == sound.resolve():
             raise OptionError(f"the output would replace the sound itself: {path}; name another one")
-    return SpeakCommand(sound, out, video.person, video.fps, keypoints_out, video.key, quiet)
+    return SpeakCommand(sound, out, video.person, video.fps, keypoints_out, video.key, articulation, quiet)
 
 
 def parse_video(
@@ -132,7 +139,7 @@ def speak_command(command: SpeakCommand) -> None:
     from obamanet.person import load_person
     from obamanet.pipelines.speak import SpeakOptions, speak
 
-    options = SpeakOptions(fps=command.fps, key=command.key, keypoints_out=command.keypoints_out)
+    options = SpeakOptions(command.fps, command.key, command.keypoints_out, command.articulation)
     speak(command.sound, command.out, load_person(command.person), options, console(command.quiet))
     result(command.out)
 

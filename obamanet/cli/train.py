@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from obamanet.cli.boundary import console, result
-from obamanet.cli.persons import CARD
+from obamanet.cli.persons import CARD, find_person, in_words
 from obamanet.cli.speak import Quiet
 from obamanet.constants import IMAGE_SIZE
 from obamanet.errors import OptionError
@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 KEYPOINTS, RENDERER, PERSON = "keypoints", "renderer", "person"
 """Folders in a dataset: the two training runs, and the person that comes of them."""
 
+LIPREADER = "lipreader"
+"""Folder in a dataset: the run that trains the judge of lips."""
+
+LIPREADER_STEPS = 1600
+
+SYNCNET = "syncnet"
+"""Folder in a dataset: the run that trains the judge of sync."""
+
+SYNCNET_STEPS = 600
+
 NOT_STATED = "not stated"
 
 VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
@@ -44,6 +54,7 @@ class Features(StrEnum):
 
     LOGFBANK = "logfbank"
     MFCC = "mfcc"
+    SPEECH = "speech"
 
 
 class Weights(StrEnum):
@@ -151,15 +162,17 @@ def keypoints_command(
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Size of the first steps.")] = 2e-3,
     units: Annotated[int, typer.Option("--units", help="Cells of an LSTM layer, 8 to 1024.")] = 128,
     layers: Annotated[int, typer.Option("--layers", help="LSTM layers, 1 to 4.")] = 2,
+    renditions: Annotated[
+        Path | None,
+        typer.Option("--renditions", metavar="DIR", help="The sentences in other voices, from: obamanet renditions."),
+    ] = None,
     lookahead: Annotated[
         float, typer.Option("--lookahead", help="Seconds of sound heard ahead of each frame, 0 to 2.")
     ] = 0.2,
     bidirectional: Annotated[
         bool, typer.Option("--bidirectional", help="Hear the whole sound instead; cannot run on a live stream.")
     ] = False,
-    features: Annotated[
-        Features, typer.Option("--features", help="What is computed of the sound.")
-    ] = Features.LOGFBANK,
+    features: Annotated[Features, typer.Option("--features", help="What is computed of the sound.")] = Features.SPEECH,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,
@@ -172,6 +185,7 @@ def keypoints_command(
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
     from obamanet.training.keypoints import KeypointOptions, train_keypoints
+    from obamanet.training.renditions import load_renditions
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
     limits = session.limits()
@@ -187,8 +201,10 @@ def keypoints_command(
         seed=seed,
     )
 
+    voices = load_renditions(renditions) if renditions else None
+
     def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
-        return train_keypoints(dataset, chosen, run, options, limits=limits, progress=progress)
+        return train_keypoints(dataset, chosen, run, options, renditions=voices, limits=limits, progress=progress)
 
     _train(session, KEYPOINTS, train)
 
@@ -268,6 +284,104 @@ def renderer_command(
     _train(session, RENDERER, train)
 
 
+def lipreader_command(
+    folder: DatasetFolder,
+    align: Annotated[
+        Path, typer.Option("--align", metavar="DIR", help="GRID's files of word times, one NAME.align for each clip.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/lipreader")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = LIPREADER_STEPS,
+    licence: Annotated[
+        str, typer.Option("--licence", help='Licence of the recordings, e.g. "CC BY 4.0".')
+    ] = NOT_STATED,
+    attribution: Annotated[
+        str, typer.Option("--attribution", help="Whom the recordings' licence asks to name.")
+    ] = NOT_STATED,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the judge that reads GRID's 51 words from the lips. Prints the run's folder.
+
+    Recordings only: a judge that learned from generated video would praise its faults. The same command goes on with a
+    run that was stopped.
+    """
+    from obamanet.training.dataset import load_dataset
+    from obamanet.training.lipreader import LipReaderOptions, train_lip_reader
+
+    session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
+    limits, progress, dataset = session.limits(), console(quiet), load_dataset(folder)
+    report = train_lip_reader(
+        dataset,
+        session.split.of(dataset),
+        align,
+        out or folder / LIPREADER,
+        LipReaderOptions(steps=steps, seed=seed),
+        licence=licence,
+        attribution=attribution,
+        limits=limits,
+        progress=progress,
+    )
+    progress.note(
+        f"step {report.step} of {report.steps}; least word error {report.best_score:.1f} % at step {report.best_step}"
+    )
+    if report.step < report.steps:
+        progress.note("not finished yet; the same command goes on")
+    result(report.folder)
+
+
+def syncnet_command(
+    folder: DatasetFolder,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/syncnet")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = SYNCNET_STEPS,
+    licence: Annotated[
+        str, typer.Option("--licence", help='Licence of the recordings, e.g. "CC BY 4.0".')
+    ] = NOT_STATED,
+    attribution: Annotated[
+        str, typer.Option("--attribution", help="Whom the recordings' licence asks to name.")
+    ] = NOT_STATED,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the judge that hears whether a mouth and a sound are in time. Prints the run's folder.
+
+    Recordings only: a judge that learned from generated video would praise its faults. The same command goes on with a
+    run that was stopped.
+    """
+    from obamanet.training.dataset import load_dataset
+    from obamanet.training.syncnet import SyncNetOptions, train_syncnet
+
+    session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
+    limits, progress, dataset = session.limits(), console(quiet), load_dataset(folder)
+    report = train_syncnet(
+        dataset,
+        session.split.of(dataset),
+        out or folder / SYNCNET,
+        SyncNetOptions(steps=steps, seed=seed),
+        licence=licence,
+        attribution=attribution,
+        limits=limits,
+        progress=progress,
+    )
+    progress.note(
+        f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}"
+    )
+    if report.step < report.steps:
+        progress.note("not finished yet; the same command goes on")
+    result(report.folder)
+
+
 def assemble_command(
     folder: DatasetFolder,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PERSON", help="The person's folder to make.")],
@@ -307,6 +421,33 @@ def assemble_command(
     runs = (keypoints_run or folder / KEYPOINTS, renderer_run or folder / RENDERER)
     _assemble(dataset, SplitChoice(split, val_share, seed), runs, out, name, origin, weights)
     result(out)
+
+
+def poses_command(
+    folder: DatasetFolder,
+    person: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PERSON]", help="The person trained on it.", show_default="DIR/person"),
+    ] = None,
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Find the mouth poses of a person that was made without them, or anew. Prints the person's folder.
+
+    Give the same split as in training: poses are learned from the training footage. obamanet assemble finds them too.
+    """
+    from obamanet.person import load_person
+    from obamanet.training.dataset import load_dataset
+    from obamanet.training.poses import add_poses
+
+    dataset = load_dataset(folder)
+    owner = load_person(find_person(person or folder))
+    chosen = SplitChoice(split, val_share, seed).of(dataset)
+    made = add_poses(owner, chosen.train, seed=seed)
+    console(quiet).note(in_words(made.poses))
+    result(made.folder)
 
 
 def prepared(report: PrepareReport) -> list[str]:

@@ -8,23 +8,33 @@ import platform
 import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from obamanet.about import SOFTWARE
 from obamanet.errors import ObamanetError
+from obamanet.evaluation import lse
+from obamanet.evaluation.learned import Supplied
 from obamanet.evaluation.measure import ClipScores, Measurer
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import Protocol, find_recordings
 from obamanet.evaluation.report import write_report
 from obamanet.evaluation.results import Evaluation, Failure, Setting, summarise, write_results
 from obamanet.evaluation.tracks import TRACKER
+from obamanet.files import sha256_of
 from obamanet.progress import Progress
 
-MEASURED_WITH = ("numpy", "opencv-python-headless", "dlib-bin", "scipy", "python_speech_features", "av", "lpips")
+if TYPE_CHECKING:
+    from obamanet.person import Person
+
+MEASURED_WITH = (
+    *("numpy", "opencv-python-headless", "dlib-bin", "scipy", "python_speech_features", "av", "tensorflow"),
+    *("torch", "lpips", "pytorch-fid"),
+)
 """Packages whose versions can change a number."""
 
 CROP = "face: 1.1 of the 68 points' extent; mouth: 1.4 of the 20 points' extent; squares about the recording's points"
@@ -50,22 +60,26 @@ def evaluate(
     failures: Sequence[Failure] = (),
     workers: int | None = None,
     progress: Progress | None = None,
+    supplied: Supplied | None = None,
 ) -> Evaluation:
     """Measure ``pairs`` and write results.json, results.csv, report.html and side-by-side videos into ``out``.
 
     A pair that fails becomes a row with its reason, beside the ``failures`` from before. ``workers`` are processes,
-    None for two where there are two cores. Raises :class:`obamanet.errors.OutputError` when ``out`` cannot be written.
+    None for two where there are two cores. Raises :class:`obamanet.errors.OutputError` when ``out`` cannot be written,
+    and :class:`obamanet.errors.EvaluationError` when what is ``supplied`` is not what it should be.
     """
-    progress = progress or Progress()
+    progress, supplied = progress or Progress(), supplied or Supplied()
+    if supplied.syncnet:
+        lse.checked_weights(supplied.syncnet)
     count = min(workers or min(MOST_WORKERS, os.cpu_count() or 1), max(1, len(pairs)))
     clips, failed = [], list(failures)
-    for found in progress.track(_measured(pairs, count), "measuring", len(pairs)):
+    for found in progress.track(_measured(pairs, count, supplied), "measuring", len(pairs)):
         if isinstance(found, Failure):
             failed.append(found)
             progress.note(f"{found.pair.name}: {found.reason}")
         else:
             clips.append(found)
-    evaluation = Evaluation(_setting(subject), tuple(clips), tuple(failed), summarise(clips))
+    evaluation = Evaluation(_setting(subject, supplied), tuple(clips), tuple(failed), summarise(clips))
     write_results(evaluation, out)
     write_report(evaluation, out)
     return evaluation
@@ -75,6 +89,8 @@ def render_split(
     protocol: Protocol, split: str, data: Path, person_folder: Path, out: Path, progress: Progress | None = None
 ) -> tuple[list[Pair], list[Failure]]:
     """Let the person in ``person_folder`` say every recording of ``split`` into ``out``/generated.
+
+    What an in-painting renderer painted, before it was pasted into the footage, goes into ``out``/squares.
 
     Returns the pairs and the recordings that failed. Raises :class:`obamanet.errors.ObamanetError` when the person or
     all recordings are missing.
@@ -88,37 +104,53 @@ def render_split(
     pairs: list[Pair] = []
     failures: list[Failure] = []
     for name, recording in progress.track(recordings.items(), "rendering", len(recordings)):
-        pair = Pair(name, out / "generated" / f"{name}.mp4", recording)
+        pair = Pair(name, out / "generated" / f"{name}.mp4", recording, protocol.words(name))
         try:
             speak(recording, pair.generated, person)
-            pairs.append(pair)
+            pairs.append(replace(pair, square=_square(pair, person, out / "squares")))
         except ObamanetError as error:
             failures.append(Failure(pair, str(error)))
             progress.note(f"{name}: {error}")
     return pairs, failures
 
 
-def measure_one(pair: Pair) -> ClipScores | Failure:
+def measure_one(pair: Pair, supplied: Supplied) -> ClipScores | Failure:
     """Measure ``pair`` in this process; what is wrong with its files becomes a :class:`Failure`."""
     try:
-        return _measurer().measure(pair)
+        return _measurer(supplied).measure(pair)
     except ObamanetError as error:
         return Failure(pair, str(error))
 
 
 @cache
-def _measurer() -> Measurer:
-    return Measurer()
+def _measurer(supplied: Supplied) -> Measurer:
+    return Measurer(supplied=supplied)
 
 
-def _measured(pairs: Sequence[Pair], workers: int) -> Iterator[ClipScores | Failure]:
+def _square(pair: Pair, person: Person, folder: Path) -> Path:
+    """Return the video of what the renderer painted for ``pair``: a whole face is the video itself."""
+    from obamanet.pipelines.speak import SpeakOptions, hear, predict_keypoints, render_squares, write_video
+    from obamanet.types import RenderMode
+
+    if person.mode is RenderMode.WHOLE_FACE:
+        return pair.generated
+    path = folder / pair.generated.name
+    features = hear(pair.reference, person)
+    keypoints = predict_keypoints(features, person)
+    squares = render_squares(keypoints, person)
+    options = SpeakOptions()
+    return write_video(squares, keypoints, pair.reference, features.duration, path, person, options, Progress()).path
+
+
+def _measured(pairs: Sequence[Pair], workers: int, supplied: Supplied) -> Iterator[ClipScores | Failure]:
     """Yield the pairs' results in their order."""
+    measure = partial(measure_one, supplied=supplied)
     if workers == 1:
-        yield from map(measure_one, pairs)
+        yield from map(measure, pairs)
         return
     # A fresh process: a forked one would inherit TensorFlow's threads in a state it cannot use.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_alone) as pool:
-        yield from pool.map(measure_one, pairs)
+        yield from pool.map(measure, pairs)
 
 
 def _alone() -> None:
@@ -128,15 +160,17 @@ def _alone() -> None:
     cv2.setNumThreads(1)
 
 
-def _setting(subject: Subject) -> Setting:
+def _setting(subject: Subject, supplied: Supplied) -> Setting:
     found = [(name, _version(name)) for name in MEASURED_WITH]
+    if supplied.syncnet:
+        found.append((supplied.syncnet.name, f"sha256 {sha256_of(supplied.syncnet)}"))
     versions = (("obamanet", SOFTWARE), ("python", platform.python_version()), *found)
     return Setting(
         what=subject.what,
         protocol=subject.protocol,
         split=subject.split,
         person=subject.person,
-        crop=CROP,
+        crop=f"{CROP}; {lse.CROP}" if supplied.syncnet else CROP,
         detector=TRACKER,
         versions=versions,
         commit=_commit(),

@@ -4,25 +4,63 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from obamanet.errors import EvaluationError
 
+Tool = TypeVar("Tool")
+
 ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
 """torchvision's AlexNet, which LPIPS builds on; lpips would fetch it from the network, so it must be there already."""
 
-NOT_AVAILABLE: dict[str, str] = {
-    "fid": "needs Inception weights, and thousands of frames to mean anything; not part of this version",
-    "lse_c": "needs Chung's syncnet_v2.model and torch; not part of this version",
-    "lse_d": "needs Chung's syncnet_v2.model and torch; not part of this version",
-    "own_offset": "this version comes without a SyncNet of its own",
-    "own_confidence": "this version comes without a SyncNet of its own",
-    "word_error": "this version comes without a lip reader",
-}
-"""Rows that the report keeps a place for, and why they are empty."""
+SMALLEST_SIDE = 32
+"""Pixels. Of a smaller picture AlexNet's last layer sees nothing."""
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """What the user supplies beside the videos: the file of Chung's SyncNet, or None."""
+
+    syncnet: Path | None = None
+
+
+def where_there(make: Callable[[], Tool]) -> tuple[Tool | None, str]:
+    """Return what ``make`` makes, or None and the reason why it cannot be made here."""
+    try:
+        return make(), ""
+    except EvaluationError as error:
+        return None, str(error)
+
+
+def torch_with(*packages: str, weights: str) -> Any:
+    """Return PyTorch, imported as ``packages`` are, when the file ``weights`` is in its cache.
+
+    Raises :class:`EvaluationError`, saying what is to be installed and where the weights belong.
+    """
+    needed = ("torch", *packages)
+    missing = [name.replace("_", "-") for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EvaluationError(
+            f"not installed: {', '.join(missing)}; pip install {' '.join(missing)}, and put {weights} into "
+            "hub/checkpoints of PyTorch's cache (~/.cache/torch)"
+        )
+    try:
+        torch, *_ = [importlib.import_module(name) for name in needed]
+    except (ImportError, OSError, RuntimeError) as error:
+        # Versions that do not fit each other, or a library of the system that is not there.
+        reason = str(error).partition("\n")[0]
+        raise EvaluationError(f"installed but not usable: {', '.join(needed)}: {reason}") from None
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    if not (folder / weights).is_file():
+        # The packages would fetch them from the network; nothing here does that unasked.
+        raise EvaluationError(f"weights are missing: put {weights} into {folder}")
+    return torch
 
 
 class Lpips:
@@ -32,15 +70,11 @@ class Lpips:
     """
 
     def __init__(self) -> None:
-        missing = [name for name in ("torch", "torchvision", "lpips") if importlib.util.find_spec(name) is None]
-        if missing:
-            raise EvaluationError(f"not installed: {', '.join(missing)}")
-        torch: Any = importlib.import_module("torch")
-        weights = Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET_FILE
-        if not weights.is_file():
-            raise EvaluationError(f"weights are missing: {weights}")
-        self._torch = torch
-        self._network: Any = importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
+        self._torch = torch_with("torchvision", "lpips", weights=ALEXNET_FILE)
+        with warnings.catch_warnings():
+            # The package calls torchvision in a way that is going out of use.
+            warnings.simplefilter("ignore", UserWarning)
+            self._network: Any = importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
 
     def distance(self, picture: np.ndarray, truth: np.ndarray) -> float:
         """Return the distance of two uint8 BGR pictures (H, W, 3) of one size; 0 is best."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,14 +17,22 @@ from obamanet.constants import MOUTH
 from obamanet.errors import EvaluationError, SoundError
 from obamanet.evaluation import metrics
 from obamanet.evaluation.align import Aligned, align, covered, head_onto_head, into_frame
+from obamanet.evaluation.fid import Inception, SeenFaces
 from obamanet.evaluation.identity import FaceEmbedder, identity_distance
-from obamanet.evaluation.learned import Lpips
+from obamanet.evaluation.learned import SMALLEST_SIDE, Lpips, Supplied, where_there
+from obamanet.evaluation.lipreading import NO_TRANSCRIPT, LipReader, MouthPair
+from obamanet.evaluation.lse import ChungSyncNet
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
 from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
 from obamanet.evaluation.tracks import ClipTrack, Tracker
 from obamanet.keypoints.opening import mouth_opening, mouth_width
+from obamanet.render.crop import cut_square, portrait_box
+from obamanet.types import CropBox
 from obamanet.video.reader import probe_video, read_frames
+
+if TYPE_CHECKING:
+    from obamanet.evaluation.own_sync import OwnSyncNet
 
 FROZEN = 0.005
 """Eye distances. An opening with a smaller standard deviation is frozen; the 200 sentences measured have 0.02 on."""
@@ -32,7 +41,7 @@ FACE_MARGIN, MOUTH_MARGIN = 1.1, 1.4
 """Side of the square crops over the larger extent of the points."""
 
 SAMPLED_EVERY = 5
-"""Frames. Sharpness and LPIPS are the mean of every fifth frame: neighbours hardly differ, and CPBD is slow."""
+"""Frames. Sharpness, LPIPS, FID and the renderer's square take every fifth: neighbours hardly differ, CPBD is slow."""
 
 FACES_EMBEDDED = 6
 """Frames of a clip whose faces are embedded, spread evenly; the real clip's own score compares its halves."""
@@ -59,6 +68,10 @@ MIRRORED_POINTS = np.array(
 """Which of the 68 landmarks each becomes in a mirror."""
 
 
+NO_SYNCNET = "give --syncnet FILE, Chung's syncnet_v2.model"
+NO_SQUARE = "with --person only: of other videos the renderer's own square is not known"
+
+
 @dataclass(frozen=True)
 class Score:
     """One metric of one clip, generated and real; None where it is not available, with the ``reason``."""
@@ -80,26 +93,33 @@ class MouthSeries:
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Everything measured of one pair; ``notes`` say what had to be aligned or is odd."""
+    """Everything measured of one pair; ``notes`` say what had to be aligned or is odd.
+
+    ``portraits`` are the squares about the generated and about the real head, each in its own frame. ``faces`` are what
+    FID needs of the clip, None with the reason in ``no_faces`` where it cannot be had.
+    """
 
     pair: Pair
     scores: tuple[Score, ...]
     series: MouthSeries
     notes: tuple[str, ...]
+    portraits: tuple[CropBox, CropBox]
+    faces: SeenFaces | None = None
+    no_faces: str = ""
 
 
 class Measurer:
     """Measures pairs; build it once per process, it holds the models."""
 
-    def __init__(self, cache: Path | None = None) -> None:
+    def __init__(self, cache: Path | None = None, supplied: Supplied | None = None) -> None:
         self._tracker = Tracker(cache)
         self._embedder: FaceEmbedder | None = None
-        self._lpips: Lpips | None = None
-        self._lpips_reason = ""
-        try:
-            self._lpips = Lpips()
-        except EvaluationError as error:
-            self._lpips_reason = str(error)
+        self._lpips, self._no_lpips = where_there(Lpips)
+        self._inception, self._no_fid = where_there(Inception)
+        file = supplied.syncnet if supplied else None
+        self._chung = ChungSyncNet(file) if file else None
+        self._lip_reader: LipReader | None = None
+        self._own_syncnet: OwnSyncNet | None = None
 
     def measure(self, pair: Pair) -> ClipScores:
         """Return all scores of ``pair``; the same input gives the same numbers.
@@ -119,12 +139,78 @@ class Measurer:
         if frozen:
             notes.append("frozen: the generated mouth does not move")
         scores += _sound(pair, ours, real, aligned, frozen, notes)
-        scores += self._pictures(pair, ours, aligned)
-        return ClipScores(pair, tuple(scores), series, tuple(notes))
+        scores += self._own_sync(pair, ours, real, aligned, frozen)
+        tally = self._pictures(pair, ours, aligned)
+        scores += [*tally.scores(self._no_lpips), *_unpasted(pair, aligned), *self._lse(pair, ours, real)]
+        scores.append(self._words(pair, tally.mouths))
+        portraits = portrait_box(ours.landmarks[ours.seen]), portrait_box(real.landmarks[real.seen])
+        return ClipScores(pair, tuple(scores), series, tuple(notes), portraits, tally.seen(), self._no_fid)
 
-    def _pictures(self, pair: Pair, ours: ClipTrack, aligned: Aligned) -> list[Score]:
-        """Go through both videos at once, frame by frame, and return the scores of the pictures."""
+    def _own_sync(self, pair: Pair, ours: ClipTrack, real: ClipTrack, aligned: Aligned, frozen: bool) -> list[Score]:
+        """Return what our own SyncNet says of both videos; a silent generated one borrows the real sound."""
+        keys = ("own_offset", "own_confidence")
+        if not ours.has_sound and not real.has_sound:
+            return [Score(key, None, None, "neither video has sound") for key in keys]
+        from obamanet.evaluation.own_sync import OwnSyncNet
+
+        # Only now: it loads TensorFlow, which videos without sound can do without.
+        self._own_syncnet = self._own_syncnet or OwnSyncNet()
+        sources = (
+            (pair.generated if ours.has_sound else pair.reference, aligned.our_face),
+            (pair.reference if real.has_sound else None, aligned.real_face),
+        )
+        found: list[tuple[float | None, float | None]] = []
+        reasons = []
+        for path, faces in sources:
+            try:
+                if path is None:
+                    raise ValueError("no sound")
+                sound = extract_features(stream_sound(path), FeatureOptions())
+                offset = self._own_syncnet.offset(faces[:, MOUTH], aligned.times, sound)
+                found.append((offset.offset, offset.confidence))
+                reasons.append("")
+            except (ValueError, SoundError) as problem:
+                found.append((None, None))
+                reasons.append(str(problem))
+        if frozen:
+            found[0], reasons[0] = (None, 0.0), "the generated mouth is frozen"
+        both = zip(keys, *found, strict=True)
+        return [Score(key, generated, true, reasons[0] if generated is None else "") for key, generated, true in both]
+
+    def _lse(self, pair: Pair, ours: ClipTrack, real: ClipTrack) -> list[Score]:
+        """Return LSE-C and LSE-D of both videos, each with its own sound and as it is."""
+        if self._chung is None:
+            return [Score(key, None, None, NO_SYNCNET) for key in ("lse_c", "lse_d")]
+        found: list[tuple[float | None, float | None]] = []
+        reasons = []
+        for path, track in ((pair.generated, ours), (pair.reference, real)):
+            try:
+                if not track.has_sound:
+                    raise ValueError("no sound")
+                error = self._chung.measure(path, track)
+                found.append((error.confidence, error.distance))
+                reasons.append("")
+            except (ValueError, SoundError) as problem:
+                found.append((None, None))
+                reasons.append(str(problem))
+        both = zip(("lse_c", "lse_d"), *found, strict=True)
+        return [Score(key, generated, true, reasons[0]) for key, generated, true in both]
+
+    def _words(self, pair: Pair, mouths: MouthPair | None) -> Score:
+        """Return the lip reader's word error, where the words are known."""
+        if mouths is None:
+            return Score("word_error", None, None, NO_TRANSCRIPT)
+        try:
+            # Only now: it loads TensorFlow, which most comparisons can do without.
+            self._lip_reader = self._lip_reader or LipReader()
+            return Score("word_error", *mouths.word_errors(self._lip_reader, pair.words))
+        except ValueError as error:
+            return Score("word_error", None, None, str(error))
+
+    def _pictures(self, pair: Pair, ours: ClipTrack, aligned: Aligned) -> _Tally:
+        """Go through both videos at once, frame by frame, and sum up what is measured of the pictures."""
         tally = _Tally(covered(ours.size, aligned), _background(aligned, covered(ours.size, aligned)))
+        tally.mouths = MouthPair(aligned.ours, aligned.real, aligned.times) if pair.words else None
         embedded = set(np.linspace(0, len(aligned.faces) - 1, FACES_EMBEDDED).round().astype(int).tolist())
         face_side, mouth_side = _side(aligned.real, FACE_MARGIN), _side(aligned.real[:, MOUTH], MOUTH_MARGIN)
         row_of = {int(frame): row for row, frame in enumerate(aligned.faces)}
@@ -134,6 +220,8 @@ class Measurer:
                 continue
             row = row_of[index]
             points, true_points = aligned.ours[row], aligned.real[row]
+            if tally.mouths is not None:
+                tally.mouths.see(picture, truth)
             face, mouth = _square(true_points, face_side), _square(true_points[MOUTH], mouth_side)
             onto = head_onto_head(points, true_points)
             tally.crop("face", _cut(picture, face), _cut(truth, face))
@@ -142,13 +230,16 @@ class Measurer:
             if row % SAMPLED_EVERY == 0:
                 tally.sharpness("face", _cut(picture, face), _cut(truth, face))
                 tally.sharpness("mouth", _cut(picture, mouth), _cut(truth, mouth))
-                if self._lpips is not None:
+                if self._lpips is not None and min(_cut(truth, face).shape[:2]) >= SMALLEST_SIDE:
                     tally.add("lpips", self._lpips.distance(_cut(picture, face), _cut(truth, face)), 0.0)
+                if self._inception is not None:
+                    tally.looked_at.append(self._inception.see(_cut(picture, face)))
+                    tally.truly_looked_at.append(self._inception.see(_cut(truth, face)))
             if row in embedded:
                 self._embedder = self._embedder or FaceEmbedder()
                 tally.faces.append(self._embedder.embed(picture, points))
                 tally.true_faces.append(self._embedder.embed(truth, true_points))
-        return tally.scores(self._lpips_reason)
+        return tally
 
 
 class _Tally:
@@ -162,6 +253,9 @@ class _Tally:
         self._before: tuple[np.ndarray, np.ndarray] | None = None
         self.faces: list[np.ndarray] = []
         self.true_faces: list[np.ndarray] = []
+        self.mouths: MouthPair | None = None
+        self.looked_at: list[np.ndarray] = []
+        self.truly_looked_at: list[np.ndarray] = []
 
     def add(self, key: str, ours: float | None, real: float | None) -> None:
         """Note one frame's values; those that are not to be had are left out."""
@@ -197,12 +291,16 @@ class _Tally:
         if min(truth.shape[:2]) > 0:
             self.add(f"sharp_{name}", laplacian_sharpness(picture), laplacian_sharpness(truth))
 
-    def scores(self, lpips_reason: str) -> list[Score]:
+    def seen(self) -> SeenFaces | None:
+        """Return what Inception saw, if it was there."""
+        return SeenFaces(np.stack(self.looked_at), np.stack(self.truly_looked_at)) if self.looked_at else None
+
+    def scores(self, no_lpips: str) -> list[Score]:
         """Return the means over the frames."""
         reasons = {
             "cpbd": "no block of 64 pixels has an edge",
             "flicker": "no background beside or above the head",
-            "lpips": lpips_reason,
+            "lpips": no_lpips or f"the face is smaller than {SMALLEST_SIDE} pixels",
         }
         names = [f"{kind}_{crop}" for kind in ("psnr", "ssim") for crop in ("full", "face", "mouth", "placed")]
         scores = []
@@ -308,6 +406,24 @@ def _frames(pair: Pair, aligned: Aligned) -> Iterator[tuple[np.ndarray, np.ndarr
     ours, real = read_frames(pair.generated, aligned.fps), read_frames(pair.reference, aligned.fps)
     for picture, truth in islice(zip(ours, real, strict=False), aligned.count):
         yield into_frame(picture.image, aligned.into_reference, aligned.size), truth.image
+
+
+def _unpasted(pair: Pair, aligned: Aligned) -> list[Score]:
+    """Return PSNR and SSIM of the square that the renderer painted against the same cut of the recording."""
+    if pair.square is None:
+        return [Score(key, None, None, NO_SQUARE) for key in ("psnr_square", "ssim_square")]
+    box = portrait_box(aligned.real)
+    ours, real = read_frames(pair.square, aligned.fps), read_frames(pair.reference, aligned.fps)
+    both = islice(zip(ours, real, strict=False), 0, aligned.count, SAMPLED_EVERY)
+    psnrs, ssims = [], []
+    for painted, truth in both:
+        square = cut_square(truth.image, box, painted.image.shape[0])
+        psnrs.append(metrics.psnr(painted.image, square))
+        ssims.append(metrics.ssim(painted.image, square))
+    return [
+        Score("psnr_square", float(np.mean(psnrs)), float("inf")),
+        Score("ssim_square", float(np.mean(ssims)), 1.0),
+    ]
 
 
 def _refuse_mirrored(pair: Pair, aligned: Aligned) -> None:

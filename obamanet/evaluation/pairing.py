@@ -14,11 +14,17 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".m
 
 @dataclass(frozen=True)
 class Pair:
-    """One generated video and the recording it is held against."""
+    """One generated video and the recording it is held against.
+
+    ``words`` are those said, where they are known; ``square`` is a video of what the renderer painted before it was
+    pasted into a frame, which may be the generated one itself, None where nobody knows it.
+    """
 
     name: str
     generated: Path
     reference: Path
+    words: tuple[str, ...] = ()
+    square: Path | None = None
 
 
 def find_pairs(generated: Path, reference: Path | None) -> tuple[Pair, ...]:

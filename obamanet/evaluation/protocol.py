@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
 from obamanet.errors import EvaluationError, OptionError
-from obamanet.evaluation.pairing import VIDEO_SUFFIXES
+from obamanet.evaluation.pairing import VIDEO_SUFFIXES, Pair
+from obamanet.training.grammar import words_of_name
 
 SCHEMA = 1
 """Version of a protocol file's layout."""
 
+GRID_NAMES = "grid names"
+"""What a protocol file says under "transcripts" when the names of its clips spell the sentences."""
+
 
 @dataclass(frozen=True)
 class Protocol:
-    """Named recordings: ``splits`` are pairs of a split's name and the names of its clips."""
+    """Named recordings: ``splits`` are pairs of a split's name and the names of its clips.
+
+    ``grid_names`` says that each clip's name spells its sentence, as GRID's do.
+    """
 
     name: str
     title: str
     source: str
     licence: str
     splits: tuple[tuple[str, tuple[str, ...]], ...]
+    grid_names: bool = False
 
     def clips(self, split: str) -> tuple[str, ...]:
         """Return the clip names of ``split``; raises :class:`OptionError` when there is none of that name."""
@@ -31,6 +40,11 @@ class Protocol:
                 return clips
         allowed = ", ".join(name for name, _ in self.splits)
         raise OptionError(f"protocol {self.name} has no split {split!r}; allowed are {allowed}")
+
+    def words(self, clip: str) -> tuple[str, ...]:
+        """Return the words said in ``clip``, none where they are not known or the clip is not this protocol's."""
+        ours = self.grid_names and any(clip in clips for _, clips in self.splits)
+        return words_of_name(clip) if ours else ()
 
 
 def protocol_names() -> tuple[str, ...]:
@@ -55,9 +69,19 @@ def load_protocol(name: str) -> Protocol:
         if content.get("schema") != SCHEMA:
             raise EvaluationError(f"{name}: protocol schema is {content.get('schema')!r}, readable is {SCHEMA}")
         splits = tuple((str(split), tuple(map(str, clips))) for split, clips in content["splits"].items())
-        return Protocol(content["name"], content["title"], content["source"], content["licence"], splits)
+        named = content.get("transcripts") == GRID_NAMES
+        protocol = Protocol(content["name"], content["title"], content["source"], content["licence"], splits, named)
+        for _, clips in splits if protocol.grid_names else ():
+            for clip in clips:
+                words_of_name(clip)
+        return protocol
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvaluationError(f"not a protocol file: {name}: {type(error).__name__}: {error}") from None
+
+
+def with_words(pairs: Iterable[Pair], protocol: Protocol) -> tuple[Pair, ...]:
+    """Return ``pairs`` with the words said, of those whose recording has the name of a clip of ``protocol``."""
+    return tuple(replace(pair, words=protocol.words(pair.reference.stem)) for pair in pairs)
 
 
 def find_recordings(protocol: Protocol, split: str, data: Path) -> dict[str, Path]:

@@ -19,9 +19,10 @@ from obamanet import provenance
 from obamanet.about import SOFTWARE
 from obamanet.evaluation.catalogue import BY_KEY
 from obamanet.evaluation.measure import ClipScores
-from obamanet.evaluation.results import Evaluation, Summary, shown
+from obamanet.evaluation.results import Evaluation, Summary, bounds, shown
 from obamanet.evaluation.statistics import LEVEL
 from obamanet.files import atomic_write_text
+from obamanet.render.crop import cut_square
 from obamanet.video.reader import probe_video, read_frames
 from obamanet.video.writer import VideoWriter
 
@@ -38,6 +39,12 @@ SIDE_BY_SIDE_HEIGHT = 288
 SIDE_BY_SIDE_SECONDS = 20
 """Of a long clip, only so much is shown."""
 
+DOTS_PER_INCH = 130
+"""Of plots: sharp at the page's full width, 1200 pixels."""
+
+SMALLEST_SCALE = 0.01
+"""Eye distances. The axis of a mouth that never opens still reaches so far."""
+
 LARGEST_INSIDE = 3_000_000
 """Bytes. A larger side-by-side video is linked instead of put into the page."""
 
@@ -47,12 +54,26 @@ OURS, REAL = "#c2410c", "#1d4ed8"
 """Colours of generated and real, told apart by colour-blind eyes too."""
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1f2937; }
-table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .2rem .7rem; text-align: right; }
-th { border-bottom: 2px solid #9ca3af; } td { border-bottom: 1px solid #e5e7eb; font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child, td.text { text-align: left; } .none { color: #6b7280; } .bad { color: #b91c1c; }
-img, video { max-width: 100%; } .wide { overflow-x: auto; } h2 { margin-top: 2.5rem; }
+:root { color-scheme: light dark; --page: #fff; --text: #1f2937; --soft: #5b6472; --line: #e5e7eb; --rule: #9ca3af;
+  --bad: #b91c1c; }
+@media (prefers-color-scheme: dark) { :root { --page: #14181f; --text: #e5e7eb; --soft: #a3adbb; --line: #333b47;
+  --rule: #6b7280; --bad: #fca5a5; } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 0 auto; padding: 1rem; color: var(--text);
+  background: var(--page); }
+h1 { margin: .5rem 0; } h2 { margin-top: 2.5rem; } .soft { color: var(--soft); } .bad { color: var(--bad); }
+.wide { overflow-x: auto; } table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: .25rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line);
+  vertical-align: top; font-variant-numeric: tabular-nums; }
+th { border-bottom: 2px solid var(--rule); }
+th:first-child, td:first-child, .text { text-align: left; } td.long { white-space: normal; min-width: 15rem; }
+.wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: var(--page); }
+.setting .text { white-space: normal; overflow-wrap: anywhere; } .setting td:first-child { color: var(--soft); }
+img, video { max-width: 100%; border-radius: 6px; } .plot { background: #fff; min-width: 30rem; }
+video { width: 46rem; }
+@media (max-width: 40rem) { body { font-size: 14px; padding: .6rem; } th, td { padding: .25rem .45rem; }
+  .wide th:first-child, .wide td:first-child { white-space: normal; min-width: 6.5rem; } }
 """
+"""Light or dark as the reader's system is; tables and plots that are wider than a phone scroll by themselves."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +91,16 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
         f"<h1>Lip-sync evaluation</h1><p>{escape(evaluation.setting.what)}</p>",
         _setting(evaluation),
         "<h2>Figures</h2>",
-        f"<p>Mean over clips, in brackets the bootstrap interval of {LEVEL:.0%}; beside it the real clip's own score."
-        "</p>",
+        f"<p>Mean over clips, the bootstrap interval of {LEVEL:.0%} over clips, and the real clip's own score.</p>",
         _summary_table(evaluation.summaries),
         _failures(evaluation),
     ]
     if evaluation.clips:
-        parts += ["<h2>Distributions</h2>", _image(_distributions(evaluation.clips), "distributions of metrics")]
+        parts += [
+            "<h2>Distributions</h2>",
+            "<p>How many clips have which value. A dashed line is a value that all recorded clips share.</p>",
+            _image(_distributions(evaluation.clips), "distributions of metrics"),
+        ]
     for example in examples:
         parts += _example(example, folder)
     parts.append(_clip_table(evaluation.clips))
@@ -84,6 +108,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
     atomic_write_text(
         folder / REPORT_FILE,
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lip-sync evaluation</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head>\n<body>\n{page}\n</body></html>\n",
     )
 
@@ -100,7 +125,8 @@ def choose(clips: Sequence[ClipScores]) -> tuple[Shown, ...]:
 def side_by_side(clip: ClipScores, path: Path) -> None:
     """Write the recording on the left and the generated video, with its sound, on the right into ``path``.
 
-    The video is labelled and signed as a composite with synthetic media.
+    Both are cut to the same square about the head, since a portrait beside a whole frame cannot be compared. The video
+    is labelled and signed as a composite with synthetic media.
     """
     info = probe_video(clip.pair.generated)
     frames = _both(clip, info.fps, SIDE_BY_SIDE_HEIGHT)
@@ -134,48 +160,46 @@ def _example(example: Shown, folder: Path) -> list[str]:
     else:
         source = video.name
     name = escape(clip.pair.name)
+    poster = _jpeg(next(frame.image for frame in read_frames(video)))
+    notes = f" Notes: {escape('; '.join(clip.notes))}." if clip.notes else ""
     return [
         f"<h2>The {example.label} clip: {name}</h2>",
-        f"<p>Opening correlation {shown(_value(clip, 'opening_correlation'))}. Left and below: recorded.</p>",
+        f"<p>Chosen by its opening correlation, {shown(_value(clip, 'opening_correlation'))}.{notes}</p>",
         _image(_opening(clip), f"opening of the mouth over time, {name}"),
-        f'<p><img alt="frames of {name}: generated above, recorded below" '
-        f'src="data:image/jpeg;base64,{_strip(clip)}"></p>',
-        f'<p><video controls src="{source}"></video></p>',
+        '<p class="soft">Frames, generated above and recorded below:</p>',
+        f'<div class="wide"><img class="plot" alt="frames of {name}: generated above, recorded below" '
+        f'src="{_strip(clip)}"></div>',
+        '<p class="soft">Side by side, recorded on the left, generated on the right with its sound:</p>',
+        f'<p><video controls playsinline preload="metadata" poster="{poster}" src="{source}"></video></p>',
     ]
 
 
 def _both(clip: ClipScores, fps: Fraction, height: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield recorded and generated frames at ``fps``, brought to one height."""
+    """Yield recorded and generated heads at ``fps``, cut to squares of one height."""
     ours, real = read_frames(clip.pair.generated, fps), read_frames(clip.pair.reference, fps)
+    our_box, true_box = clip.portraits
     for picture, truth in zip(ours, real, strict=False):
-        yield _to_height(truth.image, height), _to_height(picture.image, height)
-
-
-def _to_height(image: np.ndarray, height: int) -> np.ndarray:
-    width = max(2, round(image.shape[1] * height / image.shape[0] / 2) * 2)
-    shrinks = height < image.shape[0]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        yield cut_square(truth.image, true_box, height), cut_square(picture.image, our_box, height)
 
 
 def _strip(clip: ClipScores) -> str:
-    """Return evenly spread frames, generated above recorded, as a JPEG in base64."""
+    """Return evenly spread frames, generated above recorded, as the address of a picture inside the page."""
     info = probe_video(clip.pair.reference)
     last = max(1, round(float(clip.series.times[-1] * info.fps)))
     wanted = set(np.linspace(0, last, STRIP_FRAMES).round().astype(int).tolist())
     columns = []
     for index, (truth, picture) in enumerate(_both(clip, info.fps, STRIP_HEIGHT)):
         if index in wanted:
-            width = min(truth.shape[1], picture.shape[1])
-            columns.append(np.vstack([_middle(picture, width), _middle(truth, width)]))
+            columns.append(np.vstack([picture, truth]))
         if index >= last:
             break
-    done, encoded = cv2.imencode(".jpg", np.hstack(columns), [cv2.IMWRITE_JPEG_QUALITY, 88])
-    return base64.b64encode(encoded.tobytes()).decode() if done else ""
+    return _jpeg(np.hstack(columns))
 
 
-def _middle(image: np.ndarray, width: int) -> np.ndarray:
-    left = (image.shape[1] - width) // 2
-    return image[:, left : left + width]
+def _jpeg(picture: np.ndarray) -> str:
+    """Return ``picture`` (H, W, 3) as the address of a JPEG inside the page."""
+    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
 def _opening(clip: ClipScores) -> Figure:
@@ -184,25 +208,38 @@ def _opening(clip: ClipScores) -> Figure:
     axes.plot(clip.series.times, clip.series.real, color=REAL, label="recorded", linewidth=1.8)
     axes.plot(clip.series.times, clip.series.generated, color=OURS, label="generated", linewidth=1.8, linestyle="--")
     axes.set(xlabel="seconds", ylabel="opening, eye distances")
-    axes.legend(loc="upper right", frameon=False)
+    axes.legend(loc="upper left", ncols=2, frameon=False)
+    axes.margins(x=0.01)
+    axes.set_ylim(bottom=0, top=1.25 * max(clip.series.real.max(), clip.series.generated.max(), SMALLEST_SCALE))
     return figure
 
 
 def _distributions(clips: Sequence[ClipScores]) -> Figure:
-    figure = _figure(9, 4.6)
+    from matplotlib.patches import Patch
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(9, 4.8)
     for axes, key in zip(figure.subplots(2, 3).flat, DISTRIBUTIONS, strict=True):
         scores = [score for clip in clips for score in clip.scores if score.key == key]
         ours = [s.generated for s in scores if s.generated is not None and np.isfinite(s.generated)]
         real = [s.real for s in scores if s.real is not None and np.isfinite(s.real)]
+        varies = len(set(real)) > 1
         if ours:
-            edges = np.histogram_bin_edges(np.array(ours + real), bins=20)
-            axes.hist(ours, edges, color=OURS, alpha=0.7, label="generated")
-            axes.hist(real, edges, color=REAL, alpha=0.5, label="recorded")
+            edges = np.histogram_bin_edges(np.array(ours + real * varies), bins=20)
+            axes.hist(ours, edges, color=OURS, alpha=0.7)
+        if ours and varies:
+            axes.hist(real, edges, color=REAL, alpha=0.5)
+        elif real:
+            axes.axvline(real[0], color=REAL, linestyle="--")
         metric = BY_KEY[key]
-        axes.set_title(metric.title, fontsize=9)
-        axes.set_xlabel(metric.unit, fontsize=8)
-        axes.tick_params(labelsize=7)
-    figure.axes[0].legend(fontsize=7, frameon=False)
+        axes.set_title(metric.title, fontsize=10)
+        axes.set_xlabel(metric.unit, fontsize=9)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.tick_params(labelsize=8)
+    figure.axes[0].set_ylabel("clips", fontsize=9)
+    figure.axes[3].set_ylabel("clips", fontsize=9)
+    names = [Patch(color=OURS, alpha=0.7, label="generated"), Patch(color=REAL, alpha=0.5, label="recorded")]
+    figure.legend(handles=names, loc="outside upper left", ncols=2, frameon=False)
     return figure
 
 
@@ -215,9 +252,9 @@ def _figure(width: float, height: float) -> Figure:
 
 def _image(figure: Figure, alt: str) -> str:
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
+    figure.savefig(picture, format="png", dpi=DOTS_PER_INCH)
     encoded = base64.b64encode(picture.getvalue()).decode()
-    return f'<p><img alt="{escape(alt)}" src="data:image/png;base64,{encoded}"></p>'
+    return f'<div class="wide"><img class="plot" alt="{escape(alt)}" src="data:image/png;base64,{encoded}"></div>'
 
 
 def _setting(evaluation: Evaluation) -> str:
@@ -234,28 +271,28 @@ def _setting(evaluation: Evaluation) -> str:
         "made": setting.made,
     }
     cells = "".join(f'<tr><td>{name}</td><td class="text">{escape(value)}</td></tr>' for name, value in rows.items())
-    return f"<table>{cells}</table>"
+    return f'<table class="setting">{cells}</table>'
 
 
 def _summary_table(summaries: Sequence[Summary]) -> str:
     rows = []
     for summary in summaries:
         metric = summary.metric
-        title = f'<td title="{escape(metric.about)}">{escape(metric.title)}</td>'
+        title, about = f"<td>{escape(metric.title)}</td>", f'<td class="text long soft">{escape(metric.about)}</td>'
         if summary.generated is None:
-            reason = f'<td class="text none" colspan="5">not available: {escape(summary.reason)}</td>'
-            rows.append(f"<tr>{title}{reason}</tr>")
+            reason = f'<td class="text long soft" colspan="6">not available: {escape(summary.reason)}</td>'
+            rows.append(f"<tr>{title}{reason}{about}</tr>")
             continue
         ours = summary.generated
         rows.append(
-            f"<tr>{title}<td>{shown(ours.value)}</td><td>[{shown(ours.low)}, {shown(ours.high)}]</td>"
+            f"<tr>{title}<td>{shown(ours.value)}</td><td>{bounds(ours)}</td>"
             f"<td>{shown(summary.real.value if summary.real else None)}</td>"
             f'<td class="text">{escape(metric.unit)}</td><td class="text">{metric.better.value}</td>'
-            f'<td>{summary.clips}</td><td class="text none">{escape(metric.about)}</td></tr>'
+            f"<td>{summary.clips}</td>{about}</tr>"
         )
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("metric", "generated", "interval", "real", "unit", "better", "clips", "how it is measured")
+    head = (
+        "<th>metric</th><th>generated</th><th>interval</th><th>real</th>"
+        '<th class="text">unit</th><th class="text">better</th><th>clips</th><th class="text">how it is measured</th>'
     )
     return f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
 
@@ -264,10 +301,11 @@ def _failures(evaluation: Evaluation) -> str:
     if not evaluation.failures:
         return ""
     rows = "".join(
-        f'<tr><td>{escape(failure.pair.name)}</td><td class="text bad">{escape(failure.reason)}</td></tr>'
+        f'<tr><td>{escape(failure.pair.name)}</td><td class="text long bad">{escape(failure.reason)}</td></tr>'
         for failure in evaluation.failures
     )
-    return f"<h2>Not measured</h2><table><tr><th>clip</th><th>reason</th></tr>{rows}</table>"
+    head = '<tr><th>clip</th><th class="text">reason</th></tr>'
+    return f'<h2>Not measured</h2><div class="wide"><table>{head}{rows}</table></div>'
 
 
 def _clip_table(clips: Sequence[ClipScores]) -> str:
@@ -276,12 +314,12 @@ def _clip_table(clips: Sequence[ClipScores]) -> str:
     rows = "".join(
         f"<tr><td>{escape(clip.pair.name)}</td>"
         + "".join(f"<td>{shown(_optional(clip, key))}</td>" for key in keys)
-        + f'<td class="text">{escape("; ".join(clip.notes))}</td></tr>'
+        + f'<td class="text long">{escape("; ".join(clip.notes))}</td></tr>'
         for clip in clips
     )
     return (
         "<h2>Clips</h2><p>All metrics of each clip are in results.csv.</p>"
-        f'<div class="wide"><table><tr><th>clip</th>{head}<th>notes</th></tr>{rows}</table></div>'
+        f'<div class="wide"><table><tr><th>clip</th>{head}<th class="text">notes</th></tr>{rows}</table></div>'
     )
 
 

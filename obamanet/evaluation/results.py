@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.catalogue import BY_KEY, METRICS, Better, Metric
-from obamanet.evaluation.learned import NOT_AVAILABLE
+from obamanet.evaluation.fid import frechet_distance
 from obamanet.evaluation.measure import ClipScores, Score
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.statistics import (
@@ -144,7 +146,7 @@ def compare(a: StoredResults, b: StoredResults) -> tuple[Comparison, ...]:
         if len(both) < FEWEST_COMPARED:
             continue
         test = paired_test(*zip(*both, strict=True))
-        apart = test.difference.low > 0 or test.difference.high < 0
+        apart = test.difference.excludes(0)
         rises = test.difference.value > 0
         comparisons.append(Comparison(metric, test, rises == (metric.better is Better.HIGHER) if apart else None))
     return tuple(comparisons)
@@ -165,19 +167,24 @@ def write_comparison(comparisons: Sequence[Comparison], a: Path, b: Path, folder
     atomic_write_json(folder / COMPARISON_FILE, {"schema": SCHEMA, "a": str(a), "b": str(b), "metrics": rows})
 
 
+def bounds(interval: Interval) -> str:
+    """Return the bounds of ``interval`` for people, "-" where nobody knows them."""
+    return "-" if interval.low is None else f"{shown(interval.low)} .. {shown(interval.high)}"
+
+
 def shown(value: float | None) -> str:
     """Return a figure with three significant digits, and more before the point where there are more."""
     if value is None:
         return "-"
     if not math.isfinite(value):
         return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if abs(value) >= 1e-4 else 4
     return f"{value:.{min(digits, 4)}f}"
 
 
 def _summary(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
-    if metric.key in NOT_AVAILABLE:
-        return Summary(metric, None, None, 0, NOT_AVAILABLE[metric.key])
     if metric.pooled:
         return _joined(metric, clips)
     scores = [score for clip in clips for score in clip.scores if score.key == metric.key]
@@ -196,9 +203,25 @@ def _summary(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
 def _joined(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
     if not clips:
         return Summary(metric, None, None, 0, "no clip could be measured")
+    if metric.key == "fid":
+        return _fid(metric, clips)
     ours, real = [clip.series.generated for clip in clips], [clip.series.real for clip in clips]
     over = joined_correlation if metric.key == "opening_correlation_joined" else joined_amplitude
     return Summary(metric, over(ours, real), Interval(1.0, 1.0, 1.0), len(clips))
+
+
+def _fid(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
+    """Return FID over the faces of all clips. Clips drawn twice would change it, so there is no bootstrap interval."""
+    faces = [clip.faces for clip in clips if clip.faces is not None]
+    if not faces:
+        return Summary(metric, None, None, 0, clips[0].no_faces)
+    try:
+        value = frechet_distance(
+            np.concatenate([face.generated for face in faces]), np.concatenate([face.real for face in faces])
+        )
+    except ValueError as error:
+        return Summary(metric, None, None, 0, str(error))
+    return Summary(metric, Interval(value, None, None), Interval(0.0, None, None), len(faces))
 
 
 def _loss(metric: Metric, scores: Sequence[Score]) -> float | None:
@@ -259,7 +282,7 @@ def _as_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def _as_csv(evaluation: Evaluation) -> str:
     """Return one row per clip, failures included: each metric generated and real, notes and reason."""
-    keys = [metric.key for metric in METRICS if metric.key not in NOT_AVAILABLE and not metric.pooled]
+    keys = [metric.key for metric in METRICS if not metric.pooled]
     columns = ["name", "generated", "reference", *(f"{key}{side}" for key in keys for side in ("", "_real"))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

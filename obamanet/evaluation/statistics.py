@@ -16,11 +16,15 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the bounds between which it lies with a probability of LEVEL."""
+    """A figure and the bounds between which it lies with a probability of LEVEL; None where nobody knows them."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    def excludes(self, value: float) -> bool:
+        """Say whether ``value`` lies outside the bounds."""
+        return self.low is not None and self.high is not None and not self.low <= value <= self.high
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 
-from obamanet.audio.normalise import normalise_utterance, quiet_vector
+from obamanet.audio.features import FeatureOptions
 from obamanet.audio.stack import stack_features
 from obamanet.errors import PersonError
+from obamanet.hearing.listener import Listener
 from obamanet.networks.predictor import build_predictor, run_predictor
 from obamanet.person import Person
 from obamanet.timing import frames_to_cover
@@ -25,6 +27,7 @@ class Predictor:
         import tensorflow as tf
 
         self._person = person
+        self._listener = Listener(person.features)
         self._network = build_predictor(person.predictor)
         try:
             self._network.load_weights(person.predictor_weights)
@@ -37,26 +40,35 @@ class Predictor:
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
         )
 
+    @property
+    def features(self) -> FeatureOptions:
+        """What is to be computed of the sound."""
+        return self._person.features
+
+    @property
+    def fps(self) -> Fraction:
+        """Video frames per second of the keypoints."""
+        return self._person.fps
+
     def predict(self, features: FeatureSequence, chunk: int = CHUNK_FRAMES) -> CanonicalKeypoints:
         """Return the keypoints of a whole utterance at the person's frame rate; the last sound still has a frame.
 
         ``features`` are not normalised yet. ``chunk`` is the number of frames run at once.
         """
-        parts = list(self.stream(normalise_utterance(features, self._person.features.kind), chunk))
+        parts = list(self.stream(self._listener.listen(features), chunk))
         return CanonicalKeypoints(np.concatenate(parts), self._person.fps)
 
-    def stream(self, normalised: FeatureSequence, chunk: int = CHUNK_FRAMES) -> Iterator[np.ndarray]:
+    def stream(self, heard: FeatureSequence, chunk: int = CHUNK_FRAMES) -> Iterator[np.ndarray]:
         """Yield keypoints (n, 20, 2) float32 in order, as they come out of the network ``chunk`` inputs at a time."""
         person = self._person
         config = person.predictor
-        quiet = quiet_vector(person.features.count, person.features.kind)
-        frames = frames_to_cover(normalised.duration, person.fps)
+        frames = frames_to_cover(heard.duration, person.fps)
         steps = frames + config.delay
         chunk = steps if config.bidirectional else chunk
         states = [np.zeros((1, *shape), np.float32) for shape in config.state_shapes]
         for first in range(0, steps, chunk):
             count = min(chunk, steps - first)
-            inputs = stack_features(normalised, person.fps, first, count, quiet)
+            inputs = stack_features(heard, person.fps, first, count, self._listener.quiet)
             components, *states = self._run(inputs[None], *states)
             # The first outputs look back before the sound: they belong to no frame.
             spoken = np.asarray(components)[0, max(0, config.delay - first) :]

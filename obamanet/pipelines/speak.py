@@ -16,7 +16,7 @@ from obamanet.audio.features import extract_features
 from obamanet.audio.load import stream_sound
 from obamanet.background import in_background
 from obamanet.constants import MOUTH
-from obamanet.errors import OutputError
+from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import BATCH, Renderer
@@ -37,17 +37,30 @@ CHUNK_FRAMES = 250
 """Frames placed on the reference track at once: ten seconds, so that an hour needs no more memory."""
 
 
+LARGEST_ARTICULATION = 2.0
+"""Beyond, the renderer is asked for mouths it never saw."""
+
+
 @dataclass(frozen=True)
 class SpeakOptions:
     """How to speak.
 
-    ``fps`` of the video (None for the person's own), a signing ``key`` (None for the local one), and where
-    :func:`save_keypoints` writes what the mouth does (None for nowhere).
+    ``fps`` of the video (None for the person's own), a signing ``key`` (None for the local one), where
+    :func:`save_keypoints` writes what the mouth does (None for nowhere), and the ``articulation``: how far the mouth
+    goes from rest, as a share of what was learned, 0 to 2. Raises :class:`OptionError`.
     """
 
     fps: Fraction | None = None
     key: provenance.SigningKey | None = None
     keypoints_out: Path | None = None
+    articulation: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse an articulation that no mouth has."""
+        if not 0 <= self.articulation <= LARGEST_ARTICULATION:
+            raise OptionError(
+                f"articulation is out of range: got {self.articulation:g}, allowed is 0 to {LARGEST_ARTICULATION:g}"
+            )
 
 
 @dataclass(frozen=True)
@@ -79,18 +92,43 @@ def speak(
     ``out`` is as it was before.
     """
     options, progress = options or SpeakOptions(), progress or Progress()
+    check_output(sound, out, options)
+    features = hear(sound, person)
+    keypoints = predict_keypoints(features, person)
+    spoken = at_rate(keypoints, features.duration, options.fps or person.fps)
+    return show(spoken, sound, features.duration, out, person, options, progress)
+
+
+def show(
+    spoken: CanonicalKeypoints,
+    sound: Path,
+    duration: Fraction,
+    out: Path,
+    person: Person,
+    options: SpeakOptions,
+    progress: Progress,
+) -> SpokenVideo:
+    """Write the video ``out`` of ``person`` with the mouth ``spoken`` and ``sound``, ``duration`` seconds of it.
+
+    Where the keypoints come from does not matter here. Raises as :func:`speak`.
+    """
+    out = check_output(sound, out, options)
+    spoken = articulate(spoken, person.mouth.rest, options.articulation)
+    if options.keypoints_out:
+        save_keypoints(spoken, ensure_output_path(options.keypoints_out))
+    frames = render_frames(spoken, person)
+    return write_video(frames, spoken, sound, duration, out, person, options, progress)
+
+
+def check_output(sound: Path, out: Path, options: SpeakOptions) -> Path:
+    """Return ``out`` in full, or raise an :class:`obamanet.errors.ObamanetError` when it cannot be written."""
     out = ensure_output_path(out)
     if out == sound.resolve():
         raise OutputError(f"output would replace the sound it is made from: {out}")
     provenance.check_key(options.key)
-    keypoints_out = ensure_output_path(options.keypoints_out) if options.keypoints_out else None
-    features = hear(sound, person)
-    keypoints = predict_keypoints(features, person)
-    spoken = at_rate(keypoints, features.duration, options.fps or person.fps)
-    if keypoints_out:
-        save_keypoints(spoken, keypoints_out)
-    frames = render_frames(spoken, person)
-    return write_video(frames, spoken, sound, features.duration, out, person, options, progress)
+    if options.keypoints_out:
+        ensure_output_path(options.keypoints_out)
+    return out
 
 
 def hear(sound: Path, person: Person) -> FeatureSequence:
@@ -112,6 +150,13 @@ def at_rate(keypoints: CanonicalKeypoints, duration: Fraction, fps: Fraction) ->
     return CanonicalKeypoints(resample_in_time(keypoints.points, known, wanted), fps)
 
 
+def articulate(keypoints: CanonicalKeypoints, rest: np.ndarray, share: float) -> CanonicalKeypoints:
+    """Return ``keypoints`` with their distance from the mouth at ``rest`` (20, 2) multiplied by ``share``."""
+    if share == 1:
+        return keypoints
+    return CanonicalKeypoints((rest + share * (keypoints.points - rest)).astype(np.float32), keypoints.fps)
+
+
 def save_keypoints(keypoints: CanonicalKeypoints, path: Path) -> None:
     """Write ``keypoints`` as .npz: ``keypoints`` (T, 20, 2) float32 canonical, ``fps`` as text, exact."""
     with atomic_path(path) as part, part.open("wb") as file:
@@ -125,6 +170,13 @@ def render_frames(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.
         sketches = (draw_face(face, person.image_size) for face in place(keypoints, person))
         return in_background(renderer.paint_all(in_background(sketches, 16)), 16)
     return in_background(_inpaint(keypoints, person, renderer), 16)
+
+
+def render_squares(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
+    """Yield what the renderer paints, (S, S, 3) uint8 BGR, before it is pasted: for measuring the renderer alone."""
+    if person.mode is RenderMode.WHOLE_FACE:
+        return render_frames(keypoints, person)
+    return (square for _, square in _inpainted(keypoints, person, Renderer(person)))
 
 
 def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
@@ -170,12 +222,19 @@ def write_video(
 
 def _inpaint(keypoints: CanonicalKeypoints, person: Person, renderer: Renderer) -> Iterator[np.ndarray]:
     """Yield the person's footage, forward and backward, with the spoken mouth painted into each frame."""
+    for job, square in _inpainted(keypoints, person, renderer):
+        yield paste_square(job.frame, square, soft_mask(job.reference, person.image_size), job.box)
+
+
+def _inpainted(
+    keypoints: CanonicalKeypoints, person: Person, renderer: Renderer
+) -> Iterator[tuple[_InpaintJob, np.ndarray]]:
+    """Yield each frame's job and the square that is painted for it."""
     with FootageReader(person.footage) as footage:
         jobs = in_background(_inpaint_jobs(keypoints, person, footage), 2 * BATCH)
         while batch := list(islice(jobs, BATCH)):
             painted = renderer.paint(np.stack([job.condition for job in batch]))
-            for job, square in zip(batch, painted, strict=True):
-                yield paste_square(job.frame, square, soft_mask(job.reference, person.image_size), job.box)
+            yield from zip(batch, painted, strict=True)
 
 
 def _inpaint_jobs(keypoints: CanonicalKeypoints, person: Person, footage: FootageReader) -> Iterator[_InpaintJob]:

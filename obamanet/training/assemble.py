@@ -1,4 +1,4 @@
-"""Puts a finished training together into a person: best weights, mouth model, reference track, card."""
+"""Puts a finished training together into a person: best weights, mouth model and poses, reference track, card."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from obamanet.person import (
     CARD,
     FOOTAGE_FILE,
     MOUTH_FILE,
+    POSES_FILE,
     PREDICTOR_FILE,
     REFERENCE_FILE,
     RENDERER_FILE,
@@ -30,11 +31,13 @@ from obamanet.person import (
     load_person,
     save_card,
     save_mouth,
+    save_poses,
     save_reference,
 )
 from obamanet.render.crop import to_square
 from obamanet.training.dataset import Dataset, Piece
 from obamanet.training.loop import read_options
+from obamanet.training.poses import learn_poses
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 from obamanet.video.footage import write_footage
 from obamanet.video.reader import read_frames
@@ -64,10 +67,10 @@ def assemble_person(
 ) -> Person:
     """Write the person folder ``out`` from the two training runs and return it, loaded and checked.
 
-    ``pieces`` are the training pieces from which the reference track is taken. ``weights`` says which are used, "best"
-    or "last". The folder is made beside and renamed. Raises :class:`DatasetError` when a run has no weights yet or does
-    not belong to the dataset, :class:`PersonError` when footage is gone, and :class:`OutputError` when ``out`` holds
-    something else than a person.
+    ``pieces`` are the training pieces, from which the reference track and the mouth poses are taken. ``weights`` says
+    which are used, "best" or "last". The folder is made beside and renamed. Raises :class:`DatasetError` when a run has
+    no weights yet or does not belong to the dataset, :class:`PersonError` when footage is gone, and
+    :class:`OutputError` when ``out`` holds something else than a person.
     """
     if out.exists() and not (out / CARD).is_file() and (out.is_file() or any(out.iterdir())):
         raise OutputError(f"there is something else than a person, which is not replaced: {out}")
@@ -114,6 +117,8 @@ def _write_person(
             f"renderer paints {generator.image_size} px, the dataset has {dataset.image_size} px: {renderer_run}"
         )
     save_mouth(mouth, part / MOUTH_FILE)
+    poses = learn_poses(pieces, mouth)
+    save_poses(poses, part / POSES_FILE)
     _copy_weights(build_predictor(config), keypoints_run, weights, part / PREDICTOR_FILE)
     _copy_weights(build_generator(generator), renderer_run, weights, part / RENDERER_FILE)
     boxes: tuple[CropBox, ...] = ()
@@ -129,7 +134,24 @@ def _write_person(
         if written != len(landmarks):
             raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
     save_reference(part / REFERENCE_FILE, track, boxes)
-    save_card(Person(part, name, fps, mode, features, config, generator, mouth, track, boxes, origin, metrics))
+    save_card(
+        Person(
+            part,
+            name,
+            fps,
+            mode,
+            features,
+            config,
+            generator,
+            mouth,
+            track,
+            boxes,
+            origin,
+            metrics,
+            poses,
+            encoder=predictor["data"].get("encoder"),
+        )
+    )
 
 
 def _put_in_place(part: Path, out: Path) -> None:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obamanet.audio.features import FeatureOptions, extract_features
-from obamanet.audio.load import load_sound
-from obamanet.audio.normalise import normalise_utterance, quiet_vector
-from obamanet.audio.stack import stack_features, stacked_size
+from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.audio.stack import stacked_size
 from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, MOUTH
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path
+from obamanet.hearing.listener import Listener, encoder_digest, heard_size
 from obamanet.keypoints.head import Head, fit_head, place_head
 from obamanet.keypoints.jaw import fit_jaw
 from obamanet.keypoints.opening import mouth_opening
@@ -25,8 +24,10 @@ from obamanet.keypoints.placement import fit_template, to_canonical
 from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
 from obamanet.person import MOUTH_FILE, MouthModel, save_mouth
 from obamanet.progress import Progress
-from obamanet.training.dataset import Clip, Dataset, Piece, Split
+from obamanet.training.dataset import Dataset, Piece, Split
+from obamanet.training.hearing import LessonMaker, Lessons, Utterance, loudness
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.renditions import Renditions
 
 if TYPE_CHECKING:
     import keras
@@ -47,8 +48,10 @@ class KeypointOptions:
 
     ``lookahead`` in seconds; ``units`` and ``layers`` of the LSTM; ``sequence`` in seconds of one training example.
     ``velocity_weight`` and ``opening_weight`` scale the losses on movement from frame to frame and on the lips' gap
-    against the one on position. ``noise`` and ``colour`` are standard deviations added
-    to the normalised features, per value and per band; ``masking`` is the share of examples that lack some bands.
+    against the one on position. ``noise`` is the standard deviation of what is added to the features.
+
+    Of the examples a share of ``disturbed`` are recordings disturbed by noise, rooms, lines and other larynxes, of
+    which ``copies`` are made, and a share of ``rendered`` are other voices' renditions, where there are any.
     """
 
     steps: int = 1300
@@ -62,12 +65,13 @@ class KeypointOptions:
     sequence: float = 4.0
     velocity_weight: float = 1.0
     opening_weight: float = 2.0
-    noise: float = 0.1
-    colour: float = 0.0
-    masking: float = 0.0
+    noise: float = 0.2
+    copies: int = 3
+    disturbed: float = 0.25
+    rendered: float = 0.35
     smoothing: float = 0.99
     epoch_steps: int = 100
-    features: str = "logfbank"
+    features: str = SPEECH
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -79,16 +83,15 @@ class KeypointOptions:
             raise OptionError(f"lookahead is out of range: got {self.lookahead} s, allowed is 0 to 2")
         if not 0 < self.learning_rate < 1:
             raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
+        if not 0 <= self.copies <= 20:
+            raise OptionError(f"disturbed copies are out of range: got {self.copies}, allowed is 0 to 20")
+        if min(self.disturbed, self.rendered) < 0 or self.disturbed + self.rendered > 1:
+            raise OptionError(
+                f"shares of examples are out of range: got {self.disturbed} disturbed and {self.rendered} rendered, "
+                "allowed are 0 to 1 in all"
+            )
         if not 1 <= self.sequence <= 60:
             raise OptionError(f"sequence is out of range: got {self.sequence} s, allowed is 1 to 60")
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One piece as the predictor sees it: ``inputs`` (T + delay, D) stacked features, ``keypoints`` (T, 20, 2)."""
-
-    inputs: np.ndarray
-    keypoints: np.ndarray
 
 
 def train_keypoints(
@@ -97,20 +100,22 @@ def train_keypoints(
     folder: Path,
     options: KeypointOptions,
     *,
+    renditions: Renditions | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train the predictor on the split's training pieces into ``folder``, or go on with the run that is there.
 
-    Raises :class:`DatasetError` when no clip has sound.
+    ``renditions`` are the training sentences in other voices. Raises :class:`DatasetError` when no clip has sound.
     """
     progress = progress or Progress()
     folder.mkdir(parents=True, exist_ok=True)
-    feature_options = FeatureOptions(kind=options.features)
+    features = FeatureOptions(kind=options.features)
     delay = 0 if options.bidirectional else round(options.lookahead * dataset.fps)
-    mouth, train, val = load_utterances(dataset, split, feature_options, delay, progress)
+    train, val = audible_pieces(dataset, split)
+    mouth = fit_mouth(train, dataset.fps)
     config = PredictorConfig(
-        inputs=stacked_size(feature_options.count),
+        inputs=stacked_size(*heard_size(features)),
         outputs=mouth.pca.count,
         units=options.units,
         layers=options.layers,
@@ -122,90 +127,92 @@ def train_keypoints(
         folder,
         {
             "predictor": asdict(config),
-            "features": asdict(feature_options),
+            "features": asdict(features),
             "rates": {"fps": str(dataset.fps)},
-            "data": {"split": split.digest},
+            "data": {
+                "split": split.digest,
+                "renditions": renditions.digest if renditions else None,
+                "encoder": encoder_digest(features),
+            },
             "training": asdict(options),
         },
     )
     save_mouth(mouth, folder / MOUTH_FILE)
-    quiet = np.tile(quiet_vector(feature_options.count, options.features), config.inputs // feature_options.count)
-    source = SequenceSource(train, mouth.rest, quiet, delay, round(options.sequence * dataset.fps), options)
-    learner = KeypointLearner(config, options, mouth, val)
+    listener = Listener(features)
+    maker = LessonMaker(listener, features, dataset.fps, delay, options.seed, progress)
+    to_learn, to_choose = ([(piece, _mouth(piece, mouth.head)) for piece in side] for side in (train, val))
+    lessons = maker.lessons(to_learn, to_choose, options.copies, renditions, folder)
+    quiet = np.tile(listener.quiet, config.inputs // len(listener.quiet))
+    source = ExampleSource(lessons, mouth.rest, quiet, delay, round(options.sequence * dataset.fps), options)
+    learner = KeypointLearner(config, options, mouth, lessons.val)
     schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
     return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
 
 
-def load_utterances(
-    dataset: Dataset, split: Split, features: FeatureOptions, delay: int, progress: Progress
-) -> tuple[MouthModel, list[Utterance], list[Utterance]]:
-    """Return the mouth model fitted on the training pieces, and the utterances of both sides of the split."""
-    with_sound = {
-        side: [piece for piece in pieces if piece.clip.sound]
-        for side, pieces in (("train", split.train), ("val", split.val))
-    }
-    for side, pieces in with_sound.items():
+def audible_pieces(dataset: Dataset, split: Split) -> tuple[list[Piece], list[Piece]]:
+    """Return the pieces with sound of both sides; raises :class:`DatasetError` when a side has none."""
+    train, val = ([piece for piece in side if piece.clip.sound] for side in (split.train, split.val))
+    for side, pieces in (("train", train), ("val", val)):
         if not pieces:
             raise DatasetError(
                 f"{dataset.folder}: no clip with sound on the {side} side; keypoints are learned from sound"
             )
-    template = fit_template(_spread_landmarks(with_sound["train"]))
-    head = fit_head([_landmarks(piece) for piece in with_sound["train"]], template)
-    heard: dict[str, np.ndarray] = {}
-    pieces = with_sound["train"] + with_sound["val"]
-    for piece in progress.track(pieces, "reading sound", len(pieces)):
-        if piece.clip.folder.name not in heard:
-            heard[piece.clip.folder.name] = _hear(piece.clip, dataset.fps, features, delay)
-    canonical = [_canonical(piece, head) for piece in with_sound["train"]]
+    return train, val
+
+
+def fit_mouth(pieces: Sequence[Piece], fps: Fraction) -> MouthModel:
+    """Return what is learned of the face from the training ``pieces``, before any network."""
+    template = fit_template(_spread_landmarks(pieces))
+    head = fit_head([_landmarks(piece) for piece in pieces], template)
+    canonical = [_canonical(piece, head) for piece in pieces]
     middle = np.concatenate(canonical).mean(axis=0)
     speaking = [face + (middle - face.mean(axis=0)) for face in canonical]
-    train = [
-        Utterance(_inputs(piece, heard, delay), face[:, MOUTH])
-        for piece, face in zip(with_sound["train"], canonical, strict=True)
-    ]
-    val = [Utterance(_inputs(p, heard, delay), _canonical(p, head)[:, MOUTH]) for p in with_sound["val"]]
-    pca = fit_pca(np.concatenate([utterance.keypoints for utterance in train]))
+    mouths = np.concatenate(canonical)[:, MOUTH]
     # The jaw is fitted to movement within a sentence alone: between sentences both move with the head's turn.
-    mouth = MouthModel(head, pca, fit_jaw(np.concatenate(speaking)), rest_mouth(train, delay))
-    return mouth, train, val
+    jaw = fit_jaw(np.concatenate(speaking))
+    return MouthModel(head, fit_pca(mouths), jaw, rest_mouth(mouths, _levels(pieces, fps)))
 
 
-def rest_mouth(utterances: Sequence[Utterance], delay: int) -> np.ndarray:
-    """Return the mouth in silence, (20, 2): the median over the more closed half of the silent frames."""
-    inputs = np.concatenate([u.inputs[: len(u.keypoints)] for u in utterances])
-    keypoints = np.concatenate([u.keypoints for u in utterances])
-    silent = inputs.mean(axis=1) <= SILENT_BELOW * inputs.mean(axis=1).min()
+def rest_mouth(keypoints: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the mouth in silence, (20, 2): the median over the more closed half of the silent frames.
+
+    ``keypoints`` (T, 20, 2) and ``levels`` (T,), how loud each frame is, of all footage.
+    """
+    silent = levels <= SILENT_BELOW * levels.min()
     opening = mouth_opening(keypoints)
     candidates = keypoints[silent]
     return np.median(candidates[opening[silent] <= np.median(opening[silent])], axis=0).astype(np.float32)
 
 
-class SequenceSource:
-    """Training examples: utterances joined by stretches of silence, cut to one length, with noise on the features.
+class ExampleSource:
+    """Training examples: utterances joined by stretches without speech, cut to one length, with noise on the features.
 
     Joining teaches the predictor to go on from one sentence to the next, and that digital silence, which no recording
-    has, means the mouth at rest.
+    has, noise and music mean the mouth at rest.
     """
 
     def __init__(
         self,
-        utterances: Sequence[Utterance],
+        lessons: Lessons,
         rest: np.ndarray,
         quiet: np.ndarray,
         delay: int,
         length: int,
         options: KeypointOptions,
     ) -> None:
-        self._utterances = utterances
+        disturbed = options.disturbed if lessons.disturbed else 0.0
+        rendered = options.rendered if lessons.rendered else 0.0
+        self._kinds = (lessons.recorded, lessons.disturbed, lessons.rendered)
+        self._shares = (1.0 - disturbed - rendered, disturbed, rendered)
+        self._noises = lessons.noises
         self._rest = rest
         self._quiet = quiet
-        self._bands = FeatureOptions(kind=options.features).count
         self._delay = delay
         self._length = length
         self._options = options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs (B, L + delay, D) and keypoints (B, L, 20, 2), float32, for ``step``."""
+        """Return inputs (B, L + delay, S) and keypoints (B, L, 20, 2), float32, for ``step``."""
         random = np.random.default_rng((self._options.seed, step))
         examples = [self._example(random) for _ in range(self._options.batch_size)]
         return np.stack([e.inputs for e in examples]), np.stack([e.keypoints for e in examples])
@@ -215,32 +222,29 @@ class SequenceSource:
         inputs: list[np.ndarray] = []
         keypoints: list[np.ndarray] = []
         while sum(map(len, inputs)) < wanted + self._length:
-            utterance = self._utterances[int(random.integers(len(self._utterances)))]
-            length = len(utterance.keypoints)
-            inputs.append(utterance.inputs[:length])
+            utterances = self._kinds[int(random.choice(len(self._kinds), p=self._shares))]
+            utterance = utterances[int(random.integers(len(utterances)))]
+            inputs.append(utterance.inputs[: len(utterance.keypoints)])
             keypoints.append(utterance.keypoints)
             if random.random() < 0.5:
-                pause = int(random.integers(1, self._length // 3))
-                inputs.append(np.repeat(self._quiet[None], pause, axis=0))
-                keypoints.append(np.repeat(self._rest[None], pause, axis=0))
-        joined = np.concatenate(inputs)
+                pause = self._pause(int(random.integers(1, self._length // 3)), random)
+                inputs.append(pause)
+                keypoints.append(np.repeat(self._rest[None], len(pause), axis=0))
+        joined = np.concatenate(inputs).astype(np.float32)
         start = int(random.integers(len(joined) - wanted + 1))
-        heard = self._disturbed(joined[start : start + wanted], random)
+        heard = joined[start : start + wanted]
+        heard += random.normal(0.0, self._options.noise, heard.shape).astype(np.float32)
         seen = np.concatenate(keypoints)[start : start + self._length]
         return Utterance(heard, seen.astype(np.float32))
 
-    def _disturbed(self, heard: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return ``heard`` (T, D) with noise, another colour of sound, and now and then a band missing."""
-        options = self._options
-        bands = heard.reshape(len(heard), -1, self._bands)
-        colour = random.normal(0.0, options.colour, self._bands)
-        disturbed = bands + colour + random.normal(0.0, options.noise, bands.shape)
-        if random.random() < options.masking:
-            width = int(random.integers(1, max(2, self._bands // 4)))
-            first = int(random.integers(0, self._bands - width + 1))
-            # 0 is each band's mean (SpecAugment, Park et al. 2019).
-            disturbed[..., first : first + width] = 0.0
-        return disturbed.reshape(heard.shape).astype(np.float32)
+    def _pause(self, length: int, random: np.random.Generator) -> np.ndarray:
+        """Return up to ``length`` frames, (T, S), of silence or, every other time, of noise or music."""
+        if not self._noises or random.random() < 0.5:
+            return np.repeat(self._quiet[None], length, axis=0)
+        noise = self._noises[int(random.integers(len(self._noises)))]
+        length = min(length, len(noise))
+        start = int(random.integers(len(noise) - length + 1))
+        return noise[start : start + length]
 
 
 class KeypointLearner:
@@ -383,13 +387,12 @@ def _canonical(piece: Piece, head: Head) -> np.ndarray:
     return to_canonical(_landmarks(piece), place_head(_landmarks(piece), head)).astype(np.float32)
 
 
-def _hear(clip: Clip, fps: Fraction, options: FeatureOptions, delay: int) -> np.ndarray:
-    """Return the clip's stacked features, (T + delay, D): one function for training and for running alike."""
-    assert clip.sound is not None
-    features = normalise_utterance(extract_features(load_sound(clip.sound), options), options.kind)
-    quiet = quiet_vector(options.count, options.kind)
-    return stack_features(features, fps, 0, len(clip.segment) + delay, quiet)
+def _mouth(piece: Piece, head: Head) -> np.ndarray:
+    return _canonical(piece, head)[:, MOUTH]
 
 
-def _inputs(piece: Piece, heard: dict[str, np.ndarray], delay: int) -> np.ndarray:
-    return heard[piece.clip.folder.name][piece.start : piece.stop + delay]
+def _levels(pieces: Sequence[Piece], fps: Fraction) -> np.ndarray:
+    """Return how loud each frame of the ``pieces`` is, (T,)."""
+    clips = {piece.clip.folder.name: piece.clip for piece in pieces}
+    known = {name: loudness(clip, fps) for name, clip in clips.items()}
+    return np.concatenate([known[piece.clip.folder.name][piece.start : piece.stop] for piece in pieces])

@@ -26,7 +26,8 @@ ENGLISH_ONSETS: Final = frozenset(
     + [first + "j" for first in "pbtdkɡfvθmnlhsz"]
     + ["spl", "spɹ", "stɹ", "skɹ", "skw", "spj", "stj", "skj"]
 )
-"""Groups of consonants that begin English words (Cruttenden, Gimson's Pronunciation of English, 8th edition, 10.10)."""
+"""Groups of consonants that begin English words; books on English phonology list them, as Algeo (1978) in "What
+Consonant Clusters Are Possible?", Word 29(3). Rare ones, as in vroom and schwa, are left out."""
 
 LIQUIDS: Final = frozenset("lɾrɹʁʀ")
 GLIDES: Final = frozenset("jwɥʝ")

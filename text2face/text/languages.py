@@ -72,7 +72,8 @@ SPANISH_ABBREVIATIONS: Final = {
     "p. m.": "de la tarde", "a.m.": "de la mañana", "p.m.": "de la tarde", "a. C.": "antes de Cristo",
     "d. C.": "después de Cristo", "km": "kilómetros", "kg": "kilogramos", "cm": "centímetros", "mm": "milímetros",
 }  # fmt: skip
-"""From RAE's list of abbreviations, appendix 2 of the Diccionario panhispánico de dudas."""
+"""Mostly from RAE's list of abbreviations, appendix 2 of the Diccionario panhispánico de dudas (2005); also as people
+write them without the space, and symbols of units."""
 
 ENGLISH: Final = Wording(
     code="en",
@@ -121,7 +122,7 @@ def wording_of(language: str) -> Wording | None:
         case ["en", *_]:
             return ENGLISH
         case ["es", "419" | "mx", *_]:
-            # Mexico and Central America write 1,234.5 (RAE, Ortografía 2010, VIII 2.2.1.2).
+            # Mexico and most of Central America have the decimal point (RAE, Ortografía, 2010), and group by commas.
             money = {**SPANISH.money, "$": replace(SPANISH.money["$"], one="peso", many="pesos")}
             return replace(SPANISH, decimal=".", group=",", point="punto", money=money)
         case ["es", *_]:

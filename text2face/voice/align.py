@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
 
-from obamanet.errors import SoundError
+from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 from text2face.types import Phoneme, Speech, SpokenWord
 
@@ -34,30 +35,44 @@ QUIET: Final = 0.06
 SHORTEST_PAUSE: Final = 0.15
 """Seconds. A stop's closure is shorter."""
 
+ANCHOR_REACH: Final = 0.08
+"""Seconds by which a sound may lie beside where known times of words put it; those of GRID scatter by about that."""
+
+ANCHOR_PULL: Final = 100.0
+"""Distance per second beyond that; cosine distances are 0 to 2."""
+
+INAUDIBLE: Final = 1e-4
+"""Of full scale (-80 dB)."""
+
 SHORTEST_SOUND: Final = 0.005
 """Seconds left to a phoneme whose part the recording swallows."""
 
 
-def align_speech(recording: AudioClip, synthetic: Speech) -> Speech:
+def align_speech(
+    recording: AudioClip, synthetic: Speech, anchors: Sequence[tuple[float, float]] | None = None
+) -> Speech:
     """Return the words of ``synthetic`` with the times at which ``recording``, of the same text, says them.
 
     MFCC of both, each normalised to its own mean and deviation so that the speakers' difference goes, are laid beside
     each other by dynamic time warping (Sakoe and Chiba 1978). A sound that would last through a pause ends where the
-    pause begins. Raises :class:`SoundError` for a recording that is silent or longer than two minutes.
+    pause begins. ``anchors`` are start and end, in seconds of the recording, near which each word is known to lie.
+    Raises :class:`SoundError` for a recording that is silent or longer than two minutes.
     """
     if recording.duration > LONGEST:
         raise SoundError(
             f"recording is too long to align: got {float(recording.duration):.0f} s, allowed is {LONGEST} s; "
             f"cut it at a pause: {recording.source}"
         )
-    if not np.any(np.abs(recording.samples) > 1e-4):
-        raise SoundError(f"recording is silent: {recording.source}")
+    check_recording(recording)
     import librosa
 
     longest = max(recording.duration, synthetic.clip.duration)
     step = max(STEP, float(longest) / MOST_FRAMES)
     ours, theirs = _spectra(synthetic.clip, step), _spectra(recording, step)
-    _, path = librosa.sequence.dtw(X=ours, Y=theirs, metric="cosine")
+    if anchors is None:
+        _, path = librosa.sequence.dtw(X=ours, Y=theirs, metric="cosine")
+    else:
+        _, path = librosa.sequence.dtw(C=_anchored(ours, theirs, step, synthetic, anchors))
     path = path[::-1]
     # Several frames of the recording may lie beside one of ours: their mean place is taken.
     counts = np.bincount(path[:, 0])
@@ -66,7 +81,22 @@ def align_speech(recording: AudioClip, synthetic: Speech) -> Speech:
     if not len(edges):
         return Speech(recording, ())
     ends = np.interp((edges + MARGIN) / step, np.arange(len(places)), places) * step - MARGIN
-    return Speech(recording, _retimed(synthetic.words, _in_order(_out_of_pauses(ends, recording), recording.duration)))
+    return retime(synthetic, ends, recording)
+
+
+def check_recording(recording: AudioClip) -> None:
+    """Raise :class:`SoundError` for a recording in which nothing can be heard."""
+    if not np.any(np.abs(recording.samples) > INAUDIBLE):
+        raise SoundError(f"recording is silent: {recording.source}")
+
+
+def retime(synthetic: Speech, edges: np.ndarray, recording: AudioClip) -> Speech:
+    """Return the words of ``synthetic`` with each sound at its row of ``edges`` (P, 2), seconds in ``recording``.
+
+    A sound that would last through a pause ends where the pause begins; none is shorter than SHORTEST_SOUND.
+    """
+    ordered = _in_order(_out_of_pauses(edges, recording), recording.duration)
+    return Speech(recording, _retimed(synthetic.words, ordered))
 
 
 def _spectra(clip: AudioClip, step: float) -> np.ndarray:
@@ -89,6 +119,23 @@ def _spectra(clip: AudioClip, step: float) -> np.ndarray:
     values = np.vstack([values, librosa.feature.delta(values, width=5)])
     mean, deviation = values.mean(axis=1, keepdims=True), values.std(axis=1, keepdims=True)
     return np.asarray((values - mean) / (deviation + 1e-6))
+
+
+def _anchored(
+    ours: np.ndarray, theirs: np.ndarray, step: float, synthetic: Speech, anchors: Sequence[tuple[float, float]]
+) -> np.ndarray:
+    """Return the distances between all spectra, (F, G), made larger away from where the ``anchors`` put the words."""
+    from scipy.spatial.distance import cdist
+
+    if len(anchors) != len(synthetic.words):
+        raise OptionError(f"every word needs its times: got {len(anchors)} for {len(synthetic.words)} words")
+    said = [time for word in synthetic.words for time in (word.phonemes[0].start, word.phonemes[-1].end)]
+    known = [time for anchor in anchors for time in anchor]
+    times = np.arange(ours.shape[1]) * step - MARGIN
+    away = np.abs(np.interp(times, said, known)[:, None] - (np.arange(theirs.shape[1]) * step - MARGIN))
+    inside = (times > said[0]) & (times < said[-1])
+    pull = ANCHOR_PULL * np.maximum(0.0, away - ANCHOR_REACH)
+    return np.asarray(cdist(ours.T, theirs.T, "cosine") + np.where(inside[:, None], pull, 0.0))
 
 
 def _out_of_pauses(edges: np.ndarray, clip: AudioClip) -> np.ndarray:

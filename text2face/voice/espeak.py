@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ PHONEME_EVENTS: Final = 1
 IN_IPA: Final = 2
 DO_NOT_EXIT: Final = 0x8000
 RATE: Final = 1
+PITCH: Final = 3
 WORD_EVENT: Final = 1
 PHONEME_EVENT: Final = 7
 POSITION_CHARACTER: Final = 1
@@ -34,6 +36,10 @@ WORDS_PER_MINUTE: Final = 175
 SLOWEST: Final = 0.5
 FASTEST: Final = 2.5
 """Times the usual rate."""
+
+USUAL_PITCH: Final = 50
+HIGHEST_PITCH: Final = 100
+"""The library's own scale, which each voice takes about its own height."""
 
 STRESS: Final = {"ˈ": 1, "ˌ": 2}
 """The IPA's stress marks, which the library puts before the vowel."""
@@ -117,11 +123,12 @@ def speak(text: str, voice: str, rate: float = 1.0) -> AudioClip:
     return speak_timed(text, voice, rate).clip
 
 
-def speak_timed(text: str, voice: str, rate: float = 1.0) -> Speech:
+def speak_timed(text: str, voice: str, rate: float = 1.0, pitch: int = USUAL_PITCH) -> Speech:
     """Return ``text`` spoken by the eSpeak NG voice ``voice``, e.g. "en-gb", "en-us" or "es", ending in a short pause.
 
-    Mono, 22050 Hz, samples in [-1, 1]; ``rate`` is 0.5 to 2.5 times the usual 175 words per minute. The words' phonemes
-    carry the times at which the library began each of them, exact to the sample. May be called from several threads;
+    A voice may name one of the :func:`variants` after a plus sign, as in "en-gb+f3". Mono, 22050 Hz, samples in
+    [-1, 1]; ``rate`` is 0.5 to 2.5 times the usual 175 words per minute, ``pitch`` 0 to 100, 50 being usual. The words'
+    phonemes carry the times at which the library began each of them, exact to the sample. Several threads may call it;
     they take turns. Saying a text again in the same process gives a sound that differs by some samples, because the
     voice flutters. Raises :class:`OptionError` for a voice that eSpeak NG does not have, a rate out of range or a text
     without anything to say, and :class:`SoundError` when the library cannot be started.
@@ -130,6 +137,8 @@ def speak_timed(text: str, voice: str, rate: float = 1.0) -> Speech:
         raise NothingToSayError("text to speak is empty; at least one word is needed")
     if not SLOWEST <= rate <= FASTEST:
         raise OptionError(f"rate of speech is out of range: got {rate:g}, allowed is {SLOWEST:g} to {FASTEST:g}")
+    if not 0 <= pitch <= HIGHEST_PITCH:
+        raise OptionError(f"pitch of speech is out of range: got {pitch}, allowed is 0 to {HIGHEST_PITCH}")
     text = text.replace("\0", " ")
     spelled = text.encode("utf-8", errors="replace") + b"\0"
     pieces: list[bytes] = []
@@ -144,11 +153,9 @@ def speak_timed(text: str, voice: str, rate: float = 1.0) -> Speech:
     receiver = Receiver(receive)
     with _lock:
         engine = _engine()
-        if voice.lower() not in engine.voices:
-            allowed = ", ".join(sorted(engine.voices))
-            raise OptionError(f"eSpeak NG has no such voice: got {voice!r}, allowed are {allowed}")
-        engine.library.espeak_SetVoiceByName(engine.voices[voice.lower()])
+        engine.library.espeak_SetVoiceByName(_library_name(voice, engine))
         engine.library.espeak_SetParameter(RATE, round(WORDS_PER_MINUTE * rate), 0)
+        engine.library.espeak_SetParameter(PITCH, pitch, 0)
         engine.library.espeak_SetSynthCallback(receiver)
         flags = TEXT_IS_UTF8 | END_PAUSE
         status = engine.library.espeak_Synth(spelled, len(spelled), 0, POSITION_CHARACTER, 0, flags, None, None)
@@ -167,6 +174,26 @@ def languages() -> tuple[str, ...]:
     """Return the tags of all languages that eSpeak NG speaks, in order; raises as :func:`speak_timed`."""
     with _lock:
         return tuple(sorted(_engine().voices))
+
+
+def variants() -> tuple[str, ...]:
+    """Return the names of the voices' variants, in order: other larynxes and mouths for any language."""
+    import espeakng_loader
+
+    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    # A few names have blanks, which the library does not find.
+    return tuple(sorted(path.name for path in folder.iterdir() if " " not in path.name))
+
+
+def _library_name(voice: str, engine: Engine) -> bytes:
+    """Return the library's name of ``voice``, with its variant; raises :class:`OptionError` for one it lacks."""
+    language, plus, variant = voice.partition("+")
+    if language.lower() not in engine.voices:
+        allowed = ", ".join(sorted(engine.voices))
+        raise OptionError(f"eSpeak NG has no such voice: got {voice!r}, allowed are {allowed}")
+    if plus and variant not in variants():
+        raise OptionError(f"eSpeak NG has no such variant: got {voice!r}, allowed are {', '.join(variants())}")
+    return engine.voices[language.lower()] + (plus + variant).encode()
 
 
 def _read(records: Any) -> Iterator[_Event]:

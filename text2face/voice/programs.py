@@ -64,12 +64,15 @@ class Program:
             return AudioClip(load_sound(wav, sample_rate).samples, sample_rate, self.name)
 
 
-def flite(language: str, rate: float) -> Program:
-    """Return Flite, which speaks English alone; raises :class:`OptionError` for other languages or when missing."""
+def flite(language: str, rate: float, voice: str = "") -> Program:
+    """Return Flite, which speaks English alone, with its usual or the named ``voice`` ("awb", "kal", "rms", "slt").
+
+    Raises :class:`OptionError` for other languages or when it is missing.
+    """
     if language.split("-", maxsplit=1)[0] != "en":
         raise OptionError(f"flite speaks English only: got language {language!r}; use the voice espeak")
-    stretch = ["--setf", f"duration_stretch={1 / rate:.3f}"]
-    return Program(_installed(FLITE, "flite"), "flite", lambda text, wav: [*stretch, "-t", text, "-o", str(wav)])
+    settings = [*(["-voice", voice] if voice else []), "--setf", f"duration_stretch={1 / rate:.3f}"]
+    return Program(_installed(FLITE, "flite"), "flite", lambda text, wav: [*settings, "-t", text, "-o", str(wav)])
 
 
 def pico(language: str, rate: float) -> Program:

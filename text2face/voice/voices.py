@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from obamanet.errors import OptionError
 from text2face.types import Speech
 from text2face.voice import programs
-from text2face.voice.align import align_speech
+from text2face.voice.aligners import align
 from text2face.voice.espeak import FASTEST, SLOWEST, languages, speak_timed
 
 ESPEAK: Final = "espeak"
@@ -59,7 +59,7 @@ class ProgramVoice:
     def say(self, text: str) -> Speech:
         """Return ``text`` spoken."""
         synthetic = speak_timed(text, self.language, self.rate)
-        return align_speech(self.program.sound(text, synthetic.clip.rate), synthetic)
+        return align(self.program.sound(text, synthetic.clip.rate), synthetic).speech
 
 
 def choose_voice(name: str, language: str, rate: float = 1.0) -> Voice:

@@ -1,0 +1,498 @@
+"""Prints how well one predictor follows the mouth from different features of sound: which ones hear any voice.
+
+    python benchmarks/features.py DATASET RENDITIONS --align ALIGN --split ../shared/data/grid_s1/split.json
+
+DATASET is what ``obamanet prepare`` made of the recordings, RENDITIONS what ``text2face renditions`` made of it; the
+validation sentences in voices that are held back are made in RENDITIONS/held if they are not there. What the candidates
+make of all sounds is kept in --work and read from there the next time.
+
+The predictor is the same for every row, and so are its training examples: the training side's recordings, disturbed
+copies of them, and the renditions; "own" rows have the recordings alone. Every candidate's values are brought to mean 0
+and deviation 1 over the training side's recordings. Columns are opening correlations over the validation side: its
+recordings, its sentences in eSpeak NG's and in Flite's held voices, and its recordings in babble 10 dB below, over the
+telephone, and as MP3 of 64 kbit/s. Amplitude is the predicted opening's deviation over the recorded one's; noise is
+how much the mouth moves in noise and music it was not trained on, as a share of how much it moves in speech. Values are
+those that one video frame sees; cost is what the features take of real time on one thread, the predictor not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import struct
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from obamanet.audio.disturb.chain import BABBLE, make_noise, random_kind
+from obamanet.audio.disturb.line import mp3, telephone
+from obamanet.audio.disturb.noise import add_noise, babble
+from obamanet.audio.features import (
+    CEPSTRUM_COUNT,
+    FFT_LENGTH,
+    FILTER_COUNT,
+    LOGFBANK,
+    MFCC,
+    PRE_EMPHASIS,
+    SPEECH,
+    FeatureOptions,
+    extract_features,
+)
+from obamanet.audio.load import load_sound
+from obamanet.audio.normalise import normalise_utterance
+from obamanet.audio.stack import stack_features, stacked_size
+from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, MOUTH, SAMPLE_RATE
+from obamanet.evaluation.metrics import amplitude_ratio, correlation
+from obamanet.hearing.listener import Listener
+from obamanet.keypoints.head import place_head
+from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.placement import to_canonical
+from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.person import MouthModel
+from obamanet.progress import ConsoleProgress, Progress
+from obamanet.timing import frames_to_cover
+from obamanet.training.dataset import Piece, load_dataset, split_dataset
+from obamanet.training.hearing import NOISE_SECONDS, LessonMaker, Lessons
+from obamanet.training.keypoints import ExampleSource, KeypointLearner, KeypointOptions, audible_pieces, fit_mouth
+from obamanet.training.renditions import carried_over, load_renditions, load_sound_of
+from obamanet.types import AudioClip, FeatureSequence
+from text2face.renditions import HELD_FOR_CHOOSING, RenditionOptions, make_renditions
+
+WINDOW = int(FEATURE_WINDOW * SAMPLE_RATE)
+STEP = int(SAMPLE_RATE / FEATURE_RATE)
+"""Samples of one feature frame, and from one to the next."""
+
+WARPS = np.arange(0.84, 1.21, 0.04)
+"""Vocal tracts from 16 % longer to 20 % shorter than the trained voice's: what separates men, women and children."""
+
+WARPED_UP_TO = 0.8
+"""Share of half the sample rate up to which the warp is linear; beyond it leads back to the same end (HTK, 5.4.2)."""
+
+MIXTURES = 32
+"""Gaussians that describe the trained voice."""
+
+PCEN_BANDS = 40
+"""Mel bands of the per-channel energy normalisation (Wang et al. 2017)."""
+
+LEAST_DEVIATION = 1e-3
+"""Added to a value's deviation, so that one that never changes stays finite."""
+
+COLUMNS = {
+    "own": "own voice",
+    "espeak": "eSpeak",
+    "flite": "Flite",
+    "babble": "babble",
+    "telephone": "telephone",
+    "mp3": "MP3",
+}
+"""What is measured, and the column's name."""
+
+BABBLE_DB = 10.0
+MP3_KBIT = 64
+OTHER_SOUNDS = 24
+"""Recordings of which the babble is made."""
+
+NOISE_COUNT = 32
+"""Stretches of noise and music over which the mouth should rest."""
+
+COST_SECONDS = 10
+REPEATS = 5
+"""Seconds of sound that the cost is measured on, and how often."""
+
+Hear = Callable[[np.ndarray], FeatureSequence]
+"""Samples (N,) to features."""
+
+
+def product_hearing(kind: str) -> Hear:
+    """Return what the program itself makes of a sound, for features of ``kind``."""
+    options = FeatureOptions(kind=kind)
+    listener = Listener(options)
+    return lambda samples: listener.listen(extract_features(AudioClip(samples, SAMPLE_RATE), options))
+
+
+def cepstra_with_deltas() -> Hear:
+    """Return normalised MFCC with their first and second derivative over 5 frames each."""
+    from python_speech_features import delta
+
+    cepstra = product_hearing(MFCC)
+
+    def hear(samples: np.ndarray) -> FeatureSequence:
+        first = cepstra(samples)
+        slope = delta(first.values, 2)
+        values = np.hstack([first.values, slope, delta(slope, 2)]).astype(np.float32)
+        return FeatureSequence(values, first.rate, first.duration)
+
+    return hear
+
+
+def channel_normalised(samples: np.ndarray) -> FeatureSequence:
+    """Return librosa's per-channel energy normalisation, as it comes, of 40 mel bands (Wang et al. 2017)."""
+    import librosa
+
+    count = 1 + max(0, -(-(len(samples) - WINDOW) // STEP))
+    filled = np.pad(samples, (0, max(0, (count - 1) * STEP + WINDOW - len(samples))))
+    bands = librosa.feature.melspectrogram(
+        y=filled, sr=SAMPLE_RATE, n_fft=WINDOW, hop_length=STEP, n_mels=PCEN_BANDS, center=False, power=1
+    )
+    # librosa's defaults expect samples as 32-bit integers.
+    values = librosa.pcen(bands * 2**31, sr=SAMPLE_RATE, hop_length=STEP)
+    return FeatureSequence(values.T.astype(np.float32), FEATURE_RATE, Fraction(len(samples), SAMPLE_RATE))
+
+
+class TractNormaliser:
+    """The log filterbank as if the talker's vocal tract were as long as the trained voice's (Lee and Rose 1998).
+
+    The warp is the one under which the utterance is likeliest for a diagonal mixture of Gaussians of the trained
+    voice's cepstra.
+    """
+
+    def __init__(self, sounds: Sequence[np.ndarray]) -> None:
+        """Learn the trained voice from its ``sounds`` (n,)."""
+        from sklearn.mixture import GaussianMixture
+
+        frames = np.concatenate([_spoken_cepstra(self._warped(_powers(sound), len(sound), 1.0)) for sound in sounds])
+        self._voice = GaussianMixture(MIXTURES, covariance_type="diag", max_iter=30, random_state=1).fit(frames[::4])
+
+    def __call__(self, samples: np.ndarray) -> FeatureSequence:
+        """Return the features under the likeliest warp."""
+        powers = _powers(samples)
+        candidates = [self._warped(powers, len(samples), warp) for warp in WARPS]
+        likelihoods = [self._likelihood(candidate) for candidate in candidates]
+        return candidates[int(np.argmax(likelihoods))]
+
+    def _likelihood(self, features: FeatureSequence) -> float:
+        frames = _spoken_cepstra(features)
+        return float(self._voice.score(frames)) if len(frames) else 0.0
+
+    def _warped(self, powers: np.ndarray, length: int, warp: float) -> FeatureSequence:
+        energies = np.log(np.maximum(powers @ _warped_filters(warp).T, np.finfo(float).eps)).astype(np.float32)
+        return normalise_utterance(FeatureSequence(energies, FEATURE_RATE, Fraction(length, SAMPLE_RATE)), LOGFBANK)
+
+
+def _powers(samples: np.ndarray) -> np.ndarray:
+    """Return the power spectra (F, 257) that python_speech_features computes the filterbank from."""
+    from python_speech_features import sigproc
+
+    emphasised = sigproc.preemphasis(samples.astype(np.float64), PRE_EMPHASIS)
+    spectra: np.ndarray = sigproc.powspec(sigproc.framesig(emphasised, WINDOW, STEP), FFT_LENGTH)
+    return spectra
+
+
+@cache
+def _warped_filters(warp: float) -> np.ndarray:
+    """Return the mel filters (26, 257) for a voice whose formants lie ``warp`` times as high as the trained one's."""
+    from python_speech_features import get_filterbanks
+
+    filters = get_filterbanks(FILTER_COUNT, FFT_LENGTH, SAMPLE_RATE)
+    lines = np.arange(filters.shape[1], dtype=np.float64)
+    bend = WARPED_UP_TO * lines[-1] * min(1.0, warp)
+    unwarped = np.interp(lines, [0.0, bend, lines[-1]], [0.0, bend / warp, lines[-1]])
+    return np.stack([np.interp(unwarped, lines, each) for each in filters])
+
+
+def _spoken_cepstra(features: FeatureSequence) -> np.ndarray:
+    """Return the cepstra (n, 12) of the frames in which more than room noise is heard, without their loudness."""
+    from scipy.fft import dct
+
+    spoken = features.values[features.values.mean(axis=1) > -1.0]
+    return dct(spoken, norm="ortho", axis=1)[:, 1:CEPSTRUM_COUNT] if len(spoken) else np.zeros((0, CEPSTRUM_COUNT - 1))
+
+
+class PhonePosteriors:
+    """How likely each of 42 phones is in each frame, by the Gaussian mixtures of pocketsphinx's US English model.
+
+    Huggins-Daines et al. 2006. Three streams (cepstra, first and second derivative) of 128 Gaussians per phone; a phone
+    is as likely as its three states, those that know no neighbours, together.
+    """
+
+    def __init__(self) -> None:
+        import pocketsphinx
+
+        folder = Path(pocketsphinx.get_model_path()) / "en-us" / "en-us"
+        means, variances = (_read_gaussians(folder / name).astype(np.float64) for name in ("means", "variances"))
+        self._phones, streams, _, self._size = means.shape
+        precisions = 1.0 / np.maximum(variances, 1e-4)  # pocketsphinx's floor
+        constants = -0.5 * (np.log(2 * np.pi / precisions) + means**2 * precisions).sum(axis=-1)
+        # log N(x) = -x^2 p / 2 + x m p + constant, for all Gaussians of a stream at once
+        self._squared = [(-0.5 * precisions[:, s]).reshape(-1, self._size).T.astype(np.float32) for s in range(streams)]
+        self._linear = [(means * precisions)[:, s].reshape(-1, self._size).T.astype(np.float32) for s in range(streams)]
+        self._constant = [constants[:, s].reshape(-1).astype(np.float32) for s in range(streams)]
+        self._weights = _read_weights(folder / "sendump", streams, means.shape[2], self._phones)
+
+    def __call__(self, samples: np.ndarray) -> FeatureSequence:
+        """Return posteriors (F, 42)."""
+        cepstra = _sphinx_cepstra(samples)
+        padded = np.pad(cepstra, ((3, 3), (0, 0)), mode="edge")
+        frames = len(cepstra)
+
+        def late(by: int) -> np.ndarray:
+            return padded[3 + by : 3 + by + frames]
+
+        derivatives = late(2) - late(-2), late(3) - late(-1) - late(1) + late(-3)
+        score = np.zeros((frames, self._phones, 3), np.float32)
+        for number, stream in enumerate((cepstra, *derivatives)):
+            values = stream.astype(np.float32)
+            logs = values**2 @ self._squared[number] + values @ self._linear[number] + self._constant[number]
+            logs = logs.reshape(frames, self._phones, -1)
+            largest = logs.max(axis=-1, keepdims=True)
+            total = np.matmul(np.exp(logs - largest).swapaxes(0, 1), self._weights[number]).swapaxes(0, 1)
+            score += largest + np.log(np.maximum(total, 1e-30))
+        states = np.exp(score - score.max(axis=(1, 2), keepdims=True))
+        phones = states.sum(axis=-1)
+        phones /= phones.sum(axis=-1, keepdims=True)
+        return FeatureSequence(phones, FEATURE_RATE, Fraction(len(samples), SAMPLE_RATE))
+
+
+def _sphinx_cepstra(samples: np.ndarray) -> np.ndarray:
+    """Return 13 cepstra (F, 13) as the model's ``feat.params`` ask for them: 25 filters, 130 to 6800 Hz, lifter 22."""
+    from python_speech_features import get_filterbanks, lifter, sigproc
+    from scipy.fft import dct
+
+    emphasised = sigproc.preemphasis(samples.astype(np.float64) * 32768, PRE_EMPHASIS)
+    frames = sigproc.framesig(emphasised, WINDOW, STEP, winfunc=np.hamming)
+    powers = np.abs(np.fft.rfft(frames, FFT_LENGTH)) ** 2
+    energies = powers @ get_filterbanks(25, FFT_LENGTH, SAMPLE_RATE, 130, 6800).T
+    cepstra = lifter(dct(np.log(np.maximum(energies, 1e-4)), norm="ortho", axis=1)[:, :CEPSTRUM_COUNT], 22)
+    return cepstra - cepstra.mean(axis=0)
+
+
+def _read_gaussians(path: Path) -> np.ndarray:
+    """Return the numbers (phones, streams, Gaussians, size) of one of Sphinx-3's parameter files."""
+    content = path.read_bytes()
+    start = content.index(b"endhdr\n") + len(b"endhdr\n") + 4  # the mark of the byte order
+    phones, streams, gaussians = struct.unpack_from("<3i", content, start)
+    sizes = struct.unpack_from(f"<{streams}i", content, start + 12)
+    shape = (phones, streams, gaussians, sizes[0])
+    return np.frombuffer(content, "<f4", int(np.prod(shape)), start + 12 + 4 * streams + 4).reshape(shape)
+
+
+def _read_weights(path: Path, streams: int, gaussians: int, phones: int) -> list[np.ndarray]:
+    """Return per stream the mixture weights (phones, Gaussians, states) of the phones that know no neighbours.
+
+    The file holds them for all states, those phones' first, as logarithms to base 1.0001 over 1024, negated.
+    """
+    content = path.read_bytes()
+    states = len(content) // (streams * gaussians)
+    stored = np.frombuffer(content, np.uint8)[-streams * gaussians * states :].reshape(streams, gaussians, states)
+    logs = -stored[..., : 3 * phones].astype(np.float32) * 1024 * np.log(1.0001)
+    weights = np.exp(logs).reshape(streams, gaussians, phones, 3)
+    return [each.swapaxes(0, 1).astype(np.float32) for each in weights]
+
+
+class Ear:
+    """A candidate with its values brought to mean 0 and deviation 1; ``quiet`` (D,) is what it makes of silence."""
+
+    def __init__(self, hear: Hear, sounds: Sequence[np.ndarray]) -> None:
+        """Take mean and deviation from the ``sounds`` (n,)."""
+        self._hear = hear
+        values = np.concatenate([hear(sound).values for sound in sounds])
+        self._mean, self._deviation = values.mean(axis=0), values.std(axis=0) + LEAST_DEVIATION
+        silence = self.listen(np.zeros(SAMPLE_RATE, np.float32))
+        self.quiet, self.rate = silence.values[len(silence.values) // 2], silence.rate
+
+    def listen(self, samples: np.ndarray) -> FeatureSequence:
+        """Return the features of ``samples`` (N,)."""
+        heard = self._hear(samples)
+        return replace(heard, values=(heard.values - self._mean) / self._deviation)
+
+    def cost(self, sound: np.ndarray) -> float:
+        """Return processor time over the time of the ``sound`` (N,): the least of several, as others may be at work."""
+        times = []
+        for _ in range(REPEATS):
+            start = time.process_time()
+            self._hear(sound)
+            times.append(time.process_time() - start)
+        return min(times) * SAMPLE_RATE / len(sound)
+
+
+class CandidateLessons(LessonMaker):
+    """The lessons that ``obamanet train`` gives, heard through a candidate's ear."""
+
+    def __init__(self, ear: Ear, fps: Fraction, delay: int, seed: int, progress: Progress) -> None:
+        super().__init__(
+            Listener(FeatureOptions(kind=LOGFBANK)), FeatureOptions(kind=LOGFBANK), fps, delay, seed, progress
+        )
+        self._ear = ear
+
+    def _hear(self, sound: np.ndarray, frames: int) -> np.ndarray:
+        return self.stacked(sound, frames)
+
+    def stacked(self, sound: np.ndarray, frames: int) -> np.ndarray:
+        """Return the stacked features of ``frames`` video frames and the look-ahead, (frames + delay, S) float16."""
+        stacked = stack_features(self._ear.listen(sound), self._fps, 0, frames + self._delay, self._ear.quiet)
+        return stacked.astype(np.float16)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One sound (N,) to be measured, and the canonical mouth (T, 20, 2) that belongs to it."""
+
+    sound: np.ndarray
+    keypoints: np.ndarray
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all candidates are trained on and measured by; ``cases`` by the name of their column."""
+
+    fps: Fraction
+    train: list[tuple[Piece, np.ndarray]]
+    val: list[tuple[Piece, np.ndarray]]
+    mouth: MouthModel
+    cases: dict[str, list[Case]]
+    noises: list[np.ndarray]
+
+
+def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
+    """Return recordings, held renditions and disturbed recordings; everything random is drawn from the seed."""
+    dataset = load_dataset(arguments.dataset)
+    split = split_dataset(dataset, split_file=arguments.split)
+    train, val = audible_pieces(dataset, split)
+    mouth = fit_mouth(train, dataset.fps)
+
+    def with_mouths(pieces: Sequence[Piece]) -> list[tuple[Piece, np.ndarray]]:
+        landmarks = [piece.clip.landmarks[piece.start : piece.stop] for piece in pieces]
+        canonical = [to_canonical(points, place_head(points, mouth.head))[:, MOUTH] for points in landmarks]
+        return list(zip(pieces, canonical, strict=True))
+
+    # A rendition's times are those of the whole clip.
+    whole = [(p, points) for p, points in with_mouths(val) if (p.start, p.stop) == (0, len(p.clip.segment))]
+    random = np.random.default_rng(arguments.seed)
+    others = [sound_of(piece) for piece in train[:: max(1, len(train) // OTHER_SOUNDS)]]
+    cases: dict[str, list[Case]] = {name: [] for name in COLUMNS}
+    for piece, points in whole:
+        sound = sound_of(piece)
+        noise = babble(others, random, len(sound))
+        cases["own"].append(Case(sound, points))
+        cases["babble"].append(Case(add_noise(sound, noise, BABBLE_DB), points))
+        cases["telephone"].append(Case(telephone(sound), points))
+        cases["mp3"].append(Case(mp3(sound, MP3_KBIT), points))
+    options = RenditionOptions(named=HELD_FOR_CHOOSING)
+    held = make_renditions([p for p, _ in whole], arguments.align, arguments.renditions / "held", options, progress)
+    mouths = {piece.clip.folder.name: points for piece, points in whole}
+    for entry in held.entries:
+        sound, times = load_sound_of(held, entry)
+        count = frames_to_cover(Fraction(len(sound), SAMPLE_RATE), dataset.fps)
+        points = carried_over(mouths[entry.clip], float(dataset.fps), times, count)
+        cases["flite" if entry.voice.startswith("flite:") else "espeak"].append(Case(sound, points))
+    length = NOISE_SECONDS * SAMPLE_RATE
+    # The kinds are the trained ones, not the noises.
+    kinds = [kind for kind in (random_kind(random) for _ in range(NOISE_COUNT)) if kind != BABBLE]
+    noises = [make_noise(kind, random, length) for kind in kinds]
+    return Material(dataset.fps, with_mouths(train), with_mouths(val), mouth, cases, noises)
+
+
+def sound_of(piece: Piece) -> np.ndarray:
+    """Return the samples (N,) of the piece's clip."""
+    return load_sound(piece.clip.sound or sys.exit(f"clip has no sound: {piece.clip.folder}")).samples
+
+
+def measure(
+    maker: CandidateLessons, ear: Ear, lessons: Lessons, material: Material, options: KeypointOptions, weights: Path
+) -> list[float]:
+    """Train a predictor and return its opening correlations by column, its amplitude, and its motion in noise."""
+    delay = round(options.lookahead * material.fps)
+    config = PredictorConfig(
+        inputs=stacked_size(len(ear.quiet), ear.rate),
+        outputs=material.mouth.pca.count,
+        units=options.units,
+        layers=options.layers,
+        delay=delay,
+        dropout=options.dropout,
+    )
+    quiet = np.tile(ear.quiet, config.inputs // len(ear.quiet))
+    length = round(options.sequence * material.fps)
+    source = ExampleSource(lessons, material.mouth.rest, quiet, delay, length, options)
+    learner = KeypointLearner(config, options, material.mouth, lessons.val)
+    for step in range(options.steps):
+        learner.step(source.batch(step), step)
+    learner.save_weights(weights)
+    network = build_predictor(config)
+    network.load_weights(weights)
+    states = [np.zeros((1, *shape), np.float32) for shape in config.state_shapes]
+
+    def opening(sound: np.ndarray, frames: int) -> np.ndarray:
+        inputs = maker.stacked(sound, frames).astype(np.float32)
+        components = np.asarray(run_predictor(network, [inputs[None], *states], training=False)[0])[0, delay:]
+        return mouth_opening(material.mouth.pca.decode(components))
+
+    figures = []
+    for cases in material.cases.values():
+        said = [opening(case.sound, len(case.keypoints)) for case in cases]
+        true = [mouth_opening(case.keypoints) for case in cases]
+        figures.append(correlation(np.concatenate(said), np.concatenate(true)) if cases else float("nan"))
+        if cases is material.cases["own"]:
+            amplitude = amplitude_ratio(np.concatenate(said), np.concatenate(true))
+            speaking = _motion(said)
+    resting = _motion([opening(noise, round(NOISE_SECONDS * material.fps)) for noise in material.noises])
+    return [*figures, amplitude, resting / speaking]
+
+
+def _motion(openings: list[np.ndarray]) -> float:
+    return float(np.mean([np.abs(np.diff(each)).mean() for each in openings]))
+
+
+CANDIDATES: dict[str, Callable[[Sequence[np.ndarray]], Hear]] = {
+    "log filterbank": lambda _: product_hearing(LOGFBANK),
+    "MFCC, deltas": lambda _: cepstra_with_deltas(),
+    "PCEN": lambda _: channel_normalised,
+    "log filterbank, tract normalised": TractNormaliser,
+    "phone posteriors": lambda _: PhonePosteriors(),
+    "speech encoder": lambda _: product_hearing(SPEECH),
+}
+"""What makes each candidate from the sounds of the trained voice."""
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("renditions", type=Path)
+    parser.add_argument("--align", type=Path, required=True, help="word times of the clips: CLIP.align")
+    parser.add_argument("--split", type=Path, required=True, help='JSON with "train" and "val" lists of clip names')
+    parser.add_argument("--work", type=Path, default=Path("features_work"), help="keeps what was heard; a few GB")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=list(CANDIDATES), action="append", help="measure these candidates alone")
+    arguments = parser.parse_args()
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    progress = ConsoleProgress()
+    material = gather(arguments, progress)
+    renditions = load_renditions(arguments.renditions)
+    options = KeypointOptions(steps=arguments.steps, seed=arguments.seed)
+    sounds = [sound_of(piece) for piece, _ in material.train]
+    passage = np.concatenate(sounds)[: COST_SECONDS * SAMPLE_RATE]
+    sys.stdout.write(f"| features | voices | {' | '.join(COLUMNS.values())} | amplitude | noise | values | cost |\n")
+    sys.stdout.write(f"|---|---{'|---' * (len(COLUMNS) + 4)}|\n")
+    for name in arguments.only or CANDIDATES:
+        ear = Ear(CANDIDATES[name](sounds), sounds)
+        delay = round(options.lookahead * material.fps)
+        maker = CandidateLessons(ear, material.fps, delay, options.seed, progress)
+        folder = arguments.work / name.replace(", ", "_").replace(" ", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        every = maker.lessons(material.train, material.val, options.copies, renditions, folder)
+        values, cost = stacked_size(len(ear.quiet), ear.rate), ear.cost(passage)
+        for voices, lessons in (("many", every), ("own", replace(every, disturbed=(), rendered=()))):
+            figures = measure(maker, ear, lessons, material, options, folder / f"{voices}.weights.h5")
+            printed = " | ".join(f"{figure:.3f}" for figure in figures[: len(COLUMNS)])
+            amplitude, noise = figures[len(COLUMNS) :]
+            sys.stdout.write(
+                f"| {name} | {voices} | {printed} | {amplitude:.2f} | {noise:.2f} | {values} | {100 * cost:.1f} % |\n"
+            )
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

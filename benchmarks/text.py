@@ -1,0 +1,398 @@
+"""Prints how well a person speaks text: against recorded sentences, on ordinary prose by both roads, and by recordings.
+
+    python benchmarks/text.py DATASET --align ../shared/data/grid_s1/align --split ../shared/data/grid_s1/split.json
+
+DATASET is what ``obamanet prepare`` made of the recordings. Parts: ``recorded`` (held-out sentences with their true
+times), ``prose`` (the keypoints of both roads on sentences_en.txt and sentences_es.txt), ``video`` (landmarks found
+anew in painted frames of ``--videos`` of these for each road), ``recordings`` (real Spanish, in ``--speech``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import soundfile
+
+from obamanet.audio.load import load_sound
+from obamanet.constants import MOUTH
+from obamanet.evaluation.metrics import amplitude_ratio, correlation
+from obamanet.face.detector import FaceDetector
+from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.track import track_face
+from obamanet.inference.predictor import Predictor
+from obamanet.keypoints.head import place_head
+from obamanet.keypoints.opening import mouth_opening, mouth_width
+from obamanet.keypoints.placement import to_canonical, to_pixel
+from obamanet.person import Person, load_person, poses_of
+from obamanet.pipelines.speak import hear, render_squares
+from obamanet.progress import ConsoleProgress
+from obamanet.timing import frame_times
+from obamanet.training.dataset import Piece, load_dataset, split_dataset
+from obamanet.types import CanonicalKeypoints
+from text2face.mouth.articulation import BILABIALS, VOWELS, letters
+from text2face.mouth.examples import recorded_words
+from text2face.mouth.frames import Word
+from text2face.mouth.lips import LEAD, PAUSE, RELEASE, Span, lip_closures, sounding
+from text2face.mouth.poser import Poser
+from text2face.mouth.track import MouthTrack
+from text2face.syllables.timed import syllables_of
+from text2face.text.normalise import read_out
+from text2face.types import Speech
+from text2face.voice.aligners import align
+from text2face.voice.espeak import speak_timed
+
+HERE = Path(__file__).resolve().parent
+VOICES = {"en": "en-gb", "es": "es"}
+SHUT_BELOW = 0.25
+"""Share of the person's median vowel gap below which lips count as shut."""
+
+ROUND, OPEN = frozenset("ouʊɔ"), frozenset("aɑ")
+NEAR = 0.04
+"""Seconds beside a closure in which its frame is looked for: one frame at 25 fps."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One printed figure: what, how much, in which unit, and the target it is held against."""
+
+    name: str
+    value: float
+    unit: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence and its mouth by one road: ``held`` as it is shown, ``bare`` before lips are held to the text."""
+
+    words: tuple[Word, ...]
+    times: np.ndarray
+    bare: np.ndarray
+    held: np.ndarray
+
+
+@dataclass
+class Seen:
+    """What is seen of lips at the sounds they are known by, over many sentences."""
+
+    shut: list[float] = field(default_factory=list)
+    vowels: list[float] = field(default_factory=list)
+    between: list[float] = field(default_factory=list)
+    widths: list[float] = field(default_factory=list)
+    rounded: list[float] = field(default_factory=list)
+    opened: list[float] = field(default_factory=list)
+    still: list[float] = field(default_factory=list)
+
+    def add(self, words: Sequence[Word], times: np.ndarray, mouth: np.ndarray) -> None:
+        """Look at the sounds of ``words`` in ``mouth`` (T, 20, 2), NaN where it was not found."""
+        gap, width = mouth_opening(mouth), mouth_width(mouth)
+        for closure in lip_closures(words):
+            near = (times >= closure.start - NEAR) & (times <= closure.end + NEAR) & np.isfinite(gap)
+            if near.any():
+                self.shut.append(float(gap[near].min()))
+        sounds = [sound for word in words for syllable in word for sound in syllable.phonemes]
+        for index, sound in enumerate(sounds):
+            beside = [
+                letters(other.symbol)[:1] in BILABIALS
+                for other in [*sounds[max(0, index - 1) : index], *sounds[index + 1 : index + 2]]
+            ]
+            inside = (times >= sound.start) & (times < sound.end) & np.isfinite(gap)
+            sign = letters(sound.symbol)[:1]
+            if sign in VOWELS and inside.any():
+                self.vowels.append(float(np.median(gap[inside])))
+                self.widths.append(float(np.median(width[inside])))
+                if any(beside):
+                    self.between.append(float(gap[inside].max()))
+                if sign in ROUND:
+                    self.rounded.append(self.widths[-1])
+                if sign in OPEN:
+                    self.opened.append(self.vowels[-1])
+        spans = [Span(-1.0, 0.0), *sounding(words), Span(float(times[-1]), float(times[-1]) + 1.0)]
+        for before, after in itertools.pairwise(spans):
+            quiet = (times > before.end + RELEASE) & (times < after.start - LEAD) & np.isfinite(gap)
+            if after.start - before.end > PAUSE and quiet.sum() > 1:
+                self.still.append(float(np.ptp(gap[quiet])))
+
+    def rows(self, name: str, person_gap: float) -> list[Row]:
+        """Return the figures; ``person_gap`` is the median vowel gap of the person's recordings."""
+        shut, opened, rounded = np.array(self.shut), np.array(self.opened), np.array(self.rounded)
+        gap, width = float(np.median(self.vowels)), float(np.median(self.widths))
+        return [
+            Row(f"{name}: lips shut at p b m", float((shut < SHUT_BELOW * person_gap).mean()), "", ">= 0.90"),
+            Row(f"{name}: the same against its own vowels", float((shut < SHUT_BELOW * gap).mean())),
+            Row(f"{name}: median least gap at p b m", float(np.median(shut)) / person_gap, "of the recorded vowels'"),
+            Row(f"{name}: vowels beside p b m, most open", float(np.median(self.between)) / person_gap, "of vowels'"),
+            Row(f"{name}: o, u narrower than the median vowel", float((rounded < width).mean())),
+            Row(f"{name}: median width of o, u", float(np.median(rounded)) / width, "of the median vowel", "< 1"),
+            Row(f"{name}: median gap of a", float(np.median(opened)) / gap, "of the median vowel", "> 1"),
+            Row(f"{name}: median vowel gap", gap / person_gap, "of the recorded one"),
+            Row(f"{name}: most movement in silence", max(self.still, default=0.0) / person_gap, "of a vowel gap", "0"),
+        ]  # fmt: skip
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--align", type=Path, required=True, help="word times: CLIP.align")
+    parser.add_argument("--split", type=Path, required=True, help="JSON with lists of clip names")
+    parser.add_argument("--side", default="val", help="which list of the split; test is for the final figure only")
+    parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))
+    parser.add_argument("--parts", default="recorded,prose")
+    parser.add_argument("--videos", type=int, default=5, help="sentences painted for each road and language")
+    parser.add_argument("--speech", type=Path, help="folder with asterisk_es and klettres_es")
+    parser.add_argument("--limit", type=int, help="look at so many sentences only")
+    arguments = parser.parse_args()
+    person, progress = load_person(arguments.person), ConsoleProgress()
+    poser, predictor = Poser(person), Predictor(person)
+    names = json.loads(arguments.split.read_text())[arguments.side][: arguments.limit]
+    dataset = load_dataset(arguments.dataset)
+    clips = [clip for clip in dataset.clips if clip.name in names]
+    pieces = [Piece(clip, 0, len(clip.segment)) for clip in clips]
+    timed = [recorded_words(piece, arguments.align, "en-gb") for piece in progress.track(pieces, "timing", len(pieces))]
+    truth = Seen()
+    for piece, words in zip(pieces, timed, strict=True):
+        truth.add(words, frame_times(piece.stop, person.fps), _tracked(piece.clip.landmarks, person))
+    person_gap = float(np.median(truth.vowels))
+    rows = truth.rows(f"recorded, {arguments.side}", person_gap)
+    if "recorded" in arguments.parts:
+        train = split_dataset(dataset, split_file=arguments.split).train
+        rows += measure_recorded(pieces, timed, train, arguments.align, person, poser)
+    for language, voice in VOICES.items():
+        texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()[: arguments.limit]
+        if "prose" in arguments.parts:
+            said = [say_both(text, voice, person, poser, predictor) for text in texts]
+            rows += measure_prose(language, said, person_gap)
+        if "video" in arguments.parts:
+            said = [say_both(text, voice, person, poser, predictor) for text in texts[: arguments.videos]]
+            rows += measure_video(language, said, person, person_gap)
+    if "recordings" in arguments.parts:
+        rows += measure_recordings(
+            arguments.speech or sys.exit("--speech is needed"), person, poser, predictor, person_gap
+        )
+    sys.stdout.write("| figure | measured | target |\n|---|---|---|\n")
+    for row in rows:
+        sys.stdout.write(f"| {row.name} | {row.value:.3f} {row.unit} | {row.target} |\n")
+    return 0
+
+
+def measure_recorded(
+    pieces: Sequence[Piece],
+    timed: Sequence[tuple[Word, ...]],
+    train: Sequence[Piece],
+    align_folder: Path,
+    person: Person,
+    poser: Poser,
+) -> list[Row]:
+    """Compare the road of syllables, given the true text and times, and its baselines with dlib's raw landmarks."""
+    poses, pca = poses_of(person), person.mouth.pca
+    taught = [(piece, recorded_words(piece, align_folder, "en-gb", SPOKEN)) for piece in train]
+    means, most, choice = syllable_means(taught, person)
+    names = ["network", "network, lips held", "per-syllable mean", "majority pose", "mean mouth"]
+    errors: dict[str, list[np.ndarray]] = defaultdict(list)
+    openings: dict[str, list[np.ndarray]] = defaultdict(list)
+    right: dict[str, list[np.ndarray]] = defaultdict(list)
+    true_openings = []
+    for piece, words in zip(pieces, timed, strict=True):
+        clip, times = piece.clip, frame_times(piece.stop, person.fps)
+        keep = ~np.isnan(clip.raw[:, 0, 0]) & (clip.segment >= 0)
+        placement = place_head(clip.landmarks[keep], person.mouth.head)
+        truth = to_canonical(clip.raw[keep], placement)[:, MOUTH]
+        steady = _tracked(clip.landmarks, person)[keep]
+        weights = poser.weights(words, 0, len(times))
+        network = pca.decode(poses.mixture(weights))
+        labels = [_label(words, time) for time in times]
+        mouths = {
+            names[0]: network,
+            names[1]: _held(network, words, times, person),
+            names[2]: np.stack([means.get(label, means[""]) for label in labels]),
+            names[3]: np.repeat(pca.decode(poses.centres[most][None]), len(times), axis=0),
+            names[4]: np.repeat(pca.mean.reshape(1, 20, 2), len(times), axis=0),
+        }
+        for name, mouth in mouths.items():
+            distance = np.linalg.norm(to_pixel(mouth[keep], placement) - clip.raw[keep][:, MOUTH], axis=-1)
+            errors[name].append(distance.ravel())
+            openings[name].append(mouth_opening(mouth[keep]))
+        true_openings.append(mouth_opening(truth))
+        real = poses.nearest(pca.encode(steady.astype(np.float32)))
+        right["network"].append(weights.argmax(axis=1)[keep] == real)
+        right["per-syllable majority"].append(np.array([choice.get(label, most) for label in labels])[keep] == real)
+        right["majority pose"].append(real == most)
+    true = np.concatenate(true_openings)
+    rows = []
+    for name in names:
+        target = "<= 1.15" if name.startswith("network") else ""
+        rows.append(Row(f"recorded, {name}: mouth LMD", float(np.concatenate(errors[name]).mean()), "px", target))
+    for name in names[:3]:
+        target = ">= 0.78" if name.startswith("network") else ""
+        opening = np.concatenate(openings[name])
+        rows.append(Row(f"recorded, {name}: opening correlation", correlation(opening, true), "", target))
+        rows.append(Row(f"recorded, {name}: opening amplitude", amplitude_ratio(opening, true), "of truth"))
+    rows += [
+        Row(f"recorded, {name}: pose accuracy", float(np.concatenate(hits).mean())) for name, hits in right.items()
+    ]
+    return rows
+
+
+def syllable_means(
+    taught: Sequence[tuple[Piece, tuple[Word, ...]]], person: Person
+) -> tuple[dict[str, np.ndarray], int, dict[str, int]]:
+    """Return, from the training sentences, the mean mouth and the commonest pose of each syllable, "" for silence.
+
+    In between, the commonest pose of all.
+    """
+    poses, mouths = poses_of(person), defaultdict(list)
+    for piece, words in taught:
+        canonical = _tracked(piece.clip.landmarks[piece.start : piece.stop], person)
+        for mouth, time in zip(canonical, frame_times(piece.stop, person.fps)[piece.start :], strict=True):
+            mouths[_label(words, float(time))].append(mouth)
+    stacked = {label: np.stack(many).astype(np.float32) for label, many in mouths.items()}
+    numbers = {label: poses.nearest(person.mouth.pca.encode(many)) for label, many in stacked.items()}
+    most = int(np.bincount(np.concatenate(list(numbers.values()))).argmax())
+    return (
+        {label: many.mean(axis=0) for label, many in stacked.items()},
+        most,
+        {label: int(np.bincount(many).argmax()) for label, many in numbers.items()},
+    )
+
+
+def measure_prose(language: str, said: Sequence[dict[str, Said]], person_gap: float) -> list[Row]:
+    """Compare the keypoints of both roads."""
+    rows = []
+    for name, kind in (("before lips are held to the text", "bare"), ("as shown", "held")):
+        both = [[mouth_opening(getattr(one[road], kind)) for road in ("syllables", "audio")] for one in said]
+        each = [correlation(a, b) for a, b in both]
+        target = ">= 0.7" if kind == "held" else ""
+        rows.append(
+            Row(f"{language}: opening correlation of the roads, {name}, mean", float(np.mean(each)), "", target)
+        )
+        rows.append(Row(f"{language}: opening correlation of the roads, {name}, least", float(np.min(each))))
+    for road in ("syllables", "audio"):
+        for name, kind in (("before lips are held", "bare"), ("as shown", "held")):
+            seen = Seen()
+            for one in said:
+                seen.add(one[road].words, one[road].times, getattr(one[road], kind))
+            rows += seen.rows(f"{language}, via {road}, {name}", person_gap)
+    return rows
+
+
+def measure_video(language: str, said: Sequence[dict[str, Said]], person: Person, person_gap: float) -> list[Row]:
+    """Paint the sentences and look for the landmarks anew."""
+    detector, landmarks_of, rows = FaceDetector(), LandmarkPredictor(), []
+    for road in ("syllables", "audio"):
+        raw, steady, given = Seen(), Seen(), []
+        for one in said:
+            keypoints = CanonicalKeypoints(one[road].held, person.fps)
+            track = track_face(render_squares(keypoints, person), detector, landmarks_of)
+            placement = place_head(track.landmarks, person.mouth.head)
+            found = to_canonical(track.raw, placement)[:, MOUTH]
+            raw.add(one[road].words, one[road].times, found)
+            steady.add(one[road].words, one[road].times, to_canonical(track.landmarks, placement)[:, MOUTH])
+            seen = np.isfinite(found[:, 0, 0])
+            given.append(correlation(mouth_opening(found[seen]), mouth_opening(one[road].held[seen])))
+        rows += raw.rows(f"{language}, via {road}, in painted frames", person_gap)
+        rows += steady.rows(f"{language}, via {road}, in painted frames, steadied", person_gap)[:1]
+        rows.append(
+            Row(f"{language}, via {road}: opening painted against asked for, correlation", float(np.mean(given)))
+        )
+    return rows
+
+
+def measure_recordings(
+    speech: Path, person: Person, poser: Poser, predictor: Predictor, person_gap: float
+) -> list[Row]:
+    """Look at real Spanish: prompts with their text, aligned, and single syllables."""
+    prompts, roads = defaultdict(Seen), ("syllables", "audio")
+    for line in (speech / "asterisk_es" / "transcripts.tsv").read_text("utf-8").splitlines():
+        name, text = line.split("\t")
+        for road, one in zip(
+            roads, _say_recording(_sound(speech / "asterisk_es", name), text, person, poser, predictor), strict=True
+        ):
+            prompts[road].add(one.words, one.times, one.held)
+    rows = [row for road in roads for row in prompts[road].rows(f"asterisk_es, via {road}", person_gap)]
+    opened: dict[str, list[float]] = defaultdict(list)
+    for sound in sorted((speech / "klettres_es").glob("*.ogg")):
+        for road, one in zip(roads, _say_recording(sound, sound.stem, person, poser, predictor), strict=True):
+            opened[road].append(float(mouth_opening(one.held).max()))
+    rest = float(mouth_opening(person.mouth.rest))
+    for road in roads:
+        gaps = np.array(opened[road])
+        rows.append(
+            Row(f"klettres_es, via {road}: most open, median", float(np.median(gaps)) / person_gap, "of the vowel gap")
+        )
+        rows.append(Row(f"klettres_es, via {road}: opens twice as far as at rest", float((gaps > 2 * rest).mean())))
+    return rows
+
+
+def say_both(text: str, voice: str, person: Person, poser: Poser, predictor: Predictor) -> dict[str, Said]:
+    """Return ``text``, said by the synthetic voice ``voice``, by both roads."""
+    speech = speak_timed(read_out(text, voice).text, voice)
+    with tempfile.TemporaryDirectory() as folder:
+        wav = Path(folder) / "said.wav"
+        soundfile.write(wav, speech.clip.samples, speech.clip.rate, subtype="PCM_16")
+        syllables, audio = _roads(speech, voice, wav, person, poser, predictor)
+    return {"syllables": syllables, "audio": audio}
+
+
+def _say_recording(sound: Path, text: str, person: Person, poser: Poser, predictor: Predictor) -> tuple[Said, Said]:
+    voice = "es-419"
+    recording = load_sound(sound, 22_050)
+    speech = align(recording, speak_timed(read_out(text, voice).text, voice)).speech
+    return _roads(speech, voice, sound, person, poser, predictor)
+
+
+def _roads(
+    speech: Speech, voice: str, sound: Path, person: Person, poser: Poser, predictor: Predictor
+) -> tuple[Said, Said]:
+    words = tuple(syllables_of(word, voice) for word in speech.words)
+    heard = predictor.predict(hear(sound, person)).points
+    times = frame_times(len(heard), person.fps)
+    read = poser.predict(words, 0, len(times))
+    return (
+        Said(words, times, read, _held(read, words, times, person)),
+        Said(words, times, heard, _held(heard, words, times, person)),
+    )
+
+
+def _held(mouth: np.ndarray, words: Sequence[Word], times: np.ndarray, person: Person) -> np.ndarray:
+    """Return ``mouth`` as it is shown, with lips held to the text's times."""
+    track = MouthTrack(person)
+    track.add(words, 0.0, float(times[-1]))
+    return track.articulate(CanonicalKeypoints(mouth, person.fps)).points
+
+
+def _tracked(landmarks: np.ndarray, person: Person) -> np.ndarray:
+    return to_canonical(landmarks, place_head(landmarks, person.mouth.head))[:, MOUTH]
+
+
+def _label(words: Sequence[Word], time: float) -> str:
+    """Return the sounds of the syllable that is said at ``time``, "" for none."""
+    for word in words:
+        for syllable in word:
+            if syllable.start <= time < syllable.end:
+                return " ".join(sound.symbol for sound in syllable.phonemes)
+    return ""
+
+
+def _sound(folder: Path, name: str) -> Path:
+    return next(iter(sorted(folder.glob(f"{name}.*"))), None) or sys.exit(f"no sound for {name}: {folder}")
+
+
+SPOKEN: dict[str, Speech] = {}
+"""Texts that the voice has said before: GRID's sentences come again."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

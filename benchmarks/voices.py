@@ -1,0 +1,279 @@
+"""Prints how well a person's predictor follows voices, rooms and noises that it never heard: issue "any voice".
+
+    python benchmarks/voices.py DATASET --data ../shared/data --side test
+
+DATASET is what ``obamanet prepare`` made of GRID talker s1; ``--data`` holds grid_s1, grid_other and speech. Keypoints
+alone are measured: what the predictor makes of a sound against the lips that are right for it, in canonical units.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from obamanet.audio.disturb.line import mp3, telephone
+from obamanet.audio.disturb.music import music
+from obamanet.audio.disturb.noise import add_noise, babble, pink_noise, white_noise
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import load_sound
+from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.evaluation.metrics import amplitude_ratio, correlation
+from obamanet.evaluation.own_sync import OwnSyncNet
+from obamanet.evaluation.sync import find_offset, lag_curve, sound_steps
+from obamanet.evaluation.tracks import Tracker
+from obamanet.inference.predictor import Predictor
+from obamanet.keypoints.head import place_head
+from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.placement import to_canonical
+from obamanet.person import Person, load_person
+from obamanet.timing import frame_times
+from obamanet.training.dataset import Clip, load_dataset
+from obamanet.training.grammar import words_of_name
+from obamanet.training.renditions import carried_over
+from obamanet.types import AudioClip
+from text2face.mouth.examples import LETTER_NAMES
+from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, say_again
+from text2face.voice.aligners import align
+from text2face.voice.espeak import speak_timed
+
+LONGEST_LAG = 5
+"""Frames over which the mouth's own lag is looked for, against real lips."""
+
+CEILING_PAIRS = 8
+"""Other renditions of each sentence's words that are laid beside it."""
+
+SECONDS = 20
+"""Of silence, noise and music."""
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """The opening (T,) of a mouth at ``fps``, with its sound (N,) at 16 kHz and the words said."""
+
+    opening: np.ndarray
+    sound: np.ndarray
+    words: tuple[str, ...]
+    fps: float
+
+
+def main() -> None:
+    """Read the command line, measure, print Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--side", choices=("val", "test"), default="val")
+    parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))
+    given = parser.parse_args()
+    person = load_person(given.person)
+    predictor = Predictor(person)
+    names = json.loads((given.data / "grid_s1" / "split.json").read_text(encoding="utf-8"))
+    clips = {clip.name: clip for clip in load_dataset(given.dataset).clips if (clip.segment == 0).all()}
+    own = [recorded(clips[name], person) for name in names[given.side] if name in clips]
+    print(f"\n{given.side} split, {len(own)} sentences, person {given.person}\n")
+    print("| sound | opening correlation | amplitude | sync, frames |\n|---|---|---|---|")
+    clean = report("own voice", own, [mouth.sound for mouth in own], predictor)
+    voices(own, predictor, HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING)
+    disturbances(own, predictor, sorted((given.data / "speech" / "ljspeech").glob("*.wav")), clean)
+    stillness(own, predictor)
+    if given.side == "test":
+        learned = [recorded(clips[name], person) for name in names["train"] if name in clips]
+        others(own, learned, given.data / "grid_other", person, predictor)
+        foreign(given.data / "speech", predictor)
+    cost(own, predictor)
+
+
+def recorded(clip: Clip, person: Person) -> Mouth:
+    """Return the true mouth of a prepared clip."""
+    assert clip.sound is not None
+    canonical = to_canonical(clip.landmarks, place_head(clip.landmarks, person.mouth.head))
+    opening = mouth_opening(canonical[:, MOUTH])
+    return Mouth(opening, load_sound(clip.sound).samples, words_of_name(clip.name), float(person.fps))
+
+
+def heard(sound: np.ndarray, predictor: Predictor) -> np.ndarray:
+    """Return the keypoints (T, 20, 2) that the predictor makes of ``sound``."""
+    return predictor.predict(extract_features(AudioClip(sound, SAMPLE_RATE), predictor.features)).points
+
+
+def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], predictor: Predictor) -> float:
+    """Print the row of ``sounds`` against the right ``mouths``; return the correlation over all frames."""
+    said, true = [], []
+    for mouth, sound in zip(mouths, sounds, strict=True):
+        opening = mouth_opening(heard(sound, predictor))
+        count = min(len(opening), len(mouth.opening))
+        said.append(opening[:count])
+        true.append(mouth.opening[:count])
+    whole = correlation(np.concatenate(said), np.concatenate(true))
+    amplitude = amplitude_ratio(np.concatenate(said), np.concatenate(true))
+    print(f"| {name} | {whole:.3f} | {amplitude:.2f} | {lag(said, true):+.2f} |", flush=True)
+    return whole
+
+
+def lag(said: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
+    """Return by how many frames the mouths ``said`` come later than the ``true`` ones, by cross-correlation."""
+    values = []
+    for shift in range(-LONGEST_LAG, LONGEST_LAG + 1):
+        pairs = [(a[max(0, shift) :], b[max(0, -shift) :]) for a, b in zip(said, true, strict=True)]
+        pairs = [(a[: len(b)], b[: len(a)]) for a, b in pairs]
+        values.append(correlation(*(np.concatenate(side) for side in zip(*pairs, strict=True))))
+    best = int(np.argmax(values))
+    if not 0 < best < len(values) - 1:
+        return float(best - LONGEST_LAG)
+    before, top, after = values[best - 1 : best + 2]
+    return best - LONGEST_LAG + 0.5 * (before - after) / (before - 2 * top + after)
+
+
+def voices(own: Sequence[Mouth], predictor: Predictor, named: Sequence[str]) -> None:
+    """Print a row per synthetic voice that never trained anything, the true lips carried over to its sound."""
+    values = []
+    for voice in named:
+        mouths, sounds = [], []
+        for mouth in own:
+            said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), mouth.words, voice, "en-gb")
+            count = int(len(said.samples) / SAMPLE_RATE * mouth.fps)
+            opening = carried_over(mouth.opening[:, None, None], mouth.fps, times, count)[:, 0, 0]
+            mouths.append(Mouth(opening, said.samples, mouth.words, mouth.fps))
+            sounds.append(said.samples)
+        values.append(report(f"synthetic, never trained on: {voice}", mouths, sounds, predictor))
+    print(f"| mean of these {len(values)} | {np.mean(values):.3f} | | |")
+
+
+def disturbances(own: Sequence[Mouth], predictor: Predictor, speech: Sequence[Path], clean: float) -> None:
+    """Print the rows of the own voice through noise and lines, and what they cost."""
+    others = [load_sound(path).samples for path in speech]
+    random = np.random.default_rng(1)
+    changed = {
+        "babble of LJ Speech at 10 dB": lambda x: add_noise(x, babble(others, random, len(x)), 10.0),
+        "white noise at 10 dB": lambda x: add_noise(x, white_noise(random, len(x)), 10.0),
+        "music at 10 dB": lambda x: add_noise(x, music(random, len(x)), 10.0),
+        "telephone": telephone,
+        "MP3, 64 kbit/s": lambda x: mp3(x, 64),
+        "MP3, 16 kbit/s": lambda x: mp3(x, 16),
+    }
+    for name, change in changed.items():
+        value = report(f"own voice, {name}", own, [change(mouth.sound) for mouth in own], predictor)
+        print(f"| &nbsp; change against clean | {value - clean:+.3f} | | |")
+
+
+def stillness(own: Sequence[Mouth], predictor: Predictor) -> None:
+    """Print how much the mouth moves without speech, against what it moves in speech."""
+    random = np.random.default_rng(2)
+    length = SECONDS * SAMPLE_RATE
+    speaking = np.mean([motion(heard(mouth.sound, predictor)) for mouth in own])
+    quiet = {
+        "digital silence": np.zeros(length, np.float32),
+        "room noise at -60 dBFS": (10**-3 * random.normal(size=length)).astype(np.float32),
+        "white noise": white_noise(random, length),
+        "pink noise": pink_noise(random, length),
+    } | {f"instrumental music {number}": music(random, length) for number in range(1, 6)}
+    print("\n| without speech | motion against speech's |\n|---|---|")
+    for name, sound in quiet.items():
+        print(f"| {name} | {100 * motion(heard(sound, predictor)) / speaking:.1f} % |", flush=True)
+
+
+def motion(keypoints: np.ndarray) -> float:
+    """Return the mean movement of all keypoints from frame to frame."""
+    return float(np.linalg.norm(np.diff(keypoints, axis=0), axis=-1).mean())
+
+
+def others(own: Sequence[Mouth], learned: Sequence[Mouth], folder: Path, person: Person, predictor: Predictor) -> None:
+    """Print the rows of other talkers' sound against their own lips, and the ceilings."""
+    tracker = Tracker()
+    found = []
+    print("\n| other talkers' sound, their own lips | opening correlation | sync, frames |\n|---|---|---|")
+    for path in sorted(folder.glob("*.mpg")):
+        track = tracker.track(path)
+        canonical = to_canonical(track.landmarks, place_head(track.landmarks, person.mouth.head))
+        mouth = Mouth(
+            mouth_opening(canonical[:, MOUTH]), load_sound(path).samples, words_of_name(path.stem), float(track.fps)
+        )
+        opening = mouth_opening(heard(mouth.sound, predictor))
+        count = min(len(opening), len(mouth.opening))
+        value = correlation(opening[:count], mouth.opening[:count])
+        late = lag([opening[:count]], [mouth.opening[:count]])
+        found.append((mouth, value))
+        print(f"| {path.stem} | {value:.3f} | {late:+.2f} |", flush=True)
+    print(f"| mean | {np.mean([value for _, value in found]):.3f} | |")
+    same = [correlation(mouth.opening, lips) for mouth in own for lips in said_elsewhere(mouth, learned)]
+    other = [correlation(mouth.opening, lips) for mouth, _ in found for lips in said_elsewhere(mouth, learned)]
+    print(f"| ceiling, same talker: s1's real lips for the same words in other sentences | {np.mean(same):.3f} | |")
+    print(f"| ceiling, other talker: s1's real lips for these talkers' words | {np.mean(other):.3f} | |")
+
+
+def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarray]:
+    """Yield openings (T,) for the sentence of ``mouth``, put together from real lips that said the same words.
+
+    Each word is taken from another recording and laid sound by sound over this one's; between words it is held.
+    """
+    text = [LETTER_NAMES.get(word, word) for word in mouth.words]
+    here = align(AudioClip(mouth.sound, SAMPLE_RATE), speak_timed(" ".join(text), "en-gb")).speech
+    times = frame_times(len(mouth.opening), 25) if mouth.fps == 25 else np.arange(len(mouth.opening)) / mouth.fps
+    random = np.random.default_rng(len(mouth.sound))
+    for _ in range(CEILING_PAIRS):
+        known: list[tuple[float, float]] = []
+        for slot, word in enumerate(here.words):
+            same = [each for each in learned if each.words[slot] == mouth.words[slot] and each is not mouth]
+            if not same:
+                continue
+            there = same[int(random.integers(len(same)))]
+            spoken = speak_timed(" ".join(LETTER_NAMES.get(w, w) for w in there.words), "en-gb")
+            words = align(AudioClip(there.sound, SAMPLE_RATE), spoken).speech.words
+            if len(words) != len(here.words) or len(words[slot].phonemes) != len(word.phonemes):
+                continue
+            ours = np.array([time for sound in word.phonemes for time in (sound.start, sound.end)])
+            theirs = np.array([time for sound in words[slot].phonemes for time in (sound.start, sound.end)])
+            inside = (times >= ours[0]) & (times <= ours[-1])
+            moments = np.interp(times[inside], ours, theirs)
+            lips = np.interp(moments, np.arange(len(there.opening)) / there.fps, there.opening)
+            known += list(zip(times[inside], lips, strict=True))
+        if known:
+            rest = float(np.percentile(mouth.opening, 10))
+            edges = [(0.0, rest), (known[0][0] - 0.3, rest), *known, (known[-1][0] + 0.3, rest), (times[-1] + 1, rest)]
+            yield np.interp(times, *(np.array(column) for column in zip(*edges, strict=True)))
+
+
+def foreign(folder: Path, predictor: Predictor) -> None:
+    """Print the sync offsets of voices without pictures, by both measures of the evaluation."""
+    judge = OwnSyncNet()
+    print("\n| voice without pictures | files | within one frame | median offset, ms | own SyncNet: within one frame |")
+    print("|---|---|---|---|---|")
+    for name in ("ljspeech", "asterisk_es"):
+        offsets, judged = [], []
+        for path in sorted((folder / name).glob("*.wav")):
+            sound = load_sound(path)
+            points = heard(sound.samples, predictor)
+            features = extract_features(sound, FeatureOptions())
+            times = frame_times(len(points), predictor.fps)
+            try:
+                offsets.append(find_offset(lag_curve(points, times, sound_steps(features))).offset)
+                judged.append(judge.offset(points, times, features).offset)
+            except ValueError:
+                continue  # Too short to be shifted.
+        inside = [float(np.mean(np.abs(values) <= 40)) for values in (offsets, judged)]
+        middle = float(np.median(offsets))
+        print(f"| {name} | {len(offsets)} | {100 * inside[0]:.0f} % | {middle:+.0f} | {100 * inside[1]:.0f} % |")
+
+
+def cost(own: Sequence[Mouth], predictor: Predictor) -> None:
+    """Print the time from sound to keypoints against the sound's length."""
+    sound = np.concatenate([mouth.sound for mouth in own])[: 60 * SAMPLE_RATE]
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        heard(sound, predictor)
+        took.append(time.perf_counter() - began)
+    share = min(took) / (len(sound) / SAMPLE_RATE)
+    print(f"\nSound to keypoints takes {100 * share:.1f} % of the sound's length on this machine.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""A speech encoder of your own on the command line; the one that comes with the program was made this way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from obamanet.cli.boundary import console, result
+from obamanet.cli.speak import Quiet
+from obamanet.cli.train import NOT_STATED, MaxMinutes, MaxSteps, Seed
+
+ENCODER_EXAMPLE = """Example:
+
+obamanet train encoder prompts prompts voices --teacher smart-turn-v3.2-cpu.onnx --out encoder_run
+"""
+
+
+def encoder_command(
+    sounds: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOUNDS...",
+            help="Folders of speech, drawn from alike often; name one twice for twice as often.",
+            show_default=False,
+        ),
+    ],
+    teacher: Annotated[
+        Path,
+        typer.Option("--teacher", metavar="ONNX", help="A Whisper encoder: Smart Turn v3's, from package pipecat-ai."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The run's folder to make or go on with.")],
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 1000,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Stretches of sound per step.")] = 8,
+    stretches: Annotated[int, typer.Option("--stretches", help="Stretches of sound to learn from.")] = 1768,
+    licence: Annotated[
+        str, typer.Option("--licence", help='Licences of teacher and sounds, e.g. "MIT, CC BY-SA 3.0".')
+    ] = NOT_STATED,
+    attribution: Annotated[str, typer.Option("--attribution", help="Whom those licences ask to name.")] = NOT_STATED,
+    seed: Seed = 1,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make the encoder that hears what is said, not who says it. Prints the folder of its weights and card.
+
+    Needs obamanet[encoder]. Persons follow the encoder they were trained with: after a change train them anew. The same
+    command goes on with a run that was stopped.
+    """
+    from obamanet.training.loop import Limits
+    from obamanet.training.speech_encoder import RESULT, EncoderOptions, train_encoder
+
+    options = EncoderOptions(steps=steps, batch_size=batch_size, stretches=stretches, seed=seed)
+    limits, progress = Limits(steps=max_steps, minutes=max_minutes), console(quiet)
+    report = train_encoder(
+        sounds,
+        teacher,
+        out,
+        options,
+        licence=licence,
+        attribution=attribution,
+        limits=limits,
+        progress=progress,
+    )
+    progress.note(f"step {report.step} of {report.steps}; least error {report.best_score:.3f} at {report.best_step}")
+    if report.step < report.steps:
+        progress.note("not finished yet; the same command goes on")
+    result(report.folder / RESULT)

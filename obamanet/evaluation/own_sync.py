@@ -1,0 +1,108 @@
+"""How far sound and mouth lie apart in time, told by this project's own SyncNet.
+
+It was trained on one English talker saying 51 words; on other talkers and languages it is a second opinion beside
+:mod:`obamanet.evaluation.sync`, which knows no talker. Its zero is that of its training recordings.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.errors import EvaluationError
+from obamanet.evaluation.sync import LagCurve, SyncOffset, find_offset
+from obamanet.networks.syncnet import LOST_FRAMES, SyncNetConfig, build_syncnet
+from obamanet.timing import frame_times, resample_in_time
+from obamanet.training.syncnet import (
+    JUDGE_CARD,
+    JUDGE_SCHEMA,
+    JUDGE_WEIGHTS,
+    JUDGED_RATE,
+    LONGEST_LAG,
+    lag_distances,
+    mouth_values,
+    sound_values,
+)
+from obamanet.types import FeatureSequence
+
+SHORTEST = LOST_FRAMES + 2 * LONGEST_LAG + 1
+"""Frames at 25 per second: a clip shorter than 1.72 s is not embedded at every lag."""
+
+JUDGES = "judges"
+"""Folder, in this package's, of the networks that come with the program."""
+
+CONSTANT = 1e-4
+"""Embeddings that differ less come of one and the same input: their length is 1, their rounding 1e-6."""
+
+
+class OwnSyncNet:
+    """The judge that comes with the program, or the one in ``folder``, which ``obamanet train syncnet`` made.
+
+    Build it once per process. Raises :class:`EvaluationError` when the folder holds no judge or a newer one.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        import tensorflow as tf
+
+        place = folder or Path(str(files("obamanet.evaluation") / JUDGES))
+        try:
+            card = json.loads((place / JUDGE_CARD).read_text(encoding="utf-8"))
+            if card["schema"] != JUDGE_SCHEMA:
+                raise EvaluationError(f"{place / JUDGE_CARD}: schema is {card['schema']!r}, readable is {JUDGE_SCHEMA}")
+            config = SyncNetConfig(**card["network"])
+            network = build_syncnet(config)
+            network.load_weights(place / JUDGE_WEIGHTS)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise EvaluationError(
+                f"judge of sync cannot be loaded: {place}: {type(error).__name__}: {reason}"
+            ) from None
+        shapes = [(1, None, config.points), (1, None, config.bands)]
+        self._judge = tf.function(
+            lambda mouth, sound: network([mouth, sound], training=False),
+            input_signature=[tf.TensorSpec(shape) for shape in shapes],
+        )
+
+    def embed(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> tuple[np.ndarray, np.ndarray]:
+        """Return the embeddings, (T - 12, E) each, of a mouth and of its ``sound``.
+
+        ``keypoints`` (N, 20, 2) are canonical, at ``times`` (N,) seconds; ``sound`` holds 26 log filterbank energies,
+        not normalised. T are the frames at 25 per second that both have. Raises ValueError when these are fewer
+        than 13.
+        """
+        count = min(int(sound.duration * JUDGED_RATE), int(times[-1] * float(JUDGED_RATE)) + 1) if len(times) else 0
+        if count <= LOST_FRAMES:
+            raise ValueError(f"too short: {count / float(JUDGED_RATE):.2f} s")
+        mouth = resample_in_time(keypoints.astype(np.float64), times, frame_times(count, JUDGED_RATE))
+        seen, heard = self._judge(mouth_values(mouth)[None], sound_values(sound, count)[None])
+        return np.asarray(seen)[0], np.asarray(heard)[0]
+
+    def lag_curve(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> LagCurve:
+        """Return minus the mean distance of mouth and sound at each lag; arguments as :meth:`embed` takes them.
+
+        The curve is flat where the mouth stands still. Raises ValueError for less than 1.72 s of either, and for a
+        silent sound.
+        """
+        seen, heard = self.embed(keypoints, times, sound)
+        if len(seen) + LOST_FRAMES < SHORTEST:
+            raise ValueError(
+                f"too short: {(len(seen) + LOST_FRAMES) / float(JUDGED_RATE):.2f} s, "
+                f"needed are {SHORTEST / float(JUDGED_RATE):.2f} s"
+            )
+        if np.ptp(heard, axis=0).max() < CONSTANT:
+            raise ValueError("the sound is silent")
+        lags = np.arange(-LONGEST_LAG, LONGEST_LAG + 1)
+        # A still mouth lies nearer to some moments of the sound than to others, but that says nothing of time.
+        still = np.ptp(seen, axis=0).max() < CONSTANT
+        distances = np.zeros(len(lags)) if still else lag_distances(seen, heard, lags.tolist())
+        return LagCurve(lags / float(JUDGED_RATE), -distances)
+
+    def offset(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> SyncOffset:
+        """Return the offset in ms, positive where the sound is late, and the confidence: median less least distance.
+
+        A mouth that stands still has (0, 0). Arguments and errors as :meth:`lag_curve`.
+        """
+        return find_offset(self.lag_curve(keypoints, times, sound))

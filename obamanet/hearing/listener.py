@@ -1,0 +1,123 @@
+"""Turns raw sound features into what a predictor hears: normalised, and encoded where they are speech features."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.audio.normalise import normalise_utterance, quiet_vector
+from obamanet.constants import FEATURE_RATE
+from obamanet.errors import PersonError
+from obamanet.files import sha256_of
+from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
+from obamanet.types import FeatureSequence
+
+STRIDE = 2
+"""Feature frames per step of the encoder."""
+
+CENTRE = 2
+"""Feature frames before the centre of the encoder's first output: its convolutions pad nothing."""
+
+CHUNK_STEPS = 500
+"""Steps of 20 ms that the encoder takes at once, beside what it sees around them; the number changes nothing."""
+
+
+@dataclass(frozen=True)
+class EncoderCard:
+    """The speech encoder that comes with the program: its sizes, the sha256 of its weights, and where it is from."""
+
+    config: EncoderConfig
+    sha256: str
+    origin: str
+    licence: str
+
+
+@cache
+def encoder_card() -> EncoderCard:
+    """Return what is known of the shipped speech encoder."""
+    card: dict[str, Any] = json.loads((encoder_folder() / "speech_encoder.json").read_text(encoding="utf-8"))
+    return EncoderCard(EncoderConfig(**card["config"]), card["sha256"], card["origin"], card["licence"])
+
+
+def encoder_folder() -> Path:
+    """Return the folder of the shipped speech encoder."""
+    return Path(str(files("obamanet.hearing"))) / "encoder"
+
+
+def heard_size(options: FeatureOptions) -> tuple[int, Fraction]:
+    """Return values per step and steps per second of what a :class:`Listener` makes of features of ``options``."""
+    if options.kind == SPEECH:
+        return encoder_card().config.outputs, FEATURE_RATE / STRIDE
+    return options.count, FEATURE_RATE
+
+
+def encoder_digest(options: FeatureOptions) -> str | None:
+    """Return the sha256 of the encoder through which features of ``options`` are heard, or None where there is none."""
+    return encoder_card().sha256 if options.kind == SPEECH else None
+
+
+class Listener:
+    """Makes a predictor's inputs, for training and for running alike; build it once, it may hold the encoder."""
+
+    def __init__(self, options: FeatureOptions) -> None:
+        self._options = options
+        quiet = quiet_vector(options.count, options.kind)
+        self._encoder = SpeechEncoder() if options.kind == SPEECH else None
+        self.quiet = self._encoder.quiet if self._encoder else quiet
+
+    def listen(self, features: FeatureSequence) -> FeatureSequence:
+        """Return the whole utterance's ``features`` normalised, and encoded where they are speech features."""
+        normalised = normalise_utterance(features, self._options.kind)
+        return self._encoder.encode(normalised) if self._encoder else normalised
+
+
+class SpeechEncoder:
+    """The shipped speech encoder; ``quiet`` (D,) is what it makes of silence.
+
+    Raises :class:`PersonError` when its weights are damaged.
+    """
+
+    def __init__(self) -> None:
+        import tensorflow as tf
+
+        card = encoder_card()
+        weights = encoder_folder() / "speech_encoder.weights.h5"
+        if sha256_of(weights) != card.sha256:
+            raise PersonError(f"speech encoder is damaged: {weights}; install the program anew")
+        network = build_encoder(card.config)
+        network.load_weights(weights)
+        self._config = card.config
+        self._run = tf.function(
+            lambda features: network(features, training=False),
+            input_signature=[tf.TensorSpec((1, None, card.config.bands))],
+        )
+        before, after = card.config.reach
+        silence = np.tile(quiet_vector(card.config.bands, SPEECH), (STRIDE * (before + after) + 2 * CENTRE, 1))
+        self.quiet = np.asarray(self._run(silence[None]))[0, before]
+
+    def encode(self, normalised: FeatureSequence, chunk: int = CHUNK_STEPS) -> FeatureSequence:
+        """Return the features (F / 2, D) float32 at 50 per second; around the sound there is silence.
+
+        Step t looks at the sound about t / 50 s, from about 0.5 s before it to 0.25 s after.
+        """
+        values, quiet = normalised.values, quiet_vector(self._config.bands, SPEECH)
+        steps = -(-len(values) // STRIDE)
+        before, after = self._config.reach
+        parts = []
+        for first in range(0, steps, chunk):
+            count = min(chunk, steps - first)
+            # Every chunk but the last has one shape, which the graph is traced for.
+            start = STRIDE * (first - before) - CENTRE
+            wanted = np.arange(start, STRIDE * (first + count + after) + CENTRE)
+            inside = (wanted >= 0) & (wanted < len(values))
+            heard = np.where(inside[:, None], values[np.clip(wanted, 0, len(values) - 1)], quiet)
+            parts.append(np.asarray(self._run(heard[None].astype(np.float32)))[0, before : before + count])
+        return FeatureSequence(np.concatenate(parts), normalised.rate / STRIDE, normalised.duration)

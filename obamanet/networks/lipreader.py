@@ -1,0 +1,64 @@
+"""The graph from mouth windows to words: convolutions over the picture, then over time.
+
+The form of Martinez et al. 2020 (Lipreading using Temporal Convolutional Networks), a hundredth of its size, with a
+score for every word in every frame instead of one word for the whole clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from obamanet.errors import OptionError
+
+DILATIONS = (1, 2, 4)
+"""Steps between the five frames that a convolution over time looks at; together they see 29 frames, over a second."""
+
+
+@dataclass(frozen=True)
+class LipReaderConfig:
+    """Sizes of a lip reader.
+
+    Windows of ``height`` x ``width`` pixels, ``classes`` scores per frame; ``filters`` of each convolution over the
+    picture, which halves it, ``units`` of each one over time.
+    """
+
+    height: int
+    width: int
+    classes: int
+    filters: tuple[int, ...] = (16, 32, 48)
+    units: int = 128
+    dropout: float = 0.4
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that give no network."""
+        if not self.filters or min(self.filters) < 1 or not 8 <= self.units <= 1024:
+            raise OptionError(
+                f"lip reader size is wrong: got filters {self.filters} and {self.units} units, "
+                "allowed are 1 or more and 8 to 1024"
+            )
+
+
+def build_lip_reader(config: LipReaderConfig) -> keras.Model:
+    """Return the graph: windows (B, T, height, width), normalised over the clip, to logits (B, T, classes)."""
+    windows = keras.Input((None, config.height, config.width), name="windows")
+    x: keras.KerasTensor = layers.Reshape((-1, config.height, config.width, 1))(windows)
+    for number, filters in enumerate(config.filters):
+        # (time, row, column); the first sees movement, from the frame before to the frame after.
+        kernel = (3, 5, 5) if number == 0 else (1, 3, 3)
+        x = layers.Conv3D(filters, kernel, (1, 2, 2), padding="same", use_bias=False, name=f"conv{number}")(x)
+        x = layers.BatchNormalization(momentum=0.95, name=f"norm{number}")(x)
+        x = layers.ReLU()(x)
+    x = layers.Reshape((-1, x.shape[2] * x.shape[3] * x.shape[4]))(x)
+    x = layers.Dropout(config.dropout)(x)
+    x = layers.Dense(config.units, name="frame")(x)
+    for number, dilation in enumerate(DILATIONS):
+        y = layers.BatchNormalization(momentum=0.95, name=f"time_norm{number}")(x)
+        y = layers.Dropout(config.dropout)(layers.ReLU()(y))
+        y = layers.Conv1D(config.units, 5, padding="same", dilation_rate=dilation, name=f"time{number}")(y)
+        x = layers.Add()([x, y])
+    x = layers.BatchNormalization(momentum=0.95, name="words_norm")(x)
+    x = layers.Dropout(config.dropout)(layers.ReLU()(x))
+    return keras.Model(windows, layers.Dense(config.classes, name="words")(x), name="lip_reader")

@@ -1,0 +1,95 @@
+"""The graph that judges sync: a mouth stream and a sound stream into one space (Chung and Zisserman 2016).
+
+Written anew for landmarks: both streams are 1-d convolutions over time without padding, so that a whole clip is judged
+in one pass and no value depends on what lies outside its window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from obamanet.errors import OptionError
+
+LOST_FRAMES = 12
+"""Video frames by which both embeddings are shorter than their input: each looks at 13 frames, 0.52 s."""
+
+SOUND_STEPS = 4
+"""Feature frames (10 ms) under one video frame at 25 frames per second."""
+
+
+@dataclass(frozen=True)
+class SyncNetConfig:
+    """Sizes of the judge: ``points`` mouth values and ``bands`` sound values per step; ``width`` filters a layer.
+
+    ``size`` is that of the embeddings, ``dropout`` the share of filters that training leaves out.
+    """
+
+    points: int = 40
+    bands: int = 26
+    width: int = 64
+    size: int = 64
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.width <= 512 or not 4 <= self.size <= 512:
+            raise OptionError(
+                f"SyncNet size is wrong: got width {self.width} and embeddings of {self.size}, "
+                "allowed are 8 to 512 and 4 to 512"
+            )
+
+
+@keras.saving.register_keras_serializable("obamanet")
+class Velocity(layers.Layer):
+    """Puts the change from the frame before to the frame after beside each value; loses a frame at either end."""
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Return (B, T - 2, 2 D) for (B, T, D)."""
+        change = inputs[:, 2:] - inputs[:, :-2]
+        return ops.concatenate([inputs[:, 1:-1], change], axis=-1)
+
+
+@keras.saving.register_keras_serializable("obamanet")
+class UnitLength(layers.Layer):
+    """Divides each embedding by its length, at least 1e-6."""
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Return (B, T, D) of length 1 along the last axis."""
+        return ops.normalize(inputs, axis=-1, order=2, epsilon=1e-6)
+
+
+def build_syncnet(config: SyncNetConfig) -> keras.Model:
+    """Return the graph: mouth (B, T, points) and sound (B, 4 S, bands) to their embeddings.
+
+    These are (B, T - 12, size) and (B, S - 12, size), each of length 1; number n of either looks at its frames n to
+    n + 12. T and S, at least 13, are video frames at 25 per second and need not be the same.
+    """
+    mouth = keras.Input((None, config.points), name="mouth")
+    sound = keras.Input((None, config.bands), name="sound")
+    x = Velocity(name="velocity")(mouth)
+    for number, spread in enumerate((1, 1, 1, 2)):
+        x = _block(x, config, f"mouth{number}", dilation=spread)
+    y = _block(sound, config, "sound0", kernel=4, stride=2)
+    y = _block(y, config, "sound1")
+    y = _block(y, config, "sound2", stride=2)
+    for number, spread in enumerate((1, 1, 1, 2), start=3):
+        y = _block(y, config, f"sound{number}", dilation=spread)
+    outputs = [
+        UnitLength(name=f"{name}_embedding")(layers.Dense(config.size, name=f"{name}_out")(stream))
+        for name, stream in (("mouth", x), ("sound", y))
+    ]
+    return keras.Model([mouth, sound], outputs, name="syncnet")
+
+
+def _block(
+    x: keras.KerasTensor, config: SyncNetConfig, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1
+) -> keras.KerasTensor:
+    """Return convolution, normalisation, rectifier and dropout of whole filters, applied to ``x``."""
+    x = layers.Conv1D(
+        config.width, kernel, strides=stride, dilation_rate=dilation, use_bias=False, name=f"{name}_conv"
+    )(x)
+    x = layers.BatchNormalization(name=f"{name}_norm", momentum=0.98)(x)
+    x = layers.ReLU(name=f"{name}_relu")(x)
+    return layers.SpatialDropout1D(config.dropout, name=f"{name}_dropout")(x)

@@ -1,0 +1,189 @@
+"""What a predictor is trained on: recordings, disturbed copies of them, other voices' renditions, and mere noise."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.audio.disturb.chain import BABBLE, DisturbOptions, disturb, make_noise, random_kind
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import load_sound
+from obamanet.audio.normalise import normalise_utterance, quiet_vector
+from obamanet.audio.stack import stack_features
+from obamanet.constants import SAMPLE_RATE
+from obamanet.files import atomic_path
+from obamanet.hearing.listener import Listener
+from obamanet.progress import Progress
+from obamanet.timing import frames_to_cover
+from obamanet.training.dataset import Clip, Piece
+from obamanet.training.renditions import Renditions, carried_over, load_sound_of, of_clips
+from obamanet.types import AudioClip
+
+NOISES = 96
+"""Stretches of noise and music without speech, over which the mouth rests."""
+
+NOISE_SECONDS = 4
+
+OTHERS = 6
+"""Voices of which babble is made."""
+
+HEARD_FILE = "heard.npz"
+"""Keeps, in a run's folder, what was heard: computing it takes minutes."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One stretch as the predictor meets it: ``inputs`` (T + delay, S) stacked features, ``keypoints`` (T, 20, 2)."""
+
+    inputs: np.ndarray
+    keypoints: np.ndarray
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """All that a predictor is trained on and chosen by; ``noises`` are stacked features (T, S) without speech."""
+
+    recorded: tuple[Utterance, ...]
+    disturbed: tuple[Utterance, ...]
+    rendered: tuple[Utterance, ...]
+    noises: tuple[np.ndarray, ...]
+    val: tuple[Utterance, ...]
+
+
+class LessonMaker:
+    """Makes the lessons; everything random is drawn from ``seed`` and the clip's name.
+
+    ``mouths`` are the canonical keypoints (T, 20, 2) of each piece's frames.
+    """
+
+    def __init__(
+        self, listener: Listener, features: FeatureOptions, fps: Fraction, delay: int, seed: int, progress: Progress
+    ) -> None:
+        self._listener, self._features, self._fps, self._delay = listener, features, fps, delay
+        self._seed, self._progress = seed, progress
+        self._options = DisturbOptions()
+
+    def lessons(
+        self,
+        train: Sequence[tuple[Piece, np.ndarray]],
+        val: Sequence[tuple[Piece, np.ndarray]],
+        copies: int,
+        renditions: Renditions | None,
+        folder: Path,
+    ) -> Lessons:
+        """Return the lessons of pieces and their mouths, with ``copies`` disturbed copies of each training piece.
+
+        What was heard is kept in ``folder`` and read from there the next time.
+        """
+        kept = _read(folder / HEARD_FILE)
+        heard = kept or self._hear_all([piece for piece, _ in train], [piece for piece, _ in val], copies, renditions)
+        if not kept:
+            with atomic_path(folder / HEARD_FILE) as part, part.open("wb") as file:
+                np.savez(file, **heard)  # type: ignore[arg-type]  # numpy takes any name for an array
+        mouths = {piece.clip.folder.name: keypoints for piece, keypoints in train if _is_whole(piece)}
+        rendered = []
+        for entry in of_clips(renditions, list(mouths)) if renditions else ():
+            inputs, times = heard[f"rendition {entry.file}"], heard[f"times {entry.file}"]
+            count = len(inputs) - self._delay
+            rendered.append(Utterance(inputs, carried_over(mouths[entry.clip], float(self._fps), times, count)))
+        return Lessons(
+            recorded=tuple(self._utterance(heard["clip " + _name(p)], p, mouth) for p, mouth in train),
+            disturbed=tuple(
+                self._utterance(heard[f"copy {copy} {_name(p)}"], p, mouth)
+                for p, mouth in train
+                for copy in range(copies)
+            ),
+            rendered=tuple(rendered),
+            noises=tuple(heard[name] for name in heard if name.startswith("noise ")),
+            val=tuple(self._utterance(heard["clip " + _name(p)], p, mouth) for p, mouth in val),
+        )
+
+    def _utterance(self, heard: np.ndarray, piece: Piece, mouth: np.ndarray) -> Utterance:
+        return Utterance(heard[piece.start : piece.stop + self._delay], mouth)
+
+    def _hear_all(
+        self, train: Sequence[Piece], val: Sequence[Piece], copies: int, renditions: Renditions | None
+    ) -> dict[str, np.ndarray]:
+        heard: dict[str, np.ndarray] = {}
+        clips = {_name(piece): piece.clip for piece in (*train, *val)}
+        learned = sorted({_name(piece) for piece in train})
+        sounds = {name: _samples(clip) for name, clip in clips.items()}
+        others = [sounds[name] for name in learned]
+        for name, clip in self._progress.track(clips.items(), "listening to the recordings", len(clips)):
+            frames = len(clip.segment)
+            heard["clip " + name] = self._hear(sounds[name], frames)
+        entries = of_clips(renditions, learned) if renditions else ()
+        for number, entry in enumerate(self._progress.track(entries, "listening to other voices", len(entries))):
+            assert renditions is not None
+            sound, times = load_sound_of(renditions, entry)
+            if number % 50 == 0:
+                others.append(sound)
+            if number % 2:
+                sound = self._disturbed(sound, entry.file, others)
+            frames = frames_to_cover(Fraction(len(sound), SAMPLE_RATE), self._fps)
+            heard[f"rendition {entry.file}"], heard[f"times {entry.file}"] = self._hear(sound, frames), times
+        for name in self._progress.track(learned, "listening through noise", len(learned)):
+            for copy in range(copies):
+                sound = self._disturbed(sounds[name], f"{copy} {name}", others)
+                heard[f"copy {copy} {name}"] = self._hear(sound, len(clips[name].segment))
+        for number in range(NOISES):
+            noise = self._noise(number)
+            heard[f"noise {number}"] = self._hear(noise, int(NOISE_SECONDS * self._fps))
+        return heard
+
+    def _hear(self, sound: np.ndarray, frames: int) -> np.ndarray:
+        """Return the stacked features of ``frames`` video frames and the look-ahead, (frames + delay, S) float16."""
+        heard = self._listener.listen(extract_features(AudioClip(sound, SAMPLE_RATE), self._features))
+        stacked = stack_features(heard, self._fps, 0, frames + self._delay, self._listener.quiet)
+        # Half precision: the noise added in training is a hundred times its rounding.
+        return stacked.astype(np.float16)
+
+    def _disturbed(self, sound: np.ndarray, name: str, others: Sequence[np.ndarray]) -> np.ndarray:
+        random = self._random(name)
+        chosen = [others[int(random.integers(len(others)))] for _ in range(OTHERS)]
+        return disturb(sound, self._options, random, chosen)
+
+    def _noise(self, number: int) -> np.ndarray:
+        random = self._random(f"noise {number}")
+        kind = random_kind(random)
+        assert kind != BABBLE
+        return make_noise(kind, random, NOISE_SECONDS * SAMPLE_RATE)
+
+    def _random(self, name: str) -> np.random.Generator:
+        return np.random.default_rng((self._seed, zlib.crc32(name.encode())))
+
+
+def loudness(clip: Clip, fps: Fraction) -> np.ndarray:
+    """Return how loud each frame of ``clip`` is, (T,): the mean normalised log energy, lower in silence."""
+    options = FeatureOptions()
+    features = normalise_utterance(extract_features(AudioClip(_samples(clip), SAMPLE_RATE), options))
+    return stack_features(features, fps, 0, len(clip.segment), quiet_vector(options.count)).mean(axis=1)
+
+
+def _name(piece: Piece) -> str:
+    return piece.clip.folder.name
+
+
+def _is_whole(piece: Piece) -> bool:
+    """Say whether the piece is its clip's beginning to end, so that times in the clip are times in the piece."""
+    return piece.start == 0 and piece.stop == len(piece.clip.segment)
+
+
+def _samples(clip: Clip) -> np.ndarray:
+    assert clip.sound is not None
+    return load_sound(clip.sound).samples
+
+
+def _read(path: Path) -> dict[str, np.ndarray] | None:
+    """Return what was kept, or None when there is nothing or it is damaged: then it is heard anew."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,109 @@
+"""Recorded sentences said again by other voices, with where in the recording each moment lies.
+
+DIR/renditions.json        schema, how they were made, the list
+DIR/<clip>-<number>.npz    sound (N,) int16 at 16 kHz, times (F,) float32: seconds in the clip, one per 10 ms of sound
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.constants import FEATURE_RATE
+from obamanet.errors import DatasetError
+from obamanet.files import atomic_path, atomic_write_json
+
+SCHEMA = 1
+INDEX = "renditions.json"
+FULL_SCALE = 32767
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One rendition: of which ``clip`` (its folder's name), by which ``voice`` and how, and the ``file`` that holds it.
+
+    ``rate`` is times the voice's usual speed, ``pitch`` 0 to 100 on its own scale.
+    """
+
+    clip: str
+    voice: str
+    rate: float
+    pitch: int
+    file: str
+
+
+@dataclass(frozen=True)
+class Renditions:
+    """All renditions in ``folder``, and ``made``: how, in words."""
+
+    folder: Path
+    made: str
+    entries: tuple[Rendition, ...]
+
+    @property
+    def digest(self) -> str:
+        """What tells these renditions from others: a hash of the list."""
+        return hashlib.sha256(json.dumps([asdict(entry) for entry in self.entries]).encode()).hexdigest()[:16]
+
+
+def save_renditions(renditions: Renditions) -> None:
+    """Write the list, last of all files."""
+    content = {"schema": SCHEMA, "made": renditions.made, "renditions": [asdict(e) for e in renditions.entries]}
+    atomic_write_json(renditions.folder / INDEX, content)
+
+
+def load_renditions(folder: Path) -> Renditions:
+    """Read the list in ``folder``; raises :class:`DatasetError` when it is none."""
+    path = folder / INDEX
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise DatasetError(f"{path}: schema is {content['schema']!r}, readable is {SCHEMA}; make them anew")
+        return Renditions(folder, content["made"], tuple(Rendition(**entry) for entry in content["renditions"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"no renditions: {path}: {error}; make them with: obamanet renditions") from None
+
+
+def save_sound(path: Path, samples: np.ndarray, times: np.ndarray) -> None:
+    """Write ``samples`` (N,) in [-1, 1] at 16 kHz and ``times`` (F,), seconds in the clip for each 10 ms."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        sound = np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
+        np.savez_compressed(file, sound=sound, times=times.astype(np.float32))
+
+
+def load_sound_of(renditions: Renditions, entry: Rendition) -> tuple[np.ndarray, np.ndarray]:
+    """Return samples (N,) float32 in [-1, 1] at 16 kHz and times (F,) of one rendition.
+
+    Raises :class:`DatasetError` for a damaged file.
+    """
+    path = renditions.folder / entry.file
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["sound"].astype(np.float32) / FULL_SCALE, arrays["times"].astype(np.float64)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"rendition is damaged: {path}: {error}; make them anew") from None
+
+
+def carried_over(keypoints: np.ndarray, fps: float, times: np.ndarray, count: int) -> np.ndarray:
+    """Return the clip's ``keypoints`` (T, 20, 2) at the moments of a rendition: ``count`` frames at ``fps``.
+
+    ``times`` (F,) are seconds in the clip for each 10 ms of the rendition; beyond the clip its ends are held.
+    """
+    moments = np.interp(np.arange(count) / fps, np.arange(len(times)) / float(FEATURE_RATE), times) * fps
+    places = np.clip(moments, 0, len(keypoints) - 1)
+    left = np.floor(places).astype(np.int64)
+    right = np.minimum(left + 1, len(keypoints) - 1)
+    share = (places - left)[:, None, None]
+    return (keypoints[left] * (1 - share) + keypoints[right] * share).astype(np.float32)
+
+
+def of_clips(renditions: Renditions, clips: Sequence[str]) -> tuple[Rendition, ...]:
+    """Return the renditions of the named ``clips`` alone, so that the split holds for them too."""
+    wanted = set(clips)
+    return tuple(entry for entry in renditions.entries if entry.clip in wanted)

@@ -1,0 +1,335 @@
+"""Makes a speech encoder: it starts as the teacher's first blocks and learns to say of disturbed sound what they say
+of clean sound (distillation, Hinton et al. 2015), with local attention in place of positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.audio.normalise import FLOOR_BELOW
+from obamanet.constants import FEATURE_RATE
+from obamanet.errors import DatasetError, OptionError
+from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
+from obamanet.networks.weights import save_half
+from obamanet.progress import Progress
+from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.stretches import find_sounds, read_sounds, sounds_digest
+from obamanet.training.taught import Survey, TaughtStretches, examples, padded, take_survey
+from obamanet.training.teacher import HEAD_SIZE, MIDDLE, Dense, Norm, Teacher, TeacherBlock, read_teacher
+
+if TYPE_CHECKING:
+    import keras
+
+NOT_STATED = "not stated"
+
+RESULT: Final = "encoder"
+"""Folder, in a run's, of the finished encoder; it may take the place of obamanet/hearing/encoder."""
+
+WEIGHTS, CARD = "speech_encoder.weights.h5", "speech_encoder.json"
+"""What a finished encoder's folder holds: the weights, half precision, and what they are and came from."""
+
+INPUT_OFFSET: Final = 1.2
+"""What the teacher's features are above this program's, once both are in the teacher's units: the former are measured
+from the root mean square of the whole sound, the latter from the mean level of its speech. It is the constant term of
+a line fitted through both, over Asterisk's prompts."""
+
+EDGE: Final = 12
+"""Steps at either end of a stretch that are not learned from: 0.24 s, as far as a block of the encoder looks ahead."""
+
+SETTLED: Final = 0.15
+"""Share of the teacher's steps at either end that say nothing of its usual bias by distance, 1.2 s of 8 s."""
+
+SCALED_BY: Final = 100
+"""Stretches over which the finished encoder's outputs have mean 0 and deviation 1."""
+
+WARM_UP: Final = 50
+"""Steps over which the learning rate rises."""
+
+PRECISIONS: Final = ("mixed_bfloat16", "float32")
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """How a speech encoder is made: ``stretches`` to learn from and ``validating`` ones beside, ``steps`` of batches.
+
+    ``outputs`` values per step of 20 ms, from the teacher's first ``blocks``, each of which attends ``before`` and
+    ``after`` steps. ``precision`` is what it calculates in while it learns; mixed_bfloat16 is quicker on processors
+    that know it. Raises :class:`OptionError`.
+    """
+
+    steps: int = 1000
+    batch_size: int = 8
+    learning_rate: float = 3e-4
+    stretches: int = 1768
+    validating: int = 32
+    outputs: int = 96
+    blocks: int = 2
+    before: int = 25
+    after: int = 12
+    precision: str = PRECISIONS[0]
+    epoch_steps: int = 50
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is outside the allowed values."""
+        for name in ("steps", "batch_size", "stretches", "validating", "epoch_steps", "blocks"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
+        if not 0 < self.learning_rate < 1:
+            raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"unknown precision: got {self.precision!r}, allowed are {', '.join(PRECISIONS)}")
+
+
+def train_encoder(
+    folders: Sequence[Path],
+    teacher_file: Path,
+    run: Path,
+    options: EncoderOptions,
+    *,
+    licence: str = NOT_STATED,
+    attribution: str = NOT_STATED,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Make a speech encoder from the teacher and the sounds in ``folders`` into ``run``, or go on with what is there.
+
+    Each folder is drawn from alike often; one that is named twice, twice as often. Stretches and the teacher's values
+    on them are made once and kept in ``run``, about 0.4 MB each. ``run`` / :data:`RESULT` then holds the best encoder
+    so far with its card, which carries ``licence`` and ``attribution`` of teacher and sounds. Raises
+    :class:`DatasetError` for sounds or a teacher of no use, :class:`OptionError` when ``run`` holds another run.
+    """
+    progress = progress or Progress()
+    teacher = read_teacher(teacher_file, options.blocks)
+    config = encoder_config(teacher, options)
+    files = find_sounds(folders)
+    run.mkdir(parents=True, exist_ok=True)
+    sections = {
+        "network": asdict(config),
+        "teacher": {"sha256": sha256_of(teacher_file)},
+        "data": {"sounds": sounds_digest(folders, files), "files": sum(map(len, files))},
+        "training": asdict(options),
+    }
+    claim_folder(run, sections)
+    sounds = read_sounds(files, run / "sounds.pcm", progress)
+    taught = TaughtStretches(run / "stretches", teacher, sounds, options.stretches, options.validating, options.seed)
+    taught.make(progress)
+    survey = take_survey(taught, teacher, config.outputs, run / "survey.npz", progress)
+    learner = EncoderLearner(teacher, config, survey, taught, options)
+    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+    source = StretchSource(taught, survey, options)
+    report = run_training(learner, source.batch, run, schedule, limits=limits or Limits(), progress=progress)
+    origin = (
+        f"The first {options.blocks} blocks of the encoder in {teacher_file.name} (sha256 "
+        f"{sections['teacher']['sha256']}), given local attention and taught by distillation to hear through noise, "
+        f"rooms, telephones and other voices: {report.best_step} steps of {options.batch_size} stretches of "
+        f"{float(teacher.frames / FEATURE_RATE):g} s. {attribution}"
+    )
+    write_encoder(run, taught, config, origin, licence, {"step": report.best_step, "score": report.best_score})
+    return report
+
+
+def encoder_config(teacher: Teacher, options: EncoderOptions) -> EncoderConfig:
+    """Return the sizes of the encoder that starts as ``teacher``; raises :class:`DatasetError` where that cannot be."""
+    config = EncoderConfig(
+        bands=teacher.conv1.kernel.shape[1],
+        outputs=options.outputs,
+        width=teacher.positions.shape[1],
+        heads=teacher.positions.shape[1] // HEAD_SIZE,
+        hidden=teacher.blocks[0].wide.kernel.shape[1],
+        blocks=options.blocks,
+        before=options.before,
+        after=options.after,
+    )
+    bands, needed = FeatureOptions(kind=SPEECH).count, config.before + config.after + 2 * EDGE
+    if config.bands != bands:
+        raise DatasetError(f"teacher must take {bands} mel bands: got {config.bands}")
+    if teacher.steps <= needed:
+        raise DatasetError(f"teacher must take more than {needed} steps of 20 ms at once: got {teacher.steps}")
+    if config.outputs > config.width:
+        raise OptionError(f"outputs must be at most the teacher's width {config.width}: got {config.outputs}")
+    return config
+
+
+class StretchSource:
+    """Training examples: random stretches, padded, with what the teacher says of them."""
+
+    def __init__(self, taught: TaughtStretches, survey: Survey, options: EncoderOptions) -> None:
+        self._taught, self._survey, self._options = taught, survey, options
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return features (B, F + 4, bands) and wanted outputs (B, P, outputs), float32, for ``step``."""
+        random = np.random.default_rng((self._options.seed, 3, step))
+        return examples(
+            self._taught, self._survey, random.integers(len(self._taught.train), size=self._options.batch_size)
+        )
+
+
+def start_from_teacher(network: keras.Model, teacher: Teacher, config: EncoderConfig, survey: Survey) -> None:
+    """Give ``network`` the teacher's weights, with what it makes of positions turned into local attention's biases."""
+
+    def give(name: str, layer: Dense | Norm) -> None:
+        weights = [layer.scale, layer.bias] if isinstance(layer, Norm) else [layer.kernel, layer.bias]
+        network.get_layer(name).set_weights(weights)
+
+    # One unit here is FLOOR_BELOW natural logarithms, there MIDDLE powers of ten.
+    kernel, scale = teacher.conv1.kernel, FLOOR_BELOW / np.log(10) / MIDDLE
+    give("conv1", Dense(kernel * scale, teacher.conv1.bias + INPUT_OFFSET * kernel.sum(axis=(0, 1))))
+    give("conv2", teacher.conv2)
+    network.get_layer("offset").set_weights([teacher.positions.mean(axis=0)])
+    for number, block in enumerate(teacher.blocks):
+        give(f"attention_norm{number}", block.attention_norm)
+        attention = network.get_layer(f"attention{number}")
+        for part, layer in ((attention.query, block.query), (attention.value, block.value), (attention.out, block.out)):
+            part.set_weights([layer.kernel, layer.bias])
+        attention.key.set_weights([block.key.kernel])
+        attention.distance.assign(distance_bias(block, survey.inputs[number], config))
+        give(f"dense_norm{number}", block.dense_norm)
+        give(f"wide{number}", block.wide)
+        give(f"narrow{number}", block.narrow)
+    give("outputs", Dense(survey.projection, -survey.centre.mean(axis=0) @ survey.projection))
+
+
+def distance_bias(block: TeacherBlock, inputs: np.ndarray, config: EncoderConfig) -> np.ndarray:
+    """Return the mean score by distance that ``block`` gives the mean ``inputs`` (P, W): (heads, before + after + 1).
+
+    Those inputs differ by position alone, so this is what the teacher listens to by distance. Its mean is 0 per head,
+    which the softmax does not see.
+    """
+    scores, steps = block.scores(inputs), len(inputs)
+    edge = max(config.before, config.after, int(SETTLED * steps))
+    places = np.arange(edge, steps - edge)
+    ahead = range(-config.before, config.after + 1)
+    bias = np.stack([scores[:, places, places + distance].mean(axis=1) for distance in ahead], axis=1)
+    return (bias - bias.mean(axis=1, keepdims=True)).astype(np.float32)
+
+
+class EncoderLearner:
+    """The encoder and its optimizer; see :class:`obamanet.training.loop.Learner`."""
+
+    def __init__(
+        self, teacher: Teacher, config: EncoderConfig, survey: Survey, taught: TaughtStretches, options: EncoderOptions
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(options.seed)
+        self._survey, self._taught, self._options = survey, taught, options
+        with _precision(options.precision):
+            self._network = build_encoder(config)
+        start_from_teacher(self._network, teacher, config, survey)
+        self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=1.0)
+        self._optimizer.build(self._network.trainable_variables)
+        self._traced = tf.function(self._step)
+        self._run = tf.function(lambda heard: tf.cast(self._network(heard, training=False), tf.float32))
+
+    def variables(self) -> list[keras.Variable]:
+        """Return network and optimizer."""
+        return [*self._network.variables, *self._optimizer.variables]
+
+    def step(self, batch: tuple[np.ndarray, np.ndarray], number: int) -> dict[str, float]:
+        """Learn from features (B, F + 4, bands) and wanted outputs (B, P, outputs)."""
+        import tensorflow as tf
+
+        options = self._options
+        warm = min(1.0, (number + 1) / WARM_UP)
+        rate = options.learning_rate * warm * 0.5 * (1 + np.cos(np.pi * number / options.steps))
+        loss = self._traced(tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32))
+        return {"loss": float(loss)}
+
+    def validate(self) -> dict[str, float]:
+        """Return the squared error over the validating stretches, in shares of what is wanted squared."""
+        error = power = 0.0
+        for number in self._taught.val:
+            heard, wanted = examples(self._taught, self._survey, [number])
+            said = np.asarray(self._run(heard))
+            error += float(np.square((said - wanted)[:, EDGE:-EDGE]).sum())
+            power += float(np.square(wanted[:, EDGE:-EDGE]).sum())
+        return {"score": error / power}
+
+    def save_weights(self, path: Path) -> None:
+        """Write the encoder's weights."""
+        self._network.save_weights(path)
+
+    def sample(self, folder: Path, step: int) -> None:
+        """Draw what is wanted on the first validating stretch, and what the encoder says."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        heard, wanted = examples(self._taught, self._survey, [self._taught.val[0]])
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        FigureCanvasAgg(figure)
+        for row, (title, values) in enumerate((("wanted", wanted), ("said", np.asarray(self._run(heard)))), start=1):
+            axes = figure.add_subplot(2, 1, row)
+            axes.imshow(values[0].T, vmin=-2, vmax=2, cmap="coolwarm", aspect="auto", interpolation="nearest")
+            axes.set(ylabel=title, title=f"step {step}" if row == 1 else "")
+        axes.set(xlabel="step of 20 ms")
+        with atomic_path(folder / f"step_{step:07d}.png") as part:
+            figure.savefig(part, dpi=80)
+
+    def _step(self, heard: Any, wanted: Any, rate: Any) -> Any:
+        import tensorflow as tf
+
+        self._optimizer.learning_rate.assign(rate)
+        with tf.GradientTape() as tape:
+            said = tf.cast(self._network(heard, training=True), tf.float32)
+            loss = tf.reduce_mean(tf.square(said - wanted)[:, EDGE:-EDGE])
+        variables = self._network.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+
+def write_encoder(
+    run: Path,
+    taught: TaughtStretches,
+    config: EncoderConfig,
+    origin: str,
+    licence: str,
+    validation: dict[str, float],
+) -> None:
+    """Write the best weights of ``run`` and their card into its folder :data:`RESULT`.
+
+    Mean 0 and deviation 1 over the first stretches are folded into the last layer, so that a predictor's inputs are of
+    one size. The card is written last: without its hash in it the weights are refused.
+    """
+    network = build_encoder(config)
+    network.load_weights(run / "best.weights.h5")
+    said = np.concatenate(
+        [np.asarray(network(padded(taught.heard(n))[None]))[0, EDGE:-EDGE] for n in taught.train[:SCALED_BY]]
+    )
+    mean, deviation = said.mean(axis=0), said.std(axis=0) + 1e-3
+    kernel, bias = network.get_layer("outputs").get_weights()
+    network.get_layer("outputs").set_weights([kernel / deviation, (bias - mean) / deviation])
+    folder = run / RESULT
+    folder.mkdir(exist_ok=True)
+    save_half(network, folder / WEIGHTS)
+    card = {
+        "config": asdict(config),
+        "sha256": sha256_of(folder / WEIGHTS),
+        "origin": origin,
+        "licence": licence,
+        "validation": validation,
+    }
+    atomic_write_json(folder / CARD, card)
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Have layers that are made within calculate in ``policy``; the graph's own code knows nothing of it."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

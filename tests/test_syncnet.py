@@ -1,0 +1,311 @@
+"""Our own SyncNet: what its streams see, that it learns, and what the shipped one says of real sentences."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, made_landmarks
+from made import MadeClip, babble, write_dataset
+from typer.testing import CliRunner
+
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import load_sound
+from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.errors import DatasetError, EvaluationError, OptionError
+from obamanet.evaluation.own_sync import OwnSyncNet
+from obamanet.evaluation.tracks import Tracker
+from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
+from obamanet.networks.syncnet import LOST_FRAMES, SyncNetConfig, build_syncnet
+from obamanet.progress import Progress
+from obamanet.timing import frame_times
+from obamanet.training.dataset import Dataset, load_dataset, split_dataset
+from obamanet.training.loop import Limits
+from obamanet.training.syncnet import (
+    JUDGE_CARD,
+    JUDGE_WEIGHTS,
+    MIRRORED_MOUTH,
+    SyncNetOptions,
+    TalkSource,
+    lag_distances,
+    load_talks,
+    mouth_values,
+    sound_values,
+    train_syncnet,
+)
+from obamanet.types import FeatureSequence
+
+SENTENCES = ("bwig3a", "lbak2p", "sbat9a")
+"""Three of the validation sentences."""
+
+FRAME = SAMPLE_RATE // 25
+
+SECOND = 25
+
+JUDGES = ROOT / "obamanet" / "evaluation" / "judges"
+
+TINY = SyncNetOptions(
+    steps=60, batch_size=8, learning_rate=5e-3, width=16, size=16, frames=60, dropout=0.0, smoothing=0.9, epoch_steps=30
+)
+
+
+def hear(samples: np.ndarray) -> FeatureSequence:
+    return extract_features([samples], FeatureOptions())
+
+
+def times_of(mouth: np.ndarray) -> np.ndarray:
+    return frame_times(len(mouth), Fraction(25))
+
+
+class TestNetwork:
+    def test_each_embedding_looks_at_its_own_thirteen_frames(self) -> None:
+        network = build_syncnet(SyncNetConfig(width=8, size=8))
+        random = np.random.default_rng(1)
+        mouth = random.normal(size=(1, 20, 40)).astype(np.float32)
+        sound = random.normal(size=(1, 80, 26)).astype(np.float32)
+        before = [np.asarray(values) for values in network([mouth, sound])]
+        assert [values.shape for values in before] == [(1, 8, 8), (1, 8, 8)]
+        for values in before:
+            np.testing.assert_allclose(np.linalg.norm(values, axis=-1), 1.0, atol=1e-5)
+        for frame in range(20):
+            other_mouth, other_sound = mouth.copy(), sound.copy()
+            other_mouth[:, frame] += 5
+            other_sound[:, 4 * frame : 4 * frame + 4] += 5
+            after = [np.asarray(values) for values in network([other_mouth, other_sound])]
+            may_see = [n for n in range(8) if n <= frame <= n + LOST_FRAMES]
+            for old, new in zip(before, after, strict=True):
+                sees = np.flatnonzero(np.abs(new - old).max(axis=-1)[0] > 1e-6)
+                assert set(sees) <= set(may_see), frame
+                assert len(sees) >= len(may_see) - 2, frame
+
+    def test_sizes_are_checked(self) -> None:
+        with pytest.raises(OptionError, match="got width 4 "):
+            SyncNetConfig(width=4)
+
+
+class TestStreams:
+    def test_where_a_face_lies_is_not_seen_but_its_movement_is(self) -> None:
+        mouth = np.random.default_rng(1).normal(0, 0.02, (80, 20, 2))
+        np.testing.assert_allclose(mouth_values(mouth + 3.0), mouth_values(mouth), atol=1e-4)
+        np.testing.assert_allclose(mouth_values(2 * mouth), 2 * mouth_values(mouth), atol=1e-4)
+        assert mouth_values(mouth).shape == (80, 40)
+
+    def test_a_head_that_turns_slowly_is_taken_off(self) -> None:
+        drift = np.linspace(0, 1, 1000)[:, None, None] * np.ones((20, 2))
+        assert np.abs(mouth_values(drift)[100:-100]).max() < 1e-3
+
+    def test_missing_sound_is_silence(self) -> None:
+        heard = sound_values(hear(babble(1.0)), 40)
+        assert heard.shape == (160, 26)
+        assert (heard[110:] == -3).all() and (heard[:90] > -3).any()
+
+    def test_a_mirrored_mouth_is_a_mouth(self) -> None:
+        mouth = made_landmarks(1)[0, MOUTH] - (32, 0)
+        np.testing.assert_allclose(mouth[MIRRORED_MOUTH] * (-1, 1), mouth, atol=2.0)
+        np.testing.assert_array_equal(MIRRORED_MOUTH[MIRRORED_MOUTH], np.arange(20))
+
+    def test_a_planted_lag_has_no_distance(self) -> None:
+        sound = np.random.default_rng(1).normal(size=(60, 8))
+        distances = lag_distances(sound[5:50], sound, range(-10, 11))
+        assert int(np.argmin(distances)) == 15
+        assert distances[15] == pytest.approx(0.0, abs=1e-12)
+        assert np.isnan(lag_distances(sound[:5], sound, [-5])[0])
+
+
+def talking_clip(name: str, seed: int) -> MadeClip:
+    """Return 4 s whose lower lip falls with the sound's loudness."""
+    samples = babble(4.0, seed)
+    power = np.convolve(samples.astype(np.float64) ** 2, np.ones(FRAME) / FRAME, "same")
+    opening = np.sqrt(power[FRAME // 2 :: FRAME]) / 0.2
+    face = np.repeat(made_landmarks(1, 64), len(opening), axis=0)
+    face[:, [*range(55, 60), *range(65, 68)], 1] += 6 * opening[:, None]
+    return MadeClip(name, face, samples)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    clips = [talking_clip(f"c{n}", n) for n in range(24)]
+    return load_dataset(write_dataset(tmp_path_factory.mktemp("sync") / "dataset", clips))
+
+
+class TestTraining:
+    def test_a_shift_of_made_mouths_is_found(self, dataset: Dataset, tmp_path: Path) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        report = train_syncnet(dataset, split, tmp_path, TINY, licence="CC0-1.0", attribution="a test")
+        assert (report.step, report.steps) == (60, 60)
+        card = json.loads((tmp_path / JUDGE_CARD).read_text())
+        assert (card["licence"], card["attribution"], card["data"]["split"]) == ("CC0-1.0", "a test", split.digest)
+        assert card["validation"]["told_apart"] > 0.9
+        judge = OwnSyncNet(tmp_path)
+        for piece in split.val:
+            assert piece.clip.sound is not None
+            samples = load_sound(piece.clip.sound).samples
+            for shift in (-7, 0, 4):
+                mouth = piece.clip.landmarks[10:-10, MOUTH] / 20
+                cut = samples[(10 - shift) * FRAME : (len(piece.clip.landmarks) - 10 - shift) * FRAME]
+                assert judge.offset(mouth, times_of(mouth), hear(cut)).offset / 40 == pytest.approx(shift, abs=1)
+        for name in ("last.weights.h5", "state.npz", "log.jsonl", "curves.png", "samples/step_0000060.png"):
+            assert (tmp_path / name).stat().st_size > 0
+
+    def test_a_stopped_run_ends_like_one_that_was_not(self, dataset: Dataset, tmp_path: Path) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        options = replace(TINY, steps=4, epoch_steps=2, batch_size=2, width=8, dropout=0.3)
+        train_syncnet(dataset, split, tmp_path / "whole", options)
+        for steps in (1, None):
+            train_syncnet(dataset, split, tmp_path / "parts", options, limits=Limits(steps=steps))
+        with np.load(tmp_path / "whole" / "state.npz") as whole, np.load(tmp_path / "parts" / "state.npz") as parts:
+            names = [name for name in whole.files if name.startswith("v")]
+            assert all(np.array_equal(whole[name], parts[name]) for name in names)
+        with pytest.raises(OptionError, match="steps 4 -> 5"):
+            train_syncnet(dataset, split, tmp_path / "whole", replace(options, steps=5))
+
+    def test_both_streams_of_an_example_run_at_one_pace(self, dataset: Dataset) -> None:
+        plain = replace(
+            TINY, amplitude=0.0, jitter=0.0, placement=0.0, noise=0.0, colour=0.0, masking=0.0, mirrored=0.0, speed=0.2
+        )
+        talks = load_talks(split_dataset(dataset, val_share=0.2).val, dataset, 60, Progress())
+        mouths, sounds = TalkSource(talks, plain).batch(0)
+        assert mouths.shape == (8, 60, 40) and sounds.shape == (8, 240, 26)
+        lags = range(-6, 7)
+        for mouth, sound in zip(mouths, sounds, strict=True):
+            lip, loud = mouth[:, 2 * 9 + 1], sound.mean(axis=1).reshape(60, 4).mean(axis=1)
+            scores = [np.corrcoef(lip[10:50], loud[10 + lag : 50 + lag])[0, 1] for lag in lags]
+            assert abs(lags[int(np.argmax(scores))]) <= 1
+
+    def test_one_command_trains_it(self, dataset: Dataset, tmp_path: Path) -> None:
+        from obamanet.cli.app import obamanet_app
+
+        runner, run = CliRunner(), tmp_path / "run"
+        names = [clip.name for clip in dataset.clips]
+        split = tmp_path / "split.json"
+        split.write_text(json.dumps({"train": names[:-4], "val": names[-4:]}))
+        words = ["train", "syncnet", str(dataset.folder), "--split", str(split), "--out", str(run), "--steps", "2"]
+        for limit in (["--max-steps", "1"], []):
+            answer = runner.invoke(obamanet_app(), [*words, "--licence", "CC0-1.0", *limit])
+            assert answer.exit_code == 0, answer.output
+            assert str(run) in answer.stdout
+        assert json.loads((run / JUDGE_CARD).read_text())["licence"] == "CC0-1.0"
+        assert (run / JUDGE_WEIGHTS).is_file()
+
+    def test_what_cannot_be_learned_from_says_why(self, dataset: Dataset, tmp_path: Path) -> None:
+        split = split_dataset(dataset, val_share=0.2)
+        with pytest.raises(DatasetError, match=r"no piece with sound and 5\.6 s"):
+            train_syncnet(dataset, split, tmp_path, replace(TINY, frames=140))
+        with pytest.raises(OptionError, match="an example is too short: got 20 frames"):
+            replace(TINY, frames=20)
+
+
+@pytest.fixture(scope="module")
+def judge() -> OwnSyncNet:
+    return OwnSyncNet()
+
+
+@pytest.fixture(scope="module")
+def sentences(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return canonical mouth and sound of each sentence."""
+    tracker = Tracker(tmp_path_factory.mktemp("cache"))
+    found = []
+    for name in SENTENCES:
+        path = grid_s1 / "video" / f"{name}.mpg"
+        landmarks = tracker.track(path).landmarks
+        canonical = to_canonical(landmarks, fit_placement(landmarks, fit_template(landmarks)))
+        found.append((canonical[:, MOUTH], load_sound(path).samples))
+    return found
+
+
+Sentences = list[tuple[np.ndarray, np.ndarray]]
+
+
+class TestShippedJudge:
+    def test_it_is_small_installed_and_says_what_it_was_learned_from(self) -> None:
+        assert (JUDGES / JUDGE_WEIGHTS).stat().st_size < 1_000_000
+        card = json.loads((JUDGES / JUDGE_CARD).read_text())
+        assert card["licence"] == "CC BY 4.0" and "10.5281/zenodo.3625687" in card["attribution"]
+        assert card["sentences"] == {"train": 410, "val": 40} and len(card["data"]["split"]) == 16
+        assert card["validation"]["told_apart"] >= 0.9 and card["validation"]["in_time"] >= 0.95
+        setup = configparser.ConfigParser()
+        setup.read(ROOT / "setup.cfg")
+        patterns = setup["options.package_data"]["obamanet.evaluation"].split()
+        assert all(any(Path("judges", name).match(p) for p in patterns) for name in (JUDGE_CARD, JUDGE_WEIGHTS))
+
+    def test_a_second_is_told_from_the_seconds_beside_it(self, judge: OwnSyncNet, sentences: Sentences) -> None:
+        inside = SECOND - LOST_FRAMES
+        right = []
+        for mouth, samples in sentences:
+            seen, heard = judge.embed(mouth, times_of(mouth), hear(samples))
+            for start in range(len(seen) - inside + 1):
+                for other in (start - SECOND, start + SECOND):
+                    if 0 <= other <= len(heard) - inside:
+                        window = seen[start : start + inside]
+                        own, wrong = (
+                            np.linalg.norm(window - heard[at : at + inside], axis=-1).mean() for at in (start, other)
+                        )
+                        right.append(own < wrong)
+        assert len(right) > 100 and np.mean(right) >= 0.9
+
+    def test_a_shifted_sound_gives_its_shift(self, judge: OwnSyncNet, sentences: Sentences) -> None:
+        right = []
+        for mouth, samples in sentences:
+            inner = mouth[10:-10]
+            for shift in range(-10, 11):
+                # Real sound everywhere: the mouth is shorter than the recording.
+                cut = samples[(10 - shift) * FRAME : (len(mouth) - 10 - shift) * FRAME]
+                found = judge.offset(inner, times_of(inner), hear(cut))
+                assert found.confidence > 0.3
+                right.append(abs(round(found.offset / 40) - shift) <= 1)
+        assert np.mean(right) >= 0.95
+
+    def test_the_offset_does_not_depend_on_the_frame_rate(self, judge: OwnSyncNet, sentences: Sentences) -> None:
+        mouth, samples = sentences[0]
+        late = np.concatenate([np.zeros(5 * FRAME, np.float32), samples[: -5 * FRAME]])
+        plain = judge.offset(mouth, times_of(mouth), hear(late)).offset
+        every_other = judge.offset(mouth[::2], times_of(mouth)[::2], hear(late)).offset
+        assert plain == pytest.approx(200, abs=40)
+        assert every_other == pytest.approx(plain, abs=40)
+
+    def test_where_and_how_large_the_mouth_is_hardly_matters(self, judge: OwnSyncNet, sentences: Sentences) -> None:
+        mouth, samples = sentences[0]
+        plain = judge.offset(mouth, times_of(mouth), hear(samples))
+        moved = judge.offset(0.8 * mouth + (0.3, -0.2), times_of(mouth), hear(0.1 * samples))
+        assert moved.offset == pytest.approx(plain.offset, abs=20)
+        assert moved.confidence == pytest.approx(plain.confidence, abs=0.15)
+
+    def test_a_frozen_mouth_has_no_confidence(self, judge: OwnSyncNet, sentences: Sentences) -> None:
+        mouth, samples = sentences[0]
+        frozen = np.repeat(mouth[:1], len(mouth), axis=0)
+        found = judge.offset(frozen, times_of(mouth), hear(samples))
+        assert (found.offset, found.confidence) == (0.0, 0.0)
+        trembling = frozen + np.random.default_rng(1).normal(0, 0.002, frozen.shape)
+        moving = judge.offset(mouth, times_of(mouth), hear(samples)).confidence
+        assert judge.offset(trembling, times_of(mouth), hear(samples)).confidence < moving / 4
+
+    def test_another_sentence_is_trusted_less(self, judge: OwnSyncNet, sentences: Sentences) -> None:
+        (mouth, samples), (_, other), _ = sentences
+        own, foreign = (judge.offset(mouth, times_of(mouth), hear(sound)) for sound in (samples, other))
+        assert foreign.confidence < 0.8 * own.confidence
+
+    def test_what_cannot_be_judged_says_why(self, judge: OwnSyncNet) -> None:
+        mouth = np.random.default_rng(1).normal(0, 0.02, (60, 20, 2))
+        with pytest.raises(ValueError, match=r"too short: 1\.60 s, needed are 1\.72 s"):
+            judge.offset(mouth[:40], times_of(mouth[:40]), hear(babble(3.0)))
+        with pytest.raises(ValueError, match=r"too short: 0\.20 s"):
+            judge.offset(mouth, times_of(mouth), hear(babble(0.2)))
+        with pytest.raises(ValueError, match="too short"):
+            judge.offset(mouth[:0], np.zeros(0), hear(babble(3.0)))
+        with pytest.raises(ValueError, match="silent"):
+            judge.offset(mouth, times_of(mouth), hear(np.zeros(3 * SAMPLE_RATE, np.float32)))
+
+    @pytest.mark.parametrize("content", ["", "{}", '{"schema": 2}', '{"schema": 1, "network": {"width": 16}}'])
+    def test_a_folder_without_a_judge_says_so(self, tmp_path: Path, content: str) -> None:
+        if content:
+            (tmp_path / JUDGE_CARD).write_text(content)
+        with pytest.raises(
+            EvaluationError, match=r"judge of sync cannot be loaded|schema is 2, readable is 1"
+        ) as found:
+            OwnSyncNet(tmp_path)
+        assert "\n" not in str(found.value)

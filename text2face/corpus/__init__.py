@@ -1,0 +1,1 @@
+"""Captioned video to labelled clips: for mouth models, and for lip reading."""

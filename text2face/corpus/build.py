@@ -1,0 +1,202 @@
+"""Captioned video in, folder of labelled clips out: cues, windows, clips, manifest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from obamanet.errors import DatasetError, OutputError
+from obamanet.files import NO_SPACE, sha256_of
+from obamanet.progress import Progress
+from obamanet.video.reader import VideoInfo, probe_video
+from text2face.corpus.clips import Unit
+from text2face.corpus.cutter import Cutter
+from text2face.corpus.manifest import Corpus, CueRecord, begin, read_cue, write_cue, write_manifest
+from text2face.corpus.windows import Window, plan_windows
+from text2face.subtitles import Cue, read_subtitles
+from text2face.voice.aligners import Aligner, check_aligner
+from text2face.voice.voices import known_language
+
+
+@dataclass(frozen=True)
+class CorpusOptions:
+    """How to cut: the subtitles' ``language`` ("en-gb", "es", ...), what a clip is, and how its times are found.
+
+    With ``pictures`` the frames are written too, which takes far more space than all the rest.
+    """
+
+    language: str = "en-gb"
+    unit: Unit = Unit.SYLLABLE
+    aligner: Aligner = Aligner.AUTO
+    pictures: bool = False
+
+
+@dataclass(frozen=True)
+class CorpusReport:
+    """What a run did: the manifest, the cues in it, how many of them were there before, and its clips.
+
+    ``timed`` counts the clips by how their times were found, ``reasons`` what was left out by why; ``crowded`` cues
+    show more than one face; ``beyond`` are the cues that begin after the video's end, at ``duration`` seconds.
+    """
+
+    manifest: Path
+    cues: int
+    cached: int
+    clips: int
+    timed: Counter[str]
+    reasons: Counter[str]
+    crowded: int
+    beyond: tuple[Cue, ...]
+    duration: float
+
+
+class _Run:
+    """Cuts the cues of one video that are not there yet, and counts all of them."""
+
+    def __init__(self, folder: Path, corpus: Corpus, info: VideoInfo, options: CorpusOptions) -> None:
+        self.folder = folder
+        self.corpus = corpus
+        self.info = info
+        self.options = options
+        self.cues = self.cached = self.crowded = 0
+        self.timed: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self._cutter: Cutter | None = None
+
+    @property
+    def clips(self) -> int:
+        """The number of clips so far."""
+        return self.timed.total()
+
+    def add(self, window: Window) -> None:
+        """Cut a cue, or find it done."""
+        folder, key = self._folder(window.number), self._key(window)
+        record = read_cue(folder, key)
+        if record is None:
+            record = self._cut(window, folder, key)
+        else:
+            self.cached += 1
+        self.cues += 1
+        self.timed.update(clip.timed for clip in record.clips)
+        self.reasons.update(reject.reason for reject in record.rejects)
+        self.crowded += record.most_faces > 1
+
+    def write_manifest(self, windows: Sequence[Window]) -> Path:
+        """Write the manifest of those of ``windows`` that are done, by this run or an earlier one."""
+        return write_manifest(self.folder, self.corpus, [(self._folder(one.number), self._key(one)) for one in windows])
+
+    def _folder(self, number: int) -> Path:
+        return self.folder / "clips" / f"{number:05d}"
+
+    def _key(self, window: Window) -> dict[str, Any]:
+        """Return what the clips of a cue are made from, as JSON has it."""
+        cue = {**asdict(window.cue), "marks": [[mark.time, mark.place] for mark in window.cue.marks]}
+        made = {"video": self.corpus.video_sha256, "language": self.corpus.language, "unit": self.corpus.unit}
+        how = {"aligner": self.options.aligner.value, "pictures": self.options.pictures}
+        return {**made, **how, "cue": cue, "start": window.start, "end": window.end}
+
+    def _cut(self, window: Window, folder: Path, key: dict[str, Any]) -> CueRecord:
+        options = self.options
+        self._cutter = self._cutter or Cutter(
+            self.info, self.folder, options.language, options.unit, options.aligner, pictures=options.pictures
+        )
+        part = folder.with_name(f".{folder.name}.part")
+        try:
+            part.mkdir()
+            record = self._cutter.cut(window, part, folder.relative_to(self.folder).as_posix())
+            write_cue(part, key, record)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(part, folder)
+        except OSError as error:
+            reason = "no space left on the disk" if error.errno in NO_SPACE else error.strerror or str(error)
+            raise OutputError(f"clips cannot be written ({reason}): {folder}") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return record
+
+
+def build_corpus(
+    video: Path,
+    subtitles: Path,
+    out: Path,
+    options: CorpusOptions | None = None,
+    progress: Progress | None = None,
+) -> CorpusReport:
+    """Cut ``video`` by its ``subtitles`` (srt or vtt) into clips of one syllable or word each, in the folder ``out``.
+
+    Every clip has its text, sounds and times, the keypoints of its frames, and its sound;
+    :mod:`text2face.corpus.manifest` says how they lie in the folder. Each cue is there whole or not at all; a second
+    run does only what is missing or has changed in the subtitles. Memory does not grow with the video's length.
+
+    Raises an :class:`obamanet.errors.ObamanetError` for subtitles, a video, a language or a folder that cannot be used,
+    and when no clip comes of it. What was done before an error stays, and is in the manifest.
+    """
+    options, progress = options or CorpusOptions(), progress or Progress()
+    options = replace(options, language=known_language(options.language))
+    check_aligner(options.aligner)
+    cues = read_subtitles(subtitles)
+    info = probe_video(video)
+    plan = plan_windows(cues, info.duration)
+    if not plan.windows:
+        raise DatasetError(
+            f"no cue is inside the video: the first begins at {cues[0].start:.1f} s (line {cues[0].line}), "
+            f"the video ends at {info.duration:.1f} s: {subtitles}"
+        )
+    corpus = Corpus(
+        video=str(video.resolve()),
+        video_sha256=sha256_of(video),
+        fps=str(info.fps),
+        subtitles=str(subtitles.resolve()),
+        language=options.language,
+        unit=options.unit.value,
+    )
+    _open_folder(out, corpus)
+    run = _Run(out, corpus, info, options)
+    try:
+        for window in progress.track(plan.windows, "cutting", len(plan.windows)):
+            run.add(window)
+    except BaseException:
+        if run.clips:
+            run.write_manifest(plan.windows)
+        raise
+    if not run.clips:
+        reason, count = run.reasons.most_common(1)[0]
+        raise DatasetError(f"no clip can be cut from {len(plan.windows)} cues; {count} times: {reason}: {video}")
+    _remove_others(out / "clips", len(plan.windows))
+    return CorpusReport(
+        manifest=run.write_manifest(plan.windows),
+        cues=run.cues,
+        cached=run.cached,
+        clips=run.clips,
+        timed=run.timed,
+        reasons=run.reasons,
+        crowded=run.crowded,
+        beyond=plan.beyond,
+        duration=info.duration,
+    )
+
+
+def _open_folder(out: Path, corpus: Corpus) -> None:
+    """Make the folder, or see that it is this corpus's, and clear away what an interrupted run left."""
+    folder = out / "clips"
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"output must be a folder, got a file: {out}")
+    begin(out, corpus)
+    try:
+        folder.mkdir(exist_ok=True)
+        for part in folder.glob(".*.part"):
+            shutil.rmtree(part)
+    except OSError as error:
+        raise OutputError(f"output folder cannot be used ({error.strerror}): {folder}") from error
+
+
+def _remove_others(folder: Path, count: int) -> None:
+    """Remove the clips of cues that are no longer in the subtitles, whose numbers are beyond ``count``."""
+    for path in folder.iterdir():
+        if path.name.isdecimal() and int(path.name) > count and (path / "cue.json").is_file():
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,88 @@
+"""Cues to windows: where in the video each of them is looked for, none of them over another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from text2face.subtitles import Cue, Mark
+
+REACH: Final = 0.25
+"""Seconds before and after a cue in which its words are looked for too: subtitles are set by hand."""
+
+FASTEST_SPEECH: Final = 25
+"""Letters per second; subtitles are written for half as many to be read."""
+
+LONGEST: Final = 100.0
+"""Seconds of sound that one window may have, so that a cue that was never ended costs no memory."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A cue, its ``number`` among all (from 1), and the stretch of the video in which it is looked for, in seconds."""
+
+    number: int
+    cue: Cue
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The windows in order of time, and the cues that begin after the video's end."""
+
+    windows: tuple[Window, ...]
+    beyond: tuple[Cue, ...]
+
+
+def plan_windows(cues: Sequence[Cue], duration: float) -> Plan:
+    """Return where ``cues``, in order of their starts, are looked for in a video of ``duration`` seconds.
+
+    A cue that is still shown when the next one begins ends there, as captions that roll up do; when that leaves no time
+    to say it, both are one.
+    """
+    beyond = tuple(cue for cue in cues if cue.start >= duration)
+    apart = list(_apart([cue for cue in cues if cue.start < duration]))
+    if not apart:
+        return Plan((), beyond)
+    edges = [0.0, *((before.end + after.start) / 2 for before, after in pairwise(apart)), duration]
+    windows = (
+        Window(number, cue, max(cue.start - REACH, before), max(min(cue.end + REACH, after), cue.start))
+        for number, (cue, (before, after)) in enumerate(zip(apart, pairwise(edges), strict=True), start=1)
+    )
+    return Plan(tuple(replace(one, end=min(one.end, one.start + LONGEST)) for one in windows), beyond)
+
+
+def _apart(cues: Sequence[Cue]) -> Iterator[Cue]:
+    """Yield ``cues`` without overlaps."""
+    waiting: Cue | None = None
+    for cue in cues:
+        if waiting is None:
+            waiting = cue
+        elif cue.start >= waiting.end:
+            yield waiting
+            waiting = cue
+        elif cue.start - waiting.start >= len(waiting.text) / FASTEST_SPEECH:
+            marks = tuple(mark for mark in waiting.marks if mark.time <= cue.start)
+            yield replace(waiting, end=cue.start, marks=marks)
+            waiting = cue
+        else:
+            waiting = _joined(waiting, cue)
+    if waiting is not None:
+        yield waiting
+
+
+def _joined(first: Cue, second: Cue) -> Cue:
+    """Return two cues as one; karaoke times are kept when both have them, in one order."""
+    place = len(first.text) + 1
+    marks = tuple(Mark(mark.time, place + mark.place) for mark in second.marks)
+    ordered = bool(first.marks and marks) and first.marks[-1].time < marks[0].time
+    return Cue(
+        first.start,
+        max(first.end, second.end),
+        f"{first.text} {second.text}",
+        first.line,
+        first.marks + marks if ordered else (),
+    )

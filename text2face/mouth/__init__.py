@@ -1,0 +1,1 @@
+"""Timed syllables to moving mouth keypoints, without a sound."""

@@ -1,0 +1,70 @@
+"""Puts a trained poser into its person, with a note of where it comes from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from obamanet.errors import DatasetError
+from obamanet.files import sha256_of
+from obamanet.networks.poser import PoserConfig, build_poser
+from obamanet.networks.weights import save_half
+from obamanet.person import POSES_FILE, Person, PoserCard, load_person, save_card
+from obamanet.training.loop import TrainReport, read_options
+from text2face.mouth.examples import EVERY_NINTH, prose
+
+
+def keep_poser(person: Person, report: TrainReport, sentences: int) -> Person:
+    """Write the best weights of the run ``report`` tells of into ``person``, and return it loaded anew.
+
+    ``sentences`` is the number of recorded ones that were learned from. Raises :class:`DatasetError` for a run without
+    weights and :class:`obamanet.errors.OutputError`.
+    """
+    options = read_options(report.folder)
+    config = PoserConfig(**options["poser"])
+    network = build_poser(config)
+    best = report.folder / "best.weights.h5"
+    try:
+        network.load_weights(best)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DatasetError(f"no usable weights: {best}: {reason}; train first") from None
+    # A stop between the next lines leaves a person without a poser, not one with a poser that is not its own.
+    save_card(replace(person, poser=None))
+    save_half(network, person.poser_weights)
+    save_card(replace(person, poser=_card(person, config, options["training"], report, sentences)))
+    return load_person(person.folder)
+
+
+def _card(
+    person: Person, config: PoserConfig, training: dict[str, Any], report: TrainReport, sentences: int
+) -> PoserCard:
+    languages = [str(language) for language in training["languages"]] if training["prose_share"] else []
+    spoken = 0
+    for language in languages:
+        count = sum(1 for _ in prose(language))
+        spoken += count - -(-count // EVERY_NINTH)
+    taught = f"{spoken} sentences of prose ({', '.join(languages)}) said by eSpeak NG, exact phoneme times"
+    return PoserCard(
+        config,
+        sha256_of(person.folder / POSES_FILE),
+        f"{sentences} recorded sentences ({person.origin.footage}): tracked mouths, word times refined to phonemes by "
+        "alignment with eSpeak NG",
+        f"{taught}, mouths by this person's speech predictor as teacher" if languages else "nothing",
+        _metrics(report),
+    )
+
+
+def _metrics(report: TrainReport) -> dict[str, float]:
+    """Return what validation said of the best weights; nothing when the log is lost."""
+    try:
+        records = [json.loads(line) for line in (report.folder / "log.jsonl").read_text("utf-8").splitlines()]
+    except (OSError, ValueError):
+        return {}
+    record: dict[str, float] = next((record for record in records if record["step"] == report.best_step), {})
+    return {
+        name: round(float(value), 4)
+        for name, value in record.items()
+        if name in ("step", "score") or name.endswith(("_error", "_opening_correlation"))
+    }

@@ -1,0 +1,248 @@
+"""The contact sheet of a person's mouth poses: each as lips, as a painted face, and with the syllables that show it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+from obamanet.constants import LEFT_EYE, MOUTH_COUNT, OUTER_LIPS, RIGHT_EYE
+from obamanet.files import atomic_path, ensure_output_path
+from obamanet.keypoints.poses import REST, MouthPoses, pose_names
+from obamanet.person import Person, poses_of
+from obamanet.progress import Progress
+from obamanet.render.crop import cut_square
+from obamanet.render.sketch import draw_lips
+from obamanet.timing import frame_times
+from obamanet.training.dataset import Piece
+from obamanet.training.poses import mouth_track
+from obamanet.types import CanonicalKeypoints, CropBox, RenderMode
+from text2face.mouth.examples import recorded_words
+from text2face.types import Speech
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEAST_SPOKEN: Final = 5
+"""Times that a syllable must be in the recordings to be named on the sheet."""
+
+NAMED: Final = 4
+"""Syllables named at each mouth pose."""
+
+SILENCE: Final = "(silence)"
+"""What is told of frames in no syllable."""
+
+COLUMNS: Final = (4, 5, 6)
+"""Columns to choose from: those that leave the fewest places of the last row empty."""
+
+TILE: Final = 144
+"""Pixels: side of a painted face."""
+
+LIPS_WIDTH: Final = 180
+"""Pixels: width of the drawn lips' panel, which is as high as a face."""
+
+GAP, HEAD, FOOT = 24, 26, 34
+"""Pixels: between two cells, and above and below a cell's pictures for what is written there."""
+
+TITLE: Final = 150
+"""Pixels: height of the sheet's heading."""
+
+DPI: Final = 100
+
+LIPS_PAPER: Final = (36, 28, 24)
+REST_LINE: Final = (150, 140, 130)
+"""Colours (BGR) of the lips' panel and of the resting mouth's outline in it."""
+
+WARNING: Final = "SYNTHETIC: every face on this sheet was painted by a program."
+
+
+@dataclass(frozen=True)
+class PoseUse:
+    """How often each syllable of the recordings shows each mouth pose.
+
+    ``texts`` (S,) names the syllables, among them SILENCE, ``spoken`` (S,) how often each was said, ``frames`` (S, K)
+    in how many frames of it each mouth pose is the nearest.
+    """
+
+    texts: tuple[str, ...]
+    spoken: np.ndarray
+    frames: np.ndarray
+
+    def most(self, pose: int) -> list[tuple[str, float]]:
+        """Return the syllables that show ``pose`` most, and in which share of their own frames each does."""
+        shares = self.frames[:, pose] / np.maximum(self.frames.sum(axis=1), 1)
+        shares = np.where(self.spoken >= LEAST_SPOKEN, shares, 0.0)
+        order = np.argsort(-shares, kind="stable")[:NAMED]
+        return [(self.texts[index], float(shares[index])) for index in order if shares[index] > 0]
+
+
+def pose_use(pieces: Sequence[Piece], align: Path, language: str, person: Person, progress: Progress) -> PoseUse:
+    """Return which syllables of the recorded ``pieces``, whose words' times are in ``align``, show which mouth pose.
+
+    Raises :class:`obamanet.errors.DatasetError` for missing word times and as
+    :func:`obamanet.person.poses_of`.
+    """
+    poses = poses_of(person)
+    said: dict[str, Speech] = {}
+    frames: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(poses.count, np.int64))
+    spoken: defaultdict[str, int] = defaultdict(int)
+    for piece in progress.track(pieces, "timing syllables", len(pieces)):
+        shown = poses.nearest(person.mouth.pca.encode(mouth_track(piece, person.mouth)))
+        times = frame_times(piece.stop, person.fps)[piece.start :]
+        silent = np.ones(len(times), bool)
+        for word in recorded_words(piece, align, language, said):
+            for syllable in word:
+                # Letters spelled out, as the w of GRID, leave syllables without letters.
+                text = syllable.text or "".join(sound.symbol for sound in syllable.phonemes)
+                within = (times >= syllable.start) & (times < syllable.end)
+                silent &= ~within
+                frames[text] += np.bincount(shown[within], minlength=poses.count)
+                spoken[text] += 1
+        frames[SILENCE] += np.bincount(shown[silent], minlength=poses.count)
+        spoken[SILENCE] += 1
+    texts = tuple(sorted(frames))
+    return PoseUse(texts, np.array([spoken[text] for text in texts]), np.stack([frames[text] for text in texts]))
+
+
+def draw_pose_sheet(person: Person, out: Path, use: PoseUse | None = None) -> None:
+    """Write the contact sheet of the mouth poses of ``person`` into the PNG ``out``; ``use`` names their syllables.
+
+    Raises :class:`obamanet.errors.PersonError` for a person without mouth poses, and
+    :class:`obamanet.errors.OutputError`.
+    """
+    out = ensure_output_path(out)
+    poses = poses_of(person)
+    keypoints = person.mouth.pca.decode(poses.centres)
+    names = pose_names(poses, person.mouth.pca)
+    faces, lips = _faces(person, keypoints), _lips(keypoints)
+
+    columns = min(COLUMNS, key=lambda columns: -poses.count % columns)
+    rows = -(-poses.count // columns)
+    sheet = _Paper(columns * (LIPS_WIDTH + TILE + GAP) + GAP, TITLE + rows * (HEAD + TILE + FOOT + GAP))
+    _write_title(sheet, person, poses, use)
+    for number in range(poses.count):
+        row, column = divmod(number, columns)
+        left = GAP + column * (LIPS_WIDTH + TILE + GAP)
+        top = TITLE + row * (HEAD + TILE + FOOT + GAP)
+        sheet.write(left, top + HEAD - 8, names[number], 15, weight="bold")
+        sheet.write(left + LIPS_WIDTH + TILE, top + HEAD - 8, f"{poses.shares[number]:.1%}", 14, align="right")
+        sheet.put(left, top + HEAD, lips[number])
+        sheet.put(left + LIPS_WIDTH, top + HEAD, faces[number])
+        if use:
+            told = "   ".join(f"{text} {share:.0%}" for text, share in use.most(number))
+            sheet.write(left, top + HEAD + TILE + 20, told or "in no syllable", 13, colour="0.25")
+    with atomic_path(out) as part:
+        sheet.save(part, f"Mouth poses of {person.name}. {WARNING}")
+
+
+class _Paper:
+    """A figure that is written on in pixels from its upper left corner."""
+
+    def __init__(self, width: int, height: int) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.width, self.height = width, height
+        self.figure: Figure = Figure(figsize=(width / DPI, height / DPI), facecolor="white")
+        self._canvas = FigureCanvasAgg(self.figure)
+
+    def write(
+        self,
+        x: int,
+        y: int,
+        text: str,
+        size: int,
+        *,
+        weight: str = "normal",
+        colour: str = "black",
+        align: str = "left",
+    ) -> None:
+        """Write ``text`` of ``size`` pixels with its base line at ``y``."""
+        style: dict[str, Any] = {"fontsize": size * 72 / DPI, "weight": weight, "color": colour, "ha": align}
+        # A $ in a person's name is no formula.
+        self.figure.text(x / self.width, 1 - y / self.height, text, va="baseline", parse_math=False, **style)
+
+    def put(self, x: int, y: int, image: np.ndarray) -> None:
+        """Put ``image`` (H, W, 3) uint8 BGR with its upper left corner at ``x``, ``y``, pixel on pixel."""
+        self.figure.figimage(image[..., ::-1], x, self.height - y - image.shape[0], origin="upper")
+
+    def save(self, path: Path, about: str) -> None:
+        """Write the sheet as a PNG of 256 colours, a quarter of the bytes of one of all; ``about`` is kept in it."""
+        from PIL import Image, PngImagePlugin
+
+        self._canvas.draw()
+        image = Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3])
+        notes = PngImagePlugin.PngInfo()
+        notes.add_text("Description", about)
+        image.quantize(256).save(path, "PNG", optimize=True, pnginfo=notes)
+
+
+def _write_title(sheet: _Paper, person: Person, poses: MouthPoses, use: PoseUse | None) -> None:
+    sheet.write(GAP, 44, f"{poses.count} mouth poses of {person.name}", 26, weight="bold")
+    lines = [
+        f"{WARNING} Of each: its name, its share of {poses.counts.sum()} recorded frames,",
+        "the lips (thin: at rest), a face, and the syllables that show it most, with the share of their time."
+        if use
+        else "the lips (thin: at rest), and a face.",
+        f"k-means on the {int((poses.scale > 0).sum())} principal components that hold {poses.variance:.1%} of the "
+        f"mouth's movement, seed {poses.seed}.",
+    ]
+    for number, line in enumerate(lines):
+        sheet.write(GAP, 74 + 22 * number, line, 15, colour="0.25")
+    _draw_curve(sheet, poses)
+
+
+def _draw_curve(sheet: _Paper, poses: MouthPoses) -> None:
+    """Draw inertia and silhouette over the number of poses, right in the heading, with the number that was taken."""
+    width, height = 280, 86
+    place = (sheet.width - GAP - width) / sheet.width, 1 - (18 + height) / sheet.height
+    axes = sheet.figure.add_axes((*place, width / sheet.width, height / sheet.height))
+    style: dict[str, Any] = {"fontsize": 12 * 72 / DPI}
+    curve = poses.curve
+    for values, label, colour in ((curve.inertia, "inertia", "tab:blue"), (curve.silhouette, "silhouette", "tab:red")):
+        axes.plot(curve.sizes, values, color=colour, linewidth=1.5, label=label)
+    axes.axvline(poses.count, color="0.4", linewidth=1, linestyle="--")
+    axes.set_ylim(0, None)
+    axes.legend(loc="upper right", ncols=2, frameon=False, borderpad=0, **style)
+    axes.set_xlabel(f"number of poses, {poses.count} taken", labelpad=1, **style)
+    axes.tick_params(labelsize=11 * 72 / DPI, length=2)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _lips(keypoints: np.ndarray) -> list[np.ndarray]:
+    """Return the drawn lips of each of ``keypoints`` (K, 20, 2), the resting mouth's outline with them."""
+    reach = np.abs(keypoints - keypoints[REST].mean(axis=0)).reshape(-1, 2).max(axis=0)
+    zoom = 0.88 * min(LIPS_WIDTH / 2 / reach[0], TILE / 2 / reach[1])
+    pixels = (keypoints - keypoints[REST].mean(axis=0)) * zoom + np.array([LIPS_WIDTH, TILE]) / 2
+    rest = np.round(pixels[REST][OUTER_LIPS] * 64).astype(np.int32)
+    panels = []
+    for points in pixels.reshape(-1, MOUTH_COUNT, 2):
+        panel = np.full((TILE, LIPS_WIDTH, 3), LIPS_PAPER, np.uint8)
+        draw_lips(panel, points)
+        cv2.polylines(panel, [rest], True, REST_LINE, 1, cv2.LINE_AA, 6)
+        panels.append(panel)
+    return panels
+
+
+def _faces(person: Person, keypoints: np.ndarray) -> list[np.ndarray]:
+    """Return the painted face of each of ``keypoints`` (K, 20, 2), all with the reference track's first head."""
+    from obamanet.pipelines.speak import render_frames
+
+    # A million pictures a second: the head does not move while all of them are painted.
+    at_once = CanonicalKeypoints(keypoints, Fraction(10**6))
+    size = person.image_size
+    pictures = render_frames(at_once, person)
+    if person.mode is RenderMode.INPAINT:
+        pictures = (cut_square(picture, person.boxes[0], size) for picture in pictures)
+    face = person.reference.points[0]
+    eyes = float(np.concatenate([face[LEFT_EYE], face[RIGHT_EYE]])[:, 1].mean())
+    height = float(face[8, 1]) - eyes
+    box = CropBox(float(face[30, 0]) - 0.6 * height, eyes - 0.05 * height, 1.2 * height)
+    return [cut_square(picture, box, TILE) for picture in pictures]

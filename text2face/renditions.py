@@ -1,0 +1,170 @@
+"""Has recorded sentences said again by many synthetic voices, so that a person's true lips can teach other voices."""
+
+from __future__ import annotations
+
+import shutil
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soxr
+
+from obamanet.audio.load import load_sound
+from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
+from obamanet.errors import OptionError, SoundError
+from obamanet.progress import Progress
+from obamanet.training.dataset import Piece
+from obamanet.training.renditions import Rendition, Renditions, save_renditions, save_sound
+from obamanet.types import AudioClip
+from text2face.mouth.examples import LETTER_NAMES, read_word_times
+from text2face.types import Speech, SpokenWord
+from text2face.voice import programs
+from text2face.voice.aligners import align
+from text2face.voice.espeak import USUAL_PITCH, speak_timed, variants
+
+UNLIKE_PEOPLE: Final = frozenset(
+    {"Demonic", "UniRobot", "anikaRobot", "croak", "fast", "serious", "whisper", "whisperf"}
+    | {f"robosoft{number}" for number in ("", *range(2, 9))}
+)
+"""eSpeak NG's variants that no person sounds like."""
+
+ACCENTS: Final = {
+    "en": ("en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029"),
+    "es": ("es", "es-419"),
+}
+"""Accents in which a language is said; the recording's own mouth is right for all of them but for details."""
+
+HELD_FOR_CHOOSING: Final = ("en-gb+f5", "en-us+m2", "en-gb+klatt5", "en-gb+steph", "flite:awb")
+HELD_FOR_MEASURING: Final = (
+    *("en-gb+f3", "en-us+m5", "en-gb+klatt3", "en-us+linda", "en-gb+paul", "en-gb+adam"),
+    *("en-us+victor", "en-gb+grandma", "flite:slt"),
+)
+"""Voices that are never trained on."""
+
+FLITE_VOICES: Final = ("kal", "rms")
+FLITE_EVERY: Final = 6
+"""Every sixth rendition is by Flite where it is installed: its voices are made of recordings of people."""
+
+SLOWEST, FASTEST = 0.75, 1.25
+LOWEST, HIGHEST = 15, 90
+"""Pitch on the voice's own scale."""
+
+LEVEL: Final = 0.5
+"""Peak of the sound written; features do not depend on it."""
+
+MARGIN: Final = 0.3
+"""Seconds before the first and after the last sound that pass as fast as in the recording."""
+
+
+@dataclass(frozen=True)
+class RenditionOptions:
+    """``voices`` per sentence, drawn with ``seed``; ``language`` as "en-gb"; ``named`` are used instead if given.
+
+    Named voices speak at their usual rate and pitch. Raises :class:`OptionError`.
+    """
+
+    voices: int = 6
+    language: str = "en-gb"
+    named: tuple[str, ...] = ()
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is outside the allowed values."""
+        if not 1 <= self.voices <= 100:
+            raise OptionError(f"voices per sentence are out of range: got {self.voices}, allowed is 1 to 100")
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How one rendition is said."""
+
+    voice: str
+    rate: float = 1.0
+    pitch: int = USUAL_PITCH
+
+
+def make_renditions(
+    pieces: Sequence[Piece], align_folder: Path, folder: Path, options: RenditionOptions, progress: Progress
+) -> Renditions:
+    """Write the sentences of ``pieces``, whose words are in ``align_folder``/NAME.align, as said by other voices.
+
+    A recording is laid beside the synthetic voice sound by sound; between two sounds' borders time passes evenly. What
+    is in ``folder`` already is not made again. Raises :class:`OptionError`, :class:`DatasetError` or
+    :class:`SoundError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for piece in progress.track(pieces, "saying sentences again", len(pieces)):
+        words = [word for word, _, _ in read_word_times(align_folder / f"{piece.clip.name}.align")]
+        for number, way in enumerate(_ways(piece.clip.name, options)):
+            name = piece.clip.folder.name
+            entry = Rendition(name, way.voice, way.rate, way.pitch, f"{name}-{number}.npz")
+            if not (folder / entry.file).is_file():
+                _render(piece, words, way, options.language, folder / entry.file)
+            entries.append(entry)
+    made = f"eSpeak NG's variants, and Flite's voices where installed; seed {options.seed}"
+    renditions = Renditions(folder, made, tuple(entries))
+    save_renditions(renditions)
+    return renditions
+
+
+def say_again(recording: AudioClip, words: Sequence[str], voice: str, language: str) -> tuple[AudioClip, np.ndarray]:
+    """Return ``words`` said by ``voice`` at 16 kHz, and for each 10 ms of it the seconds in ``recording``, (F,)."""
+    return _said(recording, words, _Way(voice), language)
+
+
+def _ways(name: str, options: RenditionOptions) -> list[_Way]:
+    if options.named:
+        return [_Way(voice) for voice in options.named]
+    random = np.random.default_rng((options.seed, zlib.crc32(name.encode())))
+    accents = ACCENTS.get(options.language.split("-", maxsplit=1)[0], (options.language,))
+    held = {voice.partition("+")[2] for voice in (*HELD_FOR_CHOOSING, *HELD_FOR_MEASURING)}
+    pool = [variant for variant in variants() if variant not in UNLIKE_PEOPLE | held]
+    flite = options.language.startswith("en") and shutil.which(programs.FLITE) is not None
+    ways = []
+    for number in range(options.voices):
+        rate = round(float(random.uniform(SLOWEST, FASTEST)), 3)
+        pitch = int(random.integers(LOWEST, HIGHEST))
+        if flite and number % FLITE_EVERY == FLITE_EVERY - 1:
+            ways.append(_Way(f"flite:{FLITE_VOICES[int(random.integers(len(FLITE_VOICES)))]}", rate))
+        else:
+            accent, variant = (row[int(random.integers(len(row)))] for row in (accents, pool))
+            ways.append(_Way(f"{accent}+{variant}", rate, pitch))
+    return ways
+
+
+def _render(piece: Piece, words: Sequence[str], way: _Way, language: str, path: Path) -> None:
+    if piece.clip.sound is None:
+        raise SoundError(f"clip has no sound to lay another voice beside: {piece.clip.folder}")
+    said, times = _said(load_sound(piece.clip.sound), words, way, language)
+    save_sound(path, LEVEL * said.samples / np.abs(said.samples).max(), times)
+
+
+def _said(recording: AudioClip, words: Sequence[str], way: _Way, language: str) -> tuple[AudioClip, np.ndarray]:
+    text = " ".join(LETTER_NAMES.get(word, word) for word in words)
+    kind, _, name = way.voice.partition(":")
+    if name:
+        synthetic = speak_timed(text, language, way.rate)
+        said = programs.flite(language, way.rate, name).sound(text, synthetic.clip.rate)
+        speech = align(said, synthetic).speech
+    else:
+        speech = speak_timed(text, kind, way.rate, way.pitch)
+    times = _times(_edges(speech), _edges(align(recording, speech).speech), float(speech.clip.duration))
+    samples = soxr.resample(speech.clip.samples, speech.clip.rate, SAMPLE_RATE).astype(np.float32)
+    return replace(speech.clip, samples=samples, rate=SAMPLE_RATE), times
+
+
+def _edges(speech: Speech) -> np.ndarray:
+    words: tuple[SpokenWord, ...] = speech.words
+    return np.array([time for word in words for sound in word.phonemes for time in (sound.start, sound.end)])
+
+
+def _times(said: np.ndarray, heard: np.ndarray, duration: float) -> np.ndarray:
+    """Return the seconds in the recording for each 10 ms of ``duration``, from the sounds' borders in both, (2 P,)."""
+    steps = np.arange(round(duration * float(FEATURE_RATE)) + 1) / float(FEATURE_RATE)
+    known = np.concatenate([[said[0] - MARGIN], said, [said[-1] + MARGIN]])
+    there = np.concatenate([[heard[0] - MARGIN], heard, [heard[-1] + MARGIN]])
+    return np.interp(steps, known, np.maximum.accumulate(there))
