@@ -10,10 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import librosa
 import numpy as np
 import pytest
 
-from obamanet.audio.features import LOGFBANK, MFCC, FeatureOptions, extract_features
+from obamanet.audio.features import LOGFBANK, MFCC, SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.audio.normalise import CLIP, RunningNormaliser, normalise_utterance, quiet_vector
 from obamanet.errors import OptionError, SoundError
@@ -21,6 +22,7 @@ from obamanet.types import AudioClip, FeatureSequence
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = (LOGFBANK, MFCC)
+ALL_KINDS = (LOGFBANK, MFCC, SPEECH)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,18 @@ def test_a_clip_equals_its_blocks_and_empty_blocks_count_for_nothing() -> None:
     assert np.array_equal(extract_features(blocks, FeatureOptions()).values, whole)
 
 
+@pytest.mark.parametrize("block_length", [159, 400, 16000, 10**9])
+def test_speech_features_equal_librosa(speech: np.ndarray, block_length: int) -> None:
+    features = extract_features(in_blocks(speech, block_length), FeatureOptions(kind=SPEECH))
+    filled = np.concatenate([speech, np.zeros(400, np.float32)])
+    mel = librosa.feature.melspectrogram(
+        y=filled, sr=16000, n_fft=400, hop_length=160, n_mels=80, window="hann", center=False, power=2.0
+    )
+    wanted = np.log(np.maximum(mel.T[: len(features.values)], 1e-10))
+    assert features.values.shape == wanted.shape
+    np.testing.assert_allclose(features.values, wanted, atol=2e-3)
+
+
 def test_a_pure_tone_is_loudest_in_its_own_band() -> None:
     # Edges of psf's mel bands: 26 filters between 28 points equally spaced in mel = 2595 log10(1 + f / 700).
     mel = np.linspace(0, 2595 * np.log10(1 + 8000 / 700), 28)
@@ -136,6 +150,8 @@ def test_options_survive_json_and_know_their_usual_count() -> None:
         {"count": -1},
         {"count": 41},
         {"kind": MFCC, "count": 27},
+        {"kind": SPEECH, "count": 40},
+        {"kind": SPEECH, "high_hz": 4000.0},
         {"low_hz": -1.0},
         {"low_hz": 4000.0, "high_hz": 4000.0},
         {"low_hz": float("nan")},
@@ -187,13 +203,13 @@ def test_speech_has_mean_zero_and_variance_one(speech: np.ndarray, kind: str) ->
     assert np.abs(values).max() <= CLIP
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("gain", [0.1, 0.5, 2.0, 10.0])
 def test_loudness_does_not_matter(speech: np.ndarray, kind: str, gain: float) -> None:
     np.testing.assert_allclose(normalised(gain * speech, kind), normalised(speech, kind), atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_silence_before_and_after_changes_nothing(speech: np.ndarray, kind: str) -> None:
     alone = normalised(speech, kind)
     silence = np.zeros(16000, np.float32)
@@ -205,7 +221,7 @@ def test_silence_before_and_after_changes_nothing(speech: np.ndarray, kind: str)
     np.testing.assert_array_equal(around[-100:], np.broadcast_to(around[-1], (100, alone.shape[1])))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_a_pause_within_changes_the_rest_by_little(speech: np.ndarray, kind: str) -> None:
     alone = normalised(speech, kind)
     quietest = 20 + int(features_of(speech, MFCC).values[20:-20, 0].argmin())
@@ -231,15 +247,15 @@ def test_one_click_does_not_make_the_speech_quiet(speech: np.ndarray) -> None:
     assert np.abs(with_click[:-20] - alone[:-20]).mean() < 0.15
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("level", [0.0, 1e-6, 1e-4])
 def test_silence_alone_is_the_quiet_vector(kind: str, level: float) -> None:
     values = normalised(noise(16000, level), kind)
     np.testing.assert_array_equal(values, np.broadcast_to(quiet_vector(values.shape[1], kind), values.shape))
-    assert values[0, 0] == -CLIP
+    assert values[0, 0] == (-1 if kind == SPEECH else -CLIP)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_silence_in_speech_is_close_to_silence_alone(speech: np.ndarray, kind: str) -> None:
     values = normalised(np.concatenate([speech, np.zeros(8000, np.float32)]), kind)
     assert np.abs(values[-1] - quiet_vector(values.shape[1], kind)).mean() < 0.7
@@ -252,7 +268,7 @@ def test_recorded_pauses_are_close_to_silence_alone(grid_s1: Path) -> None:
     assert np.abs(values).max() <= CLIP
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_noise_is_finite_and_not_blown_up(kind: str) -> None:
     values = normalised(noise(16000), kind)
     assert np.isfinite(values).all()
@@ -264,7 +280,7 @@ def test_noise_is_finite_and_not_blown_up(kind: str) -> None:
 # The running form
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("with_prior", [False, True])
 def test_chunks_do_not_matter(speech: np.ndarray, kind: str, with_prior: bool) -> None:
     values = features_of(speech, kind).values
@@ -278,7 +294,7 @@ def test_chunks_do_not_matter(speech: np.ndarray, kind: str, with_prior: bool) -
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_running_form_comes_close_to_the_whole(speech: np.ndarray, kind: str) -> None:
     repeated = np.tile(speech, 4)
     running = RunningNormaliser(kind, 30.0).update(features_of(repeated, kind).values)

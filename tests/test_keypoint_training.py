@@ -19,13 +19,14 @@ from obamanet.errors import DatasetError, OptionError
 from obamanet.hearing.listener import Listener, encoder_digest
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.placement import to_canonical
 from obamanet.networks.predictor import PredictorConfig, build_predictor
-from obamanet.person import load_mouth
+from obamanet.person import Person, load_mouth
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Split, load_dataset, split_dataset
 from obamanet.training.hearing import LessonMaker, Lessons, Utterance
-from obamanet.training.keypoints import ExampleSource, KeypointOptions, fit_mouth, train_keypoints
+from obamanet.training.keypoints import ExampleSource, KeypointLearner, KeypointOptions, fit_mouth, train_keypoints
 from obamanet.training.loop import Limits, read_options
 from obamanet.training.renditions import (
     Rendition,
@@ -173,6 +174,38 @@ class TestRefusals:
     def test_options_out_of_range(self, wrong: dict[str, float]) -> None:
         with pytest.raises(OptionError, match="got"):
             KeypointOptions(**wrong)  # type: ignore[arg-type]
+
+
+class TestBeginningAsAnother:
+    def test_the_mouth_moves_as_the_other_persons_did(self, tiny_person: Person) -> None:
+        rng = np.random.default_rng(3)
+        pca = tiny_person.mouth.pca
+        # Another face, whose principal components are turned against the first one's.
+        turn, _ = np.linalg.qr(rng.normal(size=(pca.count, pca.count)))
+        turned = turn @ (pca.components * pca.spread[:, None])
+        spread = np.linalg.norm(turned, axis=1)
+        mean = (pca.mean + rng.normal(0, 0.1, 40)).astype(np.float32)
+        other = MouthPca(mean, (turned / spread[:, None]).astype(np.float32), spread.astype(np.float32))
+        mouth = replace(tiny_person.mouth, pca=other)
+        inputs = rng.normal(size=(30, tiny_person.predictor.inputs)).astype(np.float32)
+        val = [Utterance(inputs, np.zeros((30 - tiny_person.predictor.delay, 20, 2), np.float32))]
+        learner = KeypointLearner(tiny_person.predictor, TINY, mouth, val)
+        learner.begin_as(tiny_person)
+
+        network = build_predictor(tiny_person.predictor)
+        network.load_weights(tiny_person.predictor_weights)
+        states = [np.zeros((1, *shape), np.float32) for shape in tiny_person.predictor.state_shapes]
+        components = np.asarray(network([inputs[None], *states], training=False)[0])[0, tiny_person.predictor.delay :]
+        theirs = pca.decode(components) - pca.mean.reshape(20, 2)
+        ours = learner._predict(inputs) - mean.reshape(20, 2)
+        assert np.abs(theirs).max() > 1e-3
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+    def test_another_kind_is_refused(self, tiny_person: Person) -> None:
+        config = replace(tiny_person.predictor, units=16)
+        learner = KeypointLearner(config, TINY, tiny_person.mouth, [])
+        with pytest.raises(OptionError, match="of another kind"):
+            learner.begin_as(tiny_person)
 
 
 def made_lessons(

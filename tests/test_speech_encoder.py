@@ -49,8 +49,8 @@ TINY = EncoderOptions(
     steps=3,
     batch_size=2,
     learning_rate=1e-3,
-    stretches=6,
-    validating=2,
+    stretches=4,
+    validating=1,
     outputs=4,
     precision="float32",
     epoch_steps=1,
@@ -355,12 +355,13 @@ class TestStretches:
         assert one.clean.shape == one.heard.shape == (20_000,)
 
     def test_some_are_noise_that_should_be_silence_and_most_are_disturbed(self) -> None:
-        stretches = [make_stretch(self.sounds(), 16_000, np.random.default_rng(seed)) for seed in range(60)]
+        sounds = self.sounds()
+        stretches = [make_stretch(sounds, 24_000, np.random.default_rng(seed)) for seed in range(30)]
         silent = [stretch for stretch in stretches if not stretch.clean.any()]
         same = [stretch for stretch in stretches if np.array_equal(stretch.clean, stretch.heard)]
-        assert 1 <= len(silent) <= 18
+        assert 1 <= len(silent) <= 8
         assert all(stretch.heard.any() for stretch in silent)
-        assert 3 <= len(same) <= 28
+        assert 2 <= len(same) <= 14
 
     def test_recordings_to_validate_with_are_not_learned_from(self) -> None:
         train, val = self.sounds().split(1)
@@ -410,13 +411,23 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def teacher_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a file in the teacher's place that is read as a made one, so that onnx is not needed."""
-    path = tmp_path / "smart-turn.onnx"
+    path = tmp_path_factory.mktemp("teacher") / "smart-turn.onnx"
     path.write_bytes(b"stands for a teacher")
-    monkeypatch.setattr("obamanet.training.speech_encoder.read_teacher", lambda file, blocks: made_teacher(blocks))
-    return path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("obamanet.training.speech_encoder.read_teacher", lambda file, blocks: made_teacher(blocks))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def finished(voices: Path, teacher_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of three steps."""
+    run = tmp_path_factory.mktemp("finished") / "run"
+    report = train_encoder([voices], teacher_file, run, TINY, licence="CC0-1.0", attribution="Voices: nobody.")
+    assert (report.step, report.steps) == (3, 3)
+    return run
 
 
 class TestTraining:
@@ -437,51 +448,46 @@ class TestTraining:
         survey = take_survey(taught, made_teacher(), 4, tmp_path / "survey.npz", Progress())
         said = np.stack([taught.said(number) for number in taught.train])
         np.testing.assert_allclose(survey.centre, said.mean(axis=0), atol=1e-3)
-        wanted = ((said - said.mean(axis=0)) @ survey.projection).reshape(-1, 4)
-        spread = wanted.std(axis=0)
-        assert 0.9 < spread.min() <= spread.max() <= 1.0
+        moving = (said - said.mean(axis=0)).reshape(-1, WIDTH)
+        wanted, variances = moving @ survey.projection, np.linalg.svd(moving)[1][:4] ** 2
+        np.testing.assert_allclose(wanted.var(axis=0), variances / (variances + 0.01 * variances[0]), atol=0.02)
         np.testing.assert_allclose(np.corrcoef(wanted.T), np.eye(4), atol=0.02)
 
     def test_a_run_and_its_resumption_end_in_the_same_weights(
-        self, voices: Path, tmp_path: Path, teacher_file: Path
+        self, voices: Path, tmp_path: Path, teacher_file: Path, finished: Path
     ) -> None:
-        whole, parts = tmp_path / "whole", tmp_path / "parts"
-        report = train_encoder([voices], teacher_file, whole, TINY)
-        assert (report.step, report.steps) == (3, 3)
-        assert np.isfinite(report.best_score)
-        first = train_encoder([voices], teacher_file, parts, TINY, limits=Limits(steps=1))
+        run = tmp_path / "run"
+        first = train_encoder([voices], teacher_file, run, TINY, limits=Limits(steps=1))
         assert first.step == 1
-        kept = {path.name: path.stat().st_mtime_ns for path in (parts / "stretches").iterdir()}
+        kept = {path.name: path.stat().st_mtime_ns for path in (run / "stretches").iterdir()}
         assert len(kept) == TINY.stretches + TINY.validating
-        train_encoder([voices], teacher_file, parts, TINY)
-        assert {path.name: path.stat().st_mtime_ns for path in (parts / "stretches").iterdir()} == kept
-        with np.load(whole / "state.npz") as one, np.load(parts / "state.npz") as other:
+        train_encoder([voices], teacher_file, run, TINY)
+        assert {path.name: path.stat().st_mtime_ns for path in (run / "stretches").iterdir()} == kept
+        with np.load(finished / "state.npz") as one, np.load(run / "state.npz") as other:
             assert one["step"] == other["step"] == 3
             for name in one.files:
                 np.testing.assert_array_equal(one[name], other[name])
         with pytest.raises(OptionError, match="other options"):
-            train_encoder([voices], teacher_file, parts, replace(TINY, seed=2))
+            train_encoder([voices], teacher_file, run, replace(TINY, seed=2))
 
     def test_what_is_made_can_take_the_shipped_ones_place(
-        self, voices: Path, tmp_path: Path, teacher_file: Path, use_encoder: Callable[[Path], None]
+        self, finished: Path, use_encoder: Callable[[Path], None]
     ) -> None:
-        run = tmp_path / "run"
-        train_encoder([voices], teacher_file, run, TINY, licence="CC0-1.0", attribution="Voices: nobody.")
-        card = json.loads((run / RESULT / "speech_encoder.json").read_text())
+        card = json.loads((finished / RESULT / "speech_encoder.json").read_text())
         assert card["licence"] == "CC0-1.0"
         assert card["origin"].endswith("Voices: nobody.")
         assert "smart-turn.onnx" in card["origin"]
-        use_encoder(run / RESULT)
+        use_encoder(finished / RESULT)
         heard = Listener(FeatureOptions(kind=SPEECH))
         made = SpeechEncoder().encode(normalised(babbling(1.0)))
         assert made.values.shape == (50, TINY.outputs)
         assert heard.quiet.shape == (TINY.outputs,)
         # Mean 0 and deviation 1 over what was learned from.
         network = build_encoder(listener.encoder_card().config)
-        network.load_weights(run / RESULT / "speech_encoder.weights.h5")
+        network.load_weights(finished / RESULT / "speech_encoder.weights.h5")
         said = []
         for number in range(TINY.stretches):
-            with np.load(run / "stretches" / f"{number:06d}.npz") as arrays:
+            with np.load(finished / "stretches" / f"{number:06d}.npz") as arrays:
                 said.append(np.asarray(network(padded(arrays["heard"].astype(np.float32))[None]))[0, EDGE:-EDGE])
         np.testing.assert_allclose(np.concatenate(said).mean(axis=0), 0, atol=0.02)
         np.testing.assert_allclose(np.concatenate(said).std(axis=0), 1, atol=0.02)

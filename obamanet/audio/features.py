@@ -69,7 +69,9 @@ class FeatureOptions:
                 f"{self.kind} count is out of range: got {self.count}, allowed is 1 to {LARGEST_COUNT[self.kind]}"
             )
         if self.kind == SPEECH and (self.count, self.low_hz, self.high_hz) != (MEL_COUNT, 0.0, None):
-            raise OptionError(f"speech features have {MEL_COUNT} filters from 0 to 8000 Hz: got {self}")
+            raise OptionError(
+                f"speech features have filters of their own: got {self}, allowed are {MEL_COUNT} without edges"
+            )
         if not 0 <= self.low_hz < (np.inf if self.high_hz is None else self.high_hz):
             raise OptionError(
                 f"filter edges are out of order: got {self.low_hz} to {self.high_hz} Hz, allowed is 0 <= low < high"

@@ -26,7 +26,7 @@ MIN_SOUND_SECONDS: Final = Fraction(1, 10)
 """Seconds. The shortest syllable is about this long; below it there is nothing to say."""
 
 MAX_SOUND_SECONDS: Final = Fraction(24 * 3600)
-"""Seconds. A megabyte of text takes 18 hours to say; more than a day comes from a broken header."""
+"""Seconds. A megabyte of text takes about 15 hours to say; more than a day comes from a broken header."""
 
 CUT_TOLERANCE: Final = Fraction(1, 4)
 """Seconds that may be missing from what the header announces: AAC encoders count up to 0.12 s of their own delay."""

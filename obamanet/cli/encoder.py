@@ -45,8 +45,8 @@ def encoder_command(
 ) -> None:
     """Make the encoder that hears what is said, not who says it. Prints the folder of its weights and card.
 
-    Needs obamanet[encoder]. Persons follow the encoder they were trained with: after a change train them anew. The same
-    command goes on with a run that was stopped.
+    Needs the package onnx. A person works with the encoder it was trained with alone: after a change train anew. The
+    same command goes on with a run that was stopped.
     """
     from obamanet.training.loop import Limits
     from obamanet.training.speech_encoder import RESULT, EncoderOptions, train_encoder

@@ -157,7 +157,7 @@ def keypoints_command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/keypoints")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 1300,
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 900,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Examples per step.")] = 32,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Size of the first steps.")] = 2e-3,
     units: Annotated[int, typer.Option("--units", help="Cells of an LSTM layer, 8 to 1024.")] = 128,
@@ -165,6 +165,10 @@ def keypoints_command(
     renditions: Annotated[
         Path | None,
         typer.Option("--renditions", metavar="DIR", help="The sentences in other voices, from: obamanet renditions."),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", metavar="PERSON", help="Begin with this person's predictor: for little footage."),
     ] = None,
     lookahead: Annotated[
         float, typer.Option("--lookahead", help="Seconds of sound heard ahead of each frame, 0 to 2.")
@@ -184,6 +188,7 @@ def keypoints_command(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
+    from obamanet.person import load_person
     from obamanet.training.keypoints import KeypointOptions, train_keypoints
     from obamanet.training.renditions import load_renditions
 
@@ -202,9 +207,12 @@ def keypoints_command(
     )
 
     voices = load_renditions(renditions) if renditions else None
+    beginning = load_person(find_person(start)) if start else None
 
     def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
-        return train_keypoints(dataset, chosen, run, options, renditions=voices, limits=limits, progress=progress)
+        return train_keypoints(
+            dataset, chosen, run, options, renditions=voices, start=beginning, limits=limits, progress=progress
+        )
 
     _train(session, KEYPOINTS, train)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.stack import stacked_size
 from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, MOUTH
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, sha256_of
 from obamanet.hearing.listener import Listener, encoder_digest, heard_size
 from obamanet.keypoints.head import Head, fit_head, place_head
 from obamanet.keypoints.jaw import fit_jaw
@@ -22,7 +22,7 @@ from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import fit_pca
 from obamanet.keypoints.placement import fit_template, to_canonical
 from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
-from obamanet.person import MOUTH_FILE, MouthModel, save_mouth
+from obamanet.person import MOUTH_FILE, MouthModel, Person, save_mouth
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.hearing import LessonMaker, Lessons, Utterance, loudness
@@ -54,7 +54,7 @@ class KeypointOptions:
     which ``copies`` are made, and a share of ``rendered`` are other voices' renditions, where there are any.
     """
 
-    steps: int = 1300
+    steps: int = 900
     batch_size: int = 32
     learning_rate: float = 2e-3
     units: int = 128
@@ -101,12 +101,15 @@ def train_keypoints(
     options: KeypointOptions,
     *,
     renditions: Renditions | None = None,
+    start: Person | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train the predictor on the split's training pieces into ``folder``, or go on with the run that is there.
 
-    ``renditions`` are the training sentences in other voices. Raises :class:`DatasetError` when no clip has sound.
+    ``renditions`` are the training sentences in other voices; ``start`` is a person whose predictor is taken as the
+    beginning, which little footage needs. Raises :class:`DatasetError` when no clip has sound, and :class:`OptionError`
+    when that predictor is of another kind.
     """
     progress = progress or Progress()
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,6 +136,7 @@ def train_keypoints(
                 "split": split.digest,
                 "renditions": renditions.digest if renditions else None,
                 "encoder": encoder_digest(features),
+                "start": sha256_of(start.predictor_weights) if start else None,
             },
             "training": asdict(options),
         },
@@ -145,6 +149,8 @@ def train_keypoints(
     quiet = np.tile(listener.quiet, config.inputs // len(listener.quiet))
     source = ExampleSource(lessons, mouth.rest, quiet, delay, round(options.sequence * dataset.fps), options)
     learner = KeypointLearner(config, options, mouth, lessons.val)
+    if start:
+        learner.begin_as(start)
     schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
     return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
 
@@ -275,6 +281,25 @@ class KeypointLearner:
             lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
         )
+
+    def begin_as(self, person: Person) -> None:
+        """Take over the predictor of ``person``, whose canonical mouth is led into this one's PCA.
+
+        Values c move the mouth by c D, D being components times spread: the same movement here is c D D'+, with the
+        pseudo-inverse of this person's D'. Raises :class:`OptionError` when features or sizes differ.
+        """
+        theirs, mine = person.predictor, self._config
+        if replace(theirs, outputs=mine.outputs, dropout=mine.dropout) != mine:
+            raise OptionError(
+                f"predictor to begin with is of another kind: {person.folder} has {theirs}, this one is {mine}"
+            )
+        network = build_predictor(theirs)
+        network.load_weights(person.predictor_weights)
+        *body, kernel, bias = network.get_weights()
+        moved = person.mouth.pca.components * person.mouth.pca.spread[:, None]
+        lead = moved @ np.linalg.pinv(self._mouth.pca.components * self._mouth.pca.spread[:, None])
+        for mine_now in (self._network, self._smoothed):
+            mine_now.set_weights([*body, kernel @ lead, bias @ lead])
 
     def variables(self) -> list[keras.Variable]:
         """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""

@@ -119,9 +119,10 @@ def take_survey(taught: TaughtStretches, teacher: Teacher, outputs: int, path: P
 
 def _mean_inputs(taught: TaughtStretches, progress: Progress) -> np.ndarray:
     """Return the mean of what goes into each of the teacher's blocks, per position: (blocks, P, W)."""
+    chosen = taught.train[:SURVEYED]
     streams = [
         heard[:-1]
-        for number in progress.track(taught.train[:SURVEYED], "surveying the teacher's positions")
+        for number in progress.track(chosen, "asking the teacher about positions", len(chosen))
         if (heard := taught.streams(number)) is not None
     ]
     if not streams:

@@ -1,0 +1,103 @@
+"""Sentences said again by other voices: the moments of the recording are found, and other voices are other voices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+
+from obamanet.audio.disturb.voice import track_pitch
+from obamanet.constants import SAMPLE_RATE
+from obamanet.errors import DatasetError, OptionError
+from obamanet.progress import Progress
+from obamanet.training.dataset import load_dataset, split_dataset
+from obamanet.training.prepare import prepare
+from obamanet.training.renditions import load_renditions, load_sound_of
+from obamanet.types import AudioClip
+from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, RenditionOptions, make_renditions, say_again
+from text2face.voice.espeak import speak_timed, variants
+
+WORDS = ("place", "blue", "by", "f", "two", "now")
+
+
+def recording(voice: str, rate: float = 1.0) -> AudioClip:
+    said = speak_timed(" ".join(WORDS), voice, rate).clip
+    return AudioClip(soxr.resample(said.samples, said.rate, SAMPLE_RATE), SAMPLE_RATE, voice)
+
+
+class TestTimes:
+    def test_the_same_voice_lies_beside_itself(self) -> None:
+        heard = recording("en-gb")
+        said, times = say_again(heard, WORDS, "en-gb", "en-gb")
+        assert said.rate == SAMPLE_RATE
+        spoken = np.arange(len(times)) * 0.01
+        inside = (spoken > 0.1) & (spoken < len(heard.samples) / SAMPLE_RATE - 0.3)
+        assert np.median(np.abs(times - spoken)[inside]) < 0.03
+
+    def test_a_slow_recording_takes_its_time(self) -> None:
+        heard = recording("en-gb+f5", 0.6)
+        _, times = say_again(heard, WORDS, "en-us+m2", "en-gb")
+        assert (np.diff(times) >= 0).all()
+        middle = slice(len(times) // 4, 3 * len(times) // 4)
+        assert np.diff(times)[middle].mean() == pytest.approx(0.01 / 0.6, rel=0.25)
+
+
+class TestVoices:
+    def test_variants_are_other_voices(self) -> None:
+        text = "one two three four five"
+        low, high = (speak_timed(text, "en-gb", pitch=pitch).clip for pitch in (20, 80))
+        heights = []
+        for clip in (low, high, speak_timed(text, "en-gb+f3").clip, speak_timed(text, "en-gb").clip):
+            pitch = track_pitch(soxr.resample(clip.samples, clip.rate, SAMPLE_RATE).astype(np.float32))
+            heights.append(np.median(pitch[pitch > 0]))
+        assert heights[1] > 1.2 * heights[0]
+        assert heights[2] > 1.3 * heights[3]
+
+    @pytest.mark.parametrize(("voice", "pitch"), [("en-gb+nobody", 50), ("en-gb+", 50), ("en-gb", 101), ("en-gb", -1)])
+    def test_no_such_voice(self, voice: str, pitch: int) -> None:
+        with pytest.raises(OptionError, match=r"got .*allowed"):
+            speak_timed("hello", voice, pitch=pitch)
+
+    def test_the_held_voices_exist(self) -> None:
+        for voice in (*HELD_FOR_CHOOSING, *HELD_FOR_MEASURING):
+            assert voice.startswith("flite:") or voice.partition("+")[2] in variants()
+
+    def test_a_number_of_voices_out_of_range(self) -> None:
+        with pytest.raises(OptionError, match="got 0, allowed is 1 to 100"):
+            RenditionOptions(voices=0)
+
+
+class TestFolder:
+    @pytest.fixture
+    def dataset(self, grid_s1: Path, tmp_path: Path) -> Path:
+        folder = tmp_path / "dataset"
+        videos = [grid_s1 / "video" / f"{name}.mpg" for name in ("bbaf2n", "bbaf3s")]
+        prepare(videos, folder)
+        return folder
+
+    def test_sentences_are_said_again_by_voices_that_are_not_held(
+        self, dataset: Path, grid_s1: Path, tmp_path: Path
+    ) -> None:
+        pieces = split_dataset(load_dataset(dataset), val_share=0.5).train
+        options = RenditionOptions(voices=3)
+        made = make_renditions(pieces, grid_s1 / "align", tmp_path / "said", options, Progress())
+        assert len(made.entries) == 3 * len(pieces)
+        assert load_renditions(tmp_path / "said") == made
+        assert not {entry.voice for entry in made.entries} & {*HELD_FOR_CHOOSING, *HELD_FOR_MEASURING}
+        files = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "said").glob("*.npz")}
+        for entry in made.entries:
+            sound, times = load_sound_of(made, entry)
+            assert 1.0 < len(sound) / SAMPLE_RATE < 4.0
+            assert 0 <= times[20] < times[-20] < 3.1
+        # Another run makes the same list and no sound anew.
+        assert make_renditions(pieces, grid_s1 / "align", tmp_path / "said", options, Progress()) == made
+        assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "said").glob("*.npz")} == files
+
+    def test_a_damaged_list_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(DatasetError, match=r"no renditions: .*obamanet renditions"):
+            load_renditions(tmp_path)
+        (tmp_path / "renditions.json").write_text("{}")
+        with pytest.raises(DatasetError, match="no renditions"):
+            load_renditions(tmp_path)
