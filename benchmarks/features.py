@@ -63,6 +63,7 @@ from obamanet.timing import frames_to_cover
 from obamanet.training.dataset import Piece, load_dataset, split_dataset
 from obamanet.training.hearing import NOISE_SECONDS, LessonMaker, Lessons
 from obamanet.training.keypoints import ExampleSource, KeypointLearner, KeypointOptions, audible_pieces, fit_mouth
+from obamanet.training.loop import claim_folder
 from obamanet.training.renditions import carried_over, load_renditions, load_sound_of
 from obamanet.types import AudioClip, FeatureSequence
 from text2face.renditions import HELD_FOR_CHOOSING, RenditionOptions, make_renditions
@@ -342,8 +343,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Material:
-    """What all candidates are trained on and measured by; ``cases`` by the name of their column."""
+    """What all candidates are trained on and measured by; ``cases`` by column, ``split`` tells it from another."""
 
+    split: str
     fps: Fraction
     train: list[tuple[Piece, np.ndarray]]
     val: list[tuple[Piece, np.ndarray]]
@@ -388,7 +390,7 @@ def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
     # The kinds are the trained ones, not the noises.
     kinds = [kind for kind in (random_kind(random) for _ in range(NOISE_COUNT)) if kind != BABBLE]
     noises = [make_noise(kind, random, length) for kind in kinds]
-    return Material(dataset.fps, with_mouths(train), with_mouths(val), mouth, cases, noises)
+    return Material(split.digest, dataset.fps, with_mouths(train), with_mouths(val), mouth, cases, noises)
 
 
 def sound_of(piece: Piece) -> np.ndarray:
@@ -481,6 +483,8 @@ def main() -> int:
         maker = CandidateLessons(ear, material.fps, delay, options.seed, progress)
         folder = arguments.work / name.replace(", ", "_").replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
+        kept = {"split": material.split, "renditions": renditions.digest, "seed": options.seed}
+        claim_folder(folder, {"data": kept})
         every = maker.lessons(material.train, material.val, options.copies, renditions, folder)
         values, cost = stacked_size(len(ear.quiet), ear.rate), ear.cost(passage)
         for voices, lessons in (("many", every), ("own", replace(every, disturbed=(), rendered=()))):

@@ -25,7 +25,7 @@ SURVEYED: Final = 40
 
 LEAST_VARIANCE: Final = 1e-2
 """Added to each component's variance, in shares of the first's, before dividing by its root: the last of 96 have a
-thousandth of it and would count as much as the first."""
+hundredth of it, and would count as much as the first."""
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ class MouthTrack:
         here = [tuple(syllable.later(start - first / fps) for syllable in word) for word in words]
         part = self._poser.predict(here, 0, stop - first)
         self._parts.append((first, part))
-        pca = self._person.mouth.pca
-        closed = close_lips(part, first / fps + frame_times(len(part), self._person.fps), closures, pca)
+        pca, rest = self._person.mouth.pca, self._person.mouth.rest
+        closed = close_lips(part, first / fps + frame_times(len(part), self._person.fps), closures, pca, rest)
         return pose_track(CanonicalKeypoints(closed, self._person.fps), poses_of(self._person), pca, first / fps)
 
     def keypoints(self, duration: Fraction) -> CanonicalKeypoints:
@@ -84,6 +84,6 @@ class MouthTrack:
         for first in range(0, len(points), CHUNK_FRAMES):
             part = slice(first, first + CHUNK_FRAMES)
             rounded = round_lips(keypoints.points[part], times[part], self._roundings, pca, rest)
-            closed = close_lips(rounded, times[part], self._closures, pca)
+            closed = close_lips(rounded, times[part], self._closures, pca, rest)
             points[part] = hold_still(closed, times[part], said, rest)
         return CanonicalKeypoints(points, keypoints.fps)
