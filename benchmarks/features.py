@@ -45,11 +45,10 @@ from obamanet.audio.features import (
     PRE_EMPHASIS,
     SPEECH,
     FeatureOptions,
-    extract_features,
 )
 from obamanet.audio.load import load_sound
 from obamanet.audio.normalise import normalise_utterance
-from obamanet.audio.stack import stack_features, stacked_size
+from obamanet.audio.stack import stacked_size
 from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, MOUTH, SAMPLE_RATE
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
 from obamanet.hearing.listener import Listener
@@ -65,7 +64,7 @@ from obamanet.training.hearing import NOISE_SECONDS, LessonMaker, Lessons
 from obamanet.training.keypoints import ExampleSource, KeypointLearner, KeypointOptions, audible_pieces, fit_mouth
 from obamanet.training.loop import claim_folder
 from obamanet.training.renditions import carried_over, load_renditions, load_sound_of
-from obamanet.types import AudioClip, FeatureSequence
+from obamanet.types import FeatureSequence
 from text2face.renditions import HELD_FOR_CHOOSING, RenditionOptions, make_renditions
 
 WINDOW = int(FEATURE_WINDOW * SAMPLE_RATE)
@@ -115,9 +114,7 @@ Hear = Callable[[np.ndarray], FeatureSequence]
 
 def product_hearing(kind: str) -> Hear:
     """Return what the program itself makes of a sound, for features of ``kind``."""
-    options = FeatureOptions(kind=kind)
-    listener = Listener(options)
-    return lambda samples: listener.listen(extract_features(AudioClip(samples, SAMPLE_RATE), options))
+    return Listener(FeatureOptions(kind=kind)).hear
 
 
 def cepstra_with_deltas() -> Hear:
@@ -289,7 +286,7 @@ def _read_weights(path: Path, streams: int, gaussians: int, phones: int) -> list
     return [each.swapaxes(0, 1).astype(np.float32) for each in weights]
 
 
-class Ear:
+class CandidateEar:
     """A candidate with its values brought to mean 0 and deviation 1; ``quiet`` (D,) is what it makes of silence."""
 
     def __init__(self, hear: Hear, sounds: Sequence[np.ndarray]) -> None:
@@ -297,10 +294,10 @@ class Ear:
         self._hear = hear
         values = np.concatenate([hear(sound).values for sound in sounds])
         self._mean, self._deviation = values.mean(axis=0), values.std(axis=0) + LEAST_DEVIATION
-        silence = self.listen(np.zeros(SAMPLE_RATE, np.float32))
+        silence = self.hear(np.zeros(SAMPLE_RATE, np.float32))
         self.quiet, self.rate = silence.values[len(silence.values) // 2], silence.rate
 
-    def listen(self, samples: np.ndarray) -> FeatureSequence:
+    def hear(self, samples: np.ndarray) -> FeatureSequence:
         """Return the features of ``samples`` (N,)."""
         heard = self._hear(samples)
         return replace(heard, values=(heard.values - self._mean) / self._deviation)
@@ -313,24 +310,6 @@ class Ear:
             self._hear(sound)
             times.append(time.process_time() - start)
         return min(times) * SAMPLE_RATE / len(sound)
-
-
-class CandidateLessons(LessonMaker):
-    """The lessons that ``obamanet train`` gives, heard through a candidate's ear."""
-
-    def __init__(self, ear: Ear, fps: Fraction, delay: int, seed: int, progress: Progress) -> None:
-        super().__init__(
-            Listener(FeatureOptions(kind=LOGFBANK)), FeatureOptions(kind=LOGFBANK), fps, delay, seed, progress
-        )
-        self._ear = ear
-
-    def _hear(self, sound: np.ndarray, frames: int) -> np.ndarray:
-        return self.stacked(sound, frames)
-
-    def stacked(self, sound: np.ndarray, frames: int) -> np.ndarray:
-        """Return the stacked features of ``frames`` video frames and the look-ahead, (frames + delay, S) float16."""
-        stacked = stack_features(self._ear.listen(sound), self._fps, 0, frames + self._delay, self._ear.quiet)
-        return stacked.astype(np.float16)
 
 
 @dataclass(frozen=True)
@@ -399,7 +378,7 @@ def sound_of(piece: Piece) -> np.ndarray:
 
 
 def measure(
-    maker: CandidateLessons, ear: Ear, lessons: Lessons, material: Material, options: KeypointOptions, weights: Path
+    maker: LessonMaker, ear: CandidateEar, lessons: Lessons, material: Material, options: KeypointOptions, weights: Path
 ) -> list[float]:
     """Train a predictor and return its opening correlations by column, its amplitude, and its motion in noise."""
     delay = round(options.lookahead * material.fps)
@@ -478,9 +457,9 @@ def main() -> int:
     sys.stdout.write(f"| features | voices | {' | '.join(COLUMNS.values())} | amplitude | noise | values | cost |\n")
     sys.stdout.write(f"|---|---{'|---' * (len(COLUMNS) + 4)}|\n")
     for name in arguments.only or CANDIDATES:
-        ear = Ear(CANDIDATES[name](sounds), sounds)
+        ear = CandidateEar(CANDIDATES[name](sounds), sounds)
         delay = round(options.lookahead * material.fps)
-        maker = CandidateLessons(ear, material.fps, delay, options.seed, progress)
+        maker = LessonMaker(ear, material.fps, delay, options.seed, progress)
         folder = arguments.work / name.replace(", ", "_").replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
         kept = {"split": material.split, "renditions": renditions.digest, "seed": options.seed}

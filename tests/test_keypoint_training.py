@@ -211,7 +211,7 @@ class TestBeginningAsAnother:
 def made_lessons(
     dataset: Dataset, split: Split, folder: Path, copies: int = 0, renditions: Renditions | None = None
 ) -> Lessons:
-    maker = LessonMaker(Listener(FeatureOptions()), FeatureOptions(), FPS, 5, 1, Progress())
+    maker = LessonMaker(Listener(FeatureOptions()), FPS, 5, 1, Progress())
     sides = [[(piece, made_canonical(piece.clip.landmarks)) for piece in side] for side in (split.train, split.val)]
     return maker.lessons(sides[0], sides[1], copies, renditions, folder)
 

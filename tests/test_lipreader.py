@@ -27,10 +27,9 @@ from obamanet.training.grammar import (
     PAUSE,
     SLOTS,
     VOCABULARY,
-    SpokenWord,
     decode,
     frame_classes,
-    read_word_times,
+    read_sentence,
     words_of_name,
 )
 from obamanet.training.lipreader import (
@@ -44,6 +43,7 @@ from obamanet.training.lipreader import (
 )
 from obamanet.training.loop import Limits
 from obamanet.training.mouths import HEIGHT, MARGIN, WIDTH, network_windows, place_mouths
+from obamanet.training.word_times import TimedWord
 
 TINY = LipReaderOptions(steps=2, batch_size=2, filters=(4, 4, 4), units=8, epoch_steps=1)
 
@@ -68,7 +68,7 @@ class TestGrammar:
         files = sorted((grid_s1 / "align").glob("*.align"))
         assert len(files) == 494
         for file in files:
-            times = read_word_times(file)
+            times = read_sentence(file)
             assert tuple(said.word for said in times) == words_of_name(file.stem)
             assert all(one.end <= other.start for one, other in pairwise(times))
 
@@ -76,7 +76,7 @@ class TestGrammar:
         path = tmp_path / "x.align"
         lines = ["0 25000 sil", *(f"{25000 * n} {25000 * n + 12500} {s[0]}" for n, s in enumerate(SLOTS, 1)), "0 1 sp"]
         path.write_bytes("\r\n".join(lines).encode() + b"\r\n")
-        words = read_word_times(path)
+        words = read_sentence(path)
         assert [said.word for said in words] == ["bin", "blue", "at", "a", "zero", "again"]
         assert words[2].start == pytest.approx(2.96)
         assert words[2].end == pytest.approx(3.46)
@@ -86,14 +86,14 @@ class TestGrammar:
         path = tmp_path / "x.align"
         path.write_text(text)
         with pytest.raises(DatasetError, match=r"x\.align"):
-            read_word_times(path)
+            read_sentence(path)
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match=r"gone\.align"):
-            read_word_times(tmp_path / "gone.align")
+            read_sentence(tmp_path / "gone.align")
 
     def test_frames_get_the_word_said_at_their_time(self) -> None:
-        words = (SpokenWord("bin", 0.08, 0.16), SpokenWord("blue", 0.16, 0.2))
+        words = (TimedWord("bin", 0.08, 0.16), TimedWord("blue", 0.16, 0.2))
         bin_class, blue_class = 1 + VOCABULARY.index("bin"), 1 + VOCABULARY.index("blue")
         classes = frame_classes(words, np.arange(7) / 25)
         assert classes.tolist() == [PAUSE, PAUSE, bin_class, bin_class, blue_class, PAUSE, PAUSE]
@@ -136,7 +136,7 @@ class TestDecoding:
     def test_planted_words_are_read(self) -> None:
         said = words_of_name("pgwq8s")
         classes = frame_classes(
-            [SpokenWord(w, 1 + 0.2 * n, 1.2 + 0.2 * n) for n, w in enumerate(said)], np.arange(75) / 25
+            [TimedWord(w, 1 + 0.2 * n, 1.2 + 0.2 * n) for n, w in enumerate(said)], np.arange(75) / 25
         )
         scores = np.random.default_rng(1).normal(0, 1, (75, CLASSES))
         scores[np.arange(75), classes] += 4
@@ -252,7 +252,7 @@ class TestMouths:
 def made_sentence(seed: int = 0) -> Sentence:
     """Return a sentence whose windows are as bright as the class of the frame."""
     said = words_of_name("pgwq8s")
-    words = [SpokenWord(word, 1 + 0.2 * n, 1.2 + 0.2 * n) for n, word in enumerate(said)]
+    words = [TimedWord(word, 1 + 0.2 * n, 1.2 + 0.2 * n) for n, word in enumerate(said)]
     classes = frame_classes(words, np.arange(75) / 25)
     shape = (75, HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN)
     noise = np.random.default_rng(seed).integers(0, 20, shape)

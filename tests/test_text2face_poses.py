@@ -28,15 +28,17 @@ from obamanet.pipelines.speak import SpeakOptions
 from obamanet.timing import frame_times
 from obamanet.training.dataset import load_dataset, split_dataset
 from obamanet.training.loop import Limits, TrainReport
+from obamanet.training.word_times import read_word_times
 from obamanet.types import AudioClip, CanonicalKeypoints
 from obamanet.video.reader import read_frames
 from text2face.cli import program, run_app
 from text2face.mouth.articulation import SIZE, articulation, letters
-from text2face.mouth.examples import prose, read_word_times
+from text2face.mouth.examples import prose
 from text2face.mouth.frames import BOUNDARY, INPUTS, PADDING, SILENCE, Word, describe, padding
 from text2face.mouth.keep import keep_poser
 from text2face.mouth.lips import (
     LEAST_CLOSURE,
+    TOWARDS_REST,
     Span,
     close_lips,
     hold_still,
@@ -207,8 +209,8 @@ class TestLips:
     def test_a_closed_mouth_is_the_nearest_one_with_its_lips_together(self, pca: MouthPca) -> None:
         values = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
         rest = pca.mean.reshape(20, 2)
-        closed = close_lips(pca.decode(2 * values), np.arange(50) / 25, [Span(0, 2)], pca, rest)
-        mouths = pca.decode(values)  # half of the way to the mouth at rest, which here is the mean
+        closed = close_lips(pca.decode(values / (1 - TOWARDS_REST)), np.arange(50) / 25, [Span(0, 2)], pca, rest)
+        mouths = pca.decode(values)  # that far on the way to the mouth at rest, which here is the mean
         gap = np.zeros((20, 2))
         gap[[13, 14, 15], 1], gap[[19, 18, 17], 1] = -1 / 3, 1 / 3
         before = mouths.reshape(50, 40) @ gap.ravel()
@@ -366,8 +368,8 @@ class TestTraining:
 
     def test_word_times_of_the_corpus_are_read(self, grid_s1: Path) -> None:
         words = read_word_times(grid_s1 / "align" / "bbaf2n.align")
-        assert [word for word, _, _ in words] == ["bin", "blue", "at", "f", "two", "now"]
-        assert words[0][1] == pytest.approx(23750 / 25000 - 0.04)
+        assert [row.word for row in words] == ["bin", "blue", "at", "f", "two", "now"]
+        assert words[0].start == pytest.approx(23750 / 25000 - 0.04)
 
     def test_prose_is_ordinary_and_has_the_sounds_that_matter(self) -> None:
         texts = {language: list(prose(language)) for language in ("en", "es")}

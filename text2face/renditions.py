@@ -18,8 +18,9 @@ from obamanet.errors import OptionError, SoundError
 from obamanet.progress import Progress
 from obamanet.training.dataset import Piece
 from obamanet.training.renditions import Rendition, Renditions, save_renditions, save_sound
+from obamanet.training.word_times import read_word_times
 from obamanet.types import AudioClip
-from text2face.mouth.examples import LETTER_NAMES, read_word_times
+from text2face.mouth.examples import LETTER_NAMES
 from text2face.types import Speech, SpokenWord
 from text2face.voice import programs
 from text2face.voice.aligners import align
@@ -98,7 +99,7 @@ def make_renditions(
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for piece in progress.track(pieces, "saying sentences again", len(pieces)):
-        words = [word for word, _, _ in read_word_times(align_folder / f"{piece.clip.name}.align")]
+        words = [row.word for row in read_word_times(align_folder / f"{piece.clip.name}.align")]
         for number, way in enumerate(_ways(piece.clip.name, options)):
             name = piece.clip.folder.name
             entry = Rendition(name, way.voice, way.rate, way.pitch, f"{name}-{number}.npz")

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.normalise import normalise_utterance, quiet_vector
-from obamanet.constants import FEATURE_RATE
+from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.errors import PersonError
 from obamanet.files import sha256_of
 from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
-from obamanet.types import FeatureSequence
+from obamanet.types import AudioClip, FeatureSequence
 
 STRIDE = 2
 """Feature frames per step of the encoder."""
@@ -73,6 +73,10 @@ class Listener:
         self._encoder = SpeechEncoder() if options.kind == SPEECH else None
         self.quiet = self._encoder.quiet if self._encoder else quiet
 
+    def hear(self, samples: np.ndarray) -> FeatureSequence:
+        """Return :meth:`listen` of the features of mono ``samples`` (N,) in [-1, 1] at 16 kHz, a whole utterance."""
+        return self.listen(extract_features(AudioClip(samples, SAMPLE_RATE), self._options))
+
     def listen(self, features: FeatureSequence) -> FeatureSequence:
         """Return the whole utterance's ``features`` normalised, and encoded where they are speech features."""
         normalised = normalise_utterance(features, self._options.kind)
@@ -106,7 +110,7 @@ class SpeechEncoder:
     def encode(self, normalised: FeatureSequence, chunk: int = CHUNK_STEPS) -> FeatureSequence:
         """Return the features (F / 2, D) float32 at 50 per second; around the sound there is silence.
 
-        Step t looks at the sound about t / 50 s, from about 0.5 s before it to 0.25 s after.
+        Step t looks at the sound about t / 50 s, from 1 s before it to 0.5 s after.
         """
         values, quiet = normalised.values, quiet_vector(self._config.bands, SPEECH)
         steps = -(-len(values) // STRIDE)

@@ -30,8 +30,9 @@ JPEG_QUALITY = 97
 PIECE_SECONDS = 20
 """Longest stretch that goes to one side of the split as a whole; long footage is cut into such pieces."""
 
-GUARD_SECONDS = 0.5
-"""Left out between two pieces of one clip, so that no window of sound is heard on both sides of the split."""
+GUARD_SECONDS = 2.0
+"""Left out between two pieces of one clip, so that no window of sound is heard on both sides of the split: the speech
+encoder hears 1 s before a moment and 0.5 s after it, and the predictor looks ahead by 0.2 s more."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,9 @@ def _pieces(clip: Clip, fps: Fraction) -> list[Piece]:
         for left in range(start, stop, longest):
             right = min(left + longest, stop)
             piece = Piece(clip, max(left, before + guard), right)
-            before = right
             if piece.stop - piece.start >= fps:
                 pieces.append(piece)
+                before = right
     return pieces
 
 

@@ -7,12 +7,12 @@ read here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from obamanet.errors import DatasetError
+from obamanet.training.word_times import TimedWord, read_word_times
 
 SLOTS: tuple[tuple[str, ...], ...] = (
     ("bin", "lay", "place", "set"),
@@ -40,23 +40,6 @@ _SIGNS: tuple[dict[str, str], ...] = (
 )
 """What each sign of a file name stands for."""
 
-TICKS = 25_000
-"""Per second, in GRID's files of word times."""
-
-LATE = 0.04
-"""Seconds by which those word times are late, in the median (measured against the sound)."""
-
-SILENT_TAGS = ("sil", "sp")
-
-
-@dataclass(frozen=True)
-class SpokenWord:
-    """A word and when it is said, in seconds."""
-
-    word: str
-    start: float
-    end: float
-
 
 def words_of_name(name: str) -> tuple[str, ...]:
     """Return the six words that GRID's clip ``name`` spells, e.g. "bbaf2n": bin blue at f two now.
@@ -68,26 +51,15 @@ def words_of_name(name: str) -> tuple[str, ...]:
     return tuple(signs[sign] for sign, signs in zip(name, _SIGNS, strict=True))
 
 
-def read_word_times(path: Path) -> tuple[SpokenWord, ...]:
-    """Return the words in GRID's ``*.align`` file at ``path``, LATE seconds earlier than written.
-
-    Raises :class:`DatasetError` when the file is missing or holds anything else.
-    """
-    try:
-        rows = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
-        words = tuple(
-            SpokenWord(tag, int(start) / TICKS - LATE, int(end) / TICKS - LATE)
-            for start, end, tag in rows
-            if tag not in SILENT_TAGS
-        )
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"no word times: {path}: {error}; needed are lines of start, end and word") from None
+def read_sentence(path: Path) -> tuple[TimedWord, ...]:
+    """Return the timed words of the file at ``path``; raises :class:`DatasetError` when they are no sentence of GRID's."""
+    words = read_word_times(path)
     if len(words) != len(SLOTS) or any(said.word not in slot for said, slot in zip(words, SLOTS, strict=True)):
         raise DatasetError(f"not a sentence of GRID's grammar: {path}: {' '.join(said.word for said in words)!r}")
     return words
 
 
-def frame_classes(words: Sequence[SpokenWord], times: np.ndarray) -> np.ndarray:
+def frame_classes(words: Sequence[TimedWord], times: np.ndarray) -> np.ndarray:
     """Return the class of the frame at each of ``times`` (T,) seconds: (T,) int32."""
     classes = np.full(len(times), PAUSE, dtype=np.int32)
     for said in words:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -18,12 +19,11 @@ from obamanet.audio.normalise import normalise_utterance, quiet_vector
 from obamanet.audio.stack import stack_features
 from obamanet.constants import SAMPLE_RATE
 from obamanet.files import atomic_path
-from obamanet.hearing.listener import Listener
 from obamanet.progress import Progress
 from obamanet.timing import frames_to_cover
 from obamanet.training.dataset import Clip, Piece
 from obamanet.training.renditions import Renditions, carried_over, load_sound_of, of_clips
-from obamanet.types import AudioClip
+from obamanet.types import AudioClip, FeatureSequence
 
 NOISES = 96
 """Stretches of noise and music without speech, over which the mouth rests."""
@@ -56,16 +56,24 @@ class Lessons:
     val: tuple[Utterance, ...]
 
 
+class Ear(Protocol):
+    """What hears the sounds: ``quiet`` (D,) is what it makes of silence."""
+
+    quiet: np.ndarray
+
+    def hear(self, samples: np.ndarray) -> FeatureSequence:
+        """Return normalised features of ``samples`` (N,) at 16 kHz, a whole utterance."""
+        ...
+
+
 class LessonMaker:
     """Makes the lessons; everything random is drawn from ``seed`` and the clip's name.
 
     ``mouths`` are the canonical keypoints (T, 20, 2) of each piece's frames.
     """
 
-    def __init__(
-        self, listener: Listener, features: FeatureOptions, fps: Fraction, delay: int, seed: int, progress: Progress
-    ) -> None:
-        self._listener, self._features, self._fps, self._delay = listener, features, fps, delay
+    def __init__(self, ear: Ear, fps: Fraction, delay: int, seed: int, progress: Progress) -> None:
+        self._ear, self._fps, self._delay = ear, fps, delay
         self._seed, self._progress = seed, progress
         self._options = DisturbOptions()
 
@@ -117,7 +125,7 @@ class LessonMaker:
         others = [sounds[name] for name in learned]
         for name, clip in self._progress.track(clips.items(), "listening to the recordings", len(clips)):
             frames = len(clip.segment)
-            heard["clip " + name] = self._hear(sounds[name], frames)
+            heard["clip " + name] = self.stacked(sounds[name], frames)
         entries = of_clips(renditions, learned) if renditions else ()
         for number, entry in enumerate(self._progress.track(entries, "listening to other voices", len(entries))):
             assert renditions is not None
@@ -127,20 +135,19 @@ class LessonMaker:
             if number % 2:
                 sound = self._disturbed(sound, entry.file, others)
             frames = frames_to_cover(Fraction(len(sound), SAMPLE_RATE), self._fps)
-            heard[f"rendition {entry.file}"], heard[f"times {entry.file}"] = self._hear(sound, frames), times
+            heard[f"rendition {entry.file}"], heard[f"times {entry.file}"] = self.stacked(sound, frames), times
         for name in self._progress.track(learned, "listening through noise", len(learned)):
             for copy in range(copies):
                 sound = self._disturbed(sounds[name], f"{copy} {name}", others)
-                heard[f"copy {copy} {name}"] = self._hear(sound, len(clips[name].segment))
+                heard[f"copy {copy} {name}"] = self.stacked(sound, len(clips[name].segment))
         for number in range(NOISES):
             noise = self._noise(number)
-            heard[f"noise {number}"] = self._hear(noise, int(NOISE_SECONDS * self._fps))
+            heard[f"noise {number}"] = self.stacked(noise, int(NOISE_SECONDS * self._fps))
         return heard
 
-    def _hear(self, sound: np.ndarray, frames: int) -> np.ndarray:
+    def stacked(self, sound: np.ndarray, frames: int) -> np.ndarray:
         """Return the stacked features of ``frames`` video frames and the look-ahead, (frames + delay, S) float16."""
-        heard = self._listener.listen(extract_features(AudioClip(sound, SAMPLE_RATE), self._features))
-        stacked = stack_features(heard, self._fps, 0, frames + self._delay, self._listener.quiet)
+        stacked = stack_features(self._ear.hear(sound), self._fps, 0, frames + self._delay, self._ear.quiet)
         # Half precision: the noise added in training is a hundred times its rounding.
         return stacked.astype(np.float16)
 

@@ -143,7 +143,7 @@ def train_keypoints(
     )
     save_mouth(mouth, folder / MOUTH_FILE)
     listener = Listener(features)
-    maker = LessonMaker(listener, features, dataset.fps, delay, options.seed, progress)
+    maker = LessonMaker(listener, dataset.fps, delay, options.seed, progress)
     to_learn, to_choose = ([(piece, _mouth(piece, mouth.head)) for piece in side] for side in (train, val))
     lessons = maker.lessons(to_learn, to_choose, options.copies, renditions, folder)
     quiet = np.tile(listener.quiet, config.inputs // len(listener.quiet))

@@ -29,20 +29,13 @@ from obamanet.pipelines.speak import hear
 from obamanet.progress import Progress
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Piece
+from obamanet.training.word_times import TimedWord, read_word_times
 from text2face.mouth.frames import Word, describe
 from text2face.syllables.timed import syllables_of
 from text2face.text.normalise import read_out
 from text2face.types import Speech, SpokenWord
 from text2face.voice.align import align_speech
 from text2face.voice.espeak import speak_timed
-
-TICKS: Final = 25_000
-"""Per second, in the files of word times, which are those of the GRID corpus: a row is start, end and word."""
-
-LATE: Final = 0.04
-"""Seconds by which GRID's word times are late, in the median (measured against the sound)."""
-
-SILENT_TAGS: Final = frozenset({"sil", "sp"})
 
 LETTER_NAMES: Final = {"a": "ay"}
 """Spellings that make the voice say a letter's name where it would say a word."""
@@ -100,27 +93,13 @@ def recorded_words(
     rows = read_word_times(align / f"{piece.clip.name}.align")
     if piece.clip.sound is None:
         raise DatasetError(f"clip has no sound to time its words by: {piece.clip.folder}")
-    text = " ".join(LETTER_NAMES.get(word, word) for word, _, _ in rows)
+    text = " ".join(LETTER_NAMES.get(row.word, row.word) for row in rows)
     spoken = {} if spoken is None else spoken
     if text not in spoken:
         spoken[text] = speak_timed(text, language)
     anchors = _anchors(spoken[text].words, rows, align / f"{piece.clip.name}.align")
     timed = align_speech(load_sound(piece.clip.sound), spoken[text], anchors)
     return tuple(syllables_of(word, language) for word in timed.words)
-
-
-def read_word_times(path: Path) -> list[tuple[str, float, float]]:
-    """Return word, start and end in seconds of each row of ``path`` that is no silence; raises DatasetError."""
-    try:
-        rows = [line.split() for line in path.read_text("utf-8").splitlines() if line.strip()]
-        times = [(word, int(a) / TICKS - LATE, int(b) / TICKS - LATE) for a, b, word in rows if word not in SILENT_TAGS]
-    except FileNotFoundError:
-        raise DatasetError(f"no word times for the clip: {path} is missing") from None
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"word times are unreadable: {path}: {error}; a row is: start end word") from None
-    if not times:
-        raise DatasetError(f"word times hold no word: {path}")
-    return times
 
 
 def prose_examples(
@@ -199,16 +178,14 @@ def _example(kind: str, words: Sequence[Word], times: np.ndarray, keypoints: np.
     return PoserExample(kind, describe(words, times), keypoints.astype(np.float32))
 
 
-def _anchors(
-    spoken: Sequence[SpokenWord], rows: Sequence[tuple[str, float, float]], path: Path
-) -> list[tuple[float, float]]:
+def _anchors(spoken: Sequence[SpokenWord], rows: Sequence[TimedWord], path: Path) -> list[tuple[float, float]]:
     """Return where each spoken word lies; the voice may run several words together."""
     anchors, first = [], 0
     for word in spoken:
         last = first + len(word.text.split()) - 1
         if last >= len(rows):
             break
-        anchors.append((rows[first][1], rows[last][2]))
+        anchors.append((rows[first].start, rows[last].end))
         first = last + 1
     if first != len(rows) or len(anchors) != len(spoken):
         raise DatasetError(f"words and voice do not agree: {path} has {len(rows)} words, the voice says {len(spoken)}")
