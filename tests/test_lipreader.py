@@ -29,7 +29,7 @@ from obamanet.training.grammar import (
     VOCABULARY,
     decode,
     frame_classes,
-    read_sentence,
+    sentence_times,
     words_of_name,
 )
 from obamanet.training.lipreader import (
@@ -68,7 +68,7 @@ class TestGrammar:
         files = sorted((grid_s1 / "align").glob("*.align"))
         assert len(files) == 494
         for file in files:
-            times = read_sentence(file)
+            times = sentence_times(file)
             assert tuple(said.word for said in times) == words_of_name(file.stem)
             assert all(one.end <= other.start for one, other in pairwise(times))
 
@@ -76,7 +76,7 @@ class TestGrammar:
         path = tmp_path / "x.align"
         lines = ["0 25000 sil", *(f"{25000 * n} {25000 * n + 12500} {s[0]}" for n, s in enumerate(SLOTS, 1)), "0 1 sp"]
         path.write_bytes("\r\n".join(lines).encode() + b"\r\n")
-        words = read_sentence(path)
+        words = sentence_times(path)
         assert [said.word for said in words] == ["bin", "blue", "at", "a", "zero", "again"]
         assert words[2].start == pytest.approx(2.96)
         assert words[2].end == pytest.approx(3.46)
@@ -86,11 +86,11 @@ class TestGrammar:
         path = tmp_path / "x.align"
         path.write_text(text)
         with pytest.raises(DatasetError, match=r"x\.align"):
-            read_sentence(path)
+            sentence_times(path)
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match=r"gone\.align"):
-            read_sentence(tmp_path / "gone.align")
+            sentence_times(tmp_path / "gone.align")
 
     def test_frames_get_the_word_said_at_their_time(self) -> None:
         words = (TimedWord("bin", 0.08, 0.16), TimedWord("blue", 0.16, 0.2))

@@ -51,8 +51,8 @@ def words_of_name(name: str) -> tuple[str, ...]:
     return tuple(signs[sign] for sign, signs in zip(name, _SIGNS, strict=True))
 
 
-def read_sentence(path: Path) -> tuple[TimedWord, ...]:
-    """Return the timed words of the file at ``path``; raises :class:`DatasetError` when they are no sentence of GRID's."""
+def sentence_times(path: Path) -> tuple[TimedWord, ...]:
+    """Return the timed words in ``path``; raises :class:`DatasetError` when they are no sentence of GRID's."""
     words = read_word_times(path)
     if len(words) != len(SLOTS) or any(said.word not in slot for said, slot in zip(words, SLOTS, strict=True)):
         raise DatasetError(f"not a sentence of GRID's grammar: {path}: {' '.join(said.word for said in words)!r}")

@@ -29,7 +29,7 @@ from obamanet.training.grammar import (
     VOCABULARY,
     decode,
     frame_classes,
-    read_sentence,
+    sentence_times,
     word_error,
 )
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
@@ -159,7 +159,7 @@ def train_lip_reader(
 def read_sentence(piece: Piece, alignments: Path) -> Sentence:
     """Return the mouths and words of ``piece``, a whole clip of GRID, from its prepared frames."""
     clip, frames = piece.clip, np.arange(piece.start, piece.stop)
-    words = read_sentence(alignments / f"{clip.name}.align")
+    words = sentence_times(alignments / f"{clip.name}.align")
     times = frame_times(piece.stop, Fraction(READ_FPS))[frames]
     return Sentence(cut_prepared(clip, frames), frame_classes(words, times), tuple(said.word for said in words))
 

@@ -26,7 +26,7 @@ class TimedWord:
 
 
 def read_word_times(path: Path) -> tuple[TimedWord, ...]:
-    """Return the words in ``path``, LATE seconds earlier than written; raises :class:`DatasetError` when it has none."""
+    """Return the words in ``path``, LATE seconds earlier than written; raises :class:`DatasetError` for none."""
     try:
         rows = [line.split() for line in path.read_text("utf-8").splitlines() if line.strip()]
         words = tuple(
