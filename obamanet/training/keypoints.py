@@ -14,7 +14,7 @@ from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.stack import stacked_size
 from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, MOUTH
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path, sha256_of
+from obamanet.files import sha256_of
 from obamanet.hearing.listener import Listener, encoder_digest, heard_size
 from obamanet.keypoints.head import Head, fit_head, place_head
 from obamanet.keypoints.jaw import fit_jaw
@@ -27,6 +27,7 @@ from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.hearing import LessonMaker, Lessons, Utterance, loudness
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.pictures import draw_openings
 from obamanet.training.renditions import Renditions
 
 if TYPE_CHECKING:
@@ -337,20 +338,9 @@ class KeypointLearner:
         self._smoothed.save_weights(path)
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draw the first validation utterance's opening, predicted and true."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        utterance = self._val[0]
-        figure = Figure(figsize=(8, 2.5), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        axes.plot(mouth_opening(utterance.keypoints), label="recorded", color="0.5")
-        axes.plot(mouth_opening(self._predict(utterance.inputs)), label="predicted")
-        axes.set(xlabel="frame", ylabel="opening (eye distances)", title=f"step {step}")
-        axes.legend(fontsize=8)
-        with atomic_path(folder / f"step_{step:07d}.png") as part:
-            figure.savefig(part, dpi=80)
+        """Draw the first validation utterance's opening, predicted and recorded."""
+        shown = self._val[0]
+        draw_openings(shown.keypoints, self._predict(shown.inputs), folder, step)
 
     def _predict(self, inputs: np.ndarray) -> np.ndarray:
         states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]

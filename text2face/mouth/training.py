@@ -11,7 +11,7 @@ import numpy as np
 
 from obamanet.constants import INNER_LIPS
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path, sha256_of
+from obamanet.files import sha256_of
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.poses import MouthPoses
 from obamanet.networks.poser import PoserConfig, build_poser
@@ -19,6 +19,7 @@ from obamanet.person import POSES_FILE, Person, poses_of
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.pictures import draw_openings
 from text2face.mouth.examples import (
     RECORDED,
     PoserExample,
@@ -257,19 +258,8 @@ class PoserLearner:
 
     def sample(self, folder: Path, step: int) -> None:
         """Draw the first validation sentence's opening, predicted and recorded."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        example = self._val[0]
-        figure = Figure(figsize=(8, 2.5), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        axes.plot(mouth_opening(example.keypoints), label="true", color="0.5")
-        axes.plot(mouth_opening(self._predict(example.inputs)), label="predicted")
-        axes.set(xlabel="frame", ylabel="opening (eye distances)", title=f"step {step}")
-        axes.legend(fontsize=8)
-        with atomic_path(folder / f"step_{step:07d}.png") as part:
-            figure.savefig(part, dpi=80)
+        shown = self._val[0]
+        draw_openings(shown.keypoints, self._predict(shown.inputs), folder, step)
 
     def _predict(self, inputs: np.ndarray) -> np.ndarray:
         weights = np.asarray(self._run(inputs[None]))[0]
