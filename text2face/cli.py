@@ -30,7 +30,16 @@ from obamanet.cli.train import DatasetFolder, MaxMinutes, MaxSteps, Seed, SplitC
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import ensure_output_path
 from text2face.corpus.clips import Unit
-from text2face.say import SayOptions, Via, say, say_recording, write_recording_timelines, write_voice
+from text2face.say import (
+    Following,
+    SayOptions,
+    Via,
+    followed_by,
+    say,
+    say_recording,
+    write_recording_timelines,
+    write_voice,
+)
 from text2face.timeline import check_timeline_names
 from text2face.voice.aligners import Aligner, check_aligner
 from text2face.voice.voices import choose_voice, known_language, voices
@@ -287,12 +296,17 @@ def timeline_verb(
     voice_out: Annotated[
         Path | None, typer.Option("--voice-out", metavar="WAV", help="Also write the voice.", show_default="none")
     ] = None,
+    person: Annotated[
+        Path | None,
+        typer.Option("--person", metavar="FOLDER", help="Whose mouth poses are told.", show_default="none are told"),
+    ] = None,
     quiet: Quiet = False,
     aligner: AlignerName = Aligner.AUTO,
 ) -> None:
     """Write when which syllable, sound and mouth shape of TEXT comes, without a video. Prints the files' paths.
 
-    Mouth shapes are Rhubarb Lip Sync's: A to F after Preston Blair, G, H, and X for rest.
+    Mouth shapes are Rhubarb Lip Sync's: A to F after Preston Blair, G, H, and X for rest. With --person, JSON and TSV
+    tell that person's mouth poses too.
     """
     from obamanet.files import atomic_path
 
@@ -300,17 +314,22 @@ def timeline_verb(
     written = _text(text, text_file)
     _check_sources(voice, lang, rate, recording, aligner)
     options, progress = SayOptions(lang, voice, rate, tuple(out), aligner=aligner), console(quiet)
+    following = Following()
+    if person:
+        from obamanet.person import load_person
+
+        following = followed_by(load_person(find_person(person)))
     if recording:
         if voice_out:
             raise OptionError("--voice-out and --recording exclude each other: the recording is the voice")
-        write_recording_timelines(written, recording, options, progress)
+        write_recording_timelines(written, recording, options, progress, following)
     elif voice_out:
         if voice_out.suffix.lower() != ".wav":
             raise OptionError(f"the voice is a wav file: got {voice_out}, allowed is a name that ends in .wav")
         with atomic_path(voice_out) as part:
-            write_voice(written, part, options, progress)
+            write_voice(written, part, options, progress, following)
     else:
-        write_voice(written, None, options, progress)
+        write_voice(written, None, options, progress, following)
     for path in [*out, *([voice_out] if voice_out else [])]:
         result(path)
 

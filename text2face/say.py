@@ -85,6 +85,19 @@ class _Notes:
             progress.note(f"left out, since the voice cannot say them: {told}")
 
 
+@dataclass(frozen=True)
+class Following:
+    """What adds mouth poses to timelines: ``follow`` gets each sentence, ``poses`` are the names of all poses."""
+
+    follow: Follow | None = None
+    poses: tuple[str, ...] = ()
+
+
+def followed_by(person: Person) -> Following:
+    """Return what adds the mouth poses of ``person``; raises :class:`obamanet.errors.PersonError` without a poser."""
+    return Following(_follower(_mouth_track(person, Via.SYLLABLES)), _pose_names(person, Via.SYLLABLES))
+
+
 def say(
     text: str | Iterable[str],
     out: Path,
@@ -105,15 +118,8 @@ def say(
     mouth = _mouth_track(person, via)
     with TemporaryDirectory(prefix=f".{out.stem}.", suffix=".part", dir=out.parent) as folder:
         wav = Path(folder) / "voice.wav"
-        write_voice(
-            text,
-            wav,
-            options,
-            progress,
-            longest=float(MAX_SOUND_SECONDS),
-            follow=_follower(mouth),
-            poses=_pose_names(person, via),
-        )
+        following = Following(_follower(mouth), _pose_names(person, via))
+        write_voice(text, wav, options, progress, following, longest=float(MAX_SOUND_SECONDS))
         return _show(mouth, wav, out, person, via, options.speak, progress)
 
 
@@ -133,9 +139,8 @@ def say_recording(
     via = options.via or Via.AUDIO
     mouth = _mouth_track(person, via)
     try:
-        write_recording_timelines(
-            text, recording, options, progress, follow=_follower(mouth), poses=_pose_names(person, via)
-        )
+        following = Following(_follower(mouth), _pose_names(person, via))
+        write_recording_timelines(text, recording, options, progress, following)
     except SoundError as error:
         if options.timelines or via is Via.SYLLABLES:
             raise
@@ -148,15 +153,13 @@ def write_voice(
     wav: Path | None,
     options: SayOptions,
     progress: Progress,
-    *,
+    following: Following,
     longest: float | None = None,
-    follow: Follow | None = None,
-    poses: Sequence[str] = (),
 ) -> float:
     """Write ``text`` as a voice says it into ``wav``, 16 bit mono, and the timelines; return its length in seconds.
 
-    ``follow`` gets each sentence as it is spoken; ``poses`` are the names of the mouth poses that it adds. Raises
-    :class:`OptionError` when there is nothing to say and :class:`SoundError` beyond ``longest`` seconds.
+    ``following`` may add mouth poses to the timelines. Raises :class:`OptionError` when there is nothing to say and
+    :class:`SoundError` beyond ``longest`` seconds.
     """
     check_timeline_names(options.timelines)
     voice = choose_voice(options.voice, options.language, options.rate)
@@ -168,7 +171,7 @@ def write_voice(
         raise _nothing(notes)
     length = 0
     with ExitStack() as stack:
-        timeline = stack.enter_context(open_timelines(options.timelines, language, poses))
+        timeline = stack.enter_context(open_timelines(options.timelines, language, following.poses))
         file = stack.enter_context(_open_wav(wav)) if wav else None
         timeline.begin()
         for written, speech in progress.track(_chained(first, spoken), "voicing"):
@@ -182,7 +185,7 @@ def write_voice(
             if file:
                 file.write(np.clip(speech.clip.samples, -1, 1))
             sentence = _timed(written, speech, start, length / SAMPLE_RATE, language)
-            timeline.add(follow(sentence) if follow else sentence)
+            timeline.add(following.follow(sentence) if following.follow else sentence)
         timeline.finish(length / SAMPLE_RATE)
     notes.tell(progress)
     return length / SAMPLE_RATE
@@ -193,16 +196,14 @@ def write_recording_timelines(
     recording: Path,
     options: SayOptions,
     progress: Progress,
-    *,
-    follow: Follow | None = None,
-    poses: Sequence[str] = (),
+    following: Following,
 ) -> None:
     """Write the timelines of ``recording``, whose words are ``text``; the times are found by alignment.
 
-    ``follow`` and ``poses`` are those of :func:`write_voice`. Does nothing when neither they nor a timeline are wanted.
+    ``following`` is that of :func:`write_voice`. Does nothing when neither it nor a timeline is wanted.
     Raises as :func:`say` and :func:`text2face.voice.aligners.align`.
     """
-    if not options.timelines and not follow:
+    if not options.timelines and not following.follow:
         return
     check_timeline_names(options.timelines)
     language = known_language(options.language)
@@ -218,14 +219,14 @@ def write_recording_timelines(
     if not parts:
         raise _nothing(notes)
     words = iter(align(clip, _joined(parts), options.aligner).speech.words)
-    with open_timelines(options.timelines, language, poses) as timeline:
+    with open_timelines(options.timelines, language, following.poses) as timeline:
         timeline.begin()
         for sentence, part in zip(written, parts, strict=True):
             own = tuple(next(words) for _ in part.words)
             if own:
                 start, end = own[0].phonemes[0].start, own[-1].phonemes[-1].end
                 timed = _timed(sentence, Speech(clip, _shifted(own, -start)), start, end, language)
-                timeline.add(follow(timed) if follow else timed)
+                timeline.add(following.follow(timed) if following.follow else timed)
         timeline.finish(float(clip.duration))
     notes.tell(progress)
 
