@@ -86,12 +86,12 @@ def draw(points: list[Point], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    figure = Figure(figsize=(7, 3), layout="constrained")
     FigureCanvasAgg(figure)
     minutes = [point.minutes for point in points]
     rows = (
-        ("correlation of the mouth's opening", [point.correlation for point in points]),
-        ("error of the mouth's points, thousandths\nof the distance of the eyes", [point.error for point in points]),
+        ("opening correlation", [point.correlation for point in points]),
+        ("error, eye distances / 1000", [point.error for point in points]),
     )
     for axes, (label, values) in zip(figure.subplots(1, 2), rows, strict=True):
         axes.plot(minutes, values, marker="o", color="#1f6fb4")
