@@ -152,7 +152,7 @@ def main() -> int:
     parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))
     parser.add_argument("--parts", default="recorded,prose")
     parser.add_argument("--videos", type=int, default=5, help="sentences painted for each road and language")
-    parser.add_argument("--speech", type=Path, help="folder with asterisk_es and klettres_es")
+    parser.add_argument("--speech", type=Path, help="folder with asterisk_es, ljspeech and klettres_es")
     parser.add_argument("--limit", type=int, help="look at so many sentences only")
     arguments = parser.parse_args()
     person, progress = load_person(arguments.person), ConsoleProgress()
@@ -313,18 +313,27 @@ def measure_video(language: str, said: Sequence[dict[str, Said]], person: Person
 def measure_recordings(
     speech: Path, person: Person, poser: Poser, predictor: Predictor, person_gap: float
 ) -> list[Row]:
-    """Look at real Spanish: prompts with their text, aligned, and single syllables."""
-    prompts, roads = defaultdict(Seen), ("syllables", "audio")
-    for line in (speech / "asterisk_es" / "transcripts.tsv").read_text("utf-8").splitlines():
-        name, text = line.split("\t")
-        for road, one in zip(
-            roads, _say_recording(_sound(speech / "asterisk_es", name), text, person, poser, predictor), strict=True
-        ):
-            prompts[road].add(one.words, one.times, one.held)
-    rows = [row for road in roads for row in prompts[road].rows(f"asterisk_es, via {road}", person_gap)]
+    """Look at real voices: prompts with their text, aligned, and single syllables."""
+    rows, roads = [], ("syllables", "audio")
+    for folder, voice in PROMPTS.items():
+        held: dict[str, Seen] = defaultdict(Seen)
+        bare: dict[str, Seen] = defaultdict(Seen)
+        for line in (speech / folder / "transcripts.tsv").read_text("utf-8").splitlines():
+            name, text = line.split("\t")
+            if not text.strip():
+                continue
+            said = _say_recording(_sound(speech / folder, name), text, voice, person, poser, predictor)
+            for road, one in zip(roads, said, strict=True):
+                held[road].add(one.words, one.times, one.held)
+                bare[road].add(one.words, one.times, one.bare)
+        for road in roads:
+            rows += bare[road].rows(f"{folder}, via {road}, before lips are held", person_gap)[:1]
+            rows += held[road].rows(f"{folder}, via {road}", person_gap)
     opened: dict[str, list[float]] = defaultdict(list)
     for sound in sorted((speech / "klettres_es").glob("*.ogg")):
-        for road, one in zip(roads, _say_recording(sound, sound.stem, person, poser, predictor), strict=True):
+        for road, one in zip(
+            roads, _say_recording(sound, sound.stem, PROMPTS["asterisk_es"], person, poser, predictor), strict=True
+        ):
             opened[road].append(float(mouth_opening(one.held).max()))
     rest = float(mouth_opening(person.mouth.rest))
     for road in roads:
@@ -346,8 +355,9 @@ def say_both(text: str, voice: str, person: Person, poser: Poser, predictor: Pre
     return {"syllables": syllables, "audio": audio}
 
 
-def _say_recording(sound: Path, text: str, person: Person, poser: Poser, predictor: Predictor) -> tuple[Said, Said]:
-    voice = "es-419"
+def _say_recording(
+    sound: Path, text: str, voice: str, person: Person, poser: Poser, predictor: Predictor
+) -> tuple[Said, Said]:
     recording = load_sound(sound, 22_050)
     speech = align(recording, speak_timed(read_out(text, voice).text, voice)).speech
     return _roads(speech, voice, sound, person, poser, predictor)
@@ -389,6 +399,10 @@ def _label(words: Sequence[Word], time: float) -> str:
 def _sound(folder: Path, name: str) -> Path:
     return next(iter(sorted(folder.glob(f"{name}.*"))), None) or sys.exit(f"no sound for {name}: {folder}")
 
+
+SPANISH = "es-419"
+PROMPTS = {"asterisk_es": SPANISH, "ljspeech": "en-us"}
+"""Folders of recorded sentences with transcripts.tsv, and the voice that says the same."""
 
 SPOKEN: dict[str, Speech] = {}
 """Texts that the voice has said before: GRID's sentences come again."""
