@@ -108,12 +108,12 @@ def fifty_milliseconds(path: Path) -> None:
     soundfile.write(path, np.zeros(800), 16_000)
 
 
-def announces_a_day(path: Path) -> None:
+def announces_thirty_hours(path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))
     content = bytearray(path.read_bytes())
-    size = 24 * 3600 * 32_000
+    size = 30 * 3600 * 32_000
     content[4:8], content[40:44] = struct.pack("<I", size + 36), struct.pack("<I", size)
     path.write_bytes(content)
 
@@ -128,7 +128,7 @@ BAD_SOUNDS: dict[Callable[[Path], None], str] = {
     no_samples: "no samples|too short",
     nan: "NaN",
     fifty_milliseconds: "too short: got 0.050 s",
-    announces_a_day: "too long|24",
+    announces_thirty_hours: "too long: the file announces 30.00 h",
 }
 
 
