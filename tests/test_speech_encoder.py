@@ -72,8 +72,8 @@ def babbling(seconds: float, seed: int = 0) -> np.ndarray:
     return (0.05 * voice).astype(np.float32)
 
 
-def normalised(sound: np.ndarray) -> FeatureSequence:
-    return normalise_utterance(extract_features(AudioClip(sound, RATE, "test"), FeatureOptions(kind=SPEECH)), SPEECH)
+def energies(sound: np.ndarray) -> FeatureSequence:
+    return extract_features(AudioClip(sound, RATE, "test"), FeatureOptions(kind=SPEECH))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ class TestGraph:
 
 class TestShippedEncoder:
     def test_chunks_make_no_difference(self, encoder: SpeechEncoder) -> None:
-        features = normalised(babbling(3.0))
+        features = energies(babbling(3.0))
         whole = encoder.encode(features)
         assert whole.values.shape == (-(-len(features.values) // 2), 96)
         assert whole.rate == 50
@@ -136,8 +136,8 @@ class TestShippedEncoder:
     def test_a_later_sound_has_its_features_later(self, encoder: SpeechEncoder, steps: int) -> None:
         # A window's silence first, or frames that begin before the sound would see part of it.
         sound = np.concatenate([np.zeros(400, np.float32), babbling(2.0)])
-        first = encoder.encode(normalised(sound)).values
-        later = encoder.encode(normalised(np.concatenate([np.zeros(steps * STEP, np.float32), sound]))).values
+        first = encoder.encode(energies(sound)).values
+        later = encoder.encode(energies(np.concatenate([np.zeros(steps * STEP, np.float32), sound]))).values
         np.testing.assert_allclose(later[steps:], first, atol=1e-4)
         assert np.abs(first[steps:] - first[:-steps]).max() > 0.1
 
@@ -154,8 +154,11 @@ class TestShippedEncoder:
         sound = load_sound(path).samples
         noise = np.random.default_rng(1).normal(size=len(sound)).astype(np.float32)
         noise *= np.sqrt(np.mean(sound**2) / np.mean(noise**2) / 10)
-        clean, noisy = normalised(sound), normalised(sound + noise)
-        pairs = ((clean.values, noisy.values), (encoder.encode(clean).values, encoder.encode(noisy).values))
+        clean, noisy = energies(sound), energies(sound + noise)
+        pairs = (
+            (normalise_utterance(clean, SPEECH).values, normalise_utterance(noisy, SPEECH).values),
+            (encoder.encode(clean).values, encoder.encode(noisy).values),
+        )
         raw, heard = (np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs)
         assert heard > 0.6
         assert raw < 0.9
@@ -479,7 +482,7 @@ class TestTraining:
         assert "smart-turn.onnx" in card["origin"]
         use_encoder(finished / RESULT)
         heard = Listener(FeatureOptions(kind=SPEECH))
-        made = SpeechEncoder().encode(normalised(babbling(1.0)))
+        made = SpeechEncoder().encode(energies(babbling(1.0)))
         assert made.values.shape == (50, TINY.outputs)
         assert heard.quiet.shape == (TINY.outputs,)
         # Mean 0 and deviation 1 over what was learned from.

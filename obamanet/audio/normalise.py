@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from obamanet.audio.features import LOGFBANK, MFCC, SPEECH
+from obamanet.audio.features import BLOCK_FRAMES, LOGFBANK, MFCC, SPEECH
 from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, SAMPLE_RATE
 from obamanet.errors import OptionError
 from obamanet.types import FeatureSequence
@@ -72,11 +72,31 @@ def normalise_utterance(features: FeatureSequence, kind: str = LOGFBANK) -> Feat
         return replace(features, values=np.tile(quiet_vector(values.shape[1], kind), (len(values), 1)))
     reference = _reference_level(levels)
     if kind == SPEECH:
-        return replace(features, values=_about_reference(values, reference))
+        return replace(features, values=about_reference(values, reference))
     values = _limited(values, reference, kind)
     active = values[levels >= reference - ACTIVE_BELOW].astype(np.float64)
     normalised = _standardised(values, levels, reference, active.mean(axis=0), active.std(axis=0), kind)
     return replace(features, values=normalised)
+
+
+def speech_reference(values: np.ndarray) -> float | None:
+    """Return the reference level of speech features (F, D), natural-log power units, or None where all is silence.
+
+    With :func:`about_reference` it does to a part of an utterance what :func:`normalise_utterance` does to the whole.
+    """
+    levels = _levels(values, SPEECH)
+    return None if levels.max() < AUDIBLE else _reference_level(levels)
+
+
+def about_reference(values: np.ndarray, reference: float | None) -> np.ndarray:
+    """Return speech features (F, D) float32 in [-1, 1]: energies against the mean filter's at the reference level.
+
+    The scale is the floor's depth. Without a reference all is quiet.
+    """
+    if reference is None:
+        return np.tile(quiet_vector(values.shape[1], SPEECH), (len(values), 1))
+    middle = reference - SPEECH_LEVEL - math.log(values.shape[1])
+    return np.clip((values - middle) / FLOOR_BELOW, -1.0, 1.0).astype(np.float32)
 
 
 class RunningNormaliser:
@@ -126,7 +146,7 @@ class RunningNormaliser:
                 normalised[now] = quiet_vector(values.shape[1], self._kind)
                 continue
             if self._kind == SPEECH:
-                normalised[now] = _about_reference(exact[now], self._reference)
+                normalised[now] = about_reference(exact[now], self._reference)
                 continue
             limited = _limited(exact[now], self._reference, self._kind)
             std = np.sqrt(self._variance)
@@ -149,9 +169,15 @@ class RunningNormaliser:
 
 
 def _levels(values: np.ndarray, kind: str) -> np.ndarray:
-    """Return the log energy (F,) of each frame of ``values`` (F, D)."""
+    """Return the log energy (F,) of each frame of ``values`` (F, D), computed in blocks to keep memory small."""
     if kind == MFCC:
         return values[:, 0]
+    return np.concatenate(
+        [_summed(values[start : start + BLOCK_FRAMES], kind) for start in range(0, len(values), BLOCK_FRAMES)]
+    )
+
+
+def _summed(values: np.ndarray, kind: str) -> np.ndarray:
     largest = values.max(axis=1)
     level = largest + np.log(np.exp(values - largest[:, np.newaxis]).sum(axis=1))
     return level + SPEECH_LEVEL if kind == SPEECH else level
@@ -181,12 +207,6 @@ def _limited(values: np.ndarray, reference: float, kind: str) -> np.ndarray:
         limited[:, 0] = np.maximum(values[:, 0], reference - FLOOR_BELOW)
         return limited
     return np.maximum(values, reference - math.log(values.shape[1]) - FLOOR_BELOW)
-
-
-def _about_reference(values: np.ndarray, reference: float) -> np.ndarray:
-    """Return mel energies (F, D) against the mean filter's at the reference level, over the floor's depth."""
-    middle = reference - SPEECH_LEVEL - math.log(values.shape[1])
-    return np.clip((values - middle) / FLOOR_BELOW, -1.0, 1.0).astype(np.float32)
 
 
 def _standardised(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
-from obamanet.audio.normalise import normalise_utterance, quiet_vector
+from obamanet.audio.normalise import about_reference, normalise_utterance, quiet_vector, speech_reference
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.errors import PersonError
 from obamanet.files import sha256_of
@@ -79,8 +79,7 @@ class Listener:
 
     def listen(self, features: FeatureSequence) -> FeatureSequence:
         """Return the whole utterance's ``features`` normalised, and encoded where they are speech features."""
-        normalised = normalise_utterance(features, self._options.kind)
-        return self._encoder.encode(normalised) if self._encoder else normalised
+        return self._encoder.encode(features) if self._encoder else normalise_utterance(features, self._options.kind)
 
 
 class SpeechEncoder:
@@ -107,12 +106,15 @@ class SpeechEncoder:
         silence = np.tile(quiet_vector(card.config.bands, SPEECH), (STRIDE * (before + after) + 2 * CENTRE, 1))
         self.quiet = np.asarray(self._run(silence[None]))[0, before]
 
-    def encode(self, normalised: FeatureSequence, chunk: int = CHUNK_STEPS) -> FeatureSequence:
-        """Return the features (F / 2, D) float32 at 50 per second; around the sound there is silence.
+    def encode(self, features: FeatureSequence, chunk: int = CHUNK_STEPS) -> FeatureSequence:
+        """Return a whole utterance's encoded features (F / 2, D) float32 at 50 per second; around it there is silence.
+
+        ``features`` (F, bands) are not normalised yet: that is done chunk by chunk, so that an hour is held only once.
 
         Step t looks at the sound about t / 50 s, from 1 s before it to 0.5 s after.
         """
-        values, quiet = normalised.values, quiet_vector(self._config.bands, SPEECH)
+        values, quiet = features.values, quiet_vector(self._config.bands, SPEECH)
+        reference = speech_reference(values)
         steps = -(-len(values) // STRIDE)
         before, after = self._config.reach
         parts = []
@@ -122,6 +124,7 @@ class SpeechEncoder:
             start = STRIDE * (first - before) - CENTRE
             wanted = np.arange(start, STRIDE * (first + count + after) + CENTRE)
             inside = (wanted >= 0) & (wanted < len(values))
-            heard = np.where(inside[:, None], values[np.clip(wanted, 0, len(values) - 1)], quiet)
+            normalised = about_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
+            heard = np.where(inside[:, None], normalised, quiet)
             parts.append(np.asarray(self._run(heard[None].astype(np.float32)))[0, before : before + count])
-        return FeatureSequence(np.concatenate(parts), normalised.rate / STRIDE, normalised.duration)
+        return FeatureSequence(np.concatenate(parts), features.rate / STRIDE, features.duration)

@@ -94,9 +94,11 @@ def speak(
     options, progress = options or SpeakOptions(), progress or Progress()
     check_output(sound, out, options)
     features = hear(sound, person)
-    keypoints = predict_keypoints(features, person)
-    spoken = at_rate(keypoints, features.duration, options.fps or person.fps)
-    return show(spoken, sound, features.duration, out, person, options, progress)
+    keypoints, duration = predict_keypoints(features, person), features.duration
+    # An hour of features is 115 MB, and the rest of the work streams.
+    del features
+    spoken = at_rate(keypoints, duration, options.fps or person.fps)
+    return show(spoken, sound, duration, out, person, options, progress)
 
 
 def show(
