@@ -95,23 +95,46 @@ def render_split(
     Returns the pairs and the recordings that failed. Raises :class:`obamanet.errors.ObamanetError` when the person or
     all recordings are missing.
     """
-    from obamanet.person import load_person
-    from obamanet.pipelines.speak import speak
-
     progress = progress or Progress()
     recordings = find_recordings(protocol, split, data)
-    person = load_person(person_folder)
+    wanted = [Pair(n, out / "generated" / f"{n}.mp4", r, protocol.words(n)) for n, r in recordings.items()]
     pairs: list[Pair] = []
     failures: list[Failure] = []
-    for name, recording in progress.track(recordings.items(), "rendering", len(recordings)):
-        pair = Pair(name, out / "generated" / f"{name}.mp4", recording, protocol.words(name))
-        try:
-            speak(recording, pair.generated, person)
-            pairs.append(replace(pair, square=_square(pair, person, out / "squares")))
-        except ObamanetError as error:
-            failures.append(Failure(pair, str(error)))
-            progress.note(f"{name}: {error}")
+    # A process of its own, which takes the networks' memory with it when it ends: measuring needs it.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_check_person, person_folder).result()
+        rendered = pool.map(partial(_rendered, person_folder=person_folder, squares=out / "squares"), wanted)
+        for found in progress.track(rendered, "rendering", len(wanted)):
+            if isinstance(found, Failure):
+                failures.append(found)
+                progress.note(f"{found.pair.name}: {found.reason}")
+            else:
+                pairs.append(found)
     return pairs, failures
+
+
+def _check_person(folder: Path) -> None:
+    """Raise :class:`obamanet.errors.PersonError` when there is no person in ``folder``."""
+    _person(folder)
+
+
+def _rendered(pair: Pair, person_folder: Path, squares: Path) -> Pair | Failure:
+    """Let the person say the pair's recording, in this process."""
+    from obamanet.pipelines.speak import speak
+
+    person = _person(person_folder)
+    try:
+        speak(pair.reference, pair.generated, person)
+        return replace(pair, square=_square(pair, person, squares))
+    except ObamanetError as error:
+        return Failure(pair, str(error))
+
+
+@cache
+def _person(folder: Path) -> Person:
+    from obamanet.person import load_person
+
+    return load_person(folder)
 
 
 def measure_one(pair: Pair, supplied: Supplied) -> ClipScores | Failure:
