@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from obamanet.about import SOFTWARE
+from obamanet.about import VERSION
 from obamanet.errors import ObamanetError
 from obamanet.evaluation import lse
 from obamanet.evaluation.learned import Supplied
@@ -187,7 +187,7 @@ def _setting(subject: Subject, supplied: Supplied) -> Setting:
     found = [(name, _version(name)) for name in MEASURED_WITH]
     if supplied.syncnet:
         found.append((supplied.syncnet.name, f"sha256 {sha256_of(supplied.syncnet)}"))
-    versions = (("obamanet", SOFTWARE), ("python", platform.python_version()), *found)
+    versions = (("obamanet", VERSION), ("python", platform.python_version()), *found)
     return Setting(
         what=subject.what,
         protocol=subject.protocol,

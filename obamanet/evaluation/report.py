@@ -65,7 +65,7 @@ h1 { margin: .5rem 0; } h2 { margin-top: 2.5rem; } .soft { color: var(--soft); }
 th, td { padding: .25rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line);
   vertical-align: top; font-variant-numeric: tabular-nums; }
 th { border-bottom: 2px solid var(--rule); }
-th:first-child, td:first-child, .text { text-align: left; } td.long { white-space: normal; min-width: 15rem; }
+th:first-child, td:first-child, .text { text-align: left; } td.long { white-space: normal; min-width: 11rem; }
 .wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: var(--page); }
 .setting .text { white-space: normal; overflow-wrap: anywhere; } .setting td:first-child { color: var(--soft); }
 img, video { max-width: 100%; border-radius: 6px; } .plot { background: #fff; min-width: 30rem; }
