@@ -93,7 +93,8 @@ class Person:
     ``reference`` is in pixels of the square of ``generator.image_size``. ``boxes`` say, for in-painting, where that
     square lies in each frame of the footage. ``poses`` are None in a person that was made before there were any;
     :func:`poses_of` says so. ``poser`` is None where none was trained, see :func:`poser_of`. ``encoder`` is the sha256
-    of the speech encoder that its predictor learned to listen through, None for other features.
+    of the speech encoder that its predictor learned to listen through, None for other features. ``voices`` says
+    in words whose voices it learned from, in which disguise, and with which seed.
     """
 
     folder: Path
@@ -111,6 +112,7 @@ class Person:
     poses: MouthPoses | None = None
     poser: PoserCard | None = None
     encoder: str | None = None
+    voices: str = ""
 
     @property
     def image_size(self) -> int:
@@ -168,6 +170,7 @@ def load_person(folder: Path) -> Person:
             poses=load_poses(folder / POSES_FILE) if POSES_FILE in card["files"] else None,
             poser=_read_poser(card["poser"]) if card.get("poser") else None,
             encoder=card.get("encoder"),
+            voices=str(card.get("voices", "")),
         )
     except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise PersonError(f"person is damaged: {folder}: {type(error).__name__}: {error}") from error
@@ -195,6 +198,7 @@ def save_card(person: Person) -> None:
             "origin": asdict(person.origin),
             "metrics": person.metrics,
             "encoder": person.encoder,
+            "voices": person.voices,
             "poser": asdict(person.poser) if person.poser else None,
             "files": {name: sha256_of(person.folder / name) for name in _all_files(person)},
         },

@@ -283,6 +283,7 @@ class TestLessons:
         run = read_options(tmp_path)
         assert run["data"]["encoder"] == encoder_digest(FeatureOptions(kind=SPEECH))
         assert run["predictor"]["inputs"] == 4 * 96
+        assert "1 disturbed copies of each" in run["data"]["voices"]
 
     def test_two_clips_of_one_name_hear_their_own_sound(self, tmp_path: Path) -> None:
         clips = [made_clip("x", 2.0, 1), made_clip("x", 2.0, 2), made_clip("y", 2.0, 3)]

@@ -16,6 +16,7 @@ import pytest
 from obamanet.constants import PERSON_SCHEMA
 from obamanet.errors import PersonError
 from obamanet.files import sha256_of
+from obamanet.hearing.listener import encoder_digest
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import Renderer
 from obamanet.person import Person, load_person, save_card, save_mouth
@@ -67,6 +68,12 @@ class TestLoad:
         assert set(card["files"]) == files
         assert "footage.mp4" in files
         assert {"predictor", "generator", "features", "fps", "metrics"} <= set(card)
+
+    def test_the_default_person_tells_its_voices(self) -> None:
+        person = load_person(Path(__file__).parent.parent / "checkpoints" / "grid_s1")
+        assert person.encoder == encoder_digest(person.features)
+        for told in ("disturbed copies", "renditions by other voices", "seed 1"):
+            assert told in person.voices
 
     def test_broadcast_rates_are_exact(self, folder: Path) -> None:
         save_card(replace(load_person(folder), fps=Fraction(30000, 1001)))

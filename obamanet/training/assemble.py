@@ -150,6 +150,7 @@ def _write_person(
             metrics,
             poses,
             encoder=predictor["data"].get("encoder"),
+            voices=str(predictor["data"].get("voices", "")),
         )
     )
 

@@ -138,6 +138,7 @@ def train_keypoints(
                 "renditions": renditions.digest if renditions else None,
                 "encoder": encoder_digest(features),
                 "start": sha256_of(start.predictor_weights) if start else None,
+                "voices": heard_voices(len(train), options, renditions),
             },
             "training": asdict(options),
         },
@@ -154,6 +155,17 @@ def train_keypoints(
         learner.begin_as(start)
     schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
     return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+
+
+def heard_voices(pieces: int, options: KeypointOptions, renditions: Renditions | None) -> str:
+    """Return in words what a predictor of ``options`` learns from, for the person's card."""
+    told = [f"{pieces} pieces of the footage", f"{options.copies} disturbed copies of each (obamanet.audio.disturb)"]
+    if renditions:
+        told.append(f"renditions by other voices ({renditions.made}; list {renditions.digest})")
+    shares = f"examples: {options.disturbed:.0%} disturbed" + (
+        f", {options.rendered:.0%} rendered" if renditions else ""
+    )
+    return f"{'; '.join(told)}; noise and music as rest; {shares}; seed {options.seed}"
 
 
 def audible_pieces(dataset: Dataset, split: Split) -> tuple[list[Piece], list[Piece]]:
