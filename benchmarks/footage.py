@@ -23,6 +23,7 @@ from obamanet.progress import ConsoleProgress
 from obamanet.training.dataset import Dataset, load_dataset, split_dataset
 from obamanet.training.hearing import HEARD_FILE
 from obamanet.training.keypoints import KeypointOptions, train_keypoints
+from obamanet.training.log import logged
 from obamanet.training.renditions import Renditions, load_renditions
 
 SIZES = (410, 200, 100, 40, 20)
@@ -75,8 +76,7 @@ def trained(size: int, names: dict[str, list[str]], dataset: Dataset, renditions
     report = train_keypoints(
         dataset, split, folder, KeypointOptions(), renditions=renditions, progress=ConsoleProgress()
     )
-    records = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    best = next(record for record in records if record["step"] == report.best_step)
+    best = logged(folder, report.best_step)
     seconds = sum(piece.stop - piece.start for piece in split.train) / float(dataset.fps)
     return Point(seconds / 60, best["score"], best["opening_correlation"], best["opening_amplitude"])
 

@@ -269,7 +269,7 @@ def _show(
     from obamanet.pipelines.speak import SpeakOptions, at_rate, check_output, show
 
     speaking = speaking or SpeakOptions()
-    check_output(sound, out, speaking)
+    out = check_output(sound, out, speaking)
     keypoints, duration = _keypoints(mouth, sound, person, via)
     spoken = at_rate(keypoints, duration, speaking.fps or person.fps)
     held = mouth.articulate(spoken)

@@ -67,12 +67,12 @@ def normalise_utterance(features: FeatureSequence, kind: str = LOGFBANK) -> Feat
     the reference level, over 45, in [-1, 1].
     """
     values = features.values
+    if kind == SPEECH:
+        return replace(features, values=about_reference(values, speech_reference(values)))
     levels = _levels(values, kind)
     if levels.max() < AUDIBLE:
         return replace(features, values=np.tile(quiet_vector(values.shape[1], kind), (len(values), 1)))
     reference = _reference_level(levels)
-    if kind == SPEECH:
-        return replace(features, values=about_reference(values, reference))
     values = _limited(values, reference, kind)
     active = values[levels >= reference - ACTIVE_BELOW].astype(np.float64)
     normalised = _standardised(values, levels, reference, active.mean(axis=0), active.std(axis=0), kind)

@@ -9,7 +9,8 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.speak import Quiet
-from obamanet.cli.train import NOT_STATED, MaxMinutes, MaxSteps, Seed
+from obamanet.cli.train import MaxMinutes, MaxSteps, Seed
+from obamanet.training.loop import NOT_STATED
 
 ENCODER_EXAMPLE = """Example:
 

@@ -18,6 +18,8 @@ from obamanet.cli.speak import Quiet
 from obamanet.constants import IMAGE_SIZE
 from obamanet.errors import OptionError
 from obamanet.timing import parse_rate
+from obamanet.training.log import logged
+from obamanet.training.loop import NOT_STATED
 from obamanet.types import RenderMode
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ SYNCNET = "syncnet"
 
 SYNCNET_STEPS = 600
 
-NOT_STATED = "not stated"
 
 VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
 """Figures of a run's log that go into the person's card."""
@@ -72,6 +73,8 @@ SplitFile = Annotated[
 RENDERER_EPOCH = 500
 """Steps between two looks at the renderer: two or three minutes on a CPU, which is what a kill can cost."""
 
+Licence = Annotated[str, typer.Option("--licence", help='Licence of the recordings, e.g. "CC BY 4.0".')]
+Attribution = Annotated[str, typer.Option("--attribution", help="Whom the recordings' licence asks to name.")]
 ValShare = Annotated[float, typer.Option("--val-share", help="Share of the footage that only validates, 0 to 1.")]
 Seed = Annotated[int, typer.Option("--seed", help="Makes a run repeatable: same seed, same split, same weights.")]
 MaxSteps = Annotated[
@@ -301,12 +304,8 @@ def lipreader_command(
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/lipreader")
     ] = None,
     steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = LIPREADER_STEPS,
-    licence: Annotated[
-        str, typer.Option("--licence", help='Licence of the recordings, e.g. "CC BY 4.0".')
-    ] = NOT_STATED,
-    attribution: Annotated[
-        str, typer.Option("--attribution", help="Whom the recordings' licence asks to name.")
-    ] = NOT_STATED,
+    licence: Licence = NOT_STATED,
+    attribution: Attribution = NOT_STATED,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,
@@ -323,24 +322,13 @@ def lipreader_command(
     from obamanet.training.lipreader import LipReaderOptions, train_lip_reader
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
-    limits, progress, dataset = session.limits(), console(quiet), load_dataset(folder)
-    report = train_lip_reader(
-        dataset,
-        session.split.of(dataset),
-        align,
-        out or folder / LIPREADER,
-        LipReaderOptions(steps=steps, seed=seed),
-        licence=licence,
-        attribution=attribution,
-        limits=limits,
-        progress=progress,
-    )
-    progress.note(
-        f"step {report.step} of {report.steps}; least word error {report.best_score:.1f} % at step {report.best_step}"
-    )
-    if report.step < report.steps:
-        progress.note("not finished yet; the same command goes on")
-    result(report.folder)
+    limits, options = session.limits(), LipReaderOptions(steps=steps, seed=seed)
+    rights = {"licence": licence, "attribution": attribution}
+
+    def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
+        return train_lip_reader(dataset, chosen, align, run, options, **rights, limits=limits, progress=progress)
+
+    result(_run(session, load_dataset(folder), LIPREADER, train).folder)
 
 
 def syncnet_command(
@@ -349,12 +337,8 @@ def syncnet_command(
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/syncnet")
     ] = None,
     steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = SYNCNET_STEPS,
-    licence: Annotated[
-        str, typer.Option("--licence", help='Licence of the recordings, e.g. "CC BY 4.0".')
-    ] = NOT_STATED,
-    attribution: Annotated[
-        str, typer.Option("--attribution", help="Whom the recordings' licence asks to name.")
-    ] = NOT_STATED,
+    licence: Licence = NOT_STATED,
+    attribution: Attribution = NOT_STATED,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,
@@ -371,23 +355,13 @@ def syncnet_command(
     from obamanet.training.syncnet import SyncNetOptions, train_syncnet
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
-    limits, progress, dataset = session.limits(), console(quiet), load_dataset(folder)
-    report = train_syncnet(
-        dataset,
-        session.split.of(dataset),
-        out or folder / SYNCNET,
-        SyncNetOptions(steps=steps, seed=seed),
-        licence=licence,
-        attribution=attribution,
-        limits=limits,
-        progress=progress,
-    )
-    progress.note(
-        f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}"
-    )
-    if report.step < report.steps:
-        progress.note("not finished yet; the same command goes on")
-    result(report.folder)
+    limits, options = session.limits(), SyncNetOptions(steps=steps, seed=seed)
+    rights = {"licence": licence, "attribution": attribution}
+
+    def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
+        return train_syncnet(dataset, chosen, run, options, **rights, limits=limits, progress=progress)
+
+    result(_run(session, load_dataset(folder), SYNCNET, train).folder)
 
 
 def assemble_command(
@@ -481,20 +455,25 @@ def _frames(first: int | None, last: int | None) -> str:
     return f"{first}" if first == last else f"{first}-{last}"
 
 
-def _train(session: Session, kind: str, train: Train) -> None:
-    """Run the session, then make the person when the other run is there too."""
-    from obamanet.training.dataset import load_dataset
-
+def _run(session: Session, dataset: Dataset, kind: str, train: Train) -> TrainReport:
+    """Run the session on its ``dataset`` and tell where it stands."""
     progress = console(session.quiet)
-    dataset = load_dataset(session.dataset)
-    run = session.out or session.dataset / kind
-    report = train(dataset, session.split.of(dataset), run, progress)
+    report = train(dataset, session.split.of(dataset), session.out or session.dataset / kind, progress)
     rate = f", {report.examples_per_second:.1f} examples/s" if report.examples_per_second else ""
     progress.note(
         f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}{rate}"
     )
     if report.step < report.steps:
         progress.note("not finished yet; the same command goes on")
+    return report
+
+
+def _train(session: Session, kind: str, train: Train) -> None:
+    """Run the session, then make the person when the other run is there too."""
+    from obamanet.training.dataset import load_dataset
+
+    dataset, progress = load_dataset(session.dataset), console(session.quiet)
+    run = _run(session, dataset, kind, train).folder
     if session.out is not None:
         progress.note("not assembled: this run has its own folder; name it to obamanet assemble")
         result(run)
@@ -536,13 +515,12 @@ def _assemble(
 def _metrics(run: Path, kind: str, weights: Weights) -> dict[str, float]:
     """Return what validation said of the weights that are taken, each figure named after the run."""
     try:
-        records = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
         with np.load(run / "state.npz", allow_pickle=False) as state:
             step = int(state["best"][1] if weights is Weights.BEST else state["step"])
     except (OSError, ValueError, KeyError):
-        # A run whose log is lost still makes a person; its figures are not known then.
         return {}
-    record: dict[str, float] = next((record for record in records if record["step"] == step), {})
+    # A run whose log is lost still makes a person; its figures are not known then.
+    record = logged(run, step)
     return {f"{kind}_{name}": record[name] for name in VALIDATED if name in record}
 
 

@@ -6,15 +6,14 @@ word error on the recording. The judge knows 51 words and one order of them, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from obamanet.errors import EvaluationError, OptionError
+from obamanet.evaluation.judging import judge_folder, read_card
 from obamanet.training.grammar import SLOTS, decode, word_error
 from obamanet.training.mouths import HEIGHT, READ_FPS, WIDTH, place_mouths
 
@@ -22,9 +21,6 @@ __all__ = ["LipReader", "MouthPair", "word_error"]
 
 NO_TRANSCRIPT = "no transcript of GRID's grammar"
 """Why a clip is not read: the words are known of the protocol's own clips alone."""
-
-JUDGES = "judges"
-"""Folder, in this package's, of the networks that come with the program."""
 
 
 class LipReader:
@@ -41,11 +37,9 @@ class LipReader:
         from obamanet.networks.lipreader import LipReaderConfig, build_lip_reader
         from obamanet.training.lipreader import CARD_FILE, SCHEMA, WEIGHTS_FILE, frame_scores
 
-        place = folder or Path(str(files("obamanet.evaluation") / JUDGES))
+        place = judge_folder(folder)
         try:
-            card = json.loads((place / CARD_FILE).read_text(encoding="utf-8"))
-            if card["schema"] != SCHEMA:
-                raise EvaluationError(f"{place / CARD_FILE}: schema is {card['schema']!r}, readable is {SCHEMA}")
+            card = read_card(place / CARD_FILE, SCHEMA)
             config = LipReaderConfig(**{**card["network"], "filters": tuple(card["network"]["filters"])})
             network = build_lip_reader(config)
             network.load_weights(place / WEIGHTS_FILE)

@@ -6,13 +6,12 @@ It was trained on one English talker saying 51 words; on other talkers and langu
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from obamanet.errors import EvaluationError
+from obamanet.evaluation.judging import judge_folder, read_card
 from obamanet.evaluation.sync import LagCurve, SyncOffset, find_offset
 from obamanet.networks.syncnet import LOST_FRAMES, SyncNetConfig, build_syncnet
 from obamanet.timing import frame_times, resample_in_time
@@ -31,9 +30,6 @@ from obamanet.types import FeatureSequence
 SHORTEST = LOST_FRAMES + 2 * LONGEST_LAG + 1
 """Frames at 25 per second: a clip shorter than 1.72 s is not embedded at every lag."""
 
-JUDGES = "judges"
-"""Folder, in this package's, of the networks that come with the program."""
-
 CONSTANT = 1e-4
 """Embeddings that differ less come of one and the same input: their length is 1, their rounding 1e-6."""
 
@@ -47,11 +43,9 @@ class OwnSyncNet:
     def __init__(self, folder: Path | None = None) -> None:
         import tensorflow as tf
 
-        place = folder or Path(str(files("obamanet.evaluation") / JUDGES))
+        place = judge_folder(folder)
         try:
-            card = json.loads((place / JUDGE_CARD).read_text(encoding="utf-8"))
-            if card["schema"] != JUDGE_SCHEMA:
-                raise EvaluationError(f"{place / JUDGE_CARD}: schema is {card['schema']!r}, readable is {JUDGE_SCHEMA}")
+            card = read_card(place / JUDGE_CARD, JUDGE_SCHEMA)
             config = SyncNetConfig(**card["network"])
             network = build_syncnet(config)
             network.load_weights(place / JUDGE_WEIGHTS)

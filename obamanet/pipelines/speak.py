@@ -92,7 +92,7 @@ def speak(
     ``out`` is as it was before.
     """
     options, progress = options or SpeakOptions(), progress or Progress()
-    check_output(sound, out, options)
+    out = check_output(sound, out, options)
     features = hear(sound, person)
     keypoints, duration = predict_keypoints(features, person), features.duration
     # An hour of features is 115 MB, and the rest of the work streams.
@@ -112,12 +112,11 @@ def show(
 ) -> SpokenVideo:
     """Write the video ``out`` of ``person`` with the mouth ``spoken`` and ``sound``, ``duration`` seconds of it.
 
-    Where the keypoints come from does not matter here. Raises as :func:`speak`.
+    Where the keypoints come from does not matter here. ``out`` is one that :func:`check_output` returned.
     """
-    out = check_output(sound, out, options)
     spoken = articulate(spoken, person.mouth.rest, options.articulation)
     if options.keypoints_out:
-        save_keypoints(spoken, ensure_output_path(options.keypoints_out))
+        save_keypoints(spoken, options.keypoints_out)
     frames = render_frames(spoken, person)
     return write_video(frames, spoken, sound, duration, out, person, options, progress)
 

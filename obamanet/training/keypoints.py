@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,10 @@ from obamanet.training.hearing import LessonMaker, Lessons, Utterance, loudness
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.pictures import draw_openings
 from obamanet.training.renditions import Renditions
+from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 TEMPLATE_FRAMES = 2000
 """Frames, spread over the footage, from which the mean face is taken; more change it by less than 0.01 pixel."""
@@ -77,13 +79,9 @@ class KeypointOptions:
 
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
-        for name in ("steps", "batch_size", "epoch_steps"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
+        check_course(self)
         if not 0 <= self.lookahead <= 2:
             raise OptionError(f"lookahead is out of range: got {self.lookahead} s, allowed is 0 to 2")
-        if not 0 < self.learning_rate < 1:
-            raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
         if not 0 <= self.copies <= 20:
             raise OptionError(f"disturbed copies are out of range: got {self.copies}, allowed is 0 to 20")
         if min(self.disturbed, self.rendered) < 0 or self.disturbed + self.rendered > 1:
@@ -266,29 +264,21 @@ class ExampleSource:
         return noise[start : start + length]
 
 
-class KeypointLearner:
-    """The predictor, its smoothed copy and optimizer; see :class:`obamanet.training.loop.Learner`."""
+class KeypointLearner(SmoothedLearner):
+    """Teaches a predictor; see :class:`obamanet.training.loop.Learner`."""
 
     def __init__(
         self, config: PredictorConfig, options: KeypointOptions, mouth: MouthModel, val: Sequence[Utterance]
     ) -> None:
-        import keras
         import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
-        keras.utils.set_random_seed(options.seed)
+        super().__init__(partial(build_predictor, config), options)
         self._config, self._options, self._mouth, self._val = config, options, mouth, val
-        self._network = build_predictor(config)
-        self._smoothed = build_predictor(config)
-        self._smoothed.set_weights(self._network.get_weights())
-        self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=1.0)
-        self._optimizer.build(self._network.trainable_variables)
         self._decode = tf.constant(mouth.pca.components * mouth.pca.spread[:, None])
         self._mean = tf.constant(mouth.pca.mean)
         weights = np.ones(20, dtype=np.float32)
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
-        self._traced = tf.function(self._step)
         shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
         self._run = tf.function(
             lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
@@ -314,22 +304,6 @@ class KeypointLearner:
         for mine_now in (self._network, self._smoothed):
             mine_now.set_weights([*body, kernel @ lead, bias @ lead])
 
-    def variables(self) -> list[keras.Variable]:
-        """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""
-        return [*self._network.variables, *self._smoothed.variables, *self._optimizer.variables]
-
-    def step(self, batch: tuple[np.ndarray, np.ndarray], number: int) -> dict[str, float]:
-        """Learn from inputs (B, L + delay, D) and keypoints (B, L, 20, 2)."""
-        import tensorflow as tf
-
-        options = self._options
-        rate = options.learning_rate * 0.5 * (1 + np.cos(np.pi * number / options.steps))
-        decay = min(options.smoothing, (1 + number) / (10 + number))
-        losses = self._traced(
-            tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32), tf.constant(decay, tf.float32)
-        )
-        return {name: float(value) for name, value in losses.items()}
-
     def validate(self) -> dict[str, float]:
         """Return position error in thousandths of a unit, opening correlation and amplitude over the val utterances."""
         predicted = [self._predict(utterance.inputs) for utterance in self._val]
@@ -345,10 +319,6 @@ class KeypointLearner:
             "opening_amplitude": float(said.std() / true.std()),
         }
 
-    def save_weights(self, path: Path) -> None:
-        """Write the smoothed predictor's weights."""
-        self._smoothed.save_weights(path)
-
     def sample(self, folder: Path, step: int) -> None:
         """Draw the first validation utterance's opening, predicted and recorded."""
         shown = self._val[0]
@@ -359,32 +329,24 @@ class KeypointLearner:
         components = np.asarray(self._run(inputs[None], *states))[0]
         return self._mouth.pca.decode(components[self._config.delay :])
 
-    def _step(self, inputs: Any, keypoints: Any, rate: Any, decay: Any) -> dict[str, Any]:
+    def losses(self, *batch: Any) -> Losses:
+        """Return the losses on inputs (B, L + delay, S) and keypoints (B, L, 20, 2)."""
         import tensorflow as tf
 
+        inputs, keypoints = batch
         options = self._options
-        self._optimizer.learning_rate.assign(rate)
-        batch, length = keypoints.shape[0], keypoints.shape[1]
-        states = [tf.zeros((batch, *shape)) for shape in self._config.state_shapes]
-        with tf.GradientTape() as tape:
-            components = run_predictor(self._network, [inputs, *states], training=True)[0][:, self._config.delay :]
-            flat = tf.tensordot(components, self._decode, 1) + self._mean
-            predicted = tf.reshape(flat, (batch, length, 20, 2))
-            losses = {
-                "position": self._distance(predicted - keypoints),
-                "velocity": self._distance(predicted[:, 1:] - predicted[:, :-1] - keypoints[:, 1:] + keypoints[:, :-1]),
-                "opening": tf.reduce_mean(tf.abs(_opening(predicted) - _opening(keypoints))),
-            }
-            total = (
-                losses["position"]
-                + options.velocity_weight * losses["velocity"]
-                + options.opening_weight * losses["opening"]
-            )
-        variables = self._network.trainable_variables
-        self._optimizer.apply(tape.gradient(total, variables), variables)
-        for smooth, current in zip(self._smoothed.trainable_variables, variables, strict=True):
-            smooth.assign(smooth + (1 - decay) * (current - smooth))
-        return losses
+        count, length = keypoints.shape[0], keypoints.shape[1]
+        states = [tf.zeros((count, *shape)) for shape in self._config.state_shapes]
+        components = run_predictor(self._network, [inputs, *states], training=True)[0][:, self._config.delay :]
+        flat = tf.tensordot(components, self._decode, 1) + self._mean
+        predicted = tf.reshape(flat, (count, length, 20, 2))
+        told = {
+            "position": self._distance(predicted - keypoints),
+            "velocity": self._distance(predicted[:, 1:] - predicted[:, :-1] - keypoints[:, 1:] + keypoints[:, :-1]),
+            "opening": tf.reduce_mean(tf.abs(_opening(predicted) - _opening(keypoints))),
+        }
+        total = told["position"] + options.velocity_weight * told["velocity"] + options.opening_weight * told["opening"]
+        return Losses(total, told)
 
     def _distance(self, difference: Any) -> Any:
         """Return the weighted mean Euclidean distance of (B, T, 20, 2), smooth at zero, in canonical units."""

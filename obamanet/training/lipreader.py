@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from obamanet.errors import DatasetError, OptionError
+from obamanet.errors import DatasetError
 from obamanet.files import atomic_path, atomic_write_json
 from obamanet.networks.lipreader import LipReaderConfig, build_lip_reader
 from obamanet.networks.weights import save_half
@@ -32,8 +33,9 @@ from obamanet.training.grammar import (
     sentence_times,
     word_error,
 )
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.mouths import HEIGHT, MARGIN, READ_FPS, WIDTH, network_windows, normalise, place_mouths
+from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 
 if TYPE_CHECKING:
     import keras
@@ -44,7 +46,8 @@ WEIGHTS_FILE, CARD_FILE = "lipreader.weights.h5", "lipreader.json"
 SCHEMA = 1
 """Version of the card's layout."""
 
-NOT_STATED = "not stated"
+WARM_UP = 50
+"""Steps over which the learning rate rises."""
 
 WINDOW = 52
 """Frames of one training example: a sentence of GRID, spoken, takes 34 of the clip's 75 in the median."""
@@ -76,11 +79,7 @@ class LipReaderOptions:
 
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
-        for name in ("steps", "batch_size", "epoch_steps"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
-        if not 0 < self.learning_rate < 1:
-            raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
+        check_course(self)
 
 
 @dataclass(frozen=True)
@@ -266,40 +265,18 @@ class SentenceSource:
         return lit.astype(np.float32)
 
 
-class LipReaderLearner:
-    """The lip reader, its smoothed copy and optimizer; see :class:`obamanet.training.loop.Learner`."""
+class LipReaderLearner(SmoothedLearner):
+    """Teaches a lip reader; see :class:`obamanet.training.loop.Learner`."""
 
     def __init__(self, config: LipReaderConfig, options: LipReaderOptions, val: Sequence[Sentence]) -> None:
-        import keras
         import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
-        keras.utils.set_random_seed(options.seed)
+        super().__init__(partial(build_lip_reader, config), options, weight_decay=0.01, warm_up=WARM_UP)
         self._options, self._val = options, val
-        self._network, self._smoothed = build_lip_reader(config), build_lip_reader(config)
-        self._smoothed.set_weights(self._network.get_weights())
-        self._optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=0.01, global_clipnorm=1.0)
-        self._optimizer.build(self._network.trainable_variables)
-        self._traced = tf.function(self._step)
         self._run = tf.function(
             lambda windows: self._smoothed(windows, training=False),
             input_signature=[tf.TensorSpec((None, None, config.height, config.width))],
         )
-
-    def variables(self) -> list[keras.Variable]:
-        """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""
-        return [*self._network.variables, *self._smoothed.variables, *self._optimizer.variables]
-
-    def step(self, batch: tuple[np.ndarray, np.ndarray], number: int) -> dict[str, float]:
-        """Learn from windows (B, T, HEIGHT, WIDTH) and classes (B, T)."""
-        import tensorflow as tf
-
-        options = self._options
-        rate = options.learning_rate * min(1.0, (1 + number) / 50) * 0.5 * (1 + np.cos(np.pi * number / options.steps))
-        decay = min(options.smoothing, (1 + number) / (10 + number))
-        windows, classes = (tf.constant(part) for part in batch)
-        losses = self._traced(windows, classes, tf.constant(rate, tf.float32), tf.constant(decay, tf.float32))
-        return {name: float(value) for name, value in losses.items()}
 
     def validate(self) -> dict[str, float]:
         """Return the word error in per cent over the val sentences, and that of each slot."""
@@ -311,10 +288,6 @@ class LipReaderLearner:
         )
         by_slot = 100 * wrong.mean(axis=0)
         return {"score": float(by_slot.mean()), **dict(zip(SLOT_NAMES, map(float, by_slot), strict=True))}
-
-    def save_weights(self, path: Path) -> None:
-        """Write the smoothed lip reader's weights."""
-        self._smoothed.save_weights(path)
 
     def sample(self, folder: Path, step: int) -> None:
         """Draw how sure the lip reader is of each class in each frame of the first validation sentence."""
@@ -335,18 +308,14 @@ class LipReaderLearner:
     def _read(self, sentence: Sentence) -> tuple[str, ...]:
         return decode(frame_scores(self._run, sentence.mouths))
 
-    def _step(self, windows: Any, classes: Any, rate: Any, decay: Any) -> dict[str, Any]:
+    def losses(self, *batch: Any) -> Losses:
+        """Return the loss on windows (B, T, HEIGHT, WIDTH) and classes (B, T), and the share of frames read right."""
         import tensorflow as tf
 
-        self._optimizer.learning_rate.assign(rate)
+        windows, classes = batch
         soft = self._options.label_smoothing
         wanted = tf.one_hot(classes, CLASSES) * (1 - soft) + soft / CLASSES
-        with tf.GradientTape() as tape:
-            logits = self._network(windows, training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
-        variables = self._network.trainable_variables
-        self._optimizer.apply(tape.gradient(loss, variables), variables)
-        for smooth, current in zip(self._smoothed.weights, self._network.weights, strict=True):
-            smooth.assign(smooth + (1 - decay) * (current - smooth))
+        logits = self._network(windows, training=True)
+        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), classes)
-        return {"loss": loss, "frames_right": tf.reduce_mean(tf.cast(right, tf.float32))}
+        return Losses(loss, {"loss": loss, "frames_right": tf.reduce_mean(tf.cast(right, tf.float32))})

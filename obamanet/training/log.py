@@ -8,12 +8,14 @@ from pathlib import Path
 
 from obamanet.files import atomic_path, atomic_write_text
 
+LOG_FILE = "log.jsonl"
+
 
 class TrainingLog:
     """Losses and metrics against steps, kept in ``log.jsonl`` and drawn into ``curves.png`` of a folder."""
 
     def __init__(self, folder: Path, *, resume_at: int = 0) -> None:
-        self._path = folder / "log.jsonl"
+        self._path = folder / LOG_FILE
         self._curves = folder / "curves.png"
         self.records: list[dict[str, float]] = []
         if resume_at and self._path.is_file():
@@ -26,6 +28,15 @@ class TrainingLog:
         self.records.append(record)
         atomic_write_text(self._path, "".join(json.dumps(record) + "\n" for record in self.records))
         draw_curves(self.records, self._curves)
+
+
+def logged(folder: Path, step: int) -> dict[str, float]:
+    """Return what the log of the run in ``folder`` says of ``step``; nothing when the log is lost."""
+    try:
+        records = [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return {}
+    return next((record for record in records if record.get("step") == step), {})
 
 
 def draw_curves(records: Sequence[dict[str, float]], path: Path) -> None:

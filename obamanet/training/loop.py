@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PREFETCH = 4
 """Batches prepared ahead by the loading thread."""
 
+NOT_STATED = "not stated"
+"""What a card says of a licence or an attribution that nobody gave."""
+
 KEPT = "kept"
 """Folder, in a run's, of the weights after the steps that the caller wants to keep."""
 

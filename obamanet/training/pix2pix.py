@@ -20,6 +20,7 @@ from obamanet.networks.pix2pix import (
 )
 from obamanet.progress import Progress
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.smoothed import check_training
 
 if TYPE_CHECKING:
     import keras
@@ -74,13 +75,10 @@ class TrainOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "epoch_steps", "discriminator_width"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
+        counts = ("steps", "batch_size", "epoch_steps", "discriminator_width")
+        check_training(self.learning_rate, **{name: getattr(self, name) for name in counts})
         if not 0 <= self.gan_start <= 1:
             raise OptionError(f"gan start is a share of the run from 0 to 1: got {self.gan_start}")
-        if not 0 < self.learning_rate < 1:
-            raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
         if not 0 <= self.smoothing < 1:
             raise OptionError(f"smoothing must be from 0 to below 1: got {self.smoothing}")
 

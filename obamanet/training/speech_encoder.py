@@ -20,15 +20,14 @@ from obamanet.files import atomic_path, atomic_write_json, sha256_of
 from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.smoothed import check_training, falling_rate
 from obamanet.training.stretches import find_sounds, read_sounds, sounds_digest
 from obamanet.training.taught import Survey, TaughtStretches, examples, padded, take_survey
 from obamanet.training.teacher import HEAD_SIZE, MIDDLE, Dense, Norm, Teacher, TeacherBlock, read_teacher
 
 if TYPE_CHECKING:
     import keras
-
-NOT_STATED = "not stated"
 
 RESULT: Final = "encoder"
 """Folder, in a run's, of the finished encoder; it may take the place of obamanet/hearing/encoder."""
@@ -80,11 +79,8 @@ class EncoderOptions:
 
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
-        for name in ("steps", "batch_size", "stretches", "validating", "epoch_steps", "blocks"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
-        if not 0 < self.learning_rate < 1:
-            raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
+        counts = ("steps", "batch_size", "stretches", "validating", "epoch_steps", "blocks")
+        check_training(self.learning_rate, **{name: getattr(self, name) for name in counts})
         if self.precision not in PRECISIONS:
             raise OptionError(f"unknown precision: got {self.precision!r}, allowed are {', '.join(PRECISIONS)}")
 
@@ -241,8 +237,7 @@ class EncoderLearner:
         import tensorflow as tf
 
         options = self._options
-        warm = min(1.0, (number + 1) / WARM_UP)
-        rate = options.learning_rate * warm * 0.5 * (1 + np.cos(np.pi * number / options.steps))
+        rate = falling_rate(options.learning_rate, number, options.steps, WARM_UP)
         loss = self._traced(tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32))
         return {"loss": float(loss)}
 

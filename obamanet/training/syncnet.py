@@ -6,9 +6,9 @@ frame included, and its sentence among others: InfoNCE (van den Oord et al. 2018
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,14 @@ from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.dataset import Dataset, Piece, Split
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.log import logged
+from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 from obamanet.types import FeatureSequence
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
-NOT_STATED = "not stated"
 
 JUDGED_RATE = FEATURE_RATE / SOUND_STEPS
 """Video frames per second, 25, to which every mouth is brought."""
@@ -93,11 +94,7 @@ class SyncNetOptions:
 
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
-        for name in ("steps", "batch_size", "epoch_steps"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
-        if not 0 < self.learning_rate < 1:
-            raise OptionError(f"learning rate must lie between 0 and 1: got {self.learning_rate}")
+        check_course(self)
         if self.frames < LOST_FRAMES + 2 * WINDOW:
             raise OptionError(
                 f"an example is too short: got {self.frames} frames, needed are {LOST_FRAMES + 2 * WINDOW}"
@@ -182,23 +179,17 @@ def train_syncnet(
     network = build_syncnet(config)
     network.load_weights(folder / "best.weights.h5")
     save_half(network, folder / JUDGE_WEIGHTS)
+    said = logged(folder, report.best_step)
     card = {
         "schema": JUDGE_SCHEMA,
         **sections,
         "sentences": {"train": len(train), "val": len(val)},
         "licence": licence,
         "attribution": attribution,
-        "validation": _validated(folder, report.best_step),
+        "validation": {name: said[name] for name in ("step", "score", "told_apart", "in_time") if name in said},
     }
     atomic_write_json(folder / JUDGE_CARD, card)
     return report
-
-
-def _validated(folder: Path, step: int) -> dict[str, float]:
-    """Return what validation said at ``step``, as the run's log has it."""
-    records = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    record: dict[str, float] = next((record for record in records if record["step"] == step), {})
-    return {name: record[name] for name in ("step", "score", "told_apart", "in_time") if name in record}
 
 
 def load_talks(pieces: Sequence[Piece], dataset: Dataset, frames: int, progress: Progress) -> list[Talk]:
@@ -278,44 +269,19 @@ class TalkSource:
         return disturbed.astype(np.float32)
 
 
-class SyncNetLearner:
-    """The judge, its smoothed copy and optimizer; see :class:`obamanet.training.loop.Learner`."""
+class SyncNetLearner(SmoothedLearner):
+    """Teaches the judge; see :class:`obamanet.training.loop.Learner`."""
 
     def __init__(self, config: SyncNetConfig, options: SyncNetOptions, val: Sequence[Talk]) -> None:
-        import keras
         import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
-        keras.utils.set_random_seed(options.seed)
+        super().__init__(partial(build_syncnet, config), options, weight_decay=1e-3, warm_up=WARM_UP)
         self._options, self._val = options, val
-        self._network = build_syncnet(config)
-        self._smoothed = build_syncnet(config)
-        self._smoothed.set_weights(self._network.get_weights())
-        self._optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=1e-3, global_clipnorm=1.0)
-        self._optimizer.build(self._network.trainable_variables)
-        self._traced = tf.function(self._step)
         shapes = [(1, None, config.points), (1, None, config.bands)]
         self._judge = tf.function(
             lambda mouth, sound: self._smoothed([mouth, sound], training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
         )
-
-    def variables(self) -> list[keras.Variable]:
-        """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""
-        return [*self._network.variables, *self._smoothed.variables, *self._optimizer.variables]
-
-    def step(self, batch: tuple[np.ndarray, np.ndarray], number: int) -> dict[str, float]:
-        """Learn from mouths (B, T, 40) and sounds (B, 4 T, bands)."""
-        import tensorflow as tf
-
-        options = self._options
-        warm = min(1.0, (number + 1) / WARM_UP)
-        rate = options.learning_rate * warm * 0.5 * (1 + np.cos(np.pi * number / options.steps))
-        decay = min(options.smoothing, (1 + number) / (10 + number))
-        losses = self._traced(
-            tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32), tf.constant(decay, tf.float32)
-        )
-        return {name: float(value) for name, value in losses.items()}
 
     def validate(self) -> dict[str, float]:
         """Return the window loss, and the shares of seconds and of talks that are put in time, over the val talks.
@@ -342,10 +308,6 @@ class SyncNetLearner:
             "in_time": float(np.mean(in_time)),
         }
 
-    def save_weights(self, path: Path) -> None:
-        """Write the smoothed judge's weights."""
-        self._smoothed.save_weights(path)
-
     def sample(self, folder: Path, step: int) -> None:
         """Draw how near each moment of the first validation talk's mouth lies to each of its sound."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -361,27 +323,20 @@ class SyncNetLearner:
         with atomic_path(folder / f"step_{step:07d}.png") as part:
             figure.savefig(part, dpi=80)
 
-    def _step(self, mouth: Any, sound: Any, rate: Any, decay: Any) -> dict[str, Any]:
+    def losses(self, *batch: Any) -> Losses:
+        """Return the losses on mouths (B, T, 40) and sounds (B, 4 T, bands)."""
         import tensorflow as tf
 
         options = self._options
-        self._optimizer.learning_rate.assign(rate)
-        with tf.GradientTape() as tape:
-            seen, heard = self._network([mouth, sound], training=True)
-            alike = _along_windows(tf.matmul(seen, heard, transpose_b=True))
-            size = seen.shape[-1]
-            everywhere = tf.matmul(tf.reshape(seen, (-1, size)), tf.reshape(heard, (-1, size)), transpose_b=True)
-            losses = {
-                "window": _both_ways(options.window_sharpness * alike),
-                "frame": _both_ways(options.frame_sharpness * everywhere[None]),
-            }
-            total = losses["window"] + options.frame_weight * losses["frame"]
-        variables = self._network.trainable_variables
-        self._optimizer.apply(tape.gradient(total, variables), variables)
-        for smooth, current in zip(self._smoothed.variables, self._network.variables, strict=True):
-            if "float" in smooth.dtype:
-                smooth.assign(smooth + (1 - decay) * (current - smooth))
-        return losses
+        seen, heard = self._network(list(batch), training=True)
+        alike = _along_windows(tf.matmul(seen, heard, transpose_b=True))
+        size = seen.shape[-1]
+        everywhere = tf.matmul(tf.reshape(seen, (-1, size)), tf.reshape(heard, (-1, size)), transpose_b=True)
+        told = {
+            "window": _both_ways(options.window_sharpness * alike),
+            "frame": _both_ways(options.frame_sharpness * everywhere[None]),
+        }
+        return Losses(told["window"] + options.frame_weight * told["frame"], told)
 
 
 def _along_windows(alike: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from obamanet.files import sha256_of
 from obamanet.networks.poser import PoserConfig, build_poser
 from obamanet.networks.weights import save_half
 from obamanet.person import POSES_FILE, Person, PoserCard, load_person, save_card
+from obamanet.training.log import logged
 from obamanet.training.loop import TrainReport, read_options
 from text2face.mouth.examples import EVERY_NINTH, prose
 
@@ -58,11 +58,7 @@ def _card(
 
 def _metrics(report: TrainReport) -> dict[str, float]:
     """Return what validation said of the best weights; nothing when the log is lost."""
-    try:
-        records = [json.loads(line) for line in (report.folder / "log.jsonl").read_text("utf-8").splitlines()]
-    except (OSError, ValueError):
-        return {}
-    record: dict[str, float] = next((record for record in records if record["step"] == report.best_step), {})
+    record = logged(report.folder, report.best_step)
     return {
         name: round(float(value), 4)
         for name, value in record.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.pictures import draw_openings
+from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 from text2face.mouth.examples import (
     RECORDED,
     PoserExample,
@@ -32,7 +34,7 @@ from text2face.mouth.frames import INPUTS, padding
 from text2face.mouth.lips import GAP
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 INNER_LIP_WEIGHT: Final = 2.0
 """Loss weight of the inner lips against 1 for the outer, as in the training of the speech predictor."""
@@ -73,11 +75,7 @@ class PoserOptions:
 
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
-        for name in ("steps", "batch_size", "epoch_steps"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {getattr(self, name)}")
-        if not 0 < self.learning_rate < 1:
-            raise OptionError(f"learning rate is out of range: got {self.learning_rate}, allowed is above 0 to below 1")
+        check_course(self)
         if not 0 <= self.prose_share <= 1:
             raise OptionError(f"prose share is out of range: got {self.prose_share}, allowed is 0 to 1")
 
@@ -182,8 +180,8 @@ class ExampleSource:
         return inputs, keypoints, trust
 
 
-class PoserLearner:
-    """The poser, its smoothed copy and optimizer; see :class:`obamanet.training.loop.Learner`."""
+class PoserLearner(SmoothedLearner):
+    """Teaches a poser; see :class:`obamanet.training.loop.Learner`."""
 
     def __init__(
         self,
@@ -193,16 +191,10 @@ class PoserLearner:
         poses: MouthPoses,
         val: Sequence[PoserExample],
     ) -> None:
-        import keras
         import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
-        keras.utils.set_random_seed(options.seed)
+        super().__init__(partial(build_poser, config), options)
         self._options, self._val = options, val
-        self._network, self._smoothed = build_poser(config), build_poser(config)
-        self._smoothed.set_weights(self._network.get_weights())
-        self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=1.0)
-        self._optimizer.build(self._network.trainable_variables)
         pca = person.mouth.pca
         self._mouths = pca.decode(poses.centres).reshape(poses.count, -1)
         self._centres = tf.constant(self._mouths)
@@ -214,25 +206,10 @@ class PoserLearner:
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
         self._gap = tf.constant(GAP.astype(np.float32)[:, None])
-        self._traced = tf.function(self._step)
         self._run = tf.function(
             lambda inputs: self._smoothed(inputs, training=False),
             input_signature=[tf.TensorSpec((1, None, config.inputs))],
         )
-
-    def variables(self) -> list[keras.Variable]:
-        """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""
-        return [*self._network.variables, *self._smoothed.variables, *self._optimizer.variables]
-
-    def step(self, batch: tuple[np.ndarray, ...], number: int) -> dict[str, float]:
-        """Learn from a batch of :class:`ExampleSource`."""
-        import tensorflow as tf
-
-        options = self._options
-        rate = options.learning_rate * 0.5 * (1 + np.cos(np.pi * number / options.steps))
-        decay = min(options.smoothing, (1 + number) / (10 + number))
-        losses = self._traced(*map(tf.constant, batch), tf.constant(rate, tf.float32), tf.constant(decay, tf.float32))
-        return {name: float(value) for name, value in losses.items()}
 
     def validate(self) -> dict[str, float]:
         """Return, per kind of example, position error in thousandths of a unit and opening correlation.
@@ -252,10 +229,6 @@ class PoserLearner:
         score = metrics.get(f"{RECORDED}_error", 0.0) + 0.5 * float(np.mean(prose) if prose else 0.0)
         return {"score": score, **metrics}
 
-    def save_weights(self, path: Path) -> None:
-        """Write the smoothed poser's weights."""
-        self._smoothed.save_weights(path)
-
     def sample(self, folder: Path, step: int) -> None:
         """Draw the first validation sentence's opening, predicted and recorded."""
         shown = self._val[0]
@@ -265,40 +238,35 @@ class PoserLearner:
         weights = np.asarray(self._run(inputs[None]))[0]
         return (weights @ self._mouths).reshape(-1, 20, 2)
 
-    def _step(self, inputs: Any, keypoints: Any, trust: Any, rate: Any, decay: Any) -> dict[str, Any]:
+    def losses(self, *batch: Any) -> Losses:
+        """Return the losses on inputs (B, L, D), keypoints (B, L, 20, 2) and how far both are trusted, (B, L, 2)."""
         import tensorflow as tf
 
+        inputs, keypoints, trust = batch
         options = self._options
-        self._optimizer.learning_rate.assign(rate)
-        batch, length = keypoints.shape[0], keypoints.shape[1]
-        true = tf.reshape(keypoints, (batch, length, 40))
+        true = tf.reshape(keypoints, (*keypoints.shape[:2], 40))
         shape, opened = trust[..., 0], trust[..., 1]
         # How much a mouth belongs to each pose falls with the square of its distance, as a k-means cluster's would.
         values = tf.tensordot(true - self._mean, self._encode, 1)
         away = tf.reduce_sum(((values[:, :, None] - self._poses) * self._scale) ** 2, axis=-1)
         belongs = tf.nn.softmax(-away / (2 * SOFTNESS**2), axis=-1)
-        with tf.GradientTape() as tape:
-            weights = self._network(inputs, training=True)
-            predicted = tf.tensordot(weights, self._centres, 1)
-            gap, true_gap = (tf.tensordot(mouths, self._gap, 1)[..., 0] for mouths in (predicted, true))
-            movement = (predicted - true)[:, 1:] - (predicted - true)[:, :-1]
-            losses = {
-                "position": _mean(self._distance(predicted - true), shape),
-                "velocity": _mean(self._distance(movement), tf.minimum(shape[:, 1:], shape[:, :-1])),
-                "opening": _mean(tf.abs(gap - true_gap), opened),
-                "choice": _mean(-tf.reduce_sum(belongs * tf.math.log(weights + 1e-7), axis=-1), shape),
-            }
-            total = (
-                losses["position"]
-                + options.velocity_weight * losses["velocity"]
-                + options.opening_weight * losses["opening"]
-                + options.choice_weight * losses["choice"]
-            )
-        variables = self._network.trainable_variables
-        self._optimizer.apply(tape.gradient(total, variables), variables)
-        for smooth, current in zip(self._smoothed.trainable_variables, variables, strict=True):
-            smooth.assign(smooth + (1 - decay) * (current - smooth))
-        return losses
+        weights = self._network(inputs, training=True)
+        predicted = tf.tensordot(weights, self._centres, 1)
+        gap, true_gap = (tf.tensordot(mouths, self._gap, 1)[..., 0] for mouths in (predicted, true))
+        movement = (predicted - true)[:, 1:] - (predicted - true)[:, :-1]
+        told = {
+            "position": _mean(self._distance(predicted - true), shape),
+            "velocity": _mean(self._distance(movement), tf.minimum(shape[:, 1:], shape[:, :-1])),
+            "opening": _mean(tf.abs(gap - true_gap), opened),
+            "choice": _mean(-tf.reduce_sum(belongs * tf.math.log(weights + 1e-7), axis=-1), shape),
+        }
+        total = (
+            told["position"]
+            + options.velocity_weight * told["velocity"]
+            + options.opening_weight * told["opening"]
+            + options.choice_weight * told["choice"]
+        )
+        return Losses(total, told)
 
     def _distance(self, difference: Any) -> Any:
         """Return the weighted mean point distance (B, T) of (B, T, 40), smooth at zero, in canonical units."""

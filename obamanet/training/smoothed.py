@@ -1,0 +1,134 @@
+"""What every training of one network by one sum of losses shares: smoothed weights, a falling learning rate, a step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from obamanet.errors import OptionError
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Course(Protocol):
+    """The options by which a :class:`SmoothedLearner` learns."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps the whole training has."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Examples per step."""
+        ...
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps between two evaluations."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Size of the first steps."""
+        ...
+
+    @property
+    def smoothing(self) -> float:
+        """Decay of the running mean of weights, 0 to below 1."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """What everything random is drawn from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The ``total`` that is made smaller, and what the log is ``told``; scalars of the graph."""
+
+    total: Any
+    told: dict[str, Any]
+
+
+class SmoothedLearner(ABC):
+    """A network, the running mean of its weights (Polyak and Juditsky 1992), and Adam.
+
+    Kept and validated is the running mean. See :class:`obamanet.training.loop.Learner`, which subclasses complete.
+    """
+
+    def __init__(
+        self, build: Callable[[], keras.Model], course: Course, *, weight_decay: float | None = None, warm_up: int = 1
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(course.seed)
+        self._course, self._warm_up = course, warm_up
+        self._network, self._smoothed = build(), build()
+        self._smoothed.set_weights(self._network.get_weights())
+        self._optimizer = keras.optimizers.Adam(course.learning_rate, weight_decay=weight_decay, global_clipnorm=1.0)
+        self._optimizer.build(self._network.trainable_variables)
+        self._traced = tf.function(self._step)
+
+    @abstractmethod
+    def losses(self, *batch: Any) -> Losses:
+        """Return the losses of the network, in training, on the arrays of a ``batch`` as tensors."""
+
+    def variables(self) -> list[keras.Variable]:
+        """Return network, smoothed copy and optimizer; dropout's random state is part of the network's."""
+        return [*self._network.variables, *self._smoothed.variables, *self._optimizer.variables]
+
+    def step(self, batch: tuple[np.ndarray, ...], number: int) -> dict[str, float]:
+        """Learn from the arrays of ``batch`` as step ``number``; returns the losses."""
+        import tensorflow as tf
+
+        decay = min(self._course.smoothing, (1 + number) / (10 + number))
+        rate = falling_rate(self._course.learning_rate, number, self._course.steps, self._warm_up)
+        told = self._traced(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *map(tf.constant, batch))
+        return {name: float(value) for name, value in told.items()}
+
+    def save_weights(self, path: Path) -> None:
+        """Write the smoothed network's weights."""
+        self._smoothed.save_weights(path)
+
+    def _step(self, rate: Any, decay: Any, *batch: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        self._optimizer.learning_rate.assign(rate)
+        with tf.GradientTape() as tape:
+            losses = self.losses(*batch)
+        variables = self._network.trainable_variables
+        self._optimizer.apply(tape.gradient(losses.total, variables), variables)
+        for smooth, current in zip(self._smoothed.weights, self._network.weights, strict=True):
+            smooth.assign(smooth + (1 - decay) * (current - smooth))
+        return losses.told
+
+
+def falling_rate(highest: float, number: int, steps: int, warm_up: int) -> float:
+    """Return the learning rate of step ``number``: up over ``warm_up`` steps, down to 0 along half a cosine."""
+    return highest * min(1.0, (1 + number) / warm_up) * 0.5 * float(1 + np.cos(np.pi * number / steps))
+
+
+def check_training(learning_rate: float, **counts: int) -> None:
+    """Raise :class:`OptionError` for a learning rate outside 0 to 1 or a count, named as its option, below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {count}")
+    if not 0 < learning_rate < 1:
+        raise OptionError(f"learning rate must lie between 0 and 1: got {learning_rate}")
+
+
+def check_course(course: Course) -> None:
+    """Raise :class:`OptionError` for a course without steps, with empty batches, or at a rate outside 0 to 1."""
+    check_training(
+        course.learning_rate, steps=course.steps, batch_size=course.batch_size, epoch_steps=course.epoch_steps
+    )
