@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,18 @@ class TestFolder:
         # Another run makes the same list and no sound anew.
         assert make_renditions(pieces, grid_s1 / "align", tmp_path / "said", options, Progress()) == made
         assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "said").glob("*.npz")} == files
+
+    def test_a_folder_of_other_renditions_is_refused(self, dataset: Path, grid_s1: Path, tmp_path: Path) -> None:
+        pieces = split_dataset(load_dataset(dataset), val_share=0.5).train
+        make_renditions(pieces, grid_s1 / "align", tmp_path / "said", RenditionOptions(voices=1), Progress())
+        with pytest.raises(OptionError, match="seed 1 -> 2"):
+            other = RenditionOptions(voices=1, seed=2)
+            make_renditions(pieces, grid_s1 / "align", tmp_path / "said", other, Progress())
+
+    def test_a_part_of_a_clip_is_not_said_again(self, dataset: Path, grid_s1: Path, tmp_path: Path) -> None:
+        parts = [replace(piece, stop=40) for piece in split_dataset(load_dataset(dataset), val_share=0.5).train]
+        with pytest.raises(DatasetError, match="no clip to say again: all 1 pieces are cut from longer clips"):
+            make_renditions(parts, grid_s1 / "align", tmp_path / "said", RenditionOptions(), Progress())
 
     def test_a_damaged_list_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match=r"no renditions: .*obamanet renditions"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +14,10 @@ import soxr
 
 from obamanet.audio.load import load_sound
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
-from obamanet.errors import OptionError, SoundError
+from obamanet.errors import DatasetError, OptionError, SoundError
 from obamanet.progress import Progress
 from obamanet.training.dataset import Piece
+from obamanet.training.loop import claim_folder
 from obamanet.training.renditions import Rendition, Renditions, save_renditions, save_sound
 from obamanet.training.word_times import read_word_times
 from obamanet.types import AudioClip
@@ -92,13 +93,20 @@ def make_renditions(
 ) -> Renditions:
     """Write the sentences of ``pieces``, whose words are in ``align_folder``/NAME.align, as said by other voices.
 
-    A recording is laid beside the synthetic voice sound by sound; between two sounds' borders time passes evenly. What
-    is in ``folder`` already is not made again. Raises :class:`OptionError`, :class:`DatasetError` or
+    A recording is laid beside the synthetic voice sound by sound; between two sounds' borders time passes evenly. Only
+    clips that are a piece as a whole are said again. What is in ``folder`` already is not made again. Raises
+    :class:`OptionError`, also when ``folder`` holds renditions of other options, :class:`DatasetError` or
     :class:`SoundError`.
     """
+    whole = [piece for piece in pieces if piece.is_whole]
+    if not whole:
+        raise DatasetError(
+            f"no clip to say again: all {len(pieces)} pieces are cut from longer clips; cut the footage into sentences"
+        )
     folder.mkdir(parents=True, exist_ok=True)
+    claim_folder(folder, {"renditions": {**asdict(options), "named": list(options.named)}})
     entries = []
-    for piece in progress.track(pieces, "saying sentences again", len(pieces)):
+    for piece in progress.track(whole, "saying sentences again", len(whole)):
         words = [row.word for row in read_word_times(align_folder / f"{piece.clip.name}.align")]
         for number, way in enumerate(_ways(piece.clip.name, options)):
             name = piece.clip.folder.name

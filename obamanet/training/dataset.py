@@ -71,6 +71,11 @@ class Piece:
     start: int
     stop: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is its clip from beginning to end, so that times in the clip are times in the piece."""
+        return self.start == 0 and self.stop == len(self.clip.segment)
+
 
 @dataclass(frozen=True)
 class Dataset:

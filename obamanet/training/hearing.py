@@ -94,7 +94,7 @@ class LessonMaker:
         if not kept:
             with atomic_path(folder / HEARD_FILE) as part, part.open("wb") as file:
                 np.savez(file, **heard)  # type: ignore[arg-type]  # numpy takes any name for an array
-        mouths = {piece.clip.folder.name: keypoints for piece, keypoints in train if _is_whole(piece)}
+        mouths = {piece.clip.folder.name: keypoints for piece, keypoints in train if piece.is_whole}
         rendered = []
         for entry in of_clips(renditions, list(mouths)) if renditions else ():
             inputs, times = heard[f"rendition {entry.file}"], heard[f"times {entry.file}"]
@@ -126,7 +126,8 @@ class LessonMaker:
         for name, clip in self._progress.track(clips.items(), "listening to the recordings", len(clips)):
             frames = len(clip.segment)
             heard["clip " + name] = self.stacked(sounds[name], frames)
-        entries = of_clips(renditions, learned) if renditions else ()
+        whole = [_name(piece) for piece in train if piece.is_whole]
+        entries = of_clips(renditions, whole) if renditions else ()
         for number, entry in enumerate(self._progress.track(entries, "listening to other voices", len(entries))):
             assert renditions is not None
             sound, times = load_sound_of(renditions, entry)
@@ -175,11 +176,6 @@ def loudness(clip: Clip, fps: Fraction) -> np.ndarray:
 
 def _name(piece: Piece) -> str:
     return piece.clip.folder.name
-
-
-def _is_whole(piece: Piece) -> bool:
-    """Say whether the piece is its clip's beginning to end, so that times in the clip are times in the piece."""
-    return piece.start == 0 and piece.stop == len(piece.clip.segment)
 
 
 def _samples(clip: Clip) -> np.ndarray:
