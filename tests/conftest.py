@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +44,42 @@ def shared_data() -> Path:
 def grid_s1(shared_data: Path) -> Path:
     """Return the folder of the GRID talker s1 recordings."""
     return shared_data / "grid_s1"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded sentence: its video, the canonical ``mouth`` (T, 20, 2) at 25 fps and the ``sound`` (N,) at 16 kHz."""
+
+    video: Path
+    mouth: np.ndarray
+    sound: np.ndarray
+
+
+@pytest.fixture(scope="session")
+def track_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the tests keep the faces they have tracked."""
+    return tmp_path_factory.mktemp("tracks")
+
+
+def recorded(video: Path, cache: Path) -> Recorded:
+    """Return the mouth and the sound of ``video``."""
+    from obamanet.audio.load import load_sound
+    from obamanet.constants import MOUTH
+    from obamanet.evaluation.tracks import Tracker
+    from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
+
+    landmarks = Tracker(cache).track(video).landmarks
+    canonical = to_canonical(landmarks, fit_placement(landmarks, fit_template(landmarks)))
+    return Recorded(video, canonical[:, MOUTH], load_sound(video).samples)
+
+
+@pytest.fixture(scope="session")
+def recorded_test_split(grid_s1: Path, track_cache: Path) -> list[Recorded]:
+    """Return the 40 sentences on which targets are measured, tracked once by two processes."""
+    names = json.loads((grid_s1 / "split.json").read_text("utf-8"))["test"]
+    videos = [grid_s1 / "video" / f"{name}.mpg" for name in sorted(names)]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(partial(recorded, cache=track_cache), videos))
 
 
 @pytest.fixture(scope="session", autouse=True)

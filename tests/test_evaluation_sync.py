@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Recorded, recorded
 
 from obamanet.audio.features import FeatureOptions, extract_features
-from obamanet.audio.load import load_sound
-from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.constants import SAMPLE_RATE
 from obamanet.evaluation.sync import LagCurve, SoundSteps, find_offset, lag_curve, silences, sound_steps
-from obamanet.evaluation.tracks import Tracker
-from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
 from obamanet.timing import frame_times
 
 SENTENCES = ("bwig3a", "lbak2p")
@@ -37,16 +35,10 @@ def shifted(samples: np.ndarray, frames: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def sentences(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return canonical mouth and sound of each sentence."""
-    tracker = Tracker(tmp_path_factory.mktemp("cache"))
-    found = []
-    for name in SENTENCES:
-        path = grid_s1 / "video" / f"{name}.mpg"
-        landmarks = tracker.track(path).landmarks
-        canonical = to_canonical(landmarks, fit_placement(landmarks, fit_template(landmarks)))
-        found.append((canonical[:, MOUTH], load_sound(path).samples))
-    return found
+def sentences(grid_s1: Path, track_cache: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return canonical mouth and sound of each validation sentence."""
+    found = [recorded(grid_s1 / "video" / f"{name}.mpg", track_cache) for name in SENTENCES]
+    return [(one.mouth, one.sound) for one in found]
 
 
 @pytest.mark.parametrize("frames", range(-10, 11))
@@ -56,6 +48,20 @@ def test_a_shifted_sound_gives_its_shift(sentences: list[tuple[np.ndarray, np.nd
         found = find_offset(curve)
         assert found.offset / 40 == pytest.approx(frames, abs=1)
         assert found.confidence > 0.3
+
+
+def test_shifts_are_found_on_the_test_split(recorded_test_split: list[Recorded]) -> None:
+    right = []
+    for one in recorded_test_split:
+        inner = one.mouth[10:-10]
+        times = frame_times(len(inner), Fraction(25))
+        for shift in range(-10, 11):
+            # Real sound everywhere: the mouth is shorter than the recording.
+            cut = one.sound[(10 - shift) * FRAME : (len(one.mouth) - 10 - shift) * FRAME]
+            found = find_offset(lag_curve(inner, times, steps_of(cut))).offset
+            right.append(abs(round(found / 40) - shift) <= 1)
+    assert len(right) == 840
+    assert np.mean(right) >= 0.95
 
 
 def test_the_offset_does_not_depend_on_the_frame_rate(sentences: list[tuple[np.ndarray, np.ndarray]]) -> None:

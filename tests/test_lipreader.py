@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import made_landmarks
+from conftest import Recorded, made_landmarks
 from made import prepare_recorded, recorded_frames, write_video
 
 from obamanet.errors import DatasetError, EvaluationError, OptionError
@@ -46,9 +46,6 @@ from obamanet.training.mouths import HEIGHT, MARGIN, WIDTH, network_windows, pla
 from obamanet.training.word_times import TimedWord
 
 TINY = LipReaderOptions(steps=2, batch_size=2, filters=(4, 4, 4), units=8, epoch_steps=1)
-
-READ_HERE = 8
-"""Test sentences that the judge reads in this file; benchmarks/lipreading.py reads all 40."""
 
 
 class TestGrammar:
@@ -364,14 +361,14 @@ class Read:
 
 
 @pytest.fixture(scope="module")
-def sentences(grid_s1: Path, tracker: Tracker) -> list[Read]:
-    names = json.loads((grid_s1 / "split.json").read_text())["test"]
-    return [Read(grid_s1 / "video" / f"{name}.mpg", tracker) for name in sorted(names)[:: 40 // READ_HERE]]
+def sentences(recorded_test_split: list[Recorded], track_cache: Path) -> list[Read]:
+    tracker = Tracker(track_cache)
+    return [Read(one.video, tracker) for one in recorded_test_split]
 
 
 class TestJudge:
     def test_it_reads_real_test_sentences(self, reader: LipReader, sentences: list[Read]) -> None:
-        assert len(sentences) == READ_HERE
+        assert len(sentences) == 40
         errors = [word_error(sentence.words, reader.read(sentence.mouths, sentence.times)) for sentence in sentences]
         assert np.mean(errors) <= 0.35
 
