@@ -33,6 +33,7 @@ from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
 from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.head import place_head
+from obamanet.keypoints.lips import LEAD, RELEASE
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import to_canonical, to_pixel
 from obamanet.person import Person, load_person, poses_of
@@ -40,11 +41,11 @@ from obamanet.pipelines.speak import hear, render_squares
 from obamanet.progress import ConsoleProgress
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Piece, load_dataset, split_dataset
-from obamanet.types import CanonicalKeypoints
+from obamanet.types import CanonicalKeypoints, Span
 from text2face.mouth.articulation import BILABIALS, VOWELS, letters
 from text2face.mouth.examples import recorded_words
 from text2face.mouth.frames import Word
-from text2face.mouth.lips import LEAD, PAUSE, RELEASE, Span, lip_closures, sounding
+from text2face.mouth.lips import PAUSE, lip_closures, sounding
 from text2face.mouth.poser import Poser
 from text2face.mouth.track import MouthTrack
 from text2face.syllables.timed import syllables_of

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,23 +26,34 @@ from obamanet.audio.disturb.music import music
 from obamanet.audio.disturb.noise import add_noise, babble, pink_noise, white_noise
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
-from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.constants import MOUTH, MOUTH_COUNT, SAMPLE_RATE
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
 from obamanet.evaluation.own_sync import OwnSyncNet
 from obamanet.evaluation.sync import find_offset, lag_curve, sound_steps
 from obamanet.evaluation.tracks import Tracker
+from obamanet.face.detector import FaceDetector
+from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.track import track_face
+from obamanet.hearing.closures import ClosureDetector, hears_closures
 from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.head import place_head
+from obamanet.keypoints.lips import GAP
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical
 from obamanet.person import Person, load_person
+from obamanet.pipelines.speak import render_squares, shut_lips
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Clip, load_dataset
 from obamanet.training.grammar import words_of_name
 from obamanet.training.renditions import carried_over
-from obamanet.types import AudioClip
-from text2face.mouth.examples import LETTER_NAMES
-from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, say_again
+from obamanet.types import AudioClip, CanonicalKeypoints, Span
+from text2face.closures.training import TOLERANCE, missed_and_false
+from text2face.mouth.examples import EVERY_NINTH, LETTER_NAMES, prose
+from text2face.mouth.lips import closures_of
+from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, Way, at_sample_rate, say_again, say_timed
+from text2face.syllables.sounds import is_vowel
+from text2face.text.normalise import read_out
+from text2face.types import Phoneme, Speech
 from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
 
@@ -50,6 +62,15 @@ LONGEST_LAG = 5
 
 CEILING_PAIRS = 8
 """Other renditions of each sentence's words that are laid beside it."""
+
+LANGUAGES = {"ljspeech": "en-us", "asterisk_es": "es-419"}
+"""Accents by whose sounds recordings without pictures are aligned."""
+
+PROSE = {"en": "en-gb", "es": "es"}
+"""Languages of the program's prose, and the accents it is said in; every ninth sentence trained no detector."""
+
+SHUT = 0.25
+"""Gap of shut lips, at most, of the median vowel's."""
 
 SECONDS = 20
 """Of silence, noise and music."""
@@ -72,23 +93,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--side", choices=("val", "test"), default="val")
     parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))
+    parser.add_argument("--painted", type=int, default=0, help="sounds of each kind to paint and look at")
     given = parser.parse_args()
     person = load_person(given.person)
-    predictor = Predictor(person)
+    talker = Talker(person)
     names = json.loads((given.data / "grid_s1" / "split.json").read_text(encoding="utf-8"))
     clips = {clip.name: clip for clip in load_dataset(given.dataset).clips if (clip.segment == 0).all()}
     own = [recorded(clips[name], person) for name in names[given.side] if name in clips]
     print(f"\n{given.side} split, {len(own)} sentences, person {given.person}\n")
-    print("| sound | opening correlation | amplitude | sync, frames |\n|---|---|---|---|")
-    clean = report("own voice", own, [mouth.sound for mouth in own], predictor)
-    voices(own, predictor, HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING)
-    disturbances(own, predictor, sorted((given.data / "speech" / "ljspeech").glob("*.wav")), clean)
-    stillness(own, predictor)
+    print("| sound | opening correlation, as learned | as shown | amplitude | sync, frames |\n|---|---|---|---|---|")
+    clean = report("own voice", own, [mouth.sound for mouth in own], talker)
+    voices(own, talker, HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING)
+    disturbances(own, talker, sorted((given.data / "speech" / "ljspeech").glob("*.wav")), clean)
+    stillness(own, talker)
+    speech, held = given.data / "speech", HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING
+    labials(own, speech if given.side == "test" else None, held, talker, given.painted)
     if given.side == "test":
         learned = [recorded(clips[name], person) for name in names["train"] if name in clips]
-        others(own, learned, given.data / "grid_other", person, predictor)
-        foreign(given.data / "speech", predictor)
-    cost(own, predictor)
+        others(own, learned, given.data / "grid_other", talker)
+        foreign(given.data / "speech", talker)
+    cost(own, talker)
 
 
 def recorded(clip: Clip, person: Person) -> Mouth:
@@ -99,22 +123,48 @@ def recorded(clip: Clip, person: Person) -> Mouth:
     return Mouth(opening, load_sound(clip.sound).samples, words_of_name(clip.name), float(person.fps))
 
 
-def heard(sound: np.ndarray, predictor: Predictor) -> np.ndarray:
-    """Return the keypoints (T, 20, 2) that the predictor makes of ``sound``."""
-    return predictor.predict(extract_features(AudioClip(sound, SAMPLE_RATE), predictor.features)).points
+@dataclass(frozen=True)
+class Said:
+    """Keypoints (T, 20, 2) that are made of a sound: as the predictor ``learned``, and as ``shown``, lips shut."""
+
+    learned: np.ndarray
+    shown: np.ndarray
+    closures: tuple[Span, ...]
 
 
-def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], predictor: Predictor) -> float:
-    """Print the row of ``sounds`` against the right ``mouths``; return the correlation over all frames."""
-    said, true = [], []
+class Talker:
+    """The person at work on samples; build it once."""
+
+    def __init__(self, person: Person) -> None:
+        self.person, self._predictor = person, Predictor(person)
+        self._detector = ClosureDetector() if hears_closures(person.features) else None
+
+    def say(self, sound: np.ndarray) -> Said:
+        """Return what the mouth does at ``sound`` (N,) at 16 kHz."""
+        heard = self._predictor.listen(extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features))
+        learned = self._predictor.follow(heard)
+        closures = self._detector.find(heard, self._predictor.quiet) if self._detector else ()
+        return Said(learned.points, shut_lips(learned, closures, self.person).points, closures)
+
+    def painted(self, mouth: np.ndarray) -> np.ndarray:
+        """Return ``mouth`` (T, 20, 2) as it is found anew in the painted frames, NaN where no face is."""
+        keypoints = CanonicalKeypoints(mouth, self.person.fps)
+        track = track_face(render_squares(keypoints, self.person), FaceDetector(), LandmarkPredictor())
+        return to_canonical(track.raw, place_head(track.landmarks, self.person.mouth.head))[:, MOUTH]
+
+
+def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], talker: Talker) -> np.ndarray:
+    """Print the row of ``sounds`` against the right ``mouths``; return both correlations over all frames, (2,)."""
+    learned, shown, true = [], [], []
     for mouth, sound in zip(mouths, sounds, strict=True):
-        opening = mouth_opening(heard(sound, predictor))
-        count = min(len(opening), len(mouth.opening))
-        said.append(opening[:count])
+        said = talker.say(sound)
+        count = min(len(said.learned), len(mouth.opening))
+        learned.append(mouth_opening(said.learned[:count]))
+        shown.append(mouth_opening(said.shown[:count]))
         true.append(mouth.opening[:count])
-    whole = correlation(np.concatenate(said), np.concatenate(true))
-    amplitude = amplitude_ratio(np.concatenate(said), np.concatenate(true))
-    print(f"| {name} | {whole:.3f} | {amplitude:.2f} | {lag(said, true):+.2f} |", flush=True)
+    whole = np.array([correlation(np.concatenate(each), np.concatenate(true)) for each in (learned, shown)])
+    amplitude = amplitude_ratio(np.concatenate(shown), np.concatenate(true))
+    print(f"| {name} | {whole[0]:.3f} | {whole[1]:.3f} | {amplitude:.2f} | {lag(shown, true):+.2f} |", flush=True)
     return whole
 
 
@@ -132,22 +182,23 @@ def lag(said: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
     return best - LONGEST_LAG + 0.5 * (before - after) / (before - 2 * top + after)
 
 
-def voices(own: Sequence[Mouth], predictor: Predictor, named: Sequence[str]) -> None:
+def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
     """Print a row per synthetic voice that never trained anything, the true lips carried over to its sound."""
     values = []
     for voice in named:
         mouths, sounds = [], []
         for mouth in own:
-            said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), mouth.words, voice, "en-gb")
+            said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), mouth.words, Way(voice), "en-gb")
             count = int(len(said.samples) / SAMPLE_RATE * mouth.fps)
             opening = carried_over(mouth.opening[:, None, None], mouth.fps, times, count)[:, 0, 0]
             mouths.append(Mouth(opening, said.samples, mouth.words, mouth.fps))
             sounds.append(said.samples)
-        values.append(report(f"synthetic, never trained on: {voice}", mouths, sounds, predictor))
-    print(f"| mean of these {len(values)} | {np.mean(values):.3f} | | |")
+        values.append(report(f"synthetic, never trained on: {voice}", mouths, sounds, talker))
+    means = np.mean(values, axis=0)
+    print(f"| mean of these {len(values)} | {means[0]:.3f} | {means[1]:.3f} | | |")
 
 
-def disturbances(own: Sequence[Mouth], predictor: Predictor, speech: Sequence[Path], clean: float) -> None:
+def disturbances(own: Sequence[Mouth], talker: Talker, speech: Sequence[Path], clean: np.ndarray) -> None:
     """Print the rows of the own voice through noise and lines, and what they cost."""
     others = [load_sound(path).samples for path in speech]
     random = np.random.default_rng(1)
@@ -160,15 +211,15 @@ def disturbances(own: Sequence[Mouth], predictor: Predictor, speech: Sequence[Pa
         "MP3, 16 kbit/s": lambda x: mp3(x, 16),
     }
     for name, change in changed.items():
-        value = report(f"own voice, {name}", own, [change(mouth.sound) for mouth in own], predictor)
-        print(f"| &nbsp; change against clean | {value - clean:+.3f} | | |")
+        value = report(f"own voice, {name}", own, [change(mouth.sound) for mouth in own], talker)
+        print(f"| &nbsp; change against clean | {value[0] - clean[0]:+.3f} | {value[1] - clean[1]:+.3f} | | |")
 
 
-def stillness(own: Sequence[Mouth], predictor: Predictor) -> None:
+def stillness(own: Sequence[Mouth], talker: Talker) -> None:
     """Print how much the mouth moves without speech, against what it moves in speech."""
     random = np.random.default_rng(2)
     length = SECONDS * SAMPLE_RATE
-    speaking = np.mean([motion(heard(mouth.sound, predictor)) for mouth in own])
+    speaking = np.mean([motion(talker.say(mouth.sound).shown) for mouth in own])
     quiet = {
         "digital silence": np.zeros(length, np.float32),
         "room noise at -60 dBFS": (10**-3 * random.normal(size=length)).astype(np.float32),
@@ -177,7 +228,7 @@ def stillness(own: Sequence[Mouth], predictor: Predictor) -> None:
     } | {f"instrumental music {number}": music(random, length) for number in range(1, 6)}
     print("\n| without speech | motion against speech's |\n|---|---|")
     for name, sound in quiet.items():
-        print(f"| {name} | {100 * motion(heard(sound, predictor)) / speaking:.1f} % |", flush=True)
+        print(f"| {name} | {100 * motion(talker.say(sound).shown) / speaking:.1f} % |", flush=True)
 
 
 def motion(keypoints: np.ndarray) -> float:
@@ -185,28 +236,31 @@ def motion(keypoints: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(keypoints, axis=0), axis=-1).mean())
 
 
-def others(own: Sequence[Mouth], learned: Sequence[Mouth], folder: Path, person: Person, predictor: Predictor) -> None:
+def others(own: Sequence[Mouth], learned: Sequence[Mouth], folder: Path, talker: Talker) -> None:
     """Print the rows of other talkers' sound against their own lips, and the ceilings."""
     tracker = Tracker()
     found = []
-    print("\n| other talkers' sound, their own lips | opening correlation | sync, frames |\n|---|---|---|")
+    print("\n| other talkers' sound, their own lips | opening correlation, as learned | as shown | sync, frames |")
+    print("|---|---|---|---|")
     for path in sorted(folder.glob("*.mpg")):
         track = tracker.track(path)
-        canonical = to_canonical(track.landmarks, place_head(track.landmarks, person.mouth.head))
+        canonical = to_canonical(track.landmarks, place_head(track.landmarks, talker.person.mouth.head))
         mouth = Mouth(
             mouth_opening(canonical[:, MOUTH]), load_sound(path).samples, words_of_name(path.stem), float(track.fps)
         )
-        opening = mouth_opening(heard(mouth.sound, predictor))
-        count = min(len(opening), len(mouth.opening))
-        value = correlation(opening[:count], mouth.opening[:count])
-        late = lag([opening[:count]], [mouth.opening[:count]])
-        found.append((mouth, value))
-        print(f"| {path.stem} | {value:.3f} | {late:+.2f} |", flush=True)
-    print(f"| mean | {np.mean([value for _, value in found]):.3f} | |")
+        said = talker.say(mouth.sound)
+        count = min(len(said.learned), len(mouth.opening))
+        learned, shown = (mouth_opening(points[:count]) for points in (said.learned, said.shown))
+        values = [correlation(opening, mouth.opening[:count]) for opening in (learned, shown)]
+        late = lag([shown], [mouth.opening[:count]])
+        found.append((mouth, values))
+        print(f"| {path.stem} | {values[0]:.3f} | {values[1]:.3f} | {late:+.2f} |", flush=True)
+    means = np.mean([values for _, values in found], axis=0)
+    print(f"| mean | {means[0]:.3f} | {means[1]:.3f} | |")
     same = [correlation(mouth.opening, lips) for mouth in own for lips in said_elsewhere(mouth, learned)]
     other = [correlation(mouth.opening, lips) for mouth, _ in found for lips in said_elsewhere(mouth, learned)]
-    print(f"| ceiling, same talker: s1's real lips for the same words in other sentences | {np.mean(same):.3f} | |")
-    print(f"| ceiling, other talker: s1's real lips for these talkers' words | {np.mean(other):.3f} | |")
+    print(f"| ceiling, same talker: s1's real lips for the same words in other sentences | {np.mean(same):.3f} | | |")
+    print(f"| ceiling, other talker: s1's real lips for these talkers' words | {np.mean(other):.3f} | | |")
 
 
 def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarray]:
@@ -241,7 +295,68 @@ def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarra
             yield np.interp(times, *(np.array(column) for column in zip(*edges, strict=True)))
 
 
-def foreign(folder: Path, predictor: Predictor) -> None:
+def labials(own: Sequence[Mouth], folder: Path | None, named: Sequence[str], talker: Talker, painted: int) -> None:
+    """Print at how many p, b and m the lips shut, and how often they shut elsewhere."""
+    print("\n| lips shut from sound alone | p b m | shut at | in painted frames | shut elsewhere, per p b m |")
+    print("|---|---|---|---|---|")
+    for language, accent in PROSE.items():
+        texts = [read_out(text, accent).text for text in list(prose(language))[::EVERY_NINTH]]
+        voices = [
+            voice if language == "en" else f"{accent}+{voice.partition('+')[2]}" for voice in named if "+" in voice
+        ]
+        ways = [Way(voices[number % len(voices)]) for number in range(len(texts))]
+        said = [say_timed(text, way, accent) for text, way in zip(texts, ways, strict=True)]
+        print_labials(
+            f"prose, {language}, these voices in turns", [(at_sample_rate(s), s) for s in said], talker, painted
+        )
+    recorded = [("own voice", [(mouth.sound, " ".join(LETTER_NAMES.get(w, w) for w in mouth.words)) for mouth in own])]
+    for place in [folder / name for name in LANGUAGES] if folder else []:
+        rows = (place / "transcripts.tsv").read_text(encoding="utf-8").splitlines()
+        texts = [row.split("\t") for row in rows if row.split("\t")[1].strip()]
+        recorded.append((place.name, [(load_sound(place / f"{clip}.wav").samples, text) for clip, text in texts]))
+    for name, pairs in recorded:
+        language = LANGUAGES.get(name, "en-gb")
+        aligned = [(x, align(AudioClip(x, SAMPLE_RATE), speak_timed(text, language)).speech) for x, text in pairs]
+        print_labials(name, aligned, talker, painted)
+
+
+def print_labials(name: str, sounds: Sequence[tuple[np.ndarray, Speech]], talker: Talker, painted: int) -> None:
+    """Print the row of ``sounds``, each with its text's times; shut is a gap below a quarter of the median vowel's."""
+    shown, repainted, true, false = Gaps(), Gaps(), 0, 0
+    for number, (samples, speech) in enumerate(sounds):
+        said, spoken = talker.say(samples), [sound for word in speech.words for sound in word.phonemes]
+        shown.add(said.shown, spoken, talker.person.fps)
+        closures = closures_of(spoken)
+        true, false = true + len(closures), false + missed_and_false(said.closures, closures)[1]
+        if number < painted:
+            repainted.add(talker.painted(said.shown), spoken, talker.person.fps)
+    print(f"| {name} | {true} | {shown.shut()} | {repainted.shut()} | {false / true:.2f} |", flush=True)
+
+
+class Gaps:
+    """Gathers the gaps of lips, at p, b and m and in vowels."""
+
+    def __init__(self) -> None:
+        self._least: list[float] = []
+        self._vowels: list[float] = []
+
+    def add(self, mouth: np.ndarray, spoken: Sequence[Phoneme], fps: Fraction) -> None:
+        """Take a ``mouth`` (T, 20, 2), NaN where no face was found, that says the sounds ``spoken``."""
+        gap, times = mouth.reshape(-1, 2 * MOUTH_COUNT) @ GAP, frame_times(len(mouth), fps)
+        self._vowels += [np.interp((s.start + s.end) / 2, times, gap) for s in spoken if is_vowel(s.symbol)]
+        for closure in closures_of(spoken):
+            near = gap[(times > closure.start - TOLERANCE) & (times < closure.end + TOLERANCE)]
+            self._least.append(float(np.nanmin(near)) if np.isfinite(near).any() else np.inf)
+
+    def shut(self) -> str:
+        """Return the share of p, b and m at which the lips are shut, and of how many."""
+        if not self._least:
+            return ""
+        found = np.array(self._least) < SHUT * np.nanmedian(self._vowels)
+        return f"{found.mean():.3f} of {len(found)}"
+
+
+def foreign(folder: Path, talker: Talker) -> None:
     """Print the sync offsets of voices without pictures, by both measures of the evaluation."""
     judge = OwnSyncNet()
     print("\n| voice without pictures | files | within one frame | median offset, ms | own SyncNet: within one frame |")
@@ -250,9 +365,9 @@ def foreign(folder: Path, predictor: Predictor) -> None:
         offsets, judged = [], []
         for path in sorted((folder / name).glob("*.wav")):
             sound = load_sound(path)
-            points = heard(sound.samples, predictor)
+            points = talker.say(sound.samples).shown
             features = extract_features(sound, FeatureOptions())
-            times = frame_times(len(points), predictor.fps)
+            times = frame_times(len(points), talker.person.fps)
             try:
                 offsets.append(find_offset(lag_curve(points, times, sound_steps(features))).offset)
                 judged.append(judge.offset(points, times, features).offset)
@@ -263,13 +378,13 @@ def foreign(folder: Path, predictor: Predictor) -> None:
         print(f"| {name} | {len(offsets)} | {100 * inside[0]:.0f} % | {middle:+.0f} | {100 * inside[1]:.0f} % |")
 
 
-def cost(own: Sequence[Mouth], predictor: Predictor) -> None:
+def cost(own: Sequence[Mouth], talker: Talker) -> None:
     """Print the time from sound to keypoints against the sound's length."""
     sound = np.concatenate([mouth.sound for mouth in own])[: 60 * SAMPLE_RATE]
     took = []
     for _ in range(3):
         began = time.perf_counter()
-        heard(sound, predictor)
+        talker.say(sound)
         took.append(time.perf_counter() - began)
     share = min(took) / (len(sound) / SAMPLE_RATE)
     print(f"\nSound to keypoints takes {100 * share:.1f} % of the sound's length on this machine.")

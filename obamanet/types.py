@@ -44,6 +44,18 @@ class CanonicalKeypoints:
 
 
 @dataclass(frozen=True)
+class Span:
+    """From ``start`` to ``end``, seconds."""
+
+    start: float
+    end: float
+
+    def later(self, seconds: float) -> Span:
+        """Return the same span ``seconds`` later."""
+        return Span(self.start + seconds, self.end + seconds)
+
+
+@dataclass(frozen=True)
 class LandmarkTrack:
     """All landmarks ``points`` (T, 68, 2) float32 in pixels, frame n at n / ``fps`` seconds."""
 

@@ -18,6 +18,7 @@ from obamanet.cli.boundary import call
 from obamanet.constants import MOUTH
 from obamanet.errors import DatasetError, OptionError, PersonError
 from obamanet.keypoints.head import place_head
+from obamanet.keypoints.lips import hold_still, round_lips
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.placement import to_canonical
@@ -29,25 +30,14 @@ from obamanet.timing import frame_times
 from obamanet.training.dataset import load_dataset, split_dataset
 from obamanet.training.loop import Limits, TrainReport
 from obamanet.training.word_times import read_word_times
-from obamanet.types import AudioClip, CanonicalKeypoints
+from obamanet.types import AudioClip, CanonicalKeypoints, Span
 from obamanet.video.reader import read_frames
 from text2face.cli import program, run_app
 from text2face.mouth.articulation import SIZE, articulation, letters
 from text2face.mouth.examples import prose
 from text2face.mouth.frames import BOUNDARY, INPUTS, PADDING, SILENCE, Word, describe, padding
 from text2face.mouth.keep import keep_poser
-from text2face.mouth.lips import (
-    LEAST_CLOSURE,
-    TOWARDS_REST,
-    Span,
-    close_lips,
-    hold_still,
-    joined,
-    lip_closures,
-    lip_roundings,
-    round_lips,
-    sounding,
-)
+from text2face.mouth.lips import LEAST_CLOSURE, joined, lip_closures, lip_roundings, sounding
 from text2face.mouth.poser import Poser
 from text2face.mouth.track import MouthTrack
 from text2face.mouth.training import PoserOptions, train_poser
@@ -205,30 +195,6 @@ class TestLips:
         plosive, nasal = lip_closures((syllable(("p", 1.0, 1.1), ("m", 1.1, 1.2)),))
         assert plosive.end < 1.03
         assert nasal == Span(1.1, 1.2)
-
-    def test_a_closed_mouth_is_the_nearest_one_with_its_lips_together(self, pca: MouthPca) -> None:
-        values = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
-        rest = pca.mean.reshape(20, 2)
-        closed = close_lips(pca.decode(values / (1 - TOWARDS_REST)), np.arange(50) / 25, [Span(0, 2)], pca, rest)
-        mouths = pca.decode(values)  # that far on the way to the mouth at rest, which here is the mean
-        gap = np.zeros((20, 2))
-        gap[[13, 14, 15], 1], gap[[19, 18, 17], 1] = -1 / 3, 1 / 3
-        before = mouths.reshape(50, 40) @ gap.ravel()
-        after = closed.reshape(50, 40) @ gap.ravel()
-        np.testing.assert_allclose(after, np.minimum(before, 0), atol=1e-6)
-        # numpy's own least-norm solution of one equation.
-        row = (pca.components * pca.spread[:, None] @ gap.ravel())[None]
-        for value, mouth, wanted in zip(values, closed, -before, strict=True):
-            if wanted < 0:
-                step = np.linalg.lstsq(row, np.array([wanted]), rcond=None)[0]
-                np.testing.assert_allclose(mouth, pca.decode((value + step)[None])[0], atol=1e-5)
-
-    def test_far_from_a_closure_nothing_changes(self, pca: MouthPca) -> None:
-        mouths = pca.decode(np.ones((50, 4), np.float32))
-        closed = close_lips(mouths, np.arange(50) / 25, [Span(1.0, 1.08)], pca, pca.mean.reshape(20, 2))
-        changed = np.flatnonzero(np.abs(closed - mouths).max(axis=(1, 2)) > 0)
-        assert changed.min() >= 24
-        assert changed.max() <= 28
 
     def test_round_sounds_are_narrow_and_others_are_left(self, pca: MouthPca) -> None:
         mouths = pca.decode(np.random.default_rng(2).normal(size=(50, 4)).astype(np.float32))
@@ -545,4 +511,4 @@ class TestDefaultPerson:
         rest = gap[-1]
         stressed = [s for s in sounds_of(words) if s.stress == 1]
         for sound in stressed:
-            assert gap[(times >= sound.start) & (times < sound.end + 0.02)].max() > 1.5 * rest
+            assert gap[(times >= sound.start) & (times < sound.end + 0.02)].max() > 1.3 * rest

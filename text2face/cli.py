@@ -22,13 +22,25 @@ from obamanet.cli.speak import (
     Out,
     PersonFolder,
     Quiet,
+    ShutLips,
     parse_speak,
     parse_video,
     speak_command,
 )
-from obamanet.cli.train import DatasetFolder, MaxMinutes, MaxSteps, Seed, SplitChoice, SplitFile, ValShare
+from obamanet.cli.train import (
+    Attribution,
+    DatasetFolder,
+    Licence,
+    MaxMinutes,
+    MaxSteps,
+    Seed,
+    SplitChoice,
+    SplitFile,
+    ValShare,
+)
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import ensure_output_path
+from obamanet.training.loop import NOT_STATED
 from text2face.corpus.clips import Unit
 from text2face.say import (
     Following,
@@ -66,6 +78,11 @@ TIMELINE_EXAMPLES = """Examples:
 {program} "Buenos días." --lang es --out dias.tsv --voice-out dias.wav
 
 {program} "What I said." --out said.json --recording said.wav
+"""
+
+CLOSURES_EXAMPLE = """Example:
+
+obamanet train closures dataset --align words --split split.json --out closures_run
 """
 
 SYLLABLES_EXAMPLE = "Example:\n\nobamanet train syllables me --align me/align --split me/split.json --person me/person"
@@ -159,6 +176,7 @@ def program() -> typer.Typer:
     train = next(group.typer_instance for group in app.registered_groups if group.name == "train")
     assert train is not None
     train.command("syllables", epilog=SYLLABLES_EXAMPLE)(syllables_verb)
+    train.command("closures", epilog=CLOSURES_EXAMPLE)(closures_verb)
     app.command("renditions", no_args_is_help=True)(renditions_verb)
     app.command("pose-sheet", epilog=SHEET_EXAMPLES)(pose_sheet_verb)
     return app
@@ -208,6 +226,7 @@ def run_verb(
     key_cert: KeyCert = None,
     key: Key = None,
     articulation: Articulation = 1.0,
+    shut_lips: ShutLips = True,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND, or TEXT, and print its path.
@@ -217,6 +236,8 @@ def run_verb(
     if sound is None:
         if text is None and text_file is None:
             raise OptionError("nothing to say: give a sound with --sf, a text with --text, or a file with --text-file")
+        if not shut_lips:
+            raise OptionError("--open-lips needs a sound: with a text, the lips are held to its times")
         video = (out, person, fps, keypoints_out, key_cert, key, articulation, quiet)
         say_verb(text, text_file, lang, voice, rate, via, None, timeline, *video)
         return
@@ -226,7 +247,7 @@ def run_verb(
         raise OptionError("--timeline needs --text or --text-file")
     if via is Via.SYLLABLES:
         raise OptionError("--via syllables needs a text: with a sound alone, the sound moves the mouth")
-    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet))
+    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips))
 
 
 def say_verb(
@@ -341,6 +362,48 @@ def voices_verb() -> None:
     typer.echo("your own: any recording, by --recording SOUND with its text; ready; licence: yours")
 
 
+def closures_verb(
+    folder: DatasetFolder,
+    align: Annotated[
+        Path,
+        typer.Option("--align", metavar="DIR", help="Words of its clips: CLIP.align, as the GRID corpus has."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="The run's folder to make or go on with.")],
+    steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 900,
+    licence: Licence = NOT_STATED,
+    attribution: Attribution = NOT_STATED,
+    lang: Lang = "en-gb",
+    split: SplitFile = None,
+    val_share: ValShare = 0.1,
+    seed: Seed = 1,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train what hears when the lips are shut, at p, b and m. Prints the folder of its weights and card.
+
+    It serves every person, learns from synthetic voices and from these recordings' sound, and works with the speech
+    encoder that comes with the program alone. The same command goes on with a run that was stopped.
+    """
+    language = known_language(lang)
+
+    from obamanet.training.dataset import load_dataset
+    from obamanet.training.loop import Limits
+    from text2face.closures.training import RESULT as DETECTOR
+    from text2face.closures.training import ClosureOptions, train_closures
+
+    limits, progress = Limits(steps=max_steps, minutes=max_minutes), console(quiet)
+    dataset, options = load_dataset(folder), ClosureOptions(steps=steps, seed=seed)
+    chosen, rights = SplitChoice(split, val_share, seed).of(dataset), {"licence": licence, "attribution": attribution}
+    report = train_closures(dataset, chosen, align, language, out, options, **rights, limits=limits, progress=progress)
+    progress.note(
+        f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}"
+    )
+    if report.step < report.steps:
+        progress.note("not finished yet; the same command goes on")
+    result(report.folder / DETECTOR)
+
+
 def syllables_verb(
     folder: DatasetFolder,
     align: Annotated[
@@ -437,7 +500,7 @@ def renditions_verb(
         Path, typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as GRID has.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the renditions go; made when missing.")],
-    voices_each: Annotated[int, typer.Option("--voices", help="Voices that say each sentence.")] = 6,
+    voices_each: Annotated[int, typer.Option("--voices", help="Voices that say each sentence.")] = 8,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,

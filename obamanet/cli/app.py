@@ -24,6 +24,7 @@ from obamanet.cli.speak import (
     Out,
     PersonFolder,
     Quiet,
+    ShutLips,
     parse_speak,
     speak_command,
 )
@@ -106,13 +107,14 @@ def speak(
     key_cert: KeyCert = None,
     key: Key = None,
     articulation: Articulation = 1.0,
+    shut_lips: ShutLips = True,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND. Prints its path.
 
     The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
     """
-    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet))
+    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips))
 
 
 def verify(

@@ -66,6 +66,10 @@ Key = Annotated[
 Articulation = Annotated[
     float, typer.Option("--articulation", help="How far the mouth moves: 0 not at all, 1 as learned, 2 twice as far.")
 ]
+ShutLips = Annotated[
+    bool,
+    typer.Option("--shut-lips/--open-lips", help="Whether lips meet where a p, b or m is heard, or as learned alone."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; errors are still told.")]
 
 
@@ -90,6 +94,7 @@ class SpeakCommand:
     key: SigningKey | None
     articulation: float
     quiet: bool
+    shut_lips: bool = True
 
 
 def parse_speak(
@@ -102,6 +107,7 @@ def parse_speak(
     key: Path | None,
     articulation: float,
     quiet: bool,
+    shut_lips: bool = True,
 ) -> SpeakCommand:
     """Return the checked request, or raise an :class:`obamanet.errors.ObamanetError`.
 
@@ -113,7 +119,7 @@ def parse_speak(
     for path in filter(None, (out, keypoints_out)):
         if path.resolve() == sound.resolve():
             raise OptionError(f"the output would replace the sound itself: {path}; name another one")
-    return SpeakCommand(sound, out, video.person, video.fps, keypoints_out, video.key, articulation, quiet)
+    return SpeakCommand(sound, out, video.person, video.fps, keypoints_out, video.key, articulation, quiet, shut_lips)
 
 
 def parse_video(
@@ -139,7 +145,7 @@ def speak_command(command: SpeakCommand) -> None:
     from obamanet.person import load_person
     from obamanet.pipelines.speak import SpeakOptions, speak
 
-    options = SpeakOptions(command.fps, command.key, command.keypoints_out, command.articulation)
+    options = SpeakOptions(command.fps, command.key, command.keypoints_out, command.articulation, command.shut_lips)
     speak(command.sound, command.out, load_person(command.person), options, console(command.quiet))
     result(command.out)
 

@@ -152,16 +152,15 @@ def _measurer(supplied: Supplied) -> Measurer:
 
 def _square(pair: Pair, person: Person, folder: Path) -> Path:
     """Return the video of what the renderer painted for ``pair``: a whole face is the video itself."""
-    from obamanet.pipelines.speak import SpeakOptions, hear, predict_keypoints, render_squares, write_video
+    from obamanet.pipelines.speak import SpeakOptions, follow, hear, render_squares, write_video
     from obamanet.types import RenderMode
 
     if person.mode is RenderMode.WHOLE_FACE:
         return pair.generated
     path = folder / pair.generated.name
-    features = hear(pair.reference, person)
-    keypoints = predict_keypoints(features, person)
+    features, options = hear(pair.reference, person), SpeakOptions()
+    keypoints = follow(features, person, options)
     squares = render_squares(keypoints, person)
-    options = SpeakOptions()
     return write_video(squares, keypoints, pair.reference, features.duration, path, person, options, Progress()).path
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -18,10 +18,12 @@ from obamanet.background import in_background
 from obamanet.constants import MOUTH
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
+from obamanet.hearing.closures import ClosureDetector, hears_closures
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import BATCH, Renderer
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import put_mouth
+from obamanet.keypoints.lips import HEARD_RAMP, close_lips
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
 from obamanet.progress import Progress
@@ -29,7 +31,7 @@ from obamanet.render.compositor import draw_inpainting, paste_square, soft_mask
 from obamanet.render.crop import cut_square
 from obamanet.render.sketch import draw_face
 from obamanet.timing import frame_times, frames_to_cover, resample_in_time
-from obamanet.types import CanonicalKeypoints, CropBox, FeatureSequence, RenderMode
+from obamanet.types import CanonicalKeypoints, CropBox, FeatureSequence, RenderMode, Span
 from obamanet.video.footage import FootageReader
 from obamanet.video.writer import VideoWriter
 
@@ -47,13 +49,15 @@ class SpeakOptions:
 
     ``fps`` of the video (None for the person's own), a signing ``key`` (None for the local one), where
     :func:`save_keypoints` writes what the mouth does (None for nowhere), and the ``articulation``: how far the mouth
-    goes from rest, as a share of what was learned, 0 to 2. Raises :class:`OptionError`.
+    goes from rest, as a share of what was learned, 0 to 2. With ``shut_lips`` they meet where a p, b or m is heard.
+    Raises :class:`OptionError`.
     """
 
     fps: Fraction | None = None
     key: provenance.SigningKey | None = None
     keypoints_out: Path | None = None
     articulation: float = 1.0
+    shut_lips: bool = True
 
     def __post_init__(self) -> None:
         """Refuse an articulation that no mouth has."""
@@ -94,10 +98,9 @@ def speak(
     options, progress = options or SpeakOptions(), progress or Progress()
     out = check_output(sound, out, options)
     features = hear(sound, person)
-    keypoints, duration = predict_keypoints(features, person), features.duration
+    spoken, duration = follow(features, person, options), features.duration
     # An hour of features is 115 MB, and the rest of the work streams.
     del features
-    spoken = at_rate(keypoints, duration, options.fps or person.fps)
     return show(spoken, sound, duration, out, person, options, progress)
 
 
@@ -137,9 +140,34 @@ def hear(sound: Path, person: Person) -> FeatureSequence:
     return extract_features(stream_sound(sound), person.features)
 
 
+def follow(features: FeatureSequence, person: Person, options: SpeakOptions) -> CanonicalKeypoints:
+    """Return the mouth that ``person`` makes for ``features`` at the video's frame rate, its lips shut where they meet.
+
+    That they meet is heard in speech features alone: with others the lips are as the predictor has them.
+    """
+    predictor = Predictor(person)
+    heard = predictor.listen(features)
+    keypoints = at_rate(predictor.follow(heard), heard.duration, options.fps or person.fps)
+    if not options.shut_lips or not hears_closures(person.features):
+        return keypoints
+    return shut_lips(keypoints, ClosureDetector().find(heard, predictor.quiet), person)
+
+
 def predict_keypoints(features: FeatureSequence, person: Person) -> CanonicalKeypoints:
-    """Return the mouth that ``person`` makes for ``features``, at the person's own frame rate."""
+    """Return the mouth that the predictor of ``person`` makes for ``features``, at the person's own frame rate."""
     return Predictor(person).predict(features)
+
+
+def shut_lips(keypoints: CanonicalKeypoints, closures: Sequence[Span], person: Person) -> CanonicalKeypoints:
+    """Return ``keypoints`` with lips that meet in ``closures``."""
+    times = frame_times(len(keypoints.points), keypoints.fps)
+    points = np.empty_like(keypoints.points)
+    for first in range(0, len(points), CHUNK_FRAMES):
+        part = slice(first, first + CHUNK_FRAMES)
+        points[part] = close_lips(
+            keypoints.points[part], times[part], closures, person.mouth.pca, person.mouth.rest, HEARD_RAMP
+        )
+    return CanonicalKeypoints(points, keypoints.fps)
 
 
 def at_rate(keypoints: CanonicalKeypoints, duration: Fraction, fps: Fraction) -> CanonicalKeypoints:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +31,6 @@ from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, 
 from obamanet.training.pictures import draw_openings
 from obamanet.training.renditions import Renditions
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
-
-if TYPE_CHECKING:
-    pass
 
 TEMPLATE_FRAMES = 2000
 """Frames, spread over the footage, from which the mean face is taken; more change it by less than 0.01 pixel."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +30,6 @@ from obamanet.training.log import logged
 from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 from obamanet.types import FeatureSequence
-
-if TYPE_CHECKING:
-    pass
-
 
 JUDGED_RATE = FEATURE_RATE / SOUND_STEPS
 """Video frames per second, 25, to which every mouth is brought."""

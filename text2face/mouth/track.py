@@ -8,22 +8,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from obamanet.keypoints.lips import LEAD, RELEASE, close_lips, hold_still, round_lips
 from obamanet.person import Person, poses_of
 from obamanet.timing import frame_times, frames_to_cover
-from obamanet.types import CanonicalKeypoints
+from obamanet.types import CanonicalKeypoints, Span
 from text2face.mouth.frames import Word
-from text2face.mouth.lips import (
-    LEAD,
-    RELEASE,
-    Span,
-    close_lips,
-    hold_still,
-    joined,
-    lip_closures,
-    lip_roundings,
-    round_lips,
-    sounding,
-)
+from text2face.mouth.lips import joined, lip_closures, lip_roundings, sounding
 from text2face.mouth.poser import Poser
 from text2face.timeline import PoseTrack, pose_track
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from obamanet.constants import INNER_LIPS
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import sha256_of
+from obamanet.keypoints.lips import GAP
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.poses import MouthPoses
 from obamanet.networks.poser import PoserConfig, build_poser
@@ -31,10 +32,6 @@ from text2face.mouth.examples import (
     save_examples,
 )
 from text2face.mouth.frames import INPUTS, padding
-from text2face.mouth.lips import GAP
-
-if TYPE_CHECKING:
-    pass
 
 INNER_LIP_WEIGHT: Final = 2.0
 """Loss weight of the inner lips against 1 for the outer, as in the training of the speech predictor."""
@@ -52,7 +49,7 @@ class PoserOptions:
     that are the synthetic voice's. In these ``shape_trust`` and ``gap_trust`` scale the losses on the mouth's shape and
     on the lips' gap: the teacher is a network that hears a voice it does not know. The weights scale the losses on the
     choice of pose, on movement from frame to frame and on the lips' gap against the one on position. There is none on
-    lips that meet: with one, the vowel of map stays shut too; :mod:`text2face.mouth.lips` lets them meet.
+    lips that meet: with one, the vowel of map stays shut too; :mod:`obamanet.keypoints.lips` lets them meet.
     """
 
     steps: int = 400

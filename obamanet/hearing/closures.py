@@ -1,0 +1,112 @@
+"""Hears when the lips are shut: at p, b and m, in any voice.
+
+Tracked lips, which teach the predictor, hardly ever shut (:mod:`obamanet.keypoints.lips` tells why), so that it cannot
+learn it from them. The times of synthetic voices' sounds are known; from these a small LSTM on the speech encoder's
+features has learned to tell bilabial sounds from all others.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from obamanet.audio.features import FeatureOptions
+from obamanet.errors import PersonError
+from obamanet.files import sha256_of
+from obamanet.hearing.listener import encoder_digest
+from obamanet.hearing.recurrent import Recurrent
+from obamanet.networks.predictor import PredictorConfig
+from obamanet.types import FeatureSequence, Span
+
+WEIGHTS: Final = "closures.weights.h5"
+CARD: Final = "closures.json"
+"""The files of a detector's folder."""
+
+THRESHOLD: Final = 0.4
+"""Likelihood from which on the lips are taken to be shut. With 0.3, 0.4, 0.5 and 0.6 they shut at 0.99, 0.99, 0.99 and
+0.97 of the p, b and m in prose by voices that were held back, at 0.91, 0.90, 0.90 and 0.85 of those in 40 recorded GRID
+sentences, and elsewhere 0.21, 0.15, 0.12 and 0.09 times per p, b and m of the prose."""
+
+LEAST: Final = 0.04
+"""Seconds that lips stay shut at least: one frame of 25 per second."""
+
+MARGIN: Final = 0.02
+"""Seconds by which a closure is heard too early and too long: one step of the encoder. Found ones of 40 GRID sentences
+last 20 ms longer than the true ones in the mean, and each frame of shut lips too many costs more than one too few."""
+
+CHUNK_STEPS: Final = 1000
+"""Steps of 20 ms that the LSTM takes at once; the number changes nothing."""
+
+
+@dataclass(frozen=True)
+class ClosureCard:
+    """The detector that comes with the program: its sizes, the sha256 of its weights, and whose features it hears."""
+
+    config: PredictorConfig
+    sha256: str
+    encoder: str
+    origin: str
+    licence: str
+
+
+@cache
+def closure_card() -> ClosureCard:
+    """Return what is known of the shipped detector."""
+    card: dict[str, Any] = json.loads((closure_folder() / CARD).read_text(encoding="utf-8"))
+    return ClosureCard(
+        PredictorConfig(**card["config"]), card["sha256"], card["encoder"], card["origin"], card["licence"]
+    )
+
+
+def closure_folder() -> Path:
+    """Return the folder of the shipped detector."""
+    return Path(str(files("obamanet.hearing"))) / "detector"
+
+
+def hears_closures(features: FeatureOptions) -> bool:
+    """Return whether the shipped detector understands what a listener makes of ``features``."""
+    return encoder_digest(features) == closure_card().encoder
+
+
+class ClosureDetector:
+    """The shipped detector; build it once, it holds the weights. Raises :class:`PersonError` when they are damaged."""
+
+    def __init__(self) -> None:
+        card, weights = closure_card(), closure_folder() / WEIGHTS
+        if sha256_of(weights) != card.sha256:
+            raise PersonError(f"detector of shut lips is damaged: {weights}; install the program anew")
+        self._network = Recurrent(card.config, weights)
+
+    def find(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
+        """Return when the lips are shut in the encoded features ``heard`` (T, D), around which is ``quiet`` (D,)."""
+        return shut_spans(self.likelihood(heard, quiet, chunk), float(heard.rate))
+
+    def likelihood(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> np.ndarray:
+        """Return how likely the lips are shut at each step of ``heard``: (T,), 0 to 1."""
+
+        def inputs(first: int, count: int) -> np.ndarray:
+            values = heard.values[first : first + count]
+            return np.concatenate([values, np.repeat(quiet[None], count - len(values), axis=0)]).astype(np.float32)
+
+        logits = np.concatenate(list(self._network.stream(inputs, len(heard.values), chunk)))[:, 0]
+        return 1 / (1 + np.exp(-logits))
+
+
+def shut_spans(likelihood: np.ndarray, rate: float) -> tuple[Span, ...]:
+    """Return the stretches in which the ``likelihood`` (T,), ``rate`` steps per second, is above the threshold.
+
+    Each is shorter by a step at either end, and lasts 40 ms at least.
+    """
+    above = np.concatenate([[False], likelihood > THRESHOLD, [False]])
+    borders = np.flatnonzero(np.diff(above.astype(np.int8)))
+    spans = []
+    for first, stop in zip(borders[::2], borders[1::2], strict=True):
+        middle, half = (first + stop - 1) / 2 / rate, max((stop - first) / rate - 2 * MARGIN, LEAST) / 2
+        spans.append(Span(float(middle - half), float(middle + half)))
+    return tuple(spans)

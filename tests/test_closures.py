@@ -1,0 +1,327 @@
+"""Lips that meet: where a p, b or m is heard, in any voice, and how a mouth is closed there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import made_landmarks
+from made import MadeClip, babble, write_dataset, write_sound
+
+from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.audio.load import load_sound
+from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.errors import DatasetError, OptionError, PersonError
+from obamanet.hearing import closures
+from obamanet.hearing.closures import ClosureDetector, closure_card, hears_closures, shut_spans
+from obamanet.hearing.listener import Listener, encoder_card
+from obamanet.inference.predictor import Predictor
+from obamanet.keypoints.lips import TOWARDS_REST, close_lips
+from obamanet.keypoints.pca import MouthPca
+from obamanet.person import Person, load_person
+from obamanet.pipelines.speak import SpeakOptions, follow, hear, shut_lips
+from obamanet.training.dataset import load_dataset, split_dataset
+from obamanet.training.loop import Limits, TrainReport
+from obamanet.types import CanonicalKeypoints, Span
+from text2face.closures import sounds
+from text2face.closures.sounds import NOISE, PROSE, RECORDED, Sound, disturbed_sounds, prose_sounds
+from text2face.closures.training import (
+    ClosureOptions,
+    HeardSound,
+    load_heard,
+    missed_and_false,
+    save_heard,
+    shut_steps,
+    train_closures,
+)
+from text2face.mouth.lips import closures_of
+from text2face.renditions import HELD_FOR_MEASURING, Way, at_sample_rate, say_timed
+from text2face.voice.aligners import align
+from text2face.voice.espeak import speak_timed
+
+SENTENCES = (
+    "Bob bought a big map of the harbour.",
+    "My mother may pick some plums before supper.",
+    "The boy jumped over a broken beam.",
+    "Please pay the man a penny for his paper.",
+    "A small bomb exploded behind the bank.",
+)
+"""Not among the prose that the detector learned from."""
+
+BARE = ("She has seen nine geese there.", "He asked the nurse to sit here.", "Lisa stole a nice golden ring.")
+"""Without p, b or m."""
+
+ROOT = Path(__file__).parents[1]
+
+
+def said(text: str, voice: str) -> tuple[np.ndarray, tuple[Span, ...]]:
+    """Return the samples of ``text`` by ``voice``, and when the lips are shut in it."""
+    speech = say_timed(text, Way(voice), "en-gb")
+    return at_sample_rate(speech), closures_of(sound for word in speech.words for sound in word.phonemes)
+
+
+@pytest.fixture(scope="module")
+def listener() -> Listener:
+    return Listener(FeatureOptions(kind=SPEECH))
+
+
+@pytest.fixture(scope="module")
+def detector() -> ClosureDetector:
+    return ClosureDetector()
+
+
+@pytest.fixture(scope="module")
+def default_person() -> Person:
+    return load_person(ROOT / "checkpoints" / "grid_s1")
+
+
+def found(samples: np.ndarray, listener: Listener, detector: ClosureDetector) -> tuple[Span, ...]:
+    return detector.find(listener.hear(samples), listener.quiet)
+
+
+class TestClosing:
+    @pytest.fixture
+    def pca(self) -> MouthPca:
+        """Return a mouth that moves in four ways, each of them all over it."""
+        components = np.linalg.qr(np.random.default_rng(3).normal(size=(40, 4)))[0].T
+        mean = made_landmarks(1)[0, MOUTH].reshape(-1) / 64
+        return MouthPca(mean.astype(np.float32), components.astype(np.float32), np.array([0.1, 0.08, 0.04, 0.02]))
+
+    def test_a_closed_mouth_is_the_nearest_one_with_its_lips_together(self, pca: MouthPca) -> None:
+        values = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
+        rest = pca.mean.reshape(20, 2)
+        closed = close_lips(pca.decode(values / (1 - TOWARDS_REST)), np.arange(50) / 25, [Span(0, 2)], pca, rest)
+        mouths = pca.decode(values)  # that far on the way to the mouth at rest, which here is the mean
+        gap = np.zeros((20, 2))
+        gap[[13, 14, 15], 1], gap[[19, 18, 17], 1] = -1 / 3, 1 / 3
+        before = mouths.reshape(50, 40) @ gap.ravel()
+        after = closed.reshape(50, 40) @ gap.ravel()
+        np.testing.assert_allclose(after, np.minimum(before, 0), atol=1e-6)
+        # numpy's own least-norm solution of one equation.
+        row = (pca.components * pca.spread[:, None] @ gap.ravel())[None]
+        for value, mouth, wanted in zip(values, closed, -before, strict=True):
+            if wanted < 0:
+                step = np.linalg.lstsq(row, np.array([wanted]), rcond=None)[0]
+                np.testing.assert_allclose(mouth, pca.decode((value + step)[None])[0], atol=1e-5)
+
+    def test_far_from_a_closure_nothing_changes(self, pca: MouthPca) -> None:
+        mouths = pca.decode(np.ones((50, 4), np.float32))
+        closed = close_lips(mouths, np.arange(50) / 25, [Span(1.0, 1.08)], pca, pca.mean.reshape(20, 2))
+        changed = np.flatnonzero(np.abs(closed - mouths).max(axis=(1, 2)) > 0)
+        assert changed.min() >= 24
+        assert changed.max() <= 28
+
+
+class TestSpans:
+    def test_what_is_likely_is_a_span_of_a_frame_at_least(self) -> None:
+        likelihood = np.array([0.1, 0.9, 0.2, 0.2, 0.8, 0.7, 0.6, 0.7, 0.9, 0.1, 0.1, 0.6])
+        spans = shut_spans(likelihood, 50)
+        # Steps 4 to 8 are 0.07 to 0.17 s, less a step at either end; the others are widened to a frame.
+        assert [(round(s.start, 6), round(s.end, 6)) for s in spans] == [(0.0, 0.04), (0.09, 0.15), (0.2, 0.24)]
+        assert shut_spans(np.full(7, 0.3), 50) == ()
+
+    def test_missed_and_false_ones_are_counted(self) -> None:
+        true = (Span(1.0, 1.06), Span(2.0, 2.06), Span(3.0, 3.1))
+        heard = (Span(1.09, 1.13), Span(2.2, 2.3), Span(3.02, 3.04), Span(3.06, 3.08))
+        assert missed_and_false(heard, true) == (1, 1)
+        assert missed_and_false((), true) == (3, 0)
+
+    def test_steps_around_a_closure_are_shut(self) -> None:
+        sound = HeardSound(PROSE, np.zeros((10, 2), np.float16), (Span(0.06, 0.1),))
+        assert np.flatnonzero(shut_steps(sound, 50)).tolist() == [3, 4, 5]
+
+
+class TestDetector:
+    @pytest.mark.parametrize("voice", HELD_FOR_MEASURING[:4])
+    def test_labials_of_a_voice_that_it_never_heard(
+        self, voice: str, listener: Listener, detector: ClosureDetector
+    ) -> None:
+        total = missed = false = 0
+        for text in SENTENCES:
+            samples, true = said(text, voice)
+            counts = missed_and_false(found(samples, listener, detector), true)
+            total, missed, false = total + len(true), missed + counts[0], false + counts[1]
+        assert total >= 25
+        assert missed <= 0.1 * total
+        assert false <= 0.4 * total
+
+    def test_sentences_without_labials_shut_no_lips(self, listener: Listener, detector: ClosureDetector) -> None:
+        spans = [found(said(text, HELD_FOR_MEASURING[0])[0], listener, detector) for text in BARE]
+        assert sum(map(len, spans)) <= 3
+
+    def test_in_chunks_as_on_the_whole(self, listener: Listener, detector: ClosureDetector) -> None:
+        heard = listener.hear(said(SENTENCES[0], "en-gb+f3")[0])
+        whole = detector.likelihood(heard, listener.quiet)
+        assert np.ptp(whole) > 0.5
+        for chunk in (1, 13, 50):
+            np.testing.assert_allclose(detector.likelihood(heard, listener.quiet, chunk), whole, atol=1e-4)
+
+    def test_a_later_sound_shuts_lips_later(self, listener: Listener, detector: ClosureDetector) -> None:
+        samples = np.concatenate([np.zeros(SAMPLE_RATE, np.float32), said(SENTENCES[1], "en-gb+f3")[0]])
+        later = np.concatenate([np.zeros(SAMPLE_RATE // 2, np.float32), samples])
+        now, then = (found(sound, listener, detector) for sound in (samples, later))
+        assert len(now) == len(then) >= 5
+        np.testing.assert_allclose([s.start + 0.5 for s in now], [s.start for s in then], atol=1e-6)
+
+    def test_no_lips_shut_in_silence_and_noise(self, listener: Listener, detector: ClosureDetector) -> None:
+        noise = np.random.default_rng(1).normal(0, 0.1, 5 * SAMPLE_RATE).astype(np.float32)
+        assert found(np.zeros(5 * SAMPLE_RATE, np.float32), listener, detector) == ()
+        assert found(noise, listener, detector) == ()
+
+    def test_real_voices(self, shared_data: Path, listener: Listener, detector: ClosureDetector) -> None:
+        rows = (shared_data / "speech" / "asterisk_es" / "transcripts.tsv").read_text("utf-8").splitlines()[::3]
+        total = missed = 0
+        for name, text in (row.split("\t") for row in rows):
+            recording = load_sound(shared_data / "speech" / "asterisk_es" / f"{name}.wav")
+            speech = align(recording, speak_timed(text, "es-419")).speech
+            true = closures_of(sound for word in speech.words for sound in word.phonemes)
+            total += len(true)
+            missed += missed_and_false(found(recording.samples, listener, detector), true)[0]
+        assert total >= 40
+        assert missed <= 0.15 * total
+
+    def test_the_card_names_the_encoder_that_is_shipped(self) -> None:
+        card = closure_card()
+        assert card.encoder == encoder_card().sha256
+        assert "GRID" in card.origin
+        assert card.licence
+        assert hears_closures(FeatureOptions(kind=SPEECH))
+        assert not hears_closures(FeatureOptions())
+
+    def test_damaged_weights_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = Path(shutil.copytree(closures.closure_folder(), tmp_path / "detector"))
+        path = folder / closures.WEIGHTS
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        monkeypatch.setattr(closures, "closure_folder", lambda: folder)
+        with pytest.raises(PersonError, match=r"^detector of shut lips is damaged: .*install the program anew$"):
+            ClosureDetector()
+
+
+class TestSpeaking:
+    @pytest.mark.parametrize("fps", [None, Fraction(24), Fraction(60000, 1001)])
+    def test_lips_meet_in_a_frame_of_every_closure_that_is_heard(
+        self, default_person: Person, tmp_path: Path, fps: Fraction | None
+    ) -> None:
+        sound = write_sound(tmp_path / "a.wav", said(SENTENCES[1], "en-us+m5")[0])
+        features, predictor = hear(sound, default_person), Predictor(default_person)
+        spans = ClosureDetector().find(predictor.listen(features), predictor.quiet)
+        spoken = follow(features, default_person, SpeakOptions(fps=fps))
+        learned = follow(features, default_person, SpeakOptions(fps=fps, shut_lips=False))
+        gap, before = (
+            (mouth.points[:, [19, 18, 17], 1] - mouth.points[:, [13, 14, 15], 1]).mean(axis=1)
+            for mouth in (spoken, learned)
+        )
+        times = np.arange(len(gap)) / float(spoken.fps)
+        assert len(spans) >= 5
+        for span in spans:
+            near = (times >= span.start - 1e-9) & (times <= span.end + 1e-9)
+            assert gap[near].min() < 1e-6
+        assert before.min() > 0.002
+        away = [np.abs(times - (s.start + s.end) / 2) > (s.end - s.start) / 2 + 0.04 for s in spans]
+        untouched = np.logical_and.reduce(away)
+        np.testing.assert_array_equal(spoken.points[untouched], learned.points[untouched])
+
+    def test_a_person_of_other_features_speaks_as_it_learned(self, tiny_person: Person, tmp_path: Path) -> None:
+        features = hear(write_sound(tmp_path / "a.wav", babble(2.0)), tiny_person)
+        spoken = follow(features, tiny_person, SpeakOptions())
+        np.testing.assert_array_equal(spoken.points, Predictor(tiny_person).predict(features).points)
+
+    def test_a_long_mouth_is_closed_as_a_short_one(self, default_person: Person) -> None:
+        rest = default_person.mouth.rest
+        mouth = np.repeat(rest[None] + 0.0, 700, axis=0).astype(np.float32)
+        mouth[:, 16:, 1] += 0.05
+        closed = shut_lips(CanonicalKeypoints(mouth, Fraction(25)), [Span(1.0, 1.1), Span(25.0, 25.1)], default_person)
+        np.testing.assert_allclose(closed.points[20:40], closed.points[620:640], atol=1e-6)
+        assert np.abs(closed.points[26] - mouth[26]).max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a dataset of three clips that say two words, with word times under align/ and a split."""
+    folder = tmp_path_factory.mktemp("recorded")
+    sound = at_sample_rate(say_timed("bin blue", Way("en-gb"), "en-gb"))
+    samples = np.concatenate([sound, np.zeros(2 * SAMPLE_RATE, np.float32)])[: 2 * SAMPLE_RATE]
+    clips = [MadeClip(name, made_landmarks(50), samples) for name in ("one", "two", "three")]
+    write_dataset(folder, clips)
+    (folder / "align").mkdir()
+    for clip in clips:
+        (folder / "align" / f"{clip.name}.align").write_text("0 10000 sil\r\n10000 20000 bin\r\n20000 34000 blue\r\n")
+    (folder / "split.json").write_text('{"train": ["one", "two"], "val": ["three"]}')
+    return folder
+
+
+class TestLearning:
+    def train(self, recorded: Path, run: Path, steps: int, limits: Limits | None = None) -> TrainReport:
+        dataset = load_dataset(recorded)
+        split = split_dataset(dataset, split_file=recorded / "split.json")
+        options = ClosureOptions(steps=steps, epoch_steps=2, batch_size=4, units=8, layers=1, voices=1, sequence=0.5)
+        return train_closures(dataset, split, recorded / "align", "en-gb", run, options, limits=limits)
+
+    @pytest.fixture(autouse=True)
+    def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Leave three sentences a language of the prose, and three noises."""
+        monkeypatch.setattr(sounds, "prose", lambda language: iter(SENTENCES[:3]))
+        monkeypatch.setattr(sounds, "NOISES", 3)
+
+    def test_a_stopped_run_ends_as_one_that_was_not(
+        self, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = self.train(recorded, tmp_path / "whole", 4)
+        shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
+        for name in ("state.npz", "log.jsonl", "best.weights.h5", "last.weights.h5"):
+            (tmp_path / "stopped" / name).unlink()
+        self.train(recorded, tmp_path / "stopped", 4, Limits(steps=2))
+        resumed = self.train(recorded, tmp_path / "stopped", 4)
+        assert (resumed.step, resumed.best_score) == (whole.step, whole.best_score)
+        one, other = (json.loads((tmp_path / n / "detector" / closures.CARD).read_text()) for n in ("whole", "stopped"))
+        assert one["validation"] == other["validation"]
+        # What it wrote takes the place of the shipped one.
+        monkeypatch.setattr(closures, "closure_folder", lambda: tmp_path / "whole" / "detector")
+        closure_card.cache_clear()
+        try:
+            heard = Listener(FeatureOptions(kind=SPEECH))
+            likelihood = ClosureDetector().likelihood(heard.hear(babble(1.0)), heard.quiet)
+        finally:
+            closure_card.cache_clear()
+        assert likelihood.shape == (50,)
+        assert (likelihood > 0).all()
+
+    def test_prose_is_said_by_voices_that_are_not_held(self) -> None:
+        made = list(prose_sounds(2, 1, validating=False, progress=sounds.Progress()))
+        assert [sound.kind for sound in made] == [PROSE] * 8  # two sentences of each language; the first validates
+        assert all(sound.closures for sound in made)
+        assert len(list(prose_sounds(2, 1, validating=True, progress=sounds.Progress()))) == 2
+
+    def test_recordings_come_clean_and_disturbed_and_noise_has_no_closures(self) -> None:
+        sound = Sound(RECORDED, babble(1.0), (Span(0.2, 0.3),))
+        prose = [Sound(PROSE, babble(1.0, seed), (Span(0.4, 0.5),)) for seed in range(4)]
+        made = list(disturbed_sounds([sound, *prose], [babble(1.0, 9)], 1))
+        assert [each.kind for each in made] == [RECORDED, RECORDED, PROSE, PROSE, PROSE, PROSE, NOISE, NOISE, NOISE]
+        np.testing.assert_array_equal(made[0].samples, sound.samples)
+        assert np.abs(made[1].samples - sound.samples).max() > 0
+        changed = [not np.array_equal(a.samples, b.samples) for a, b in zip(made[2:6], prose, strict=True)]
+        assert changed == [False, True, False, True]
+        assert made[-1].closures == ()
+
+    def test_what_was_heard_is_read_back(self, tmp_path: Path) -> None:
+        kept = [
+            HeardSound(PROSE, np.ones((5, 3), np.float16), (Span(0.1, 0.2), Span(0.3, 0.4))),
+            HeardSound(NOISE, np.zeros((2, 3), np.float16), ()),
+        ]
+        save_heard(kept, tmp_path / "heard.npz")
+        for one, other in zip(load_heard(tmp_path / "heard.npz"), kept, strict=True):
+            assert (one.kind, one.closures) == (other.kind, other.closures)
+            np.testing.assert_array_equal(one.values, other.values)
+        (tmp_path / "heard.npz").write_bytes(b"no")
+        with pytest.raises(DatasetError, match="sounds of the run are damaged"):
+            load_heard(tmp_path / "heard.npz")
+
+    @pytest.mark.parametrize("wrong", [{"prose": 0.9, "recorded": 0.2}, {"sequence": 0.1}, {"steps": 0}])
+    def test_options_out_of_range(self, wrong: dict[str, float]) -> None:
+        with pytest.raises(OptionError):
+            replace(ClosureOptions(), **wrong)  # type: ignore[arg-type]  # made to be wrong

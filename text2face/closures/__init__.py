@@ -1,0 +1,1 @@
+"""Teaches the detector of shut lips, from sounds whose phonemes' times are known."""

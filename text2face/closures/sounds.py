@@ -1,0 +1,121 @@
+"""What the detector of shut lips learns from: prose by many voices, and recordings, with the closures' times."""
+
+from __future__ import annotations
+
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from obamanet.audio.disturb.chain import DisturbOptions, disturb, make_noise, random_kind
+from obamanet.audio.load import load_sound
+from obamanet.constants import SAMPLE_RATE
+from obamanet.errors import SoundError
+from obamanet.progress import Progress
+from obamanet.training.dataset import Piece
+from obamanet.training.word_times import read_word_times
+from obamanet.types import Span
+from text2face.mouth.examples import EVERY_NINTH, LETTER_NAMES, prose
+from text2face.mouth.lips import closures_of
+from text2face.renditions import HELD_FOR_CHOOSING, RenditionOptions, Way, at_sample_rate, draw_ways, say_timed
+from text2face.text.normalise import read_out
+from text2face.types import Speech
+from text2face.voice import programs
+from text2face.voice.aligners import align
+from text2face.voice.espeak import speak_timed
+
+ACCENTS: Final = {"en": "en-us", "es": "es"}
+"""The accent by whose sounds a language's text is read and aligned."""
+
+HELD: Final = {"en": HELD_FOR_CHOOSING, "es": ("es+f5", "es-419+m2", "es+klatt5", "es-419+steph")}
+"""In turns, the voices that say the prose that validates."""
+
+PROSE, RECORDED, NOISE = "prose", "recorded", "noise"
+"""Kinds of sounds."""
+
+NOISES: Final = 150
+"""Stretches of noise without speech, in which no lips shut."""
+
+NOISE_SECONDS: Final = 4
+
+AROUND: Final = (0.05, 0.5)
+"""Seconds of silence before and after a synthetic voice."""
+
+OTHERS: Final = 6
+"""Voices of which babble is made."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound of one ``kind``: ``samples`` (N,) float32 at 16 kHz, and when the lips are shut in it."""
+
+    kind: str
+    samples: np.ndarray
+    closures: tuple[Span, ...]
+
+
+def prose_sounds(voices: int, seed: int, *, validating: bool, progress: Progress) -> Iterator[Sound]:
+    """Yield the program's English and Spanish prose as ``voices`` each say it, in times known sound by sound.
+
+    Either every ninth sentence, by one voice each that is held for choosing, or all others. Raises
+    :class:`SoundError`.
+    """
+    texts = [(language, number, text) for language in ACCENTS for number, text in enumerate(prose(language))]
+    wanted = [row for row in texts if (row[1] % EVERY_NINTH == 0) == validating]
+    for language, number, text in progress.track(wanted, "saying prose", len(wanted)):
+        accent = ACCENTS[language]
+        options = RenditionOptions(voices=voices, language=accent, seed=seed)
+        held = [voice for voice in HELD[language] if ":" not in voice or shutil.which(programs.FLITE)]
+        ways = [Way(held[number // EVERY_NINTH % len(held)])] if validating else draw_ways(text, options)
+        read = read_out(text, accent).text
+        for index, way in enumerate(ways):
+            random = np.random.default_rng((seed, zlib.crc32(text.encode()), index))
+            yield _in_silence(say_timed(read, way, accent), random)
+
+
+def recorded_sounds(pieces: Sequence[Piece], align_folder: Path, language: str, progress: Progress) -> Iterator[Sound]:
+    """Yield the whole clips among ``pieces``, whose words are in ``align_folder``/NAME.align.
+
+    Raises :class:`DatasetError` for a missing file of word times and :class:`SoundError` for a clip without sound.
+    """
+    whole = [piece for piece in pieces if piece.is_whole]
+    for piece in progress.track(whole, "timing recorded sentences", len(whole)):
+        if piece.clip.sound is None:
+            raise SoundError(f"clip has no sound to time its words by: {piece.clip.folder}")
+        words = [row.word for row in read_word_times(align_folder / f"{piece.clip.name}.align")]
+        text = " ".join(LETTER_NAMES.get(word, word) for word in words)
+        recording = load_sound(piece.clip.sound)
+        speech = align(recording, speak_timed(text, language)).speech
+        yield Sound(RECORDED, recording.samples, _closures(speech))
+
+
+def disturbed_sounds(sounds: Iterable[Sound], others: Sequence[np.ndarray], seed: int) -> Iterator[Sound]:
+    """Yield ``sounds``, every other prose through noise, rooms, lines and another larynx, then mere noise.
+
+    Recordings come twice, once disturbed. ``others`` are samples (n,) of speech that babble is made of.
+    """
+    options = DisturbOptions()
+    for number, sound in enumerate(sounds):
+        if sound.kind == RECORDED or number % 2:
+            yield sound
+        if sound.kind == RECORDED or number % 2 == 0:
+            random = np.random.default_rng((seed, number))
+            babble = [others[int(random.integers(len(others)))] for _ in range(OTHERS)]
+            yield replace(sound, samples=disturb(sound.samples, options, random, babble))
+    for number in range(NOISES):
+        random = np.random.default_rng((seed, NOISES, number))
+        yield Sound(NOISE, make_noise(random_kind(random), random, NOISE_SECONDS * SAMPLE_RATE), ())
+
+
+def _in_silence(speech: Speech, random: np.random.Generator) -> Sound:
+    before, after = (np.zeros(int(random.uniform(*AROUND) * SAMPLE_RATE), np.float32) for _ in range(2))
+    closures = tuple(span.later(len(before) / SAMPLE_RATE) for span in _closures(speech))
+    return Sound(PROSE, np.concatenate([before, at_sample_rate(speech), after]), closures)
+
+
+def _closures(speech: Speech) -> tuple[Span, ...]:
+    return closures_of(sound for word in speech.words for sound in word.phonemes)

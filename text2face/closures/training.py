@@ -1,0 +1,329 @@
+"""Trains the detector of shut lips: from what the speech encoder hears to when the lips meet."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.errors import DatasetError, OptionError
+from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.hearing.closures import CARD, THRESHOLD, WEIGHTS, shut_spans
+from obamanet.hearing.listener import Listener, encoder_digest, heard_size
+from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.weights import save_half
+from obamanet.progress import Progress
+from obamanet.training.dataset import Dataset, Split
+from obamanet.training.log import logged
+from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
+from obamanet.types import Span
+from text2face.closures.sounds import (
+    NOISE,
+    PROSE,
+    RECORDED,
+    Sound,
+    disturbed_sounds,
+    prose_sounds,
+    recorded_sounds,
+)
+
+RESULT: Final = "detector"
+"""Folder, in a run's, of the finished detector; it may take the place of obamanet/hearing/detector."""
+
+TOLERANCE: Final = 0.04
+"""Seconds, a frame of 25 per second, by which a found closure may miss a true one."""
+
+BABBLE_EVERY: Final = 8
+"""Every eighth recording is among the voices of which babble is made."""
+
+
+@dataclass(frozen=True)
+class ClosureOptions:
+    """How the detector is trained.
+
+    ``voices`` say each sentence of prose; ``prose`` and ``recorded`` are shares of the examples, the rest is noise.
+    ``units`` and ``layers`` of the LSTM, which hears ``lookahead`` seconds ahead; ``sequence`` in seconds of one
+    example; ``noise`` is the standard deviation of what is added to the features.
+    """
+
+    steps: int = 900
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    units: int = 64
+    layers: int = 2
+    lookahead: float = 0.16
+    dropout: float = 0.3
+    voices: int = 12
+    prose: float = 0.7
+    recorded: float = 0.2
+    sequence: float = 2.0
+    noise: float = 0.4
+    smoothing: float = 0.99
+    epoch_steps: int = 100
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is outside the allowed values."""
+        check_course(self)
+        if min(self.prose, self.recorded) < 0 or self.prose + self.recorded > 1:
+            raise OptionError(
+                f"shares of examples are out of range: got {self.prose} prose and {self.recorded} recorded, "
+                "allowed are 0 to 1 in all"
+            )
+        if not 0.5 <= self.sequence <= 10:
+            raise OptionError(f"sequence is out of range: got {self.sequence} s, allowed is 0.5 to 10")
+
+
+@dataclass(frozen=True)
+class HeardSound:
+    """A sound of one ``kind`` as it is heard: ``values`` (T, D) at 50 per second, and when the lips are shut in it."""
+
+    kind: str
+    values: np.ndarray
+    closures: tuple[Span, ...]
+
+
+def train_closures(
+    dataset: Dataset,
+    split: Split,
+    align: Path,
+    language: str,
+    folder: Path,
+    options: ClosureOptions,
+    *,
+    licence: str = NOT_STATED,
+    attribution: str = NOT_STATED,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train the detector into ``folder``, or go on with the run that is there.
+
+    It learns from prose by synthetic voices and from the split's recordings in ``language``, whose words are in
+    ``align``. ``folder`` / :data:`RESULT` then holds the best detector with its card, which carries ``licence`` and
+    ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing and :class:`OptionError`
+    when ``folder`` holds another run.
+    """
+    progress = progress or Progress()
+    features = FeatureOptions(kind=SPEECH)
+    size, rate = heard_size(features)
+    config = PredictorConfig(
+        size, 1, options.units, options.layers, round(options.lookahead * rate), dropout=options.dropout
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = {
+        "network": asdict(config),
+        "data": {"split": split.digest, "language": language, "encoder": encoder_digest(features)},
+        "training": asdict(options),
+    }
+    claim_folder(folder, sections)
+    listener = Listener(features)
+    sides = {}
+    for side, pieces in (("train", split.train), ("val", split.val)):
+        kept = folder / f"{side}.npz"
+        if not kept.is_file():
+            recorded = list(recorded_sounds(pieces, align, language, progress))
+            voices = prose_sounds(options.voices, options.seed, validating=side == "val", progress=progress)
+            sounds: Iterable[Sound] = (sound for kind in (recorded, voices) for sound in kind)
+            if side == "train":
+                others = [sound.samples for sound in recorded[::BABBLE_EVERY]]
+                sounds = disturbed_sounds(sounds, others, options.seed)
+            save_heard([_heard(sound, listener) for sound in sounds], kept)
+        sides[side] = load_heard(kept)
+    source = ClosureSource(sides["train"], float(rate), config.delay, options)
+    learner = ClosureLearner(config, options, sides["val"], float(rate), listener.quiet)
+    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+    report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+    origin = (
+        f"{report.best_step} steps of {options.batch_size} stretches of {options.sequence:g} s: prose in English and "
+        f"Spanish by {options.voices} ways of speaking of eSpeak NG and Flite, and recordings. {attribution}"
+    )
+    write_detector(report, config, encoder_digest(features), origin, licence)
+    return report
+
+
+def write_detector(
+    report: TrainReport, config: PredictorConfig, encoder: str | None, origin: str, licence: str
+) -> None:
+    """Write the best weights of the run ``report`` tells of and, last, the card, without which they are refused."""
+    network = build_predictor(config)
+    network.load_weights(report.folder / "best.weights.h5")
+    folder = report.folder / RESULT
+    folder.mkdir(exist_ok=True)
+    save_half(network, folder / WEIGHTS)
+    card = {
+        "config": asdict(config),
+        "sha256": sha256_of(folder / WEIGHTS),
+        "encoder": encoder,
+        "origin": origin,
+        "licence": licence,
+        "validation": {
+            name: round(float(value), 4)
+            for name, value in logged(report.folder, report.best_step).items()
+            if name.startswith(("step", "score", PROSE, RECORDED))
+        },
+    }
+    atomic_write_json(folder / CARD, card)
+
+
+class ClosureSource:
+    """Training examples: sounds of one kind joined, cut to one length, with noise on the features."""
+
+    def __init__(self, sounds: Sequence[HeardSound], rate: float, delay: int, options: ClosureOptions) -> None:
+        self._pools = [[sound for sound in sounds if sound.kind == kind] for kind in (PROSE, RECORDED, NOISE)]
+        shares = np.array([options.prose, options.recorded, 1 - options.prose - options.recorded])
+        shares *= [bool(pool) for pool in self._pools]
+        self._shares = shares / shares.sum()
+        self._rate, self._delay, self._options = rate, delay, options
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return features (B, L + delay, D) and whether the lips are shut, (B, L), float32, for ``step``."""
+        random = np.random.default_rng((self._options.seed, step))
+        rows = [self._row(random) for _ in range(self._options.batch_size)]
+        heard, shut = (np.stack(column) for column in zip(*rows, strict=True))
+        return heard, shut
+
+    def _row(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        pool = self._pools[int(random.choice(len(self._pools), p=self._shares))]
+        length = round(self._options.sequence * self._rate)
+        wanted = length + self._delay
+        parts: list[HeardSound] = []
+        while sum(len(part.values) for part in parts) < 2 * wanted:
+            parts.append(pool[int(random.integers(len(pool)))])
+        values = np.concatenate([part.values for part in parts])
+        shut = np.concatenate([shut_steps(part, self._rate) for part in parts])
+        start = int(random.integers(len(values) - wanted + 1))
+        heard = values[start : start + wanted].astype(np.float32)
+        heard += random.normal(0.0, self._options.noise, heard.shape).astype(np.float32)
+        return heard, shut[start : start + length].astype(np.float32)
+
+
+class ClosureLearner(SmoothedLearner):
+    """Teaches the detector; see :class:`obamanet.training.loop.Learner`."""
+
+    def __init__(
+        self,
+        config: PredictorConfig,
+        options: ClosureOptions,
+        val: Sequence[HeardSound],
+        rate: float,
+        quiet: np.ndarray,
+    ) -> None:
+        import tensorflow as tf
+
+        super().__init__(partial(build_predictor, config), options, weight_decay=1e-2, warm_up=50)
+        self._config, self._val, self._rate = config, val, rate
+        self._quiet = np.repeat(quiet[None], config.delay, axis=0)
+        shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
+        self._run = tf.function(
+            lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
+            input_signature=[tf.TensorSpec(shape) for shape in shapes],
+        )
+
+    def validate(self) -> dict[str, float]:
+        """Return per kind the share of closures that are ``missed``, and the ``false`` ones per true one.
+
+        The score is their sum's mean over the kinds.
+        """
+        metrics: dict[str, float] = {}
+        kinds = [kind for kind in (PROSE, RECORDED) if any(sound.kind == kind for sound in self._val)]
+        for kind in kinds:
+            counts = np.sum([self._count(sound) for sound in self._val if sound.kind == kind], axis=0)
+            true, missed, false = (float(count) for count in counts)
+            metrics |= {f"{kind}_missed": missed / max(true, 1), f"{kind}_false": false / max(true, 1)}
+        return {"score": sum(metrics.values()) / len(kinds), **metrics}
+
+    def sample(self, folder: Path, step: int) -> None:
+        """Draw how likely the lips are shut in the first validation sounds, and when they are."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        shown = self._val[:: max(1, len(self._val) // 4)][:4]
+        figure = Figure(figsize=(8, 1.6 * len(shown)), layout="constrained")
+        FigureCanvasAgg(figure)
+        for row, sound in enumerate(shown, start=1):
+            axes = figure.add_subplot(len(shown), 1, row)
+            for span in sound.closures:
+                axes.axvspan(span.start, span.end, color="tab:green", alpha=0.3)
+            axes.plot(np.arange(len(sound.values)) / self._rate, self._likelihood(sound))
+            axes.axhline(THRESHOLD, color="grey", linewidth=0.5)
+            axes.set(ylim=(0, 1), ylabel=sound.kind, title=f"step {step}" if row == 1 else "")
+        axes.set(xlabel="s")
+        with atomic_path(folder / f"step_{step:07d}.png") as part:
+            figure.savefig(part, dpi=80)
+
+    def losses(self, *batch: Any) -> Losses:
+        """Return the cross-entropy on features (B, L + delay, D) and whether the lips are shut, (B, L)."""
+        import tensorflow as tf
+
+        heard, shut = batch
+        states = [tf.zeros((heard.shape[0], *shape)) for shape in self._config.state_shapes]
+        outputs = run_predictor(self._network, [heard, *states], training=True)[0][:, self._config.delay :, 0]
+        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, outputs))
+        return Losses(loss, {"cross_entropy": loss})
+
+    def _count(self, sound: HeardSound) -> tuple[int, int, int]:
+        found = shut_spans(self._likelihood(sound), self._rate)
+        return (len(sound.closures), *missed_and_false(found, sound.closures))
+
+    def _likelihood(self, sound: HeardSound) -> np.ndarray:
+        heard = np.concatenate([sound.values, self._quiet]).astype(np.float32)
+        states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]
+        logits = np.asarray(self._run(heard[None], *states))[0, self._config.delay :, 0]
+        return 1 / (1 + np.exp(-logits))
+
+
+def missed_and_false(found: Sequence[Span], true: Sequence[Span]) -> tuple[int, int]:
+    """Return how many ``true`` closures none of the ``found`` touches within a frame, and how many touch none of them.
+
+    A frame of 25 per second.
+    """
+
+    def touches(one: Span, others: Sequence[Span]) -> bool:
+        return any(one.start <= other.end + TOLERANCE and other.start <= one.end + TOLERANCE for other in others)
+
+    return sum(not touches(span, found) for span in true), sum(not touches(span, true) for span in found)
+
+
+def shut_steps(sound: HeardSound, rate: float) -> np.ndarray:
+    """Return at which steps (T,) of ``sound`` the lips are shut: those that look at half a step around a closure."""
+    times = np.arange(len(sound.values)) / rate
+    shut = np.zeros(len(times), bool)
+    for span in sound.closures:
+        shut |= (times >= span.start - 0.5 / rate) & (times <= span.end + 0.5 / rate)
+    return shut
+
+
+def save_heard(sounds: Sequence[HeardSound], path: Path) -> None:
+    """Write ``sounds`` as an ``.npz`` of plain arrays: hearing them takes minutes."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez(
+            file,
+            kinds=np.array([sound.kind for sound in sounds]),
+            lengths=np.array([len(sound.values) for sound in sounds]),
+            values=np.concatenate([sound.values for sound in sounds]),
+            counts=np.array([len(sound.closures) for sound in sounds]),
+            closures=np.array([(span.start, span.end) for sound in sounds for span in sound.closures]).reshape(-1, 2),
+        )
+
+
+def load_heard(path: Path) -> list[HeardSound]:
+    """Read what :func:`save_heard` wrote; raises :class:`DatasetError` when it is not that."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            values = np.split(arrays["values"], np.cumsum(arrays["lengths"])[:-1])
+            closures = np.split(arrays["closures"], np.cumsum(arrays["counts"])[:-1])
+            rows = zip(arrays["kinds"], values, closures, strict=True)
+            return [HeardSound(str(k), v, tuple(Span(float(a), float(b)) for a, b in c)) for k, v, c in rows]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"sounds of the run are damaged: {path}: {error!r}; use another folder") from None
+
+
+def _heard(sound: Sound, listener: Listener) -> HeardSound:
+    return HeardSound(sound.kind, listener.hear(sound.samples).values.astype(np.float16), sound.closures)
