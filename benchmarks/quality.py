@@ -25,13 +25,14 @@ from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, l
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
+from obamanet.hearing.closures import ClosureDetector, hears_closures
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import Renderer
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.person import Person, load_person
-from obamanet.pipelines.speak import hear
+from obamanet.pipelines.speak import hear, shut_lips
 from obamanet.progress import ConsoleProgress
 from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_face
@@ -73,14 +74,20 @@ def openings(landmarks: np.ndarray, person: Person) -> np.ndarray:
     return mouth_opening(to_canonical(landmarks, place_head(landmarks, person.mouth.head))[:, MOUTH])
 
 
-def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
-    """Compare predicted keypoints with dlib's raw landmarks, at the recordings' own scale."""
-    predictor = Predictor(person)
-    predicted, mean_mouth, truth, said, true, said_width, true_width = [], [], [], [], [], [], []
+def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list[Row]:
+    """Compare predicted keypoints with dlib's raw landmarks, at the recordings' own scale.
+
+    As the predictor learned them, or as they are ``shown``, with lips that meet where it is heard.
+    """
+    predictor, detector = Predictor(person), ClosureDetector()
+    name = "keypoints as shown" if shown else "keypoints as learned"
+    predicted, mean_mouth, truth, opened, true, said_width, true_width = [], [], [], [], [], [], []
     per_clip, plain, plain_mean, steadied = [], [], [], []
     for clip in clips:
         keep = seen(clip)
-        keypoints = predictor.predict(hear(sound_of(clip), person)).points
+        heard = predictor.listen(hear(sound_of(clip), person))
+        said = predictor.follow(heard)
+        keypoints = (shut_lips(said, detector.find(heard, predictor.quiet), person) if shown else said).points
         count = min(len(keypoints), len(keep))
         keep = keep[:count]
         placement = place_head(clip.landmarks[:count][keep], person.mouth.head)
@@ -94,24 +101,24 @@ def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
         plain.append(to_pixel(mouth, upright))
         plain_mean.append(to_pixel(mean, upright))
         truth.append(raw[:, MOUTH])
-        said.append(mouth_opening(mouth))
+        opened.append(mouth_opening(mouth))
         true.append(mouth_opening(canonical))
         steadied.append(openings(clip.landmarks[:count][keep], person))
         said_width.append(mouth_width(mouth))
         true_width.append(mouth_width(canonical))
-        per_clip.append(correlation(said[-1], true[-1]))
+        per_clip.append(correlation(opened[-1], true[-1]))
     pixels, means, truths = map(np.concatenate, (predicted, mean_mouth, truth))
-    opening, true_opening = np.concatenate(said), np.concatenate(true)
+    opening, true_opening = np.concatenate(opened), np.concatenate(true)
     return [
-        Row("keypoints: mouth LMD", landmark_distance(pixels, truths), "px", "<= 1.00"),
-        Row("keypoints: mouth LMD of the mean mouth", landmark_distance(means, truths), "px"),
-        Row("keypoints: mouth LMD, head's turn not followed", landmark_distance(np.concatenate(plain), truths), "px"),
-        Row("keypoints: the same of the mean mouth", landmark_distance(np.concatenate(plain_mean), truths), "px"),
-        Row("keypoints: opening correlation", correlation(opening, true_opening), "", ">= 0.89"),
-        Row("keypoints: opening correlation, mean of clips", float(np.mean(per_clip))),
-        Row("keypoints: opening correlation with steadied landmarks", correlation(opening, np.concatenate(steadied))),
-        Row("keypoints: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.90 to 1.10"),
-        Row("keypoints: width correlation", correlation(np.concatenate(said_width), np.concatenate(true_width))),
+        Row(f"{name}: mouth LMD", landmark_distance(pixels, truths), "px", "<= 1.00"),
+        Row(f"{name}: mouth LMD of the mean mouth", landmark_distance(means, truths), "px"),
+        Row(f"{name}: mouth LMD, head's turn not followed", landmark_distance(np.concatenate(plain), truths), "px"),
+        Row(f"{name}: the same of the mean mouth", landmark_distance(np.concatenate(plain_mean), truths), "px"),
+        Row(f"{name}: opening correlation", correlation(opening, true_opening), "", ">= 0.89"),
+        Row(f"{name}: opening correlation, mean of clips", float(np.mean(per_clip))),
+        Row(f"{name}: opening correlation with steadied landmarks", correlation(opening, np.concatenate(steadied))),
+        Row(f"{name}: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.90 to 1.10"),
+        Row(f"{name}: width correlation", correlation(np.concatenate(said_width), np.concatenate(true_width))),
     ]
 
 
@@ -171,7 +178,8 @@ def main() -> int:
     progress = ConsoleProgress()
     rows: list[Row] = []
     if "keypoints" in arguments.parts:
-        rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person)
+        for shown in (False, True) if hears_closures(person.features) else (False,):
+            rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person, shown=shown)
     if "renderer" in arguments.parts:
         rows += measure_renderer(list(progress.track(clips, "renderer", len(clips))), person, arguments.pictures)
     sys.stdout.write(f"| figure, {len(clips)} {arguments.side} sentences | measured | target |\n|---|---|---|\n")

@@ -250,9 +250,9 @@ def others(own: Sequence[Mouth], learned: Sequence[Mouth], folder: Path, talker:
         )
         said = talker.say(mouth.sound)
         count = min(len(said.learned), len(mouth.opening))
-        learned, shown = (mouth_opening(points[:count]) for points in (said.learned, said.shown))
-        values = [correlation(opening, mouth.opening[:count]) for opening in (learned, shown)]
-        late = lag([shown], [mouth.opening[:count]])
+        openings = [mouth_opening(points[:count]) for points in (said.learned, said.shown)]
+        values = [correlation(opening, mouth.opening[:count]) for opening in openings]
+        late = lag(openings[1:], [mouth.opening[:count]])
         found.append((mouth, values))
         print(f"| {path.stem} | {values[0]:.3f} | {values[1]:.3f} | {late:+.2f} |", flush=True)
     means = np.mean([values for _, values in found], axis=0)
@@ -361,21 +361,22 @@ def foreign(folder: Path, talker: Talker) -> None:
     judge = OwnSyncNet()
     print("\n| voice without pictures | files | within one frame | median offset, ms | own SyncNet: within one frame |")
     print("|---|---|---|---|---|")
-    for name in ("ljspeech", "asterisk_es"):
-        offsets, judged = [], []
-        for path in sorted((folder / name).glob("*.wav")):
-            sound = load_sound(path)
-            points = talker.say(sound.samples).shown
-            features = extract_features(sound, FeatureOptions())
-            times = frame_times(len(points), talker.person.fps)
-            try:
-                offsets.append(find_offset(lag_curve(points, times, sound_steps(features))).offset)
-                judged.append(judge.offset(points, times, features).offset)
-            except ValueError:
-                continue  # Too short to be shifted.
-        inside = [float(np.mean(np.abs(values) <= 40)) for values in (offsets, judged)]
-        middle = float(np.median(offsets))
-        print(f"| {name} | {len(offsets)} | {100 * inside[0]:.0f} % | {middle:+.0f} | {100 * inside[1]:.0f} % |")
+    for name in LANGUAGES:
+        for kind in ("learned", "shown"):
+            offsets, judged = [], []
+            for path in sorted((folder / name).glob("*.wav")):
+                sound = load_sound(path)
+                points: np.ndarray = getattr(talker.say(sound.samples), kind)
+                features = extract_features(sound, FeatureOptions())
+                times = frame_times(len(points), talker.person.fps)
+                try:
+                    offsets.append(find_offset(lag_curve(points, times, sound_steps(features))).offset)
+                    judged.append(judge.offset(points, times, features).offset)
+                except ValueError:
+                    continue  # Too short to be shifted.
+            inside, judged_inside = (sum(abs(value) <= 40 for value in values) for values in (offsets, judged))
+            middle = float(np.median(offsets))
+            print(f"| {name}, as {kind} | {len(offsets)} | {inside} | {middle:+.0f} | {judged_inside} |", flush=True)
 
 
 def cost(own: Sequence[Mouth], talker: Talker) -> None:

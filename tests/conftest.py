@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from obamanet.keypoints.pca import MouthPca
     from obamanet.person import Person
     from obamanet.types import RenderMode
 
@@ -104,6 +105,17 @@ def tiny_inpaint_person(tmp_path_factory: pytest.TempPathFactory) -> Person:
     from obamanet.types import RenderMode
 
     return make_person(tmp_path_factory.mktemp("tiny_inpaint") / "person", RenderMode.INPAINT)
+
+
+@pytest.fixture
+def four_ways() -> MouthPca:
+    """Return a mouth that moves in four ways, each of them all over it."""
+    from obamanet.constants import MOUTH
+    from obamanet.keypoints.pca import MouthPca
+
+    components = np.linalg.qr(np.random.default_rng(3).normal(size=(40, 4)))[0].T
+    mean = made_landmarks(1)[0, MOUTH].reshape(-1) / 64
+    return MouthPca(mean.astype(np.float32), components.astype(np.float32), np.array([0.1, 0.08, 0.04, 0.02]))
 
 
 def made_landmarks(count: int, size: float = 64.0) -> np.ndarray:

@@ -15,7 +15,7 @@ from made import MadeClip, babble, write_dataset, write_sound
 
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.load import load_sound
-from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import DatasetError, OptionError, PersonError
 from obamanet.hearing import closures
 from obamanet.hearing.closures import ClosureDetector, closure_card, hears_closures, shut_spans
@@ -25,11 +25,12 @@ from obamanet.keypoints.lips import TOWARDS_REST, close_lips
 from obamanet.keypoints.pca import MouthPca
 from obamanet.person import Person, load_person
 from obamanet.pipelines.speak import SpeakOptions, follow, hear, shut_lips
+from obamanet.progress import Progress
 from obamanet.training.dataset import load_dataset, split_dataset
 from obamanet.training.loop import Limits, TrainReport
 from obamanet.types import CanonicalKeypoints, Span
 from text2face.closures import sounds
-from text2face.closures.sounds import NOISE, PROSE, RECORDED, Sound, disturbed_sounds, prose_sounds
+from text2face.closures.sounds import NOISE, RECORDED, VOICED, Sound, disturbed_sounds, prose_texts, voiced_sounds
 from text2face.closures.training import (
     ClosureOptions,
     HeardSound,
@@ -85,33 +86,28 @@ def found(samples: np.ndarray, listener: Listener, detector: ClosureDetector) ->
 
 
 class TestClosing:
-    @pytest.fixture
-    def pca(self) -> MouthPca:
-        """Return a mouth that moves in four ways, each of them all over it."""
-        components = np.linalg.qr(np.random.default_rng(3).normal(size=(40, 4)))[0].T
-        mean = made_landmarks(1)[0, MOUTH].reshape(-1) / 64
-        return MouthPca(mean.astype(np.float32), components.astype(np.float32), np.array([0.1, 0.08, 0.04, 0.02]))
-
-    def test_a_closed_mouth_is_the_nearest_one_with_its_lips_together(self, pca: MouthPca) -> None:
+    def test_a_closed_mouth_is_the_nearest_one_with_its_lips_together(self, four_ways: MouthPca) -> None:
         values = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
-        rest = pca.mean.reshape(20, 2)
-        closed = close_lips(pca.decode(values / (1 - TOWARDS_REST)), np.arange(50) / 25, [Span(0, 2)], pca, rest)
-        mouths = pca.decode(values)  # that far on the way to the mouth at rest, which here is the mean
+        rest = four_ways.mean.reshape(20, 2)
+        closed = close_lips(
+            four_ways.decode(values / (1 - TOWARDS_REST)), np.arange(50) / 25, [Span(0, 2)], four_ways, rest
+        )
+        mouths = four_ways.decode(values)  # that far on the way to the mouth at rest, which here is the mean
         gap = np.zeros((20, 2))
         gap[[13, 14, 15], 1], gap[[19, 18, 17], 1] = -1 / 3, 1 / 3
         before = mouths.reshape(50, 40) @ gap.ravel()
         after = closed.reshape(50, 40) @ gap.ravel()
         np.testing.assert_allclose(after, np.minimum(before, 0), atol=1e-6)
         # numpy's own least-norm solution of one equation.
-        row = (pca.components * pca.spread[:, None] @ gap.ravel())[None]
+        row = (four_ways.components * four_ways.spread[:, None] @ gap.ravel())[None]
         for value, mouth, wanted in zip(values, closed, -before, strict=True):
             if wanted < 0:
                 step = np.linalg.lstsq(row, np.array([wanted]), rcond=None)[0]
-                np.testing.assert_allclose(mouth, pca.decode((value + step)[None])[0], atol=1e-5)
+                np.testing.assert_allclose(mouth, four_ways.decode((value + step)[None])[0], atol=1e-5)
 
-    def test_far_from_a_closure_nothing_changes(self, pca: MouthPca) -> None:
-        mouths = pca.decode(np.ones((50, 4), np.float32))
-        closed = close_lips(mouths, np.arange(50) / 25, [Span(1.0, 1.08)], pca, pca.mean.reshape(20, 2))
+    def test_far_from_a_closure_nothing_changes(self, four_ways: MouthPca) -> None:
+        mouths = four_ways.decode(np.ones((50, 4), np.float32))
+        closed = close_lips(mouths, np.arange(50) / 25, [Span(1.0, 1.08)], four_ways, four_ways.mean.reshape(20, 2))
         changed = np.flatnonzero(np.abs(closed - mouths).max(axis=(1, 2)) > 0)
         assert changed.min() >= 24
         assert changed.max() <= 28
@@ -132,7 +128,7 @@ class TestSpans:
         assert missed_and_false((), true) == (3, 0)
 
     def test_steps_around_a_closure_are_shut(self) -> None:
-        sound = HeardSound(PROSE, np.zeros((10, 2), np.float16), (Span(0.06, 0.1),))
+        sound = HeardSound(VOICED, np.zeros((10, 2), np.float16), (Span(0.06, 0.1),))
         assert np.flatnonzero(shut_steps(sound, 50)).tolist() == [3, 4, 5]
 
 
@@ -259,7 +255,8 @@ class TestLearning:
     def train(self, recorded: Path, run: Path, steps: int, limits: Limits | None = None) -> TrainReport:
         dataset = load_dataset(recorded)
         split = split_dataset(dataset, split_file=recorded / "split.json")
-        options = ClosureOptions(steps=steps, epoch_steps=2, batch_size=4, units=8, layers=1, voices=1, sequence=0.5)
+        options = ClosureOptions(steps=steps, epoch_steps=2, batch_size=4, units=8, layers=1, sequence=0.5)
+        options = replace(options, prose_voices=1, recorded_voices=1)
         return train_closures(dataset, split, recorded / "align", "en-gb", run, options, limits=limits)
 
     @pytest.fixture(autouse=True)
@@ -292,16 +289,19 @@ class TestLearning:
         assert (likelihood > 0).all()
 
     def test_prose_is_said_by_voices_that_are_not_held(self) -> None:
-        made = list(prose_sounds(2, 1, validating=False, progress=sounds.Progress()))
-        assert [sound.kind for sound in made] == [PROSE] * 8  # two sentences of each language; the first validates
+        texts = prose_texts(2, validating=False)
+        assert [text.accent for text in texts] == ["en-us"] * 2 + ["es"] * 2  # of three each, the first validates
+        made = list(voiced_sounds(texts, 1, validating=False, progress=Progress()))
+        assert [sound.kind for sound in made] == [VOICED] * 8
         assert all(sound.closures for sound in made)
-        assert len(list(prose_sounds(2, 1, validating=True, progress=sounds.Progress()))) == 2
+        held = list(voiced_sounds(prose_texts(2, validating=True), 1, validating=True, progress=Progress()))
+        assert len(held) == 2
 
     def test_recordings_come_clean_and_disturbed_and_noise_has_no_closures(self) -> None:
         sound = Sound(RECORDED, babble(1.0), (Span(0.2, 0.3),))
-        prose = [Sound(PROSE, babble(1.0, seed), (Span(0.4, 0.5),)) for seed in range(4)]
+        prose = [Sound(VOICED, babble(1.0, seed), (Span(0.4, 0.5),)) for seed in range(4)]
         made = list(disturbed_sounds([sound, *prose], [babble(1.0, 9)], 1))
-        assert [each.kind for each in made] == [RECORDED, RECORDED, PROSE, PROSE, PROSE, PROSE, NOISE, NOISE, NOISE]
+        assert [each.kind for each in made] == [RECORDED, RECORDED, VOICED, VOICED, VOICED, VOICED, NOISE, NOISE, NOISE]
         np.testing.assert_array_equal(made[0].samples, sound.samples)
         assert np.abs(made[1].samples - sound.samples).max() > 0
         changed = [not np.array_equal(a.samples, b.samples) for a, b in zip(made[2:6], prose, strict=True)]
@@ -310,7 +310,7 @@ class TestLearning:
 
     def test_what_was_heard_is_read_back(self, tmp_path: Path) -> None:
         kept = [
-            HeardSound(PROSE, np.ones((5, 3), np.float16), (Span(0.1, 0.2), Span(0.3, 0.4))),
+            HeardSound(VOICED, np.ones((5, 3), np.float16), (Span(0.1, 0.2), Span(0.3, 0.4))),
             HeardSound(NOISE, np.zeros((2, 3), np.float16), ()),
         ]
         save_heard(kept, tmp_path / "heard.npz")
@@ -321,7 +321,7 @@ class TestLearning:
         with pytest.raises(DatasetError, match="sounds of the run are damaged"):
             load_heard(tmp_path / "heard.npz")
 
-    @pytest.mark.parametrize("wrong", [{"prose": 0.9, "recorded": 0.2}, {"sequence": 0.1}, {"steps": 0}])
+    @pytest.mark.parametrize("wrong", [{"voiced": 0.9, "recorded": 0.2}, {"sequence": 0.1}, {"steps": 0}])
     def test_options_out_of_range(self, wrong: dict[str, float]) -> None:
         with pytest.raises(OptionError):
             replace(ClosureOptions(), **wrong)  # type: ignore[arg-type]  # made to be wrong

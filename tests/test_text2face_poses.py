@@ -170,13 +170,6 @@ class TestFrames:
 
 
 class TestLips:
-    @pytest.fixture
-    def pca(self) -> MouthPca:
-        """Return a mouth that moves in four ways, each of them all over it."""
-        components = np.linalg.qr(np.random.default_rng(3).normal(size=(40, 4)))[0].T
-        mean = made_landmarks(1)[0, MOUTH].reshape(-1) / 64
-        return MouthPca(mean.astype(np.float32), components.astype(np.float32), np.array([0.1, 0.08, 0.04, 0.02]))
-
     def test_lips_meet_at_p_b_m_of_both_languages(self) -> None:
         for text, language in (("My puppy may bump a cab.", "en-gb"), ("El bebé bebe vino y compra pan.", "es")):
             words = spoken(text, language)
@@ -196,12 +189,12 @@ class TestLips:
         assert plosive.end < 1.03
         assert nasal == Span(1.1, 1.2)
 
-    def test_round_sounds_are_narrow_and_others_are_left(self, pca: MouthPca) -> None:
-        mouths = pca.decode(np.random.default_rng(2).normal(size=(50, 4)).astype(np.float32))
-        rest = pca.mean.reshape(20, 2)
+    def test_round_sounds_are_narrow_and_others_are_left(self, four_ways: MouthPca) -> None:
+        mouths = four_ways.decode(np.random.default_rng(2).normal(size=(50, 4)).astype(np.float32))
+        rest = four_ways.mean.reshape(20, 2)
         words = (syllable(("u", 0.0, 0.6)), syllable(("a", 0.8, 2.0)))
         assert lip_roundings(words) == (Span(0.0, 0.6),)
-        rounded = round_lips(mouths, np.arange(50) / 25, lip_roundings(words), pca, rest)
+        rounded = round_lips(mouths, np.arange(50) / 25, lip_roundings(words), four_ways, rest)
         across = rounded[:16, 6, 0] - rounded[:16, 0, 0]
         assert across.max() <= 0.96 * (rest[6, 0] - rest[0, 0]) + 1e-5
         np.testing.assert_array_equal(rounded[20:], mouths[20:])

@@ -29,16 +29,16 @@ CARD: Final = "closures.json"
 """The files of a detector's folder."""
 
 THRESHOLD: Final = 0.4
-"""Likelihood from which on the lips are taken to be shut. With 0.3, 0.4, 0.5 and 0.6 they shut at 0.99, 0.99, 0.99 and
-0.97 of the p, b and m in prose by voices that were held back, at 0.91, 0.90, 0.90 and 0.85 of those in 40 recorded GRID
-sentences, and elsewhere 0.21, 0.15, 0.12 and 0.09 times per p, b and m of the prose."""
+"""Likelihood from which on the lips are taken to be shut. With 0.3, 0.4, 0.5 and 0.6 they shut at 0.99, 0.99, 0.98 and
+0.97 of the p, b and m in prose by voices that were held back, at 0.90, 0.90, 0.88 and 0.86 of those in 40 recorded GRID
+sentences, and elsewhere 0.21, 0.18, 0.15 and 0.11 times per p, b and m of the prose."""
 
 LEAST: Final = 0.04
 """Seconds that lips stay shut at least: one frame of 25 per second."""
 
 MARGIN: Final = 0.02
 """Seconds by which a closure is heard too early and too long: one step of the encoder. Found ones of 40 GRID sentences
-last 20 ms longer than the true ones in the mean, and each frame of shut lips too many costs more than one too few."""
+last 20 ms longer than the true ones in the mean."""
 
 CHUNK_STEPS: Final = 1000
 """Steps of 20 ms that the LSTM takes at once; the number changes nothing."""

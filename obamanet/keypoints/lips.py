@@ -28,7 +28,7 @@ there. With 0.02 and 0.03 the opening of 40 GRID sentences correlates with the t
 CLOSED: Final = 0.0
 """Gap of lips that meet, canonical units; tracked again in the painted face it is 0.17 of the vowels' median. With 0.7
 of the gap at rest lips look shut too, and the opening correlates better with the tracked one, by 0.01 and in synthetic
-voices by 0.02; but tracked again half of them are not below a quarter of the vowels' gap."""
+voices by 0.02; but tracked again only 0.6 of them are below a quarter of the vowels' gap."""
 
 ROUNDED: Final = 0.96
 """Width of rounded lips, of the mouth's at rest, at most: in GRID talker s1 that of oo is 0.95 in the median, of aw

@@ -1,4 +1,4 @@
-"""What the detector of shut lips learns from: prose by many voices, and recordings, with the closures' times."""
+"""What the detector of shut lips learns from: sentences by many voices, and recordings, with the closures' times."""
 
 from __future__ import annotations
 
@@ -31,11 +31,8 @@ from text2face.voice.espeak import speak_timed
 ACCENTS: Final = {"en": "en-us", "es": "es"}
 """The accent by whose sounds a language's text is read and aligned."""
 
-HELD: Final = {"en": HELD_FOR_CHOOSING, "es": ("es+f5", "es-419+m2", "es+klatt5", "es-419+steph")}
-"""In turns, the voices that say the prose that validates."""
-
-PROSE, RECORDED, NOISE = "prose", "recorded", "noise"
-"""Kinds of sounds."""
+VOICED, RECORDED, NOISE = "voiced", "recorded", "noise"
+"""Kinds of sounds: by synthetic voices, recorded, and without speech."""
 
 NOISES: Final = 150
 """Stretches of noise without speech, in which no lips shut."""
@@ -58,23 +55,46 @@ class Sound:
     closures: tuple[Span, ...]
 
 
-def prose_sounds(voices: int, seed: int, *, validating: bool, progress: Progress) -> Iterator[Sound]:
-    """Yield the program's English and Spanish prose as ``voices`` each say it, in times known sound by sound.
+@dataclass(frozen=True)
+class Text:
+    """What many voices say: ``words`` as they are read out, in an ``accent``, in ``voices`` ways."""
 
-    Either every ninth sentence, by one voice each that is held for choosing, or all others. Raises
+    words: str
+    accent: str
+    voices: int
+
+
+def prose_texts(voices: int, *, validating: bool) -> list[Text]:
+    """Return the program's English and Spanish prose: every ninth sentence, which is ``validating``, or all others."""
+    return [
+        Text(read_out(text, accent).text, accent, voices)
+        for language, accent in ACCENTS.items()
+        for number, text in enumerate(prose(language))
+        if (number % EVERY_NINTH == 0) == validating
+    ]
+
+
+def recorded_texts(pieces: Sequence[Piece], align_folder: Path, language: str, voices: int) -> list[Text]:
+    """Return the texts of the whole clips among ``pieces``, whose words are in ``align_folder``/NAME.align.
+
+    Raises :class:`DatasetError` for a missing file of word times.
+    """
+    return [Text(_words(piece, align_folder), language, voices) for piece in pieces if piece.is_whole]
+
+
+def voiced_sounds(texts: Sequence[Text], seed: int, *, validating: bool, progress: Progress) -> Iterator[Sound]:
+    """Yield the ``texts`` as synthetic voices say them, in times known sound by sound.
+
+    Each by one voice that is held for choosing when ``validating``, else by as many others as it wants. Raises
     :class:`SoundError`.
     """
-    texts = [(language, number, text) for language in ACCENTS for number, text in enumerate(prose(language))]
-    wanted = [row for row in texts if (row[1] % EVERY_NINTH == 0) == validating]
-    for language, number, text in progress.track(wanted, "saying prose", len(wanted)):
-        accent = ACCENTS[language]
-        options = RenditionOptions(voices=voices, language=accent, seed=seed)
-        held = [voice for voice in HELD[language] if ":" not in voice or shutil.which(programs.FLITE)]
-        ways = [Way(held[number // EVERY_NINTH % len(held)])] if validating else draw_ways(text, options)
-        read = read_out(text, accent).text
+    for number, text in enumerate(progress.track(texts, "saying sentences", len(texts))):
+        held = _held(text.accent)
+        drawn = RenditionOptions(voices=text.voices, language=text.accent, seed=seed)
+        ways = [Way(held[number % len(held)])] if validating else draw_ways(text.words, drawn)
         for index, way in enumerate(ways):
-            random = np.random.default_rng((seed, zlib.crc32(text.encode()), index))
-            yield _in_silence(say_timed(read, way, accent), random)
+            random = np.random.default_rng((seed, zlib.crc32(text.words.encode()), index))
+            yield _in_silence(say_timed(text.words, way, text.accent), random)
 
 
 def recorded_sounds(pieces: Sequence[Piece], align_folder: Path, language: str, progress: Progress) -> Iterator[Sound]:
@@ -86,15 +106,13 @@ def recorded_sounds(pieces: Sequence[Piece], align_folder: Path, language: str, 
     for piece in progress.track(whole, "timing recorded sentences", len(whole)):
         if piece.clip.sound is None:
             raise SoundError(f"clip has no sound to time its words by: {piece.clip.folder}")
-        words = [row.word for row in read_word_times(align_folder / f"{piece.clip.name}.align")]
-        text = " ".join(LETTER_NAMES.get(word, word) for word in words)
         recording = load_sound(piece.clip.sound)
-        speech = align(recording, speak_timed(text, language)).speech
+        speech = align(recording, speak_timed(_words(piece, align_folder), language)).speech
         yield Sound(RECORDED, recording.samples, _closures(speech))
 
 
 def disturbed_sounds(sounds: Iterable[Sound], others: Sequence[np.ndarray], seed: int) -> Iterator[Sound]:
-    """Yield ``sounds``, every other prose through noise, rooms, lines and another larynx, then mere noise.
+    """Yield ``sounds``, every other synthetic one through noise, rooms, lines and another larynx, then mere noise.
 
     Recordings come twice, once disturbed. ``others`` are samples (n,) of speech that babble is made of.
     """
@@ -111,10 +129,22 @@ def disturbed_sounds(sounds: Iterable[Sound], others: Sequence[np.ndarray], seed
         yield Sound(NOISE, make_noise(random_kind(random), random, NOISE_SECONDS * SAMPLE_RATE), ())
 
 
+def _held(accent: str) -> list[str]:
+    """Return the voices that are held for choosing, for English as they are, else as variants of ``accent``."""
+    if accent.startswith("en"):
+        return [voice for voice in HELD_FOR_CHOOSING if ":" not in voice or shutil.which(programs.FLITE)]
+    return [f"{accent}+{variant}" for _, _, variant in (voice.partition("+") for voice in HELD_FOR_CHOOSING) if variant]
+
+
+def _words(piece: Piece, align_folder: Path) -> str:
+    rows = read_word_times(align_folder / f"{piece.clip.name}.align")
+    return " ".join(LETTER_NAMES.get(row.word, row.word) for row in rows)
+
+
 def _in_silence(speech: Speech, random: np.random.Generator) -> Sound:
     before, after = (np.zeros(int(random.uniform(*AROUND) * SAMPLE_RATE), np.float32) for _ in range(2))
     closures = tuple(span.later(len(before) / SAMPLE_RATE) for span in _closures(speech))
-    return Sound(PROSE, np.concatenate([before, at_sample_rate(speech), after]), closures)
+    return Sound(VOICED, np.concatenate([before, at_sample_rate(speech), after]), closures)
 
 
 def _closures(speech: Speech) -> tuple[Span, ...]:

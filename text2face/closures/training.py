@@ -26,12 +26,14 @@ from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 from obamanet.types import Span
 from text2face.closures.sounds import (
     NOISE,
-    PROSE,
     RECORDED,
+    VOICED,
     Sound,
     disturbed_sounds,
-    prose_sounds,
+    prose_texts,
     recorded_sounds,
+    recorded_texts,
+    voiced_sounds,
 )
 
 RESULT: Final = "detector"
@@ -48,9 +50,10 @@ BABBLE_EVERY: Final = 8
 class ClosureOptions:
     """How the detector is trained.
 
-    ``voices`` say each sentence of prose; ``prose`` and ``recorded`` are shares of the examples, the rest is noise.
-    ``units`` and ``layers`` of the LSTM, which hears ``lookahead`` seconds ahead; ``sequence`` in seconds of one
-    example; ``noise`` is the standard deviation of what is added to the features.
+    ``prose_voices`` say each sentence of prose and ``recorded_voices`` each recorded one; ``voiced`` and ``recorded``
+    are shares of the examples, the rest is noise. ``units`` and ``layers`` of the LSTM, which hears ``lookahead``
+    seconds ahead; ``sequence`` in seconds of one example; ``noise`` is the standard deviation of what is added to the
+    features.
     """
 
     steps: int = 900
@@ -60,8 +63,9 @@ class ClosureOptions:
     layers: int = 2
     lookahead: float = 0.16
     dropout: float = 0.3
-    voices: int = 12
-    prose: float = 0.7
+    prose_voices: int = 12
+    recorded_voices: int = 4
+    voiced: float = 0.7
     recorded: float = 0.2
     sequence: float = 2.0
     noise: float = 0.4
@@ -72,9 +76,9 @@ class ClosureOptions:
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
         check_course(self)
-        if min(self.prose, self.recorded) < 0 or self.prose + self.recorded > 1:
+        if min(self.voiced, self.recorded) < 0 or self.voiced + self.recorded > 1:
             raise OptionError(
-                f"shares of examples are out of range: got {self.prose} prose and {self.recorded} recorded, "
+                f"shares of examples are out of range: got {self.voiced} voiced and {self.recorded} recorded, "
                 "allowed are 0 to 1 in all"
             )
         if not 0.5 <= self.sequence <= 10:
@@ -105,10 +109,10 @@ def train_closures(
 ) -> TrainReport:
     """Train the detector into ``folder``, or go on with the run that is there.
 
-    It learns from prose by synthetic voices and from the split's recordings in ``language``, whose words are in
-    ``align``. ``folder`` / :data:`RESULT` then holds the best detector with its card, which carries ``licence`` and
-    ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing and :class:`OptionError`
-    when ``folder`` holds another run.
+    It learns from prose and the recorded sentences by synthetic voices, and from the split's recordings in
+    ``language``, whose words are in ``align``. ``folder`` / :data:`RESULT` then holds the best detector with its card,
+    which carries ``licence`` and ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing
+    and :class:`OptionError` when ``folder`` holds another run.
     """
     progress = progress or Progress()
     features = FeatureOptions(kind=SPEECH)
@@ -129,8 +133,13 @@ def train_closures(
         kept = folder / f"{side}.npz"
         if not kept.is_file():
             recorded = list(recorded_sounds(pieces, align, language, progress))
-            voices = prose_sounds(options.voices, options.seed, validating=side == "val", progress=progress)
-            sounds: Iterable[Sound] = (sound for kind in (recorded, voices) for sound in kind)
+            validating = side == "val"
+            texts = [
+                *prose_texts(options.prose_voices, validating=validating),
+                *recorded_texts(pieces, align, language, options.recorded_voices),
+            ]
+            voiced = voiced_sounds(texts, options.seed, validating=validating, progress=progress)
+            sounds: Iterable[Sound] = (sound for kind in (recorded, voiced) for sound in kind)
             if side == "train":
                 others = [sound.samples for sound in recorded[::BABBLE_EVERY]]
                 sounds = disturbed_sounds(sounds, others, options.seed)
@@ -142,7 +151,8 @@ def train_closures(
     report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
     origin = (
         f"{report.best_step} steps of {options.batch_size} stretches of {options.sequence:g} s: prose in English and "
-        f"Spanish by {options.voices} ways of speaking of eSpeak NG and Flite, and recordings. {attribution}"
+        f"Spanish in {options.prose_voices} ways of speaking of eSpeak NG and Flite, recorded sentences in "
+        f"{options.recorded_voices}, and the recordings. {attribution}"
     )
     write_detector(report, config, encoder_digest(features), origin, licence)
     return report
@@ -166,7 +176,7 @@ def write_detector(
         "validation": {
             name: round(float(value), 4)
             for name, value in logged(report.folder, report.best_step).items()
-            if name.startswith(("step", "score", PROSE, RECORDED))
+            if name.startswith(("step", "score", VOICED, RECORDED))
         },
     }
     atomic_write_json(folder / CARD, card)
@@ -176,8 +186,8 @@ class ClosureSource:
     """Training examples: sounds of one kind joined, cut to one length, with noise on the features."""
 
     def __init__(self, sounds: Sequence[HeardSound], rate: float, delay: int, options: ClosureOptions) -> None:
-        self._pools = [[sound for sound in sounds if sound.kind == kind] for kind in (PROSE, RECORDED, NOISE)]
-        shares = np.array([options.prose, options.recorded, 1 - options.prose - options.recorded])
+        self._pools = [[sound for sound in sounds if sound.kind == kind] for kind in (VOICED, RECORDED, NOISE)]
+        shares = np.array([options.voiced, options.recorded, 1 - options.voiced - options.recorded])
         shares *= [bool(pool) for pool in self._pools]
         self._shares = shares / shares.sum()
         self._rate, self._delay, self._options = rate, delay, options
@@ -232,7 +242,7 @@ class ClosureLearner(SmoothedLearner):
         The score is their sum's mean over the kinds.
         """
         metrics: dict[str, float] = {}
-        kinds = [kind for kind in (PROSE, RECORDED) if any(sound.kind == kind for sound in self._val)]
+        kinds = [kind for kind in (VOICED, RECORDED) if any(sound.kind == kind for sound in self._val)]
         for kind in kinds:
             counts = np.sum([self._count(sound) for sound in self._val if sound.kind == kind], axis=0)
             true, missed, false = (float(count) for count in counts)
