@@ -10,20 +10,20 @@ anew in painted frames of ``--videos`` of these for each road), ``recordings`` (
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import soundfile
+from seen import Row, Seen
 
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH
@@ -33,19 +33,16 @@ from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
 from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.head import place_head
-from obamanet.keypoints.lips import LEAD, RELEASE
-from obamanet.keypoints.opening import mouth_opening, mouth_width
+from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical, to_pixel
 from obamanet.person import Person, load_person, poses_of
 from obamanet.pipelines.speak import hear, render_squares
 from obamanet.progress import ConsoleProgress
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Piece, load_dataset, split_dataset
-from obamanet.types import CanonicalKeypoints, Span
-from text2face.mouth.articulation import BILABIALS, VOWELS, letters
+from obamanet.types import CanonicalKeypoints
 from text2face.mouth.examples import recorded_words
 from text2face.mouth.frames import Word
-from text2face.mouth.lips import PAUSE, lip_closures, sounding
 from text2face.mouth.poser import Poser
 from text2face.mouth.track import MouthTrack
 from text2face.syllables.timed import syllables_of
@@ -56,22 +53,6 @@ from text2face.voice.espeak import speak_timed
 
 HERE = Path(__file__).resolve().parent
 VOICES = {"en": "en-gb", "es": "es"}
-SHUT_BELOW = 0.25
-"""Share of the person's median vowel gap below which lips count as shut."""
-
-ROUND, OPEN = frozenset("ouʊɔ"), frozenset("aɑ")
-NEAR = 0.04
-"""Seconds beside a closure in which its frame is looked for: one frame at 25 fps."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One printed figure: what, how much, in which unit, and the target it is held against."""
-
-    name: str
-    value: float
-    unit: str = ""
-    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,65 +63,6 @@ class Said:
     times: np.ndarray
     bare: np.ndarray
     held: np.ndarray
-
-
-@dataclass
-class Seen:
-    """What is seen of lips at the sounds they are known by, over many sentences."""
-
-    shut: list[float] = field(default_factory=list)
-    vowels: list[float] = field(default_factory=list)
-    between: list[float] = field(default_factory=list)
-    widths: list[float] = field(default_factory=list)
-    rounded: list[float] = field(default_factory=list)
-    opened: list[float] = field(default_factory=list)
-    still: list[float] = field(default_factory=list)
-
-    def add(self, words: Sequence[Word], times: np.ndarray, mouth: np.ndarray) -> None:
-        """Look at the sounds of ``words`` in ``mouth`` (T, 20, 2), NaN where it was not found."""
-        gap, width = mouth_opening(mouth), mouth_width(mouth)
-        for closure in lip_closures(words):
-            near = (times >= closure.start - NEAR) & (times <= closure.end + NEAR) & np.isfinite(gap)
-            if near.any():
-                self.shut.append(float(gap[near].min()))
-        sounds = [sound for word in words for syllable in word for sound in syllable.phonemes]
-        for index, sound in enumerate(sounds):
-            beside = [
-                letters(other.symbol)[:1] in BILABIALS
-                for other in [*sounds[max(0, index - 1) : index], *sounds[index + 1 : index + 2]]
-            ]
-            inside = (times >= sound.start) & (times < sound.end) & np.isfinite(gap)
-            sign = letters(sound.symbol)[:1]
-            if sign in VOWELS and inside.any():
-                self.vowels.append(float(np.median(gap[inside])))
-                self.widths.append(float(np.median(width[inside])))
-                if any(beside):
-                    self.between.append(float(gap[inside].max()))
-                if sign in ROUND:
-                    self.rounded.append(self.widths[-1])
-                if sign in OPEN:
-                    self.opened.append(self.vowels[-1])
-        spans = [Span(-1.0, 0.0), *sounding(words), Span(float(times[-1]), float(times[-1]) + 1.0)]
-        for before, after in itertools.pairwise(spans):
-            quiet = (times > before.end + RELEASE) & (times < after.start - LEAD) & np.isfinite(gap)
-            if after.start - before.end > PAUSE and quiet.sum() > 1:
-                self.still.append(float(np.ptp(gap[quiet])))
-
-    def rows(self, name: str, person_gap: float) -> list[Row]:
-        """Return the figures; ``person_gap`` is the median vowel gap of the person's recordings."""
-        shut, opened, rounded = np.array(self.shut), np.array(self.opened), np.array(self.rounded)
-        gap, width = float(np.median(self.vowels)), float(np.median(self.widths))
-        return [
-            Row(f"{name}: lips shut at p b m", float((shut < SHUT_BELOW * person_gap).mean()), "", ">= 0.90"),
-            Row(f"{name}: the same against its own vowels", float((shut < SHUT_BELOW * gap).mean())),
-            Row(f"{name}: median least gap at p b m", float(np.median(shut)) / person_gap, "of the recorded vowels'"),
-            Row(f"{name}: vowels beside p b m, most open", float(np.median(self.between)) / person_gap, "of vowels'"),
-            Row(f"{name}: o, u narrower than the median vowel", float((rounded < width).mean())),
-            Row(f"{name}: median width of o, u", float(np.median(rounded)) / width, "of the median vowel", "< 1"),
-            Row(f"{name}: median gap of a", float(np.median(opened)) / gap, "of the median vowel", "> 1"),
-            Row(f"{name}: median vowel gap", gap / person_gap, "of the recorded one"),
-            Row(f"{name}: most movement in silence", max(self.still, default=0.0) / person_gap, "of a vowel gap", "0"),
-        ]  # fmt: skip
 
 
 def main() -> int:

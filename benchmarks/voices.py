@@ -14,19 +14,19 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from seen import Seen
 
 from obamanet.audio.disturb.line import mp3, telephone
 from obamanet.audio.disturb.music import music
 from obamanet.audio.disturb.noise import add_noise, babble, pink_noise, white_noise
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
-from obamanet.constants import MOUTH, MOUTH_COUNT, SAMPLE_RATE
+from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
 from obamanet.evaluation.own_sync import OwnSyncNet
 from obamanet.evaluation.sync import find_offset, lag_curve, sound_steps
@@ -37,7 +37,6 @@ from obamanet.face.track import track_face
 from obamanet.hearing.closures import ClosureDetector, hears_closures
 from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.head import place_head
-from obamanet.keypoints.lips import GAP
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical
 from obamanet.person import Person, load_person
@@ -47,13 +46,14 @@ from obamanet.training.dataset import Clip, load_dataset
 from obamanet.training.grammar import words_of_name
 from obamanet.training.renditions import carried_over
 from obamanet.types import AudioClip, CanonicalKeypoints, Span
-from text2face.closures.training import TOLERANCE, missed_and_false
-from text2face.mouth.examples import EVERY_NINTH, LETTER_NAMES, prose
-from text2face.mouth.lips import closures_of
+from text2face.closures.training import missed_and_false
+from text2face.mouth.examples import LETTER_NAMES
+from text2face.mouth.frames import Word
+from text2face.mouth.lips import lip_closures
 from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, Way, at_sample_rate, say_again, say_timed
-from text2face.syllables.sounds import is_vowel
+from text2face.syllables.timed import syllables_of
 from text2face.text.normalise import read_out
-from text2face.types import Phoneme, Speech
+from text2face.types import Speech
 from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
 
@@ -66,11 +66,10 @@ CEILING_PAIRS = 8
 LANGUAGES = {"ljspeech": "en-us", "asterisk_es": "es-419"}
 """Accents by whose sounds recordings without pictures are aligned."""
 
-PROSE = {"en": "en-gb", "es": "es"}
-"""Languages of the program's prose, and the accents it is said in; every ninth sentence trained no detector."""
+ACCENTS = {"en": "en-gb", "es": "es"}
+"""Languages of the benchmarks' prose, of which no training heard a sentence, and the accents it is said in."""
 
-SHUT = 0.25
-"""Gap of shut lips, at most, of the median vowel's."""
+HERE = Path(__file__).resolve().parent
 
 SECONDS = 20
 """Of silence, noise and music."""
@@ -107,7 +106,13 @@ def main() -> None:
     disturbances(own, talker, sorted((given.data / "speech" / "ljspeech").glob("*.wav")), clean)
     stillness(own, talker)
     speech, held = given.data / "speech", HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING
-    labials(own, speech if given.side == "test" else None, held, talker, given.painted)
+    labials(
+        [clips[name] for name in names[given.side] if name in clips],
+        speech if given.side == "test" else None,
+        held,
+        talker,
+        given.painted,
+    )
     if given.side == "test":
         learned = [recorded(clips[name], person) for name in names["train"] if name in clips]
         others(own, learned, given.data / "grid_other", talker)
@@ -268,8 +273,7 @@ def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarra
 
     Each word is taken from another recording and laid sound by sound over this one's; between words it is held.
     """
-    text = [LETTER_NAMES.get(word, word) for word in mouth.words]
-    here = align(AudioClip(mouth.sound, SAMPLE_RATE), speak_timed(" ".join(text), "en-gb")).speech
+    here = aligned(mouth.sound, spelled(mouth.words), "en-gb")
     times = frame_times(len(mouth.opening), 25) if mouth.fps == 25 else np.arange(len(mouth.opening)) / mouth.fps
     random = np.random.default_rng(len(mouth.sound))
     for _ in range(CEILING_PAIRS):
@@ -279,8 +283,7 @@ def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarra
             if not same:
                 continue
             there = same[int(random.integers(len(same)))]
-            spoken = speak_timed(" ".join(LETTER_NAMES.get(w, w) for w in there.words), "en-gb")
-            words = align(AudioClip(there.sound, SAMPLE_RATE), spoken).speech.words
+            words = aligned(there.sound, spelled(there.words), "en-gb").words
             if len(words) != len(here.words) or len(words[slot].phonemes) != len(word.phonemes):
                 continue
             ours = np.array([time for sound in word.phonemes for time in (sound.start, sound.end)])
@@ -295,65 +298,71 @@ def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarra
             yield np.interp(times, *(np.array(column) for column in zip(*edges, strict=True)))
 
 
-def labials(own: Sequence[Mouth], folder: Path | None, named: Sequence[str], talker: Talker, painted: int) -> None:
-    """Print at how many p, b and m the lips shut, and how often they shut elsewhere."""
-    print("\n| lips shut from sound alone | p b m | shut at | in painted frames | shut elsewhere, per p b m |")
-    print("|---|---|---|---|---|")
-    for language, accent in PROSE.items():
-        texts = [read_out(text, accent).text for text in list(prose(language))[::EVERY_NINTH]]
-        voices = [
-            voice if language == "en" else f"{accent}+{voice.partition('+')[2]}" for voice in named if "+" in voice
-        ]
-        ways = [Way(voices[number % len(voices)]) for number in range(len(texts))]
-        said = [say_timed(text, way, accent) for text, way in zip(texts, ways, strict=True)]
+def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], talker: Talker, painted: int) -> None:
+    """Print at how many p, b and m the lips shut, and how often they shut elsewhere.
+
+    Shut is a gap below a quarter of the median vowel's in the person's recordings ``clips``, as in benchmarks/text.py.
+    """
+    print("\n| lips shut from sound alone | shut at p b m | in painted frames | shut elsewhere, per p b m |")
+    print("|---|---|---|---|")
+    recorded = [(load_sound(clip.sound).samples, spelled(words_of_name(clip.name))) for clip in clips if clip.sound]
+    own = [(sound, aligned(sound, text, "en-gb")) for sound, text in recorded]
+    truth = Seen()
+    for clip, (_, speech) in zip(clips, own, strict=True):
+        mouth = to_canonical(clip.landmarks, place_head(clip.landmarks, talker.person.mouth.head))[:, MOUTH]
+        truth.add(words_of(speech, "en-gb"), frame_times(len(mouth), talker.person.fps), mouth)
+    gap = float(np.median(truth.vowels))
+    for language, accent in ACCENTS.items():
+        texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()
+        variants = [voice.partition("+")[2] for voice in named if "+" in voice]
+        ways = [Way(f"{accent}+{variants[number % len(variants)]}") for number in range(len(texts))]
+        said = [say_timed(read_out(text, accent).text, way, accent) for text, way in zip(texts, ways, strict=True)]
+        sounds = [(at_sample_rate(speech), speech) for speech in said]
         print_labials(
-            f"prose, {language}, these voices in turns", [(at_sample_rate(s), s) for s in said], talker, painted
+            f"prose, {language}, {len(variants)} of these voices in turns", sounds, accent, talker, gap, painted
         )
-    recorded = [("own voice", [(mouth.sound, " ".join(LETTER_NAMES.get(w, w) for w in mouth.words)) for mouth in own])]
+    print_labials("own voice", own, "en-gb", talker, gap, painted)
     for place in [folder / name for name in LANGUAGES] if folder else []:
-        rows = (place / "transcripts.tsv").read_text(encoding="utf-8").splitlines()
-        texts = [row.split("\t") for row in rows if row.split("\t")[1].strip()]
-        recorded.append((place.name, [(load_sound(place / f"{clip}.wav").samples, text) for clip, text in texts]))
-    for name, pairs in recorded:
-        language = LANGUAGES.get(name, "en-gb")
-        aligned = [(x, align(AudioClip(x, SAMPLE_RATE), speak_timed(text, language)).speech) for x, text in pairs]
-        print_labials(name, aligned, talker, painted)
+        accent = LANGUAGES[place.name]
+        rows = [row.split("\t") for row in (place / "transcripts.tsv").read_text(encoding="utf-8").splitlines()]
+        heard = [(load_sound(place / f"{name}.wav").samples, text) for name, text in rows if text.strip()]
+        sounds = [(sound, aligned(sound, text, accent)) for sound, text in heard]
+        print_labials(place.name, sounds, accent, talker, gap, painted)
 
 
-def print_labials(name: str, sounds: Sequence[tuple[np.ndarray, Speech]], talker: Talker, painted: int) -> None:
-    """Print the row of ``sounds``, each with its text's times; shut is a gap below a quarter of the median vowel's."""
-    shown, repainted, true, false = Gaps(), Gaps(), 0, 0
+def print_labials(
+    name: str,
+    sounds: Sequence[tuple[np.ndarray, Speech]],
+    accent: str,
+    talker: Talker,
+    gap: float,
+    painted: int,
+) -> None:
+    """Print the row of ``sounds``, each with its text's times; the first so many are ``painted`` and looked at."""
+    shown, repainted, true, false = Seen(), Seen(), 0, 0
     for number, (samples, speech) in enumerate(sounds):
-        said, spoken = talker.say(samples), [sound for word in speech.words for sound in word.phonemes]
-        shown.add(said.shown, spoken, talker.person.fps)
-        closures = closures_of(spoken)
+        said, words = talker.say(samples), words_of(speech, accent)
+        times, closures = frame_times(len(said.shown), talker.person.fps), lip_closures(words)
+        shown.add(words, times, said.shown)
         true, false = true + len(closures), false + missed_and_false(said.closures, closures)[1]
         if number < painted:
-            repainted.add(talker.painted(said.shown), spoken, talker.person.fps)
-    print(f"| {name} | {true} | {shown.shut()} | {repainted.shut()} | {false / true:.2f} |", flush=True)
+            repainted.add(words, times, talker.painted(said.shown))
+    print(f"| {name} | {shown.shut_at(gap)} | {repainted.shut_at(gap)} | {false / true:.2f} |", flush=True)
 
 
-class Gaps:
-    """Gathers the gaps of lips, at p, b and m and in vowels."""
+def spelled(words: Sequence[str]) -> str:
+    """Return ``words`` as the synthetic voice is to read them."""
+    return " ".join(LETTER_NAMES.get(word, word) for word in words)
 
-    def __init__(self) -> None:
-        self._least: list[float] = []
-        self._vowels: list[float] = []
 
-    def add(self, mouth: np.ndarray, spoken: Sequence[Phoneme], fps: Fraction) -> None:
-        """Take a ``mouth`` (T, 20, 2), NaN where no face was found, that says the sounds ``spoken``."""
-        gap, times = mouth.reshape(-1, 2 * MOUTH_COUNT) @ GAP, frame_times(len(mouth), fps)
-        self._vowels += [np.interp((s.start + s.end) / 2, times, gap) for s in spoken if is_vowel(s.symbol)]
-        for closure in closures_of(spoken):
-            near = gap[(times > closure.start - TOLERANCE) & (times < closure.end + TOLERANCE)]
-            self._least.append(float(np.nanmin(near)) if np.isfinite(near).any() else np.inf)
+def aligned(sound: np.ndarray, text: str, accent: str) -> Speech:
+    """Return the words of ``text`` at their times in ``sound`` (N,) at 16 kHz."""
+    return align(AudioClip(sound, SAMPLE_RATE), speak_timed(text, accent)).speech
 
-    def shut(self) -> str:
-        """Return the share of p, b and m at which the lips are shut, and of how many."""
-        if not self._least:
-            return ""
-        found = np.array(self._least) < SHUT * np.nanmedian(self._vowels)
-        return f"{found.mean():.3f} of {len(found)}"
+
+def words_of(speech: Speech, accent: str) -> tuple[Word, ...]:
+    """Return the timed syllables of ``speech``."""
+    return tuple(syllables_of(word, accent) for word in speech.words)
 
 
 def foreign(folder: Path, talker: Talker) -> None:
