@@ -72,15 +72,16 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
     with timed("start: imports"):
         import tensorflow  # noqa: F401
 
+        from obamanet.hearing.closures import ClosureDetector
         from obamanet.inference.predictor import Predictor
         from obamanet.inference.renderer import BATCH, Renderer
         from obamanet.person import load_person
-        from obamanet.pipelines.speak import hear, place
+        from obamanet.pipelines.speak import hear, place, shut_lips
         from obamanet.render.sketch import draw_face
         from obamanet.video.writer import VideoWriter
     with timed("start: person and networks"):
         person = load_person(folder)
-        predictor, renderer = Predictor(person), Renderer(person)
+        predictor, detector, renderer = Predictor(person), ClosureDetector(), Renderer(person)
         renderer.paint(np.zeros((1, person.image_size, person.image_size, 3), np.uint8))
     with tempfile.TemporaryDirectory() as temporary:
         sound = Path(temporary) / "speech.wav"
@@ -88,7 +89,10 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         with timed("sound to features"):
             features = hear(sound, person)
         with timed("features to keypoints"):
-            keypoints = predictor.predict(features)
+            heard = predictor.listen(features)
+            keypoints = predictor.follow(heard)
+        with timed("lips that shut"):
+            keypoints = shut_lips(keypoints, detector.find(heard, predictor.quiet), person)
         with timed("keypoints to sketches"):
             sketches = np.stack([draw_face(face, person.image_size) for face in place(keypoints, person)])
         with timed("sketches to pictures"):
