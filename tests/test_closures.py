@@ -117,8 +117,8 @@ class TestSpans:
     def test_what_is_likely_is_a_span_of_a_frame_at_least(self) -> None:
         likelihood = np.array([0.1, 0.9, 0.2, 0.2, 0.8, 0.7, 0.6, 0.7, 0.9, 0.1, 0.1, 0.6])
         spans = shut_spans(likelihood, 50)
-        # Steps 4 to 8 are 0.07 to 0.17 s, less a step at either end; the others are widened to a frame.
-        assert [(round(s.start, 6), round(s.end, 6)) for s in spans] == [(0.0, 0.04), (0.09, 0.15), (0.2, 0.24)]
+        # Steps 4 to 8 are 0.07 to 0.17 s, less half a step at either end; the others are widened to 60 ms.
+        assert [(round(s.start, 6), round(s.end, 6)) for s in spans] == [(-0.01, 0.05), (0.08, 0.16), (0.19, 0.25)]
         assert shut_spans(np.full(7, 0.3), 50) == ()
 
     def test_missed_and_false_ones_are_counted(self) -> None:
