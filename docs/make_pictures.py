@@ -20,7 +20,7 @@ import numpy as np
 from obamanet.inference.renderer import Renderer
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import load_person
-from obamanet.pipelines.speak import hear, place, predict_keypoints
+from obamanet.pipelines.speak import SpeakOptions, follow, hear, place
 from obamanet.render.sketch import draw_face
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--sound", type=Path, default=ROOT / "data" / "audio" / "hello_en.wav")
     arguments = parser.parse_args()
     person = load_person(arguments.person)
-    keypoints = predict_keypoints(hear(arguments.sound, person), person)
+    keypoints = follow(hear(arguments.sound, person), person, SpeakOptions())
     sketches = [draw_face(face, person.image_size) for face in place(keypoints, person)]
     pictures = list(Renderer(person).paint_all(sketches))
 
