@@ -307,6 +307,8 @@ class TestLearning:
         changed = [not np.array_equal(a.samples, b.samples) for a, b in zip(made[2:6], prose, strict=True)]
         assert changed == [False, True, False, True]
         assert made[-1].closures == ()
+        # Without recordings there is nobody to babble.
+        assert len(list(disturbed_sounds(prose, [], 1))) == 7
 
     def test_what_was_heard_is_read_back(self, tmp_path: Path) -> None:
         kept = [

@@ -114,7 +114,7 @@ def recorded_sounds(pieces: Sequence[Piece], align_folder: Path, language: str, 
 def disturbed_sounds(sounds: Iterable[Sound], others: Sequence[np.ndarray], seed: int) -> Iterator[Sound]:
     """Yield ``sounds``, every other synthetic one through noise, rooms, lines and another larynx, then mere noise.
 
-    Recordings come twice, once disturbed. ``others`` are samples (n,) of speech that babble is made of.
+    Recordings come twice, once disturbed. ``others`` are samples (n,) of speech that babble is made of, if any.
     """
     options = DisturbOptions()
     for number, sound in enumerate(sounds):
@@ -122,7 +122,7 @@ def disturbed_sounds(sounds: Iterable[Sound], others: Sequence[np.ndarray], seed
             yield sound
         if sound.kind == RECORDED or number % 2 == 0:
             random = np.random.default_rng((seed, number))
-            babble = [others[int(random.integers(len(others)))] for _ in range(OTHERS)]
+            babble = [others[int(random.integers(len(others)))] for _ in range(OTHERS if others else 0)]
             yield replace(sound, samples=disturb(sound.samples, options, random, babble))
     for number in range(NOISES):
         random = np.random.default_rng((seed, NOISES, number))
