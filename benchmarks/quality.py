@@ -12,13 +12,13 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
+from seen import Row
 
 from obamanet.constants import MOUTH
 from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, landmark_distance, psnr, ssim
@@ -41,16 +41,6 @@ from obamanet.training.dataset import Clip, load_dataset
 BACKGROUND_ROWS = slice(0, 60)
 BACKGROUND_COLUMNS = 24
 """The upper corners of the portrait: backdrop in every frame of this footage."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One printed figure: what, how much, in which unit, and the target it is held against."""
-
-    name: str
-    value: float
-    unit: str = ""
-    target: str = ""
 
 
 def seen(clip: Clip) -> np.ndarray:
