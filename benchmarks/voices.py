@@ -303,8 +303,8 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
 
     Shut is a gap below a quarter of the median vowel's in the person's recordings ``clips``, as in benchmarks/text.py.
     """
-    print("\n| lips shut from sound alone | shut at p b m | in painted frames | shut elsewhere, per p b m |")
-    print("|---|---|---|---|")
+    print("\n| lips shut from sound alone, at p b m | as learned | as shown | in painted frames | shut elsewhere, per p b m |")
+    print("|---|---|---|---|---|")
     recorded = [(load_sound(clip.sound).samples, spelled(words_of_name(clip.name))) for clip in clips if clip.sound]
     own = [(sound, aligned(sound, text, "en-gb")) for sound, text in recorded]
     truth = Seen()
@@ -339,15 +339,17 @@ def print_labials(
     painted: int,
 ) -> None:
     """Print the row of ``sounds``, each with its text's times; the first so many are ``painted`` and looked at."""
-    shown, repainted, true, false = Seen(), Seen(), 0, 0
+    learned, shown, repainted, true, false = Seen(), Seen(), Seen(), 0, 0
     for number, (samples, speech) in enumerate(sounds):
         said, words = talker.say(samples), words_of(speech, accent)
         times, closures = frame_times(len(said.shown), talker.person.fps), lip_closures(words)
+        learned.add(words, times, said.learned)
         shown.add(words, times, said.shown)
         true, false = true + len(closures), false + missed_and_false(said.closures, closures)[1]
         if number < painted:
             repainted.add(words, times, talker.painted(said.shown))
-    print(f"| {name} | {shown.shut_at(gap)} | {repainted.shut_at(gap)} | {false / true:.2f} |", flush=True)
+    kinds = " | ".join(seen.shut_at(gap) for seen in (learned, shown, repainted))
+    print(f"| {name} | {kinds} | {false / true:.2f} |", flush=True)
 
 
 def spelled(words: Sequence[str]) -> str:
