@@ -37,6 +37,7 @@ from obamanet.cli.train import (
     SplitChoice,
     SplitFile,
     ValShare,
+    tell,
 )
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import ensure_output_path
@@ -396,11 +397,7 @@ def closures_verb(
     dataset, options = load_dataset(folder), ClosureOptions(steps=steps, seed=seed)
     chosen, rights = SplitChoice(split, val_share, seed).of(dataset), {"licence": licence, "attribution": attribution}
     report = train_closures(dataset, chosen, align, language, out, options, **rights, limits=limits, progress=progress)
-    progress.note(
-        f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}"
-    )
-    if report.step < report.steps:
-        progress.note("not finished yet; the same command goes on")
+    tell(report, progress)
     result(report.folder / DETECTOR)
 
 
@@ -445,10 +442,7 @@ def syllables_verb(
     report = train_poser(
         dataset, chosen, align, language, speaker, run_folder, options, limits=limits, progress=progress
     )
-    best = f"best score {report.best_score:.4g} at step {report.best_step}"
-    progress.note(f"step {report.step} of {report.steps}; {best}")
-    if report.step < report.steps:
-        progress.note("not finished yet; the same command goes on")
+    tell(report, progress)
     result(keep_poser(speaker, report, len(chosen.train)).folder)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.speak import Quiet
-from obamanet.cli.train import MaxMinutes, MaxSteps, Seed
+from obamanet.cli.train import MaxMinutes, MaxSteps, Seed, tell
 from obamanet.training.loop import NOT_STATED
 
 ENCODER_EXAMPLE = """Example:
@@ -64,7 +64,5 @@ def encoder_command(
         limits=limits,
         progress=progress,
     )
-    progress.note(f"step {report.step} of {report.steps}; least error {report.best_score:.3f} at {report.best_step}")
-    if report.step < report.steps:
-        progress.note("not finished yet; the same command goes on")
+    tell(report, progress)
     result(report.folder / RESULT)

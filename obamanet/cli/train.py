@@ -455,16 +455,21 @@ def _frames(first: int | None, last: int | None) -> str:
     return f"{first}" if first == last else f"{first}-{last}"
 
 
-def _run(session: Session, dataset: Dataset, kind: str, train: Train) -> TrainReport:
-    """Run the session on its ``dataset`` and tell where it stands."""
-    progress = console(session.quiet)
-    report = train(dataset, session.split.of(dataset), session.out or session.dataset / kind, progress)
+def tell(report: TrainReport, progress: Progress) -> None:
+    """Say where the run that ``report`` tells of stands."""
     rate = f", {report.examples_per_second:.1f} examples/s" if report.examples_per_second else ""
     progress.note(
         f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}{rate}"
     )
     if report.step < report.steps:
         progress.note("not finished yet; the same command goes on")
+
+
+def _run(session: Session, dataset: Dataset, kind: str, train: Train) -> TrainReport:
+    """Run the session on its ``dataset`` and tell where it stands."""
+    progress = console(session.quiet)
+    report = train(dataset, session.split.of(dataset), session.out or session.dataset / kind, progress)
+    tell(report, progress)
     return report
 
 
