@@ -96,8 +96,12 @@ class ClosureDetector:
             values = heard.values[first : first + count]
             return np.concatenate([values, np.repeat(quiet[None], count - len(values), axis=0)]).astype(np.float32)
 
-        logits = np.concatenate(list(self._network.stream(inputs, len(heard.values), chunk)))[:, 0]
-        return 1 / (1 + np.exp(-logits))
+        return likelihood_of(np.concatenate(list(self._network.stream(inputs, len(heard.values), chunk))))
+
+
+def likelihood_of(outputs: np.ndarray) -> np.ndarray:
+    """Return how likely the lips are shut, (T,) in 0 to 1, of the network's ``outputs`` (T, 1), which are logits."""
+    return 1 / (1 + np.exp(-outputs[:, 0]))
 
 
 def shut_spans(likelihood: np.ndarray, rate: float) -> tuple[Span, ...]:

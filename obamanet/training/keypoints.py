@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,16 @@ from obamanet.keypoints.jaw import fit_jaw
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import fit_pca
 from obamanet.keypoints.placement import fit_template, to_canonical
-from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.predictor import PredictorConfig, build_predictor
 from obamanet.person import MOUTH_FILE, MouthModel, Person, save_mouth
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.hearing import LessonMaker, Lessons, Utterance, loudness
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.pictures import draw_openings
+from obamanet.training.recurrent import RecurrentLearner
 from obamanet.training.renditions import Renditions
-from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
+from obamanet.training.smoothed import Losses, check_course
 
 TEMPLATE_FRAMES = 2000
 """Frames, spread over the footage, from which the mean face is taken; more change it by less than 0.01 pixel."""
@@ -261,7 +261,7 @@ class ExampleSource:
         return noise[start : start + length]
 
 
-class KeypointLearner(SmoothedLearner):
+class KeypointLearner(RecurrentLearner):
     """Teaches a predictor; see :class:`obamanet.training.loop.Learner`."""
 
     def __init__(
@@ -269,18 +269,13 @@ class KeypointLearner(SmoothedLearner):
     ) -> None:
         import tensorflow as tf
 
-        super().__init__(partial(build_predictor, config), options)
-        self._config, self._options, self._mouth, self._val = config, options, mouth, val
+        super().__init__(config, options)
+        self._options, self._mouth, self._val = options, mouth, val
         self._decode = tf.constant(mouth.pca.components * mouth.pca.spread[:, None])
         self._mean = tf.constant(mouth.pca.mean)
         weights = np.ones(20, dtype=np.float32)
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
-        shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
-        self._run = tf.function(
-            lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
-            input_signature=[tf.TensorSpec(shape) for shape in shapes],
-        )
 
     def begin_as(self, person: Person) -> None:
         """Take over the predictor of ``person``, whose canonical mouth is led into this one's PCA.
@@ -322,9 +317,7 @@ class KeypointLearner(SmoothedLearner):
         draw_openings(shown.keypoints, self._predict(shown.inputs), folder, step)
 
     def _predict(self, inputs: np.ndarray) -> np.ndarray:
-        states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]
-        components = np.asarray(self._run(inputs[None], *states))[0]
-        return self._mouth.pca.decode(components[self._config.delay :])
+        return self._mouth.pca.decode(self.said(inputs))
 
     def losses(self, *batch: Any) -> Losses:
         """Return the losses on inputs (B, L + delay, S) and keypoints (B, L, 20, 2)."""
@@ -333,9 +326,7 @@ class KeypointLearner(SmoothedLearner):
         inputs, keypoints = batch
         options = self._options
         count, length = keypoints.shape[0], keypoints.shape[1]
-        states = [tf.zeros((count, *shape)) for shape in self._config.state_shapes]
-        components = run_predictor(self._network, [inputs, *states], training=True)[0][:, self._config.delay :]
-        flat = tf.tensordot(components, self._decode, 1) + self._mean
+        flat = tf.tensordot(self.taught(inputs), self._decode, 1) + self._mean
         predicted = tf.reshape(flat, (count, length, 20, 2))
         told = {
             "position": self._distance(predicted - keypoints),

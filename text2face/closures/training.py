@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,15 +13,16 @@ import numpy as np
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
-from obamanet.hearing.closures import CARD, THRESHOLD, WEIGHTS, shut_spans
+from obamanet.hearing.closures import CARD, THRESHOLD, WEIGHTS, likelihood_of, shut_spans
 from obamanet.hearing.listener import Listener, encoder_digest, heard_size
-from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.predictor import PredictorConfig, build_predictor
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Split
 from obamanet.training.log import logged
 from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
-from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
+from obamanet.training.recurrent import RecurrentLearner
+from obamanet.training.smoothed import Losses, check_course
 from obamanet.types import Span
 from text2face.closures.sounds import (
     NOISE,
@@ -214,7 +214,7 @@ class ClosureSource:
         return heard, shut[start : start + length].astype(np.float32)
 
 
-class ClosureLearner(SmoothedLearner):
+class ClosureLearner(RecurrentLearner):
     """Teaches the detector; see :class:`obamanet.training.loop.Learner`."""
 
     def __init__(
@@ -225,16 +225,9 @@ class ClosureLearner(SmoothedLearner):
         rate: float,
         quiet: np.ndarray,
     ) -> None:
-        import tensorflow as tf
-
-        super().__init__(partial(build_predictor, config), options, weight_decay=1e-2, warm_up=50)
-        self._config, self._val, self._rate = config, val, rate
+        super().__init__(config, options, weight_decay=1e-2, warm_up=50)
+        self._val, self._rate = val, rate
         self._quiet = np.repeat(quiet[None], config.delay, axis=0)
-        shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
-        self._run = tf.function(
-            lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
-            input_signature=[tf.TensorSpec(shape) for shape in shapes],
-        )
 
     def validate(self) -> dict[str, float]:
         """Return per kind the share of closures that are ``missed``, and the ``false`` ones per true one.
@@ -273,9 +266,7 @@ class ClosureLearner(SmoothedLearner):
         import tensorflow as tf
 
         heard, shut = batch
-        states = [tf.zeros((heard.shape[0], *shape)) for shape in self._config.state_shapes]
-        outputs = run_predictor(self._network, [heard, *states], training=True)[0][:, self._config.delay :, 0]
-        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, outputs))
+        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.taught(heard)[..., 0]))
         return Losses(loss, {"cross_entropy": loss})
 
     def _count(self, sound: HeardSound) -> tuple[int, int, int]:
@@ -284,9 +275,7 @@ class ClosureLearner(SmoothedLearner):
 
     def _likelihood(self, sound: HeardSound) -> np.ndarray:
         heard = np.concatenate([sound.values, self._quiet]).astype(np.float32)
-        states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]
-        logits = np.asarray(self._run(heard[None], *states))[0, self._config.delay :, 0]
-        return 1 / (1 + np.exp(-logits))
+        return likelihood_of(self.said(heard))
 
 
 def missed_and_false(found: Sequence[Span], true: Sequence[Span]) -> tuple[int, int]:
