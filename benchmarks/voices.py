@@ -303,7 +303,7 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
 
     Shut is a gap below a quarter of the median vowel's in the person's recordings ``clips``, as in benchmarks/text.py.
     """
-    print("\n| lips shut from sound alone, at p b m | as learned | as shown | in painted frames | shut elsewhere, per p b m |")
+    print("\n| lips shut at p b m, by sound alone | as learned | as shown | painted | elsewhere, per p b m |")
     print("|---|---|---|---|---|")
     recorded = [(load_sound(clip.sound).samples, spelled(words_of_name(clip.name))) for clip in clips if clip.sound]
     own = [(sound, aligned(sound, text, "en-gb")) for sound, text in recorded]
