@@ -8,6 +8,7 @@ reference.npz         the reference track, in pixels of the square
 footage.mp4           in-painting only: the frames that belong to the reference track
 poses.npz             the mouth poses; older persons have none
 poser.weights.h5      timed syllables to weights of mouth poses; only when it was trained
+sources.json          which recordings it was learned from; older persons have none
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from obamanet.keypoints.poses import MouthPoses, PoseCurve
 from obamanet.networks.pix2pix import GeneratorConfig
 from obamanet.networks.poser import PoserConfig
 from obamanet.networks.predictor import PredictorConfig
+from obamanet.sources import SOURCES_FILE
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
@@ -306,7 +308,9 @@ def _file_names(mode: RenderMode) -> list[str]:
 
 def _all_files(person: Person) -> list[str]:
     poses = [POSES_FILE] if person.poses is not None else []
-    return [*_file_names(person.mode), *poses, *([POSER_FILE] if person.poser is not None else [])]
+    poser = [POSER_FILE] if person.poser is not None else []
+    sources = [SOURCES_FILE] if (person.folder / SOURCES_FILE).is_file() else []
+    return [*_file_names(person.mode), *poses, *poser, *sources]
 
 
 def _read_poser(card: dict[str, Any]) -> PoserCard:

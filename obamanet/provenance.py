@@ -180,6 +180,11 @@ def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
     return _report(path, manifest, state, results, comment)
 
 
+def names_person(report: ProvenanceReport, person: str) -> bool:
+    """Return whether the manifest's statement names ``person`` as the one that the video shows."""
+    return report.statement is not None and report.statement.endswith(_rendered_with(person))
+
+
 def describe(report: ProvenanceReport) -> list[str]:
     """Return the report as lines for people, the verdict first."""
     comment = [f"comment: {report.comment}"] if report.comment else []
@@ -347,7 +352,7 @@ def _manifest(kind: Synthetic, software: str, person: str | None, title: str) ->
     generator = {"name": name, "version": version} if version else {"name": name}
     statement = "The mouth movements in this video are synthetic."
     if person:
-        statement += f" Rendered with the trained person {person}."
+        statement += _rendered_with(person)
     action = {
         "action": "c2pa.created",
         "digitalSourceType": kind.value,
@@ -360,6 +365,10 @@ def _manifest(kind: Synthetic, software: str, person: str | None, title: str) ->
         "format": MIME_TYPE,
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
     }
+
+
+def _rendered_with(person: str) -> str:
+    return f" Rendered with the trained person {person}."
 
 
 def _report(

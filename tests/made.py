@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ import numpy as np
 import soundfile
 
 from obamanet.constants import DATASET_SCHEMA, SAMPLE_RATE
+from obamanet.erasure.find import folder_trace
+from obamanet.erasure.layouts import recognise
 from obamanet.video.reader import read_frames
 from obamanet.video.writer import VideoWriter
 
@@ -39,7 +42,9 @@ def write_dataset(folder: Path, clips: Sequence[MadeClip], fps: Fraction = FPS) 
         names.append(f"{clip.name}-{number:08x}")
         place = folder / "clips" / names[-1]
         place.mkdir(parents=True)
-        (place / "clip.json").write_text(json.dumps({"name": clip.name, "source": f"/{names[-1]}.mp4"}))
+        key = {"sha256": hashlib.sha256(names[-1].encode()).hexdigest()}
+        about = {"name": clip.name, "source": f"/{names[-1]}.mp4", "key": key}
+        (place / "clip.json").write_text(json.dumps(about))
         segment = np.zeros(len(clip.landmarks), np.int32) if clip.segment is None else clip.segment
         np.savez(
             place / "track.npz",
@@ -54,6 +59,13 @@ def write_dataset(folder: Path, clips: Sequence[MadeClip], fps: Fraction = FPS) 
     index = {"schema": DATASET_SCHEMA, "fps": str(fps), "image_size": 64, "clips": names, "rejects": [], "notes": []}
     (folder / "dataset.json").write_text(json.dumps(index))
     return folder
+
+
+def foreign_files(folder: Path) -> list[Path]:
+    """Return what lies in ``folder``, and in those below it, that the program would not know as its own work."""
+    kinds = {path: recognise(path) for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]}
+    assert kinds[folder] is not None, "the folder itself is of no kind that is known"
+    return [path for found in kinds.values() if found for path in folder_trace(found, "").others]
 
 
 def babble(seconds: float, seed: int = 0) -> np.ndarray:

@@ -25,6 +25,7 @@ import pytest
 import soundfile
 import typer
 from conftest import made_landmarks
+from made import foreign_files
 
 from obamanet.cli import boundary
 from obamanet.cli.app import obamanet_app
@@ -433,7 +434,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
             clip / "track.npz", landmarks=points, raw=points, segment=segment, box=box, frame_size=np.array([64, 64])
         )
         soundfile.write(clip / "sound.wav", np.random.default_rng(number).normal(0, 0.1, 32_000), 16_000)
-        (clip / "clip.json").write_text(json.dumps({"name": name[:5], "source": f"/footage/{name[:5]}.mp4"}))
+        key = {"sha256": name[-1] * 64}
+        about = {"name": name[:5], "source": f"/footage/{name[:5]}.mp4", "key": key}
+        (clip / "clip.json").write_text(json.dumps(about))
     (folder / "dataset.json").write_text(json.dumps({"schema": 1, "fps": "25", "image_size": 64, "clips": names}))
     return folder
 
@@ -472,6 +475,16 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
 
     said = obamanet("speak", speech, "--person", dataset, "-o", tmp_path / "talk.mp4", "-q")
     assert said == Said(0, f"{tmp_path / 'talk.mp4'}\n", [])
+
+    # What is withdrawn goes whole: all that these commands wrote is known to the one that forgets.
+    assert foreign_files(dataset) == []
+    copy, talk = tmp_path / "copy", tmp_path / "out" / "talk.mp4"
+    shutil.copytree(dataset, copy)
+    talk.parent.mkdir()
+    (tmp_path / "talk.mp4").rename(talk)
+    said = obamanet("forget", copy, talk.parent, "--yes", "-q")
+    assert (said.code, said.lines) == (0, [])
+    assert not copy.exists() and not talk.exists()
 
     said = obamanet(*renderer, "--width", 8)
     assert (said.code, said.out, len(said.lines)) == (2, "", 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import MadeClip, babble, write_dataset, write_sound
+from made import MadeClip, babble, foreign_files, write_dataset, write_sound
 
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.load import load_sound
@@ -277,6 +277,7 @@ class TestLearning:
         assert (resumed.step, resumed.best_score) == (whole.step, whole.best_score)
         one, other = (json.loads((tmp_path / n / "detector" / closures.CARD).read_text()) for n in ("whole", "stopped"))
         assert one["validation"] == other["validation"]
+        assert foreign_files(tmp_path / "whole") == []
         # What it wrote takes the place of the shipped one.
         monkeypatch.setattr(closures, "closure_folder", lambda: tmp_path / "whole" / "detector")
         closure_card.cache_clear()

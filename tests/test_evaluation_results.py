@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import recorded_frames, write_video
+from made import foreign_files, recorded_frames, write_video
 
 from obamanet.cli import evaluate as command
 from obamanet.cli.app import obamanet_app
@@ -114,6 +114,7 @@ def test_the_report_stands_alone(pairs: list[Pair], tmp_path: Path) -> None:
     assert "no such video file" in page
     assert "nan" not in page.split("<h2>Distributions")[0].lower()
     assert (tmp_path / "out" / "worst.mp4").is_file() and (tmp_path / "out" / "median.mp4").is_file()
+    assert foreign_files(tmp_path / "out") == []
 
 
 def test_nothing_is_summarised_as_not_a_number() -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Recorded, made_landmarks
-from made import prepare_recorded, recorded_frames, write_video
+from made import foreign_files, prepare_recorded, recorded_frames, write_video
 
 from obamanet.errors import DatasetError, EvaluationError, OptionError
 from obamanet.evaluation.lipreading import NO_TRANSCRIPT, LipReader, MouthPair, word_error
@@ -298,6 +298,7 @@ class TestTraining:
                 np.testing.assert_array_equal(whole[name], parts[name], err_msg=name)
         card = json.loads((tmp_path / "whole" / "lipreader.json").read_text())
         assert (card["attribution"], card["split"]) == ("GRID", split.digest)
+        assert foreign_files(tmp_path / "whole") == []
         assert card["vocabulary"] == list(VOCABULARY)
         assert len(LipReader(tmp_path / "whole").read(np.zeros((30, 40, 56), np.uint8), np.arange(30) / 25)) == 6
 

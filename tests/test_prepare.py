@@ -18,7 +18,7 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
-from made import babble, ffmpeg, prepare_recorded, recorded_frames, write_sound, write_video
+from made import babble, ffmpeg, foreign_files, prepare_recorded, recorded_frames, write_sound, write_video
 
 from obamanet.audio.load import load_sound
 from obamanet.errors import DatasetError, OptionError, OutputError
@@ -108,6 +108,7 @@ class TestFootage:
             frames = sorted(path.name for path in (one.folder / "frames").iterdir())
             assert frames == [f"{n:05d}.jpg" for n in range(len(one.segment))]
             assert cv2.imread(str(one.frame_path(0))).shape == (64, 64, 3)
+        assert foreign_files(report.folder) == []
 
     def test_every_reject_has_its_reason(self, report: PrepareReport) -> None:
         wholly = {Path(r.source).name: r.reason for r in report.rejects if r.first is None}

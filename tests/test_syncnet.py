@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, Recorded, made_landmarks, recorded
-from made import MadeClip, babble, write_dataset
+from made import MadeClip, babble, foreign_files, write_dataset
 from typer.testing import CliRunner
 
 from obamanet.audio.features import FeatureOptions, extract_features
@@ -149,6 +149,7 @@ class TestTraining:
                 assert judge.offset(mouth, times_of(mouth), hear(cut)).offset / 40 == pytest.approx(shift, abs=1)
         for name in ("last.weights.h5", "state.npz", "log.jsonl", "curves.png", "samples/step_0000060.png"):
             assert (tmp_path / name).stat().st_size > 0
+        assert foreign_files(tmp_path) == []
 
     def test_a_stopped_run_ends_like_one_that_was_not(self, dataset: Dataset, tmp_path: Path) -> None:
         split = split_dataset(dataset, val_share=0.2)

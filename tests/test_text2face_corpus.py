@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from made import foreign_files
 
 from obamanet.audio.load import load_sound
 from obamanet.cli.boundary import call
@@ -201,6 +202,7 @@ def test_a_second_run_does_nothing_again(talk: Talk, corpus: Path, monkeypatch: 
     report = build_corpus(talk.video, talk.subtitles, corpus, CorpusOptions(pictures=True))
     assert (report.cues, report.cached, report.clips) == (2, 2, 6)
     assert files_of(corpus) == before
+    assert foreign_files(corpus) == []
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(

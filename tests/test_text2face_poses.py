@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, made_landmarks
-from made import MadeClip, babble, write_dataset
+from made import MadeClip, babble, foreign_files, write_dataset
 
 from obamanet.cli.boundary import call
 from obamanet.constants import MOUTH
@@ -300,6 +300,7 @@ class TestTraining:
         assert card.recorded.startswith("2 recorded sentences (drawn by a test)")
         assert card.spoken == "nothing"
         assert card.metrics["step"] == report.best_step
+        assert [foreign_files(folder) for folder in (person.folder, report.folder)] == [[], []]
 
     def test_a_poser_is_refused_for_other_poses(self, trained: tuple[Person, TrainReport], tmp_path: Path) -> None:
         person, _ = trained

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
+from made import foreign_files
 
 from obamanet.audio.disturb.voice import track_pitch
 from obamanet.constants import SAMPLE_RATE
@@ -102,6 +103,7 @@ class TestFolder:
         # Another run makes the same list and no sound anew.
         assert make_renditions(pieces, grid_s1 / "align", tmp_path / "said", options, Progress()) == made
         assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "said").glob("*.npz")} == files
+        assert foreign_files(tmp_path / "said") == []
 
     def test_a_folder_of_other_renditions_is_refused(self, dataset: Path, grid_s1: Path, tmp_path: Path) -> None:
         pieces = split_dataset(load_dataset(dataset), val_share=0.5).train

@@ -16,7 +16,8 @@ from obamanet.audio.load import load_sound
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.errors import DatasetError, OptionError, SoundError
 from obamanet.progress import Progress
-from obamanet.training.dataset import Piece
+from obamanet.sources import Sources, add_sources
+from obamanet.training.dataset import Piece, videos_of
 from obamanet.training.loop import claim_folder
 from obamanet.training.renditions import Rendition, Renditions, save_renditions, save_sound
 from obamanet.training.word_times import read_word_times
@@ -105,6 +106,7 @@ def make_renditions(
         )
     folder.mkdir(parents=True, exist_ok=True)
     claim_folder(folder, {"renditions": {**asdict(options), "named": list(options.named)}})
+    add_sources(folder, Sources(videos_of(whole)))
     entries = []
     for piece in progress.track(whole, "saying sentences again", len(whole)):
         words = [row.word for row in read_word_times(align_folder / f"{piece.clip.name}.align")]

@@ -11,6 +11,7 @@ from obamanet.about import VERSION
 from obamanet.cli.boundary import HELP_NAMES
 from obamanet.cli.encoder import ENCODER_EXAMPLE, encoder_command
 from obamanet.cli.evaluate import EXAMPLES, evaluate_command
+from obamanet.cli.forget import FORGET_EXAMPLES, forget_command
 from obamanet.cli.persons import describe, find_person
 from obamanet.cli.pix2pix import pix2pix_app
 from obamanet.cli.speak import (
@@ -78,6 +79,7 @@ def obamanet_app() -> typer.Typer:
     app.command("assemble")(assemble_command)
     app.command("poses", epilog="Example:\n\nobamanet poses me")(poses_command)
     app.command("person")(person)
+    app.command("forget", epilog=FORGET_EXAMPLES)(forget_command)
     app.command("evaluate", epilog=EXAMPLES)(evaluate_command)
     app.add_typer(pix2pix_app(), name="pix2pix")
     return app

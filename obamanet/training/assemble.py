@@ -35,7 +35,8 @@ from obamanet.person import (
     save_reference,
 )
 from obamanet.render.crop import to_square
-from obamanet.training.dataset import Dataset, Piece
+from obamanet.sources import Sources, add_sources, read_sources
+from obamanet.training.dataset import Dataset, Piece, videos_of
 from obamanet.training.loop import read_options
 from obamanet.training.poses import learn_poses
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
@@ -134,6 +135,10 @@ def _write_person(
         if written != len(landmarks):
             raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
     save_reference(part / REFERENCE_FILE, track, boxes)
+    learned = read_sources(keypoints_run) | read_sources(renderer_run)
+    # Runs of before there were notes of sources name their split alone.
+    splits = frozenset(run["data"]["split"] for run in (predictor, renderer) if "split" in run.get("data", {}))
+    add_sources(part, learned | Sources(videos_of(pieces), splits))
     save_card(
         Person(
             part,

@@ -14,6 +14,7 @@ import json
 import random
 import zipfile
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 
 from obamanet.constants import DATASET_SCHEMA
 from obamanet.errors import DatasetError, OptionError
+from obamanet.sources import Sources
 from obamanet.types import CropBox
 
 JPEG_QUALITY = 97
@@ -40,7 +42,8 @@ class Clip:
     """One prepared video.
 
     ``landmarks`` and ``raw`` (T, 68, 2) float32 in pixels of the source frame (NaN where there is no face), ``segment``
-    (T,) int32 (-1 for no face), ``box`` the square that was cut, ``frame_size`` (width, height) of the source.
+    (T,) int32 (-1 for no face), ``box`` the square that was cut, ``frame_size`` (width, height) and ``sha256`` of the
+    source.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Clip:
     segment: np.ndarray
     box: CropBox
     frame_size: tuple[int, int]
+    sha256: str
 
     @property
     def sound(self) -> Path | None:
@@ -99,6 +103,16 @@ class Split:
         """What tells this split from another: a hash of the pieces on each side."""
         sides = [[(p.clip.folder.name, p.start, p.stop) for p in side] for side in (self.train, self.val)]
         return hashlib.sha256(json.dumps(sides).encode()).hexdigest()[:16]
+
+    @property
+    def sources(self) -> Sources:
+        """The recordings on both sides."""
+        return Sources(videos_of((*self.train, *self.val)), frozenset([self.digest]))
+
+
+def videos_of(pieces: Iterable[Piece]) -> frozenset[str]:
+    """Return the sha256 of each video that ``pieces`` are of."""
+    return frozenset(piece.clip.sha256 for piece in pieces)
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -152,7 +166,7 @@ def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path 
 def _load_clip(folder: Path) -> Clip:
     try:
         about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
-        name, source = str(about["name"]), str(about["source"])
+        name, source, sha256 = str(about["name"]), str(about["source"]), str(about["key"]["sha256"])
         with np.load(folder / "track.npz", allow_pickle=False) as arrays:
             track = {name: arrays[name] for name in ("landmarks", "raw", "segment", "box", "frame_size")}
         left, top, side = (float(value) for value in track["box"])
@@ -168,6 +182,7 @@ def _load_clip(folder: Path) -> Clip:
         segment=track["segment"],
         box=CropBox(left, top, side),
         frame_size=(width, height),
+        sha256=sha256,
     )
 
 

@@ -24,6 +24,7 @@ from obamanet.keypoints.placement import fit_template, to_canonical
 from obamanet.networks.predictor import PredictorConfig, build_predictor
 from obamanet.person import MOUTH_FILE, MouthModel, Person, save_mouth
 from obamanet.progress import Progress
+from obamanet.sources import add_sources
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.hearing import LessonMaker, Lessons, Utterance, loudness
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
@@ -138,6 +139,7 @@ def train_keypoints(
             "training": asdict(options),
         },
     )
+    add_sources(folder, split.sources)
     save_mouth(mouth, folder / MOUTH_FILE)
     listener = Listener(features)
     maker = LessonMaker(listener, dataset.fps, delay, options.seed, progress)

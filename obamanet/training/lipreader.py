@@ -21,6 +21,7 @@ from obamanet.networks.lipreader import LipReaderConfig, build_lip_reader
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.render.crop import to_square
+from obamanet.sources import add_sources
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Clip, Dataset, Piece, Split
 from obamanet.training.grammar import (
@@ -139,6 +140,7 @@ def train_lip_reader(
             "training": {**asdict(options), "filters": list(options.filters)},
         },
     )
+    add_sources(folder, split.sources)
     pieces = [*split.train, *split.val]
     sentences = [read_sentence(piece, alignments) for piece in progress.track(pieces, "reading mouths", len(pieces))]
     train, val = sentences[: len(split.train)], sentences[len(split.train) :]

@@ -19,6 +19,7 @@ from obamanet.networks.pix2pix import (
     l1_loss,
 )
 from obamanet.progress import Progress
+from obamanet.sources import Sources, add_sources
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.smoothed import check_training
 
@@ -91,20 +92,23 @@ def train_pix2pix(
     options: TrainOptions,
     *,
     about: dict[str, dict[str, Any]] | None = None,
+    sources: Sources | None = None,
     keep_steps: frozenset[int] = frozenset(),
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train on ``train``, choose by ``val``, and keep everything in ``folder``; go on from there if it was begun.
 
-    ``about`` are further sections of plain values for the run's options.json; ``keep_steps`` are steps whose weights
-    are kept beside the best and the last. Raises :class:`DatasetError` for empty
-    data and :class:`OptionError` when the folder holds a run with other options.
+    ``about`` are further sections of plain values for the run's options.json; ``sources`` are the recordings that the
+    pairs come from, where they are known; ``keep_steps`` are steps whose weights are kept beside the best and the last.
+    Raises :class:`DatasetError` for empty data and :class:`OptionError` when the folder holds a run with other options.
     """
     if not len(train) or not len(val):
         raise DatasetError(f"{len(train)} pairs to train and {len(val)} to validate; both are needed")
     folder.mkdir(parents=True, exist_ok=True)
     claim_folder(folder, {"generator": asdict(config), "training": asdict(options), **(about or {})})
+    if sources:
+        add_sources(folder, sources)
     learner = Pix2PixLearner(config, options, val)
     epoch_steps = min(options.epoch_steps, max(1, len(train) // options.batch_size))
     # The adversary trades a little L1 for sharpness: what was best without it is no measure any more.

@@ -85,7 +85,9 @@ def train_renderer(
         "render": {"mode": mode.value, "image_size": dataset.image_size},
         "data": {"split": split.digest},
     }
-    return train_pix2pix(train, val, folder, config, options, about=about, limits=limits, progress=progress)
+    return train_pix2pix(
+        train, val, folder, config, options, about=about, sources=split.sources, limits=limits, progress=progress
+    )
 
 
 def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:

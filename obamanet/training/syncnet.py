@@ -24,6 +24,7 @@ from obamanet.keypoints.placement import fit_placement, fit_template, to_canonic
 from obamanet.networks.syncnet import LOST_FRAMES, SOUND_STEPS, SyncNetConfig, build_syncnet
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
+from obamanet.sources import add_sources
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.log import logged
@@ -166,6 +167,7 @@ def train_syncnet(
         "training": asdict(options),
     }
     claim_folder(folder, sections)
+    add_sources(folder, split.sources)
     train = load_talks(split.train, dataset, options.frames, progress)
     val = load_talks(split.val, dataset, options.frames, progress)
     schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)

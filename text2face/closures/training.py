@@ -18,6 +18,7 @@ from obamanet.hearing.listener import Listener, encoder_digest, heard_size
 from obamanet.networks.predictor import PredictorConfig, build_predictor
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
+from obamanet.sources import add_sources
 from obamanet.training.dataset import Dataset, Split
 from obamanet.training.log import logged
 from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
@@ -127,6 +128,7 @@ def train_closures(
         "training": asdict(options),
     }
     claim_folder(folder, sections)
+    add_sources(folder, split.sources)
     listener = Listener(features)
     sides = {}
     for side, pieces in (("train", split.train), ("val", split.val)):

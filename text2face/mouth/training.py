@@ -19,6 +19,7 @@ from obamanet.keypoints.poses import MouthPoses
 from obamanet.networks.poser import PoserConfig, build_poser
 from obamanet.person import POSES_FILE, Person, poses_of
 from obamanet.progress import Progress
+from obamanet.sources import add_sources
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.pictures import draw_openings
@@ -114,6 +115,7 @@ def train_poser(
             "training": {**asdict(options), "languages": list(options.languages)},
         },
     )
+    add_sources(folder, split.sources)
     sides = {}
     for side, pieces in (("train", split.train), ("val", split.val)):
         kept = folder / f"{side}.npz"
