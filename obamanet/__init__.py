@@ -15,6 +15,7 @@ A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`
 What is in
 a video:    :func:`verify_video`
+Forgetting: :func:`find_traces`, :func:`erase`
 Throughout: :class:`ObamanetError`, which everything bad input can cause is; :class:`ConsoleProgress`, a progress bar
 """
 
@@ -27,6 +28,8 @@ from obamanet.about import VERSION as __version__
 from obamanet.errors import ObamanetError
 
 if TYPE_CHECKING:
+    from obamanet.erasure.erase import erase
+    from obamanet.erasure.find import find_traces
     from obamanet.networks.pix2pix import GeneratorConfig
     from obamanet.person import Origin, Person, load_person
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
@@ -54,6 +57,8 @@ _HOMES = {
     "SpokenVideo": "pipelines.speak",
     "TrainOptions": "training.pix2pix",
     "assemble_person": "training.assemble",
+    "erase": "erasure.erase",
+    "find_traces": "erasure.find",
     "load_dataset": "training.dataset",
     "load_person": "person",
     "parse_rate": "timing",
@@ -80,6 +85,8 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "assemble_person",
+    "erase",
+    "find_traces",
     "load_dataset",
     "load_person",
     "parse_rate",

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from text2face.voice import programs
+
 ROOT = Path(__file__).resolve().parent.parent
 
 PICKLING = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -178,6 +180,61 @@ def test_every_dependency_is_in_the_licence_table() -> None:
     names = dependencies()
     assert {"tensorflow", "dlib-bin", "pytest", "pre-commit"} <= set(names)
     assert not set(names) - rows
+
+
+def test_every_shipped_weight_is_in_the_licence_table() -> None:
+    told = (ROOT / "THIRD_PARTY.md").read_text("utf-8")
+    rows = [row for row in told.splitlines() if row.startswith("| `")]
+    weights = [path for room in ("checkpoints", "obamanet") for path in (ROOT / room).rglob("*.h5")]
+    assert len(weights) >= 7
+    missing = [path.name for path in weights if not any(path.name in row and path.parent.name in row for row in rows)]
+    assert not missing
+
+
+def test_models_and_programs_of_others_are_told() -> None:
+    models = {name for path in library_files() for name in re.findall(r'"(\w+\.dat)"', path.read_text("utf-8"))}
+    assert len(models) >= 2
+    told = (ROOT / "THIRD_PARTY.md").read_text("utf-8")
+    assert not [name for name in (*models, programs.FLITE, programs.PICO, programs.PIPER) if name not in told.lower()]
+
+
+def test_the_encoders_licence_names_those_of_its_sounds() -> None:
+    card = json.loads((ROOT / "obamanet" / "hearing" / "encoder" / "speech_encoder.json").read_text("utf-8"))
+    licences = set(re.findall(r"CC BY(?:-SA)? \d\.\d", card["origin"]))
+    assert len(licences) == 3
+    told = (ROOT / "THIRD_PARTY.md").read_text("utf-8")
+    assert all(licence in card["licence"] and licence in told for licence in licences)
+
+
+def table_rows(text: str) -> dict[str, list[str]]:
+    """Return the cells of each table row of ``text`` by the first one, the first row of a name."""
+    rows: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.startswith("|"):
+            name, *cells = (cell.strip().strip("*") for cell in line.strip("|").split("|"))
+            rows.setdefault(name, cells)
+    return rows
+
+
+def test_the_readme_tells_the_finished_videos_figures() -> None:
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text("utf-8")
+    finished = table_rows(results.partition("## Generated beside recorded")[2])
+    keypoints = table_rows(results)
+    told = table_rows((ROOT / "README.md").read_text("utf-8"))
+
+    def shown(words: str) -> list[str]:
+        return next(cells for name, cells in told.items() if words in name)
+
+    distance, opening = shown("distance of the 20 mouth points"), shown("correlation of the mouth's opening")
+    sharp, words = finished["sharpness, mouth"], finished["lip reader's word error"]
+    lmd = next(line for line in results.splitlines() if line.startswith("| mouth LMD, head removed") and "px" in line)
+    assert distance[0] == f"{float(lmd.split('|')[2]):.2f} px"
+    assert distance[1].startswith(f"{float(keypoints['keypoints as shown: mouth LMD'][0].split()[0]):.2f} px")
+    assert opening[0] == f"{float(finished['opening correlation, joined'][0]):.2f}"
+    assert opening[1].startswith(f"{float(keypoints['keypoints as shown: opening correlation'][0].strip('*')):.2f}")
+    assert shown("SSIM of the mouth")[0].startswith(f"{float(finished['SSIM, mouth'][0]):.2f}")
+    assert shown("sharpness of the mouth")[0] == f"{float(sharp[0]) / float(sharp[2]):.2f}"
+    assert shown("words wrong")[0].startswith(f"{float(words[0]):.0f} % ({float(words[2]):.0f} %")
 
 
 def test_every_dependency_has_a_range() -> None:

@@ -16,7 +16,7 @@ from obamanet.evaluation.results import COMPARISON_FILE, CSV_FILE, RESULTS_FILE
 from obamanet.files import sha256_of
 from obamanet.sources import Sources, read_sources
 
-UNFINISHED = r"(.+/)?\.[^/]+\.part(\.[^/]+)*(/.+)?"
+UNFINISHED = r"(.+/)?\.[^/]+\.part[./].+"
 """What a killed process leaves of a file or folder that it was writing; see :func:`obamanet.files.atomic_path`."""
 
 
