@@ -182,7 +182,7 @@ def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
 
 def names_person(report: ProvenanceReport, person: str) -> bool:
     """Return whether the manifest's statement names ``person`` as the one that the video shows."""
-    return report.statement is not None and report.statement.endswith(_rendered_with(person))
+    return isinstance(report.statement, str) and report.statement.endswith(_rendered_with(person))
 
 
 def describe(report: ProvenanceReport) -> list[str]:

@@ -33,7 +33,7 @@ def read_sources(folder: Path) -> Sources:
     try:
         content = json.loads((folder / SOURCES_FILE).read_text(encoding="utf-8"))
         return Sources(frozenset(map(str, content["videos"])), frozenset(map(str, content["splits"])))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Sources()
 
 

@@ -33,6 +33,7 @@ from obamanet.cli.boundary import BUG, INTERRUPTED, call
 from obamanet.cli.train import keypoints_command, prepared, renderer_command
 from obamanet.errors import OptionError, SoundError
 from obamanet.person import Origin, Person, load_person
+from obamanet.sources import read_sources
 from obamanet.training.keypoints import KeypointOptions
 from obamanet.training.prepare import PrepareReport, Reject
 from text2face.cli import run_app
@@ -478,6 +479,9 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
 
     # What is withdrawn goes whole: all that these commands wrote is known to the one that forgets.
     assert foreign_files(dataset) == []
+    for place in ("keypoints", "renderer", "person"):
+        assert read_sources(dataset / place).videos == {digit * 64 for digit in "012"}
+    assert "sources.json" in json.loads((dataset / "person" / "person.json").read_text())["files"]
     copy, talk = tmp_path / "copy", tmp_path / "out" / "talk.mp4"
     shutil.copytree(dataset, copy)
     talk.parent.mkdir()

@@ -233,6 +233,25 @@ class TestFind:
         assert root / "obamanet" / "evaluation" / "judges" in {trace.path for trace in traces.kept}
         assert {path.parent for path in removed(traces)} == {root / "checkpoints" / "grid_s1"}
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "",
+            "[]",
+            "[" * 100_000,
+            '{"clips": 3}',
+            '{"setting": {"person": "a\\u0000"}}',
+            '{"clips": [{"generated": 3}]}',
+        ],
+    )
+    def test_damaged_papers_hide_nothing_else(self, world: World, content: str) -> None:
+        found = removed(world.find())
+        for paper in ("evaluation_bert/results.json", "corpus_bert/corpus.json", "judges/bert/syncnet.json"):
+            write(world.folder / paper, content)
+        write(world.bert / "person" / "person.json", content)
+        write(world.bert / "keypoints" / "options.json", content)
+        assert removed(world.find()) == found
+
     @pytest.mark.parametrize("place", ["footage", "nobody"])
     def test_neither_person_nor_dataset(self, world: World, place: str) -> None:
         with pytest.raises(PersonError, match="neither a person nor a dataset"):

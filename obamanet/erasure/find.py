@@ -93,14 +93,14 @@ def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | 
     :class:`PersonError` when ``folder`` is neither, and :class:`OptionError` for a place that is no folder.
     """
     progress = progress or Progress()
-    folder = folder.expanduser().resolve()
+    folder = folder.resolve()
     named = recognise(folder, (PERSON, DATASET))
     if named is None:
         raise PersonError(f"neither a person nor a dataset: {folder}")
     for place in places:
-        if not place.expanduser().is_dir():
+        if not place.is_dir():
             raise OptionError(f"place to search must be a folder: got {place}")
-    roots = [folder, *(place.expanduser().resolve() for place in places), PROGRAM]
+    roots = [folder, *(place.resolve() for place in places), PROGRAM]
     if recognise(folder.parent, (DATASET,)):
         roots.append(folder.parent)
     notes: list[str] = []
@@ -258,7 +258,7 @@ def _evaluations(
         if found.layout is not EVALUATION:
             continue
         person = str(section(found.about, "setting").get("person", ""))
-        if person and Path(person).expanduser().resolve() in persons:
+        if person and Path(person).resolve() in persons:
             yield found, "lets that person speak"
         elif not videos.isdisjoint(_pair_paths(found)):
             yield found, "compares videos of that person"
@@ -266,7 +266,8 @@ def _evaluations(
 
 def _pair_paths(found: KnownFolder) -> list[Path]:
     """Return the videos that an evaluation compared, by the paths it was given and as they lie in its own folder."""
-    clips = [clip for clip in found.about.get("clips", []) if isinstance(clip, dict)]
+    listed = found.about.get("clips")
+    clips = [clip for clip in listed if isinstance(clip, dict)] if isinstance(listed, list) else []
     given = [Path(str(clip[side])) for clip in clips for side in ("generated", "reference") if side in clip]
     return [place for path in given for place in (path.resolve(), found.path / "generated" / path.name)]
 

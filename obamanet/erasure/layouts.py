@@ -162,7 +162,9 @@ def section(content: dict[str, Any], name: str) -> dict[str, Any]:
 def read_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in the file at ``path``; an empty one when it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        # No path and no name has a NUL in it.
+        content = None if "\\u0000" in text else json.loads(text)
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
