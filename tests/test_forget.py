@@ -338,7 +338,7 @@ class TestCommand:
         assert out.splitlines() == described(world.find(), removed=False)
         assert f"prepared footage: {world.ada} (" in out
         assert f"recorded footage: 3 in {world.folder / 'footage'}" in out
-        assert "stays: 1 files in there that this program did not write" in out
+        assert "stays: 1 of the files in there, not written by this program" in out
 
     def test_yes_removes(self, world: World, forget: Callable[..., tuple[int, str, str]]) -> None:
         code, out, _ = forget(world.ada / "person", world.folder, "--yes")

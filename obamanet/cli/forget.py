@@ -38,7 +38,7 @@ def forget_command(
     ],
     places: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER]...", help="Where else to look, with all folders below.", show_default=False),
+        typer.Argument(metavar="FOLDER", help="Where else to look, with all folders below.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed as the program's own. For good.")] = False,
     quiet: Quiet = False,
@@ -69,7 +69,7 @@ def described(traces: Traces, *, removed: bool) -> list[str]:
         lines += ["stays, yours to decide:", *_rows(traces.kept)]
     others = [path for trace in traces.removable for path in trace.others]
     if others:
-        lines.append(f"stays: {len(others)} files in there that this program did not write, such as {others[0]}")
+        lines.append(f"stays: {len(others)} of the files in there, not written by this program, such as {others[0]}")
     return [*lines, *(f"note: {note}" for note in traces.notes), f"note: {UNSEEN}"]
 
 
