@@ -31,9 +31,7 @@ from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.poses import MouthPoses, PoseCurve
-from obamanet.networks.pix2pix import GeneratorConfig
-from obamanet.networks.poser import PoserConfig
-from obamanet.networks.predictor import PredictorConfig
+from obamanet.networks.config import GeneratorConfig, PoserConfig, PredictorConfig
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 

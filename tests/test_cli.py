@@ -717,7 +717,7 @@ class TestPix2pix:
 
     def test_defaults_are_the_papers(self) -> None:
         from obamanet.cli.pix2pix import train
-        from obamanet.networks.pix2pix import GeneratorConfig
+        from obamanet.networks.config import GeneratorConfig
         from obamanet.training.pix2pix import TrainOptions
 
         defaults = {name: value.default for name, value in inspect.signature(train).parameters.items()}

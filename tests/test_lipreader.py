@@ -20,7 +20,7 @@ from obamanet.evaluation.measure import Measurer
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import load_protocol
 from obamanet.evaluation.tracks import ClipTrack, Tracker
-from obamanet.networks.lipreader import LipReaderConfig
+from obamanet.networks.config import LipReaderConfig
 from obamanet.training.dataset import Dataset, load_dataset, split_dataset
 from obamanet.training.grammar import (
     CLASSES,

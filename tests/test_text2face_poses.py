@@ -23,7 +23,8 @@ from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.placement import to_canonical
 from obamanet.keypoints.poses import fit_poses
-from obamanet.networks.poser import PoserConfig, build_poser
+from obamanet.networks.config import PoserConfig
+from obamanet.networks.poser import build_poser
 from obamanet.person import POSES_FILE, Person, load_person, poser_of, poses_of, save_card, save_poses
 from obamanet.pipelines.speak import SpeakOptions
 from obamanet.timing import frame_times

@@ -116,7 +116,7 @@ def train(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.networks.pix2pix import GeneratorConfig
+    from obamanet.networks.config import GeneratorConfig
     from obamanet.pix2pix.pairs import Direction
     from obamanet.pix2pix.train import train_folder
     from obamanet.training.loop import Limits

@@ -34,7 +34,8 @@ class LipReader:
         import tensorflow as tf
 
         # Here and not above: they load Keras, which a comparison without transcripts can do without.
-        from obamanet.networks.lipreader import LipReaderConfig, build_lip_reader
+        from obamanet.networks.config import LipReaderConfig
+        from obamanet.networks.lipreader import build_lip_reader
         from obamanet.training.lipreader import CARD_FILE, SCHEMA, WEIGHTS_FILE, frame_scores
 
         place = judge_folder(folder)

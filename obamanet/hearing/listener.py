@@ -17,7 +17,7 @@ from obamanet.audio.normalise import about_reference, normalise_utterance, quiet
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.errors import PersonError
 from obamanet.files import sha256_of
-from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
+from obamanet.networks.config import EncoderConfig
 from obamanet.types import AudioClip, FeatureSequence
 
 STRIDE = 2
@@ -90,6 +90,8 @@ class SpeechEncoder:
 
     def __init__(self) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.speech_encoder import build_encoder
 
         card = encoder_card()
         weights = encoder_folder() / "speech_encoder.weights.h5"

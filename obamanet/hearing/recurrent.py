@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.config import PredictorConfig
 
 
 class Recurrent:
@@ -18,6 +18,8 @@ class Recurrent:
 
     def __init__(self, config: PredictorConfig, weights: Path) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.predictor import build_predictor, run_predictor
 
         network = build_predictor(config)
         network.load_weights(weights)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from obamanet.errors import PersonError
-from obamanet.networks.pix2pix import build_generator
 from obamanet.person import Person
 
 BATCH = 8
@@ -19,6 +18,8 @@ class Renderer:
 
     def __init__(self, person: Person) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.pix2pix import build_generator
 
         size, channels = person.generator.image_size, person.generator.in_channels
         self._network = build_generator(person.generator)

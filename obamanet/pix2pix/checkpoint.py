@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from obamanet.errors import DatasetError
-from obamanet.networks.pix2pix import GeneratorConfig, build_generator
+from obamanet.networks.config import GeneratorConfig
 from obamanet.pix2pix.pairs import Direction
 from obamanet.training.loop import KEPT, read_options
 
@@ -68,9 +68,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 def load_generator(config: GeneratorConfig, weights: Path) -> keras.Model:
     """Return the generator with ``weights``; raises :class:`DatasetError` when they are missing or do not fit."""
-    generator = build_generator(config)
     if not weights.is_file():
         raise DatasetError(f"no such weights: {weights}; train first")
+    from obamanet.networks.pix2pix import build_generator
+
+    generator = build_generator(config)
     try:
         generator.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:

@@ -14,8 +14,7 @@ import numpy as np
 from obamanet.audio.features import FeatureOptions
 from obamanet.errors import DatasetError, OutputError, PersonError
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
-from obamanet.networks.pix2pix import GeneratorConfig, build_generator
-from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.networks.config import GeneratorConfig, PredictorConfig
 from obamanet.networks.weights import save_half
 from obamanet.person import (
     CARD,
@@ -99,6 +98,9 @@ def _write_person(
     metrics: dict[str, float],
     weights: str,
 ) -> None:
+    from obamanet.networks.pix2pix import build_generator
+    from obamanet.networks.predictor import build_predictor
+
     predictor, renderer = read_options(keypoints_run), read_options(renderer_run)
     try:
         mode = RenderMode(renderer["render"]["mode"])

@@ -11,13 +11,7 @@ import numpy as np
 
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path
-from obamanet.networks.pix2pix import (
-    GeneratorConfig,
-    adversarial_loss,
-    build_discriminator,
-    build_generator,
-    l1_loss,
-)
+from obamanet.networks.config import GeneratorConfig
 from obamanet.progress import Progress
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.smoothed import check_training
@@ -127,6 +121,8 @@ class Pix2PixLearner:
         import keras
         import tensorflow as tf
 
+        from obamanet.networks.pix2pix import build_discriminator, build_generator
+
         # Threads that add up in another order would part a resumed run from an uninterrupted one.
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(options.seed)
@@ -203,6 +199,8 @@ class Pix2PixLearner:
         self, condition: Any, target: Any, weight: Any, rate: Any, decay: Any, *, adversarial: bool
     ) -> dict[str, Any]:
         import tensorflow as tf
+
+        from obamanet.networks.pix2pix import adversarial_loss, l1_loss
 
         options = self.options
         self._painting.learning_rate.assign(rate)

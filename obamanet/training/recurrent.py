@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.config import PredictorConfig
 from obamanet.training.smoothed import Course, SmoothedLearner
 
 
@@ -18,6 +18,8 @@ class RecurrentLearner(SmoothedLearner):
         self, config: PredictorConfig, course: Course, *, weight_decay: float | None = None, warm_up: int = 1
     ) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.predictor import build_predictor, run_predictor
 
         super().__init__(partial(build_predictor, config), course, weight_decay=weight_decay, warm_up=warm_up)
         self._config = config
@@ -30,6 +32,8 @@ class RecurrentLearner(SmoothedLearner):
     def taught(self, inputs: Any) -> Any:
         """Return what the network in training makes of ``inputs`` (B, L + delay, S): (B, L, outputs)."""
         import tensorflow as tf
+
+        from obamanet.networks.predictor import run_predictor
 
         states = [tf.zeros((inputs.shape[0], *shape)) for shape in self._config.state_shapes]
         return run_predictor(self._network, [inputs, *states], training=True)[0][:, self._config.delay :]

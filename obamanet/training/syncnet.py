@@ -21,7 +21,7 @@ from obamanet.constants import FEATURE_RATE, MOUTH
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
-from obamanet.networks.syncnet import LOST_FRAMES, SOUND_STEPS, SyncNetConfig, build_syncnet
+from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.timing import frame_times, resample_in_time
@@ -172,6 +172,8 @@ def train_syncnet(
     source = TalkSource(train, options)
     learner = SyncNetLearner(config, options, val)
     report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+    from obamanet.networks.syncnet import build_syncnet
+
     network = build_syncnet(config)
     network.load_weights(folder / "best.weights.h5")
     save_half(network, folder / JUDGE_WEIGHTS)
@@ -270,6 +272,8 @@ class SyncNetLearner(SmoothedLearner):
 
     def __init__(self, config: SyncNetConfig, options: SyncNetOptions, val: Sequence[Talk]) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.syncnet import build_syncnet
 
         super().__init__(partial(build_syncnet, config), options, weight_decay=1e-3, warm_up=WARM_UP)
         self._options, self._val = options, val

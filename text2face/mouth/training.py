@@ -16,7 +16,7 @@ from obamanet.files import sha256_of
 from obamanet.keypoints.lips import GAP
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.poses import MouthPoses
-from obamanet.networks.poser import PoserConfig, build_poser
+from obamanet.networks.config import PoserConfig
 from obamanet.person import POSES_FILE, Person, poses_of
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Piece, Split
@@ -189,6 +189,8 @@ class PoserLearner(SmoothedLearner):
         val: Sequence[PoserExample],
     ) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.poser import build_poser
 
         super().__init__(partial(build_poser, config), options)
         self._options, self._val = options, val
