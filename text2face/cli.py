@@ -154,6 +154,12 @@ AlignerName = Annotated[
     typer.Option("--aligner", help="How a recording's times are found; auto takes pocketsphinx where installed."),
 ]
 
+WORD_TIMES = (
+    "Word times of its clips: a folder of CLIP.align (GRID), CLIP.TextGrid (Montreal Forced Aligner) or CLIP.ctm, "
+    "or one CTM file."
+)
+Align = Annotated[Path, typer.Option("--align", metavar="DIR", help=WORD_TIMES)]
+
 
 def main() -> None:
     """Run ``obamanet`` and exit."""
@@ -365,10 +371,7 @@ def voices_verb() -> None:
 
 def closures_verb(
     folder: DatasetFolder,
-    align: Annotated[
-        Path,
-        typer.Option("--align", metavar="DIR", help="Words of its clips: CLIP.align, as the GRID corpus has."),
-    ],
+    align: Align,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="The run's folder to make or go on with.")],
     steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 900,
     licence: Licence = NOT_STATED,
@@ -403,10 +406,7 @@ def closures_verb(
 
 def syllables_verb(
     folder: DatasetFolder,
-    align: Annotated[
-        Path,
-        typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as the GRID corpus has."),
-    ],
+    align: Align,
     person: PersonFolder = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/syllables")
@@ -453,10 +453,7 @@ def pose_sheet_verb(
         Path | None,
         typer.Option("--dataset", metavar="DIR", help="The dataset it was trained on, to name syllables at each pose."),
     ] = None,
-    align: Annotated[
-        Path | None,
-        typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as the GRID corpus has."),
-    ] = None,
+    align: Annotated[Path | None, typer.Option("--align", metavar="DIR", help=WORD_TIMES)] = None,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,
@@ -490,9 +487,7 @@ def pose_sheet_verb(
 
 def renditions_verb(
     dataset: DatasetFolder,
-    align: Annotated[
-        Path, typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as GRID has.")
-    ],
+    align: Align,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the renditions go; made when missing.")],
     voices_each: Annotated[int, typer.Option("--voices", help="Voices that say each sentence.")] = 8,
     split: SplitFile = None,

@@ -122,7 +122,7 @@ def train_lip_reader(
 ) -> TrainReport:
     """Train a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
 
-    ``alignments`` holds a ``*.align`` file of word times for each clip. The folder gets, beside what every run has, the
+    ``alignments`` holds a file of word times for each clip. The folder gets, beside what every run has, the
     lip reader itself (WEIGHTS_FILE, CARD_FILE) as it validated best, the card with ``licence`` and ``attribution`` of
     the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its frame rate.
     """
@@ -160,7 +160,7 @@ def train_lip_reader(
 def read_sentence(piece: Piece, alignments: Path) -> Sentence:
     """Return the mouths and words of ``piece``, a whole clip of GRID, from its prepared frames."""
     clip, frames = piece.clip, np.arange(piece.start, piece.stop)
-    words = sentence_times(alignments / f"{clip.name}.align")
+    words = sentence_times(alignments, clip.name)
     times = frame_times(piece.stop, Fraction(READ_FPS))[frames]
     return Sentence(cut_prepared(clip, frames), frame_classes(words, times), tuple(said.word for said in words))
 
