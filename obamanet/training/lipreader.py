@@ -126,6 +126,8 @@ def train_lip_reader(
     lip reader itself (WEIGHTS_FILE, CARD_FILE) as it validated best, the card with ``licence`` and ``attribution`` of
     the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its frame rate.
     """
+    from obamanet.networks.lipreader import build_lip_reader
+
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")
@@ -146,8 +148,6 @@ def train_lip_reader(
     source = SentenceSource(train, options)
     schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
     report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
-    from obamanet.networks.lipreader import build_lip_reader
-
     finished = build_lip_reader(config)
     finished.load_weights(folder / "best.weights.h5")
     card = LipReaderCard(

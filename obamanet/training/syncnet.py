@@ -157,6 +157,8 @@ def train_syncnet(
     The folder then holds the best judge as :data:`JUDGE_WEIGHTS` and :data:`JUDGE_CARD`, the card with ``licence`` and
     ``attribution`` of the recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
     """
+    from obamanet.networks.syncnet import build_syncnet
+
     progress = progress or Progress()
     folder.mkdir(parents=True, exist_ok=True)
     config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
@@ -172,8 +174,6 @@ def train_syncnet(
     source = TalkSource(train, options)
     learner = SyncNetLearner(config, options, val)
     report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
-    from obamanet.networks.syncnet import build_syncnet
-
     network = build_syncnet(config)
     network.load_weights(folder / "best.weights.h5")
     save_half(network, folder / JUDGE_WEIGHTS)
