@@ -54,6 +54,7 @@ class LipReader:
         run = tf.function(
             lambda windows: network(windows, training=False),
             input_signature=[tf.TensorSpec((None, None, HEIGHT, WIDTH))],
+            autograph=False,
         )
         self._scores: Callable[[np.ndarray], np.ndarray] = partial(frame_scores, run)
 

@@ -60,6 +60,7 @@ class OwnSyncNet:
         self._judge = tf.function(
             lambda mouth, sound: network([mouth, sound], training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def embed(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> tuple[np.ndarray, np.ndarray]:

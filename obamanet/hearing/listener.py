@@ -103,6 +103,7 @@ class SpeechEncoder:
         self._run = tf.function(
             lambda features: network(features, training=False),
             input_signature=[tf.TensorSpec((1, None, card.config.bands))],
+            autograph=False,
         )
         before, after = card.config.reach
         silence = np.tile(quiet_vector(card.config.bands, SPEECH), (STRIDE * (before + after) + 2 * CENTRE, 1))

@@ -28,6 +28,7 @@ class Recurrent:
         self._run = tf.function(
             lambda *inputs: run_predictor(network, list(inputs), training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def stream(self, inputs: Callable[[int, int], np.ndarray], count: int, chunk: int) -> Iterator[np.ndarray]:

@@ -29,7 +29,7 @@ class Renderer:
             reason = str(error).partition("\n")[0]
             raise PersonError(f"renderer weights do not fit: {person.renderer_weights}: {reason}") from error
         self._shape = (BATCH, size, size, channels)
-        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(self._shape, tf.uint8)])
+        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(self._shape, tf.uint8)], autograph=False)
 
     def paint(self, sketches: np.ndarray) -> np.ndarray:
         """Return the pictures of ``sketches`` (n, S, S, 3) uint8 BGR, n at most 8: the same shape and type."""

@@ -89,7 +89,7 @@ class Painter:
 
         self._network = load_generator(config, weights)
         shape = (1, config.image_size, config.image_size, config.in_channels)
-        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(shape, tf.uint8)])
+        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
 
     def paint(self, condition: np.ndarray) -> np.ndarray:
         """Return the picture for ``condition`` (S, S, 3) uint8 BGR: the same shape and type."""

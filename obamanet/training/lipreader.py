@@ -280,6 +280,7 @@ class LipReaderLearner(SmoothedLearner):
         self._run = tf.function(
             lambda windows: self._smoothed(windows, training=False),
             input_signature=[tf.TensorSpec((None, None, config.height, config.width))],
+            autograph=False,
         )
 
     def validate(self) -> dict[str, float]:

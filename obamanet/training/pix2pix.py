@@ -137,10 +137,12 @@ class Pix2PixLearner:
         self._painting.build(self.generator.trainable_variables)
         self._judging.build(self.discriminator.trainable_variables)
         self._traced = {
-            adversarial: tf.function(lambda *a, adversarial=adversarial: self._step(*a, adversarial=adversarial))
+            adversarial: tf.function(
+                lambda *a, adversarial=adversarial: self._step(*a, adversarial=adversarial), autograph=False
+            )
             for adversarial in (False, True)
         }
-        self._paint = tf.function(lambda pictures: self.smoothed(pictures, training=False))
+        self._paint = tf.function(lambda pictures: self.smoothed(pictures, training=False), autograph=False)
 
     def step(self, batch: tuple[np.ndarray, np.ndarray, np.ndarray], number: int) -> dict[str, float]:
         """Learn from one batch of (conditions, targets, weights) as step ``number``; returns the losses."""

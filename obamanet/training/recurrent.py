@@ -27,6 +27,7 @@ class RecurrentLearner(SmoothedLearner):
         self._run = tf.function(
             lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def taught(self, inputs: Any) -> Any:

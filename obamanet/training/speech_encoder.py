@@ -227,8 +227,10 @@ class EncoderLearner:
         start_from_teacher(self._network, teacher, config, survey)
         self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=1.0)
         self._optimizer.build(self._network.trainable_variables)
-        self._traced = tf.function(self._step)
-        self._run = tf.function(lambda heard: tf.cast(self._network(heard, training=False), tf.float32))
+        self._traced = tf.function(self._step, autograph=False)
+        self._run = tf.function(
+            lambda heard: tf.cast(self._network(heard, training=False), tf.float32), autograph=False
+        )
 
     def variables(self) -> list[keras.Variable]:
         """Return network and optimizer."""

@@ -281,6 +281,7 @@ class SyncNetLearner(SmoothedLearner):
         self._judge = tf.function(
             lambda mouth, sound: self._smoothed([mouth, sound], training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def validate(self) -> dict[str, float]:

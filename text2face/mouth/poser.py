@@ -33,6 +33,7 @@ class Poser:
         self._run = tf.function(
             lambda inputs: network(inputs, training=False),
             input_signature=[tf.TensorSpec((1, None, self._config.inputs))],
+            autograph=False,
         )
 
     def weights(self, words: Sequence[Word], first: int, count: int) -> np.ndarray:

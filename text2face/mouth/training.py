@@ -208,6 +208,7 @@ class PoserLearner(SmoothedLearner):
         self._run = tf.function(
             lambda inputs: self._smoothed(inputs, training=False),
             input_signature=[tf.TensorSpec((1, None, config.inputs))],
+            autograph=False,
         )
 
     def validate(self) -> dict[str, float]:
