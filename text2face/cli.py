@@ -11,6 +11,7 @@ import typer
 
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import HELP_NAMES, console, result, run
+from obamanet.cli.outputs import check_outputs
 from obamanet.cli.persons import find_person
 from obamanet.cli.speak import (
     SOUND_HELP,
@@ -40,7 +41,6 @@ from obamanet.cli.train import (
     tell,
 )
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import ensure_output_path
 from obamanet.training.loop import NOT_STATED
 from text2face.corpus.clips import Unit
 from text2face.say import (
@@ -286,14 +286,14 @@ def say_verb(
     written = _text(text, text_file)
     _check_sources(voice, lang, rate, recording, aligner)
     out = out or Path("out") / f"{text_file.stem if text_file else _name(text or '')}.mp4"
+    inputs = (text_file, recording, find_person(person), key_cert, key)
+    check_outputs((out, keypoints_out, *timelines), inputs)
     if recording:
         command = parse_speak(recording, out, person, fps, keypoints_out, key_cert, key, articulation, quiet)
         out, folder, frame_rate, own_key = command.out, command.person, command.fps, command.key
     else:
         video = parse_video(out, person, fps, keypoints_out, key_cert, key)
         folder, frame_rate, own_key = video.person, video.fps, video.key
-    for path in timelines:
-        ensure_output_path(path)
 
     from obamanet.person import load_person
     from obamanet.pipelines.speak import SpeakOptions
@@ -342,18 +342,20 @@ def timeline_verb(
     written = _text(text, text_file)
     _check_sources(voice, lang, rate, recording, aligner)
     options, progress = SayOptions(lang, voice, rate, tuple(out), aligner=aligner), console(quiet)
+    if recording and voice_out:
+        raise OptionError("--voice-out and --recording exclude each other: the recording is the voice")
+    if voice_out and voice_out.suffix.lower() != ".wav":
+        raise OptionError(f"the voice is a wav file: got {voice_out}, allowed is a name that ends in .wav")
+    folder = find_person(person) if person else None
+    check_outputs((*out, voice_out), (text_file, recording, folder))
     following = Following()
-    if person:
+    if folder:
         from obamanet.person import load_person
 
-        following = followed_by(load_person(find_person(person)))
+        following = followed_by(load_person(folder))
     if recording:
-        if voice_out:
-            raise OptionError("--voice-out and --recording exclude each other: the recording is the voice")
         write_recording_timelines(written, recording, options, progress, following)
     elif voice_out:
-        if voice_out.suffix.lower() != ".wav":
-            raise OptionError(f"the voice is a wav file: got {voice_out}, allowed is a name that ends in .wav")
         with atomic_path(voice_out) as part:
             write_voice(written, part, options, progress, following)
     else:
@@ -470,6 +472,7 @@ def pose_sheet_verb(
         raise OptionError(f"the contact sheet is a PNG: got {out}, allowed is a name that ends in .png")
     language = known_language(lang)
     folder = find_person(person)
+    check_outputs([out], (folder, dataset, align, split))
 
     from obamanet.person import load_person, poses_of
     from text2face.pose_sheet import draw_pose_sheet, pose_use
