@@ -55,6 +55,7 @@ from text2face.say import (
 )
 from text2face.timeline import check_timeline_names
 from text2face.voice.aligners import Aligner, check_aligner
+from text2face.voice.espeak import languages as espeak_languages
 from text2face.voice.voices import choose_voice, known_language, voices
 
 PIECE = 8192
@@ -364,8 +365,13 @@ def timeline_verb(
         result(path)
 
 
-def voices_verb() -> None:
+def voices_verb(
+    languages: Annotated[bool, typer.Option("--languages", help="List eSpeak NG's languages instead.")] = False,
+) -> None:
     """Show the voices, what they speak, their licences, and whether they are installed."""
+    if languages:
+        typer.echo("\n".join(espeak_languages()))
+        return
     for voice in voices():
         typer.echo(f"{voice.name}: {voice.speaks}; {voice.state}; licence: {voice.licence}")
     typer.echo("your own: any recording, by --recording SOUND with its text; ready; licence: yours")
