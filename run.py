@@ -12,10 +12,10 @@ def main() -> None:
     try:
         import typer  # noqa: F401  stands for all that make installs
 
-        from text2face.cli import main_run
+        from text2face.start import run_py
     except ModuleNotFoundError as error:
         sys.exit(f"run.py: {error}; run: make install, then: .venv/bin/python run.py")
-    main_run()
+    run_py()
 
 
 if __name__ == "__main__":

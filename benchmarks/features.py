@@ -55,7 +55,8 @@ from obamanet.hearing.listener import Listener
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical
-from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.config import PredictorConfig
+from obamanet.networks.predictor import build_predictor, run_predictor
 from obamanet.person import MouthModel
 from obamanet.progress import ConsoleProgress, Progress
 from obamanet.timing import frames_to_cover

@@ -45,7 +45,7 @@ from obamanet.evaluation.sync import (
     sound_steps,
 )
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
-from obamanet.networks.syncnet import LOST_FRAMES
+from obamanet.networks.config import LOST_FRAMES
 from obamanet.progress import ConsoleProgress
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.dataset import Clip, load_dataset

@@ -45,9 +45,9 @@ from obamanet.timing import frame_times
 from obamanet.training.dataset import Clip, load_dataset
 from obamanet.training.grammar import words_of_name
 from obamanet.training.renditions import carried_over
+from obamanet.training.word_times import GRID_LETTERS
 from obamanet.types import AudioClip, CanonicalKeypoints, Span
 from text2face.closures.training import missed_and_false
-from text2face.mouth.examples import LETTER_NAMES
 from text2face.mouth.frames import Word
 from text2face.mouth.lips import lip_closures
 from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, Way, at_sample_rate, say_again, say_timed
@@ -193,7 +193,7 @@ def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
     for voice in named:
         mouths, sounds = [], []
         for mouth in own:
-            said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), mouth.words, Way(voice), "en-gb")
+            said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), spelled(mouth.words), Way(voice), "en-gb")
             count = int(len(said.samples) / SAMPLE_RATE * mouth.fps)
             opening = carried_over(mouth.opening[:, None, None], mouth.fps, times, count)[:, 0, 0]
             mouths.append(Mouth(opening, said.samples, mouth.words, mouth.fps))
@@ -354,7 +354,7 @@ def print_labials(
 
 def spelled(words: Sequence[str]) -> str:
     """Return ``words`` as the synthetic voice is to read them."""
-    return " ".join(LETTER_NAMES.get(word, word) for word in words)
+    return " ".join(GRID_LETTERS.get(word, word) for word in words)
 
 
 def aligned(sound: np.ndarray, text: str, accent: str) -> Speech:

@@ -30,7 +30,7 @@ from obamanet.errors import ObamanetError
 if TYPE_CHECKING:
     from obamanet.erasure.erase import erase
     from obamanet.erasure.find import find_traces
-    from obamanet.networks.pix2pix import GeneratorConfig
+    from obamanet.networks.config import GeneratorConfig
     from obamanet.person import Origin, Person, load_person
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
     from obamanet.progress import ConsoleProgress
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ConsoleProgress": "progress",
-    "GeneratorConfig": "networks.pix2pix",
+    "GeneratorConfig": "networks.config",
     "KeypointOptions": "training.keypoints",
     "Limits": "training.loop",
     "Origin": "person",

@@ -6,8 +6,10 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,10 @@ HASH_CHUNK = 1 << 20
 
 
 def ensure_output_path(path: Path) -> Path:
-    """Return ``path`` with links resolved after making its folder, or say why nothing can be written there.
+    """Return ``path`` with links resolved, or say why nothing can be written there; nothing is made yet.
 
-    Raises :class:`OutputError` when the path is a directory or device, its folder cannot be made, or the folder or an
-    existing file is not writable.
+    Raises :class:`OutputError` when the path is a directory or device, its folder is not writable or cannot be made, or
+    an existing file is not writable.
     """
     try:
         path = path.expanduser().resolve()
@@ -32,11 +34,13 @@ def ensure_output_path(path: Path) -> Path:
             raise OutputError(f"output must be a file, got a directory: {path}")
         if path.exists() and not path.is_file():
             raise OutputError(f"output must be a regular file, got a device or pipe: {path}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = next(place for place in path.parents if place.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     except (OSError, RuntimeError) as error:  # RuntimeError: a link that points at itself, or no home for ~
         raise _output_error(error, path) from error
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"output folder is not writable: {path.parent}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"output folder is not writable: {folder}")
     if path.exists() and not os.access(path, os.W_OK):
         raise OutputError(f"output file exists and is not writable: {path}")
     return path
@@ -47,24 +51,69 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary sibling of ``path`` to write to; it takes the name when the block ends well, else it is removed.
 
     The sibling is hidden and keeps the suffix, e.g. ``.talk.1234.part.mp4``. The process number in it keeps two runs
-    with the same output apart. An interrupted block leaves an older file as it was.
+    with the same output apart, and tells what a killed one has left: that is removed first. An interrupted block leaves
+    an older file as it was, and no folder that was made for it.
 
     Raises :class:`OutputError` when the place cannot be written to, the disk is full, or nothing was written.
     """
     path = ensure_output_path(path)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = _part(path, path.suffix)
+    with made_folder(path.parent):
+        _remove_dead_parts(path)
+        try:
+            yield part
+            _sync(part)
+            os.replace(part, path)
+        except OSError as error:
+            # Other errors inside the block, such as an unreadable input, are the caller's to explain.
+            if error.errno in NO_SPACE or str(part) in (error.filename, error.filename2):
+                raise _output_error(error, path) from error
+            raise
+        finally:
+            # After a rename there is nothing left under this name.
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Give a hidden folder beside the output ``path`` for what is needed on the way to it; removed after the block.
+
+    Beside it, since it may be as large as the output. What a killed run has left is removed first. Raises
+    :class:`OutputError`.
+    """
+    path = ensure_output_path(path)
+    folder = _part(path, "")
+    with made_folder(path.parent):
+        _remove_dead_parts(path)
+        try:
+            folder.mkdir()
+            yield folder
+        except OSError as error:
+            if error.errno in NO_SPACE or str(error.filename) == str(folder):
+                raise _output_error(error, path) from error
+            raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[Path]:
+    """Make ``folder``; when the block raises, those folders that were made for it are removed, if they are empty.
+
+    Raises :class:`OutputError`.
+    """
     try:
-        yield part
-        _sync(part)
-        os.replace(part, path)
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        # Other errors inside the block, such as an unreadable input, are the caller's to explain.
-        if error.errno in NO_SPACE or str(part) in (error.filename, error.filename2):
-            raise _output_error(error, path) from error
+        raise _output_error(error, folder) from error
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
         raise
-    finally:
-        # After a rename there is nothing left under this name.
-        part.unlink(missing_ok=True)
 
 
 def atomic_write_bytes(path: Path, content: bytes) -> None:
@@ -93,6 +142,37 @@ def sha256_of(path: Path) -> str:
         while chunk := stream.read(HASH_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _part(path: Path, suffix: str) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{suffix}")
+
+
+def _remove_dead_parts(path: Path) -> None:
+    """Remove what runs with the output ``path`` have left that were killed, also while they signed it."""
+    ours = re.compile(rf"\.+{re.escape(path.stem)}\.(\d+)\.part(?:\.\d+\.part)?(?:{re.escape(path.suffix)})?")
+    with suppress(OSError):
+        for name in os.listdir(path.parent):
+            match = ours.fullmatch(name)
+            if match and not _is_running(int(match[1])):
+                left = path.with_name(name)
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        # Elsewhere os.kill ends the process that it asks about.
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _sync(part: Path) -> None:

@@ -13,17 +13,15 @@ sources.json          which recordings it was learned from; older persons have n
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from obamanet.audio.features import FeatureOptions
 from obamanet.audio.stack import stacked_size
+from obamanet.card import Card, CardError, read_arrays, read_card
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.errors import ObamanetError, PersonError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
@@ -32,10 +30,8 @@ from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.poses import MouthPoses, PoseCurve
-from obamanet.networks.pix2pix import GeneratorConfig
-from obamanet.networks.poser import PoserConfig
-from obamanet.networks.predictor import PredictorConfig
 from obamanet.sources import SOURCES_FILE
+from obamanet.networks.config import GeneratorConfig, PoserConfig, PredictorConfig
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
@@ -148,34 +144,43 @@ def load_person(folder: Path) -> Person:
     Raises :class:`PersonError`, naming the file and the reason, when a file is missing or altered, the schema is newer
     than this program's, or the parts do not fit each other.
     """
-    card = _read_card(folder)
     try:
-        mode = RenderMode(card["mode"])
-        _check_files(folder, mode, dict(card["files"]))
+        card = _read_card(folder)
+        mode, files = _read_mode(card), card.part("files").all_texts()
+        _check_files(folder, mode, files)
         mouth = load_mouth(folder / MOUTH_FILE)
-        with np.load(folder / REFERENCE_FILE, allow_pickle=False) as arrays:
-            points = arrays["landmarks"]
-            boxes = tuple(CropBox(*map(float, box)) for box in arrays["boxes"])
+        arrays = read_arrays(folder / REFERENCE_FILE)
+        points, squares = arrays["landmarks"], arrays["boxes"]
+        if squares.ndim != 2 or squares.shape[1] != 3:
+            raise CardError(f"{folder / REFERENCE_FILE}: boxes have shape {squares.shape}, needed is (T, 3)")
+        boxes = tuple(CropBox(*map(float, box)) for box in squares)
         person = Person(
             folder=folder,
-            name=card["name"],
-            fps=parse_rate(card["fps"]),
+            name=card.text("name"),
+            fps=parse_rate(card.text("fps")),
             mode=mode,
-            features=FeatureOptions(**card["features"]),
-            predictor=PredictorConfig(**card["predictor"]),
-            generator=GeneratorConfig(**card["generator"]),
+            features=card.part("features").build(FeatureOptions),
+            predictor=card.part("predictor").build(PredictorConfig),
+            generator=card.part("generator").build(GeneratorConfig),
             mouth=mouth,
-            reference=LandmarkTrack(points, parse_rate(card["reference_fps"])),
+            reference=LandmarkTrack(points, parse_rate(card.text("reference_fps"))),
             boxes=boxes,
-            origin=Origin(**card["origin"]),
-            metrics=dict(card["metrics"]),
-            poses=load_poses(folder / POSES_FILE) if POSES_FILE in card["files"] else None,
-            poser=_read_poser(card["poser"]) if card.get("poser") else None,
-            encoder=card.get("encoder"),
-            voices=str(card.get("voices", "")),
+            origin=card.part("origin").build(Origin),
+            metrics=card.part("metrics").all_numbers(),
+            poses=load_poses(folder / POSES_FILE) if POSES_FILE in files else None,
+            poser=_read_poser(card.part("poser")) if card.has("poser") else None,
+            encoder=card.text("encoder") if card.has("encoder") else None,
+            voices=card.text("voices") if card.has("voices") else "",
         )
-    except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise PersonError(f"person is damaged: {folder}: {type(error).__name__}: {error}") from error
+    except CardError as error:
+        raise PersonError(f"person is damaged: {error}") from error
+    except OSError as error:
+        raise PersonError(f"person cannot be read ({error.strerror}): {error.filename or folder}") from error
+    except (TypeError, ValueError) as error:
+        # Arrays of another form than any that was ever written.
+        raise PersonError(
+            f"person is damaged: {folder}: its arrays do not have the form that obamanet gives"
+        ) from error
     except PersonError:
         raise
     except ObamanetError as error:
@@ -253,11 +258,11 @@ def save_mouth(mouth: MouthModel, path: Path) -> None:
 
 
 def load_mouth(path: Path) -> MouthModel:
-    """Read what :func:`save_mouth` wrote; raises OSError, ValueError or KeyError when it is not that."""
-    with np.load(path, allow_pickle=False) as arrays:
-        pca = MouthPca(arrays["mean"], arrays["components"], arrays["spread"])
-        head = Head(arrays["template"], arrays["turn"])
-        return MouthModel(head, pca, JawModel(arrays["jaw"]), arrays["rest"])
+    """Read what :func:`save_mouth` wrote; raises :class:`obamanet.card.CardError` when it is not that."""
+    arrays = read_arrays(path)
+    pca = MouthPca(arrays["mean"], arrays["components"], arrays["spread"])
+    head = Head(arrays["template"], arrays["turn"])
+    return MouthModel(head, pca, JawModel(arrays["jaw"]), arrays["rest"])
 
 
 def save_poses(poses: MouthPoses, path: Path) -> None:
@@ -278,27 +283,31 @@ def save_poses(poses: MouthPoses, path: Path) -> None:
 
 
 def load_poses(path: Path) -> MouthPoses:
-    """Read what :func:`save_poses` wrote; raises OSError, ValueError or KeyError when it is not that."""
-    with np.load(path, allow_pickle=False) as arrays:
-        curve = PoseCurve(arrays["sizes"], arrays["inertia"], arrays["silhouette"])
-        variance, seed, rule = float(arrays["variance"]), int(arrays["seed"]), str(arrays["rule"])
-        return MouthPoses(arrays["centres"], arrays["counts"], arrays["scale"], curve, variance, seed, rule)
+    """Read what :func:`save_poses` wrote; raises TypeError or ValueError, such as CardError, when it is not that."""
+    arrays = read_arrays(path)
+    curve = PoseCurve(arrays["sizes"], arrays["inertia"], arrays["silhouette"])
+    variance, seed, rule = float(arrays["variance"]), int(arrays["seed"]), str(arrays["rule"])
+    return MouthPoses(arrays["centres"], arrays["counts"], arrays["scale"], curve, variance, seed, rule)
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
+def _read_card(folder: Path) -> Card:
     path = folder / CARD
     if not folder.is_dir():
         raise PersonError(f"no such person: {folder} is not a folder")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        schema = int(card["schema"])
-    except FileNotFoundError:
-        raise PersonError(f"not a person: {folder} has no {CARD}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PersonError(f"person is damaged: {path}: {error}") from error
+    if not path.exists():
+        raise PersonError(f"not a person: {folder} has no {CARD}")
+    card = read_card(path)
+    schema = card.whole("schema")
     if schema > PERSON_SCHEMA:
         raise PersonError(f"{path}: schema {schema} is newer than this program's {PERSON_SCHEMA}; update obamanet")
-    return dict(card)
+    return card
+
+
+def _read_mode(card: Card) -> RenderMode:
+    mode = card.text("mode")
+    if mode not in list(RenderMode):
+        raise CardError(f"{card.path}: mode must be {' or '.join(RenderMode)}, got {mode!r}")
+    return RenderMode(mode)
 
 
 def _file_names(mode: RenderMode) -> list[str]:
@@ -313,8 +322,9 @@ def _all_files(person: Person) -> list[str]:
     return [*_file_names(person.mode), *poses, *poser, *sources]
 
 
-def _read_poser(card: dict[str, Any]) -> PoserCard:
-    return PoserCard(**{**card, "config": PoserConfig(**card["config"])})
+def _read_poser(card: Card) -> PoserCard:
+    metrics = card.part("metrics").all_numbers() if card.has("metrics") else {}
+    return card.build(PoserCard, config=card.part("config").build(PoserConfig), metrics=metrics)
 
 
 def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:

@@ -161,7 +161,7 @@ def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
     import c2pa
 
     _require_mp4(path)
-    comment = _comment(path)
+    comment = comment_of(path)
     settings = SETTINGS if trust is None else {**SETTINGS, "trust": {"user_anchors": _read_pem(trust)}}
     try:
         with (
@@ -183,6 +183,17 @@ def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
 def names_person(report: ProvenanceReport, person: str) -> bool:
     """Return whether the manifest's statement names ``person`` as the one that the video shows."""
     return isinstance(report.statement, str) and report.statement.endswith(_rendered_with(person))
+
+
+def comment_of(path: Path) -> str | None:
+    """Return the plain comment tag of the video at ``path``; a file too damaged to open has none."""
+    import av
+
+    try:
+        with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace") as opened:
+            return opened.metadata.get("comment")
+    except av.FFmpegError:
+        return None
 
 
 def describe(report: ProvenanceReport) -> list[str]:
@@ -414,17 +425,6 @@ def _created(manifest: dict[str, Any]) -> dict[str, Any]:
 def _problem(failure: dict[str, Any]) -> str:
     code = failure.get("code", "unknown")
     return f"{EXPLAINED.get(code) or failure.get('explanation') or 'the manifest is not valid'} ({code})"
-
-
-def _comment(path: Path) -> str | None:
-    """Return the plain comment tag; a file too damaged to open has none."""
-    import av
-
-    try:
-        with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace") as opened:
-            return opened.metadata.get("comment")
-    except av.FFmpegError:
-        return None
 
 
 def _require_mp4(path: Path) -> None:

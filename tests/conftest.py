@@ -159,8 +159,9 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
     from obamanet.keypoints.jaw import fit_jaw
     from obamanet.keypoints.pca import fit_pca
     from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
-    from obamanet.networks.pix2pix import GeneratorConfig, build_generator
-    from obamanet.networks.predictor import PredictorConfig, build_predictor
+    from obamanet.networks.config import GeneratorConfig, PredictorConfig
+    from obamanet.networks.pix2pix import build_generator
+    from obamanet.networks.predictor import build_predictor
     from obamanet.networks.weights import save_half
     from obamanet.person import MouthModel, Origin, Person, load_person, save_card, save_mouth, save_reference
     from obamanet.types import CropBox, LandmarkTrack, RenderMode

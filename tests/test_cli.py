@@ -272,7 +272,7 @@ def test_the_sound_is_never_replaced(
     shutil.copy(speech, spoken)  # What is inside decides, not the name.
     said = obamanet("speak", spoken, "--person", tiny_person.folder)
     assert (said.code, said.out, len(said.lines)) == (2, "", 1)
-    assert "would replace the sound" in said.lines[0]
+    assert "output would replace what it is made from" in said.lines[0]
     assert spoken.read_bytes() == speech.read_bytes()
 
 
@@ -734,7 +734,7 @@ class TestPix2pix:
 
     def test_defaults_are_the_papers(self) -> None:
         from obamanet.cli.pix2pix import train
-        from obamanet.networks.pix2pix import GeneratorConfig
+        from obamanet.networks.config import GeneratorConfig
         from obamanet.training.pix2pix import TrainOptions
 
         defaults = {name: value.default for name, value in inspect.signature(train).parameters.items()}
@@ -887,6 +887,79 @@ print(json.dumps([codes, sorted(heavy)]))
         assert option in told
     for default in ("25, 29.97 or 30000/1001", "checkpoints/grid_s1", "DIR/keypoints", "0.0005", "whole-face"):
         assert default in told
+
+
+def made_dataset(folder: Path) -> Path:
+    """Write a prepared dataset of one silent clip of three seconds, without its frames."""
+    clip = folder / "clips" / "c-00000001"
+    clip.mkdir(parents=True)
+    (clip / "clip.json").write_text('{"name": "c", "source": "c.mpg"}')
+    face = made_landmarks(75)
+    arrays = {"landmarks": face, "raw": face, "segment": np.zeros(75, np.int32)}
+    np.savez(clip / "track.npz", **arrays, box=np.array([0.0, 0.0, 64.0]), frame_size=np.array([64, 64]))
+    index = {"schema": 1, "fps": "25", "image_size": 64, "clips": [clip.name], "rejects": [], "notes": []}
+    (folder / "dataset.json").write_text(json.dumps(index))
+    return folder
+
+
+def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
+    """All in one process: what needs no network to be refused loads neither TensorFlow nor Keras."""
+    empty, damaged, dataset = tmp_path / "empty", tmp_path / "damaged", made_dataset(tmp_path / "data")
+    for folder in (empty, damaged):
+        folder.mkdir()
+    (damaged / "person.json").write_text('{"schema": 1, "mode": "whole-face", "files": {}}')
+    (tmp_path / "split.json").write_text('{"train": ["x"], "val": ["y"]}')
+    (tmp_path / "no.pem").write_text("no key")
+    out = ("--out", tmp_path / "out" / "a.mp4")
+    pem = ("--key-cert", tmp_path / "no.pem", "--key", tmp_path / "no.pem")
+    split = ("--split", tmp_path / "split.json")
+    trainings = [
+        ["keypoints"],
+        ["renderer"],
+        ["syncnet"],
+        *([one, "--align", empty] for one in ("lipreader", "syllables")),
+    ]
+    commands = [
+        ["speak", speech, *out, "--articulation", 9],
+        ["speak", speech, *out, *pem],
+        ["speak", speech, *out, "--person", damaged],
+        ["say", "Hello", *out, "--person", damaged],
+        ["say", "Hello", *out, "--lang", "xx"],
+        ["say", "Hello", *out, "--articulation", "nan"],
+        ["timeline", "Hello", "--out", tmp_path / "out" / "a.json", "--person", damaged],
+        ["pose-sheet", tmp_path / "out" / "a.png", "--person", damaged],
+        ["person", damaged],
+        *(["train", *training, empty] for training in trainings),
+        *(["train", *training, dataset] for training in trainings),
+        *(["train", *training, dataset, *split] for training in trainings),
+        ["train", "keypoints", dataset, "--start", damaged],
+        ["train", "closures", empty, "--align", empty, "--out", tmp_path / "out" / "run"],
+        ["renditions", empty, "--align", empty, "--out", tmp_path / "out" / "voices"],
+        ["poses", empty],
+        ["assemble", empty, *(f"--{name}=x" for name in ("name", "licence", "attribution", "consent"))],
+        ["evaluate", tmp_path / "none.mp4", tmp_path / "none.mp4", "--out", tmp_path / "out"],
+        ["verify", speech],
+        ["pix2pix", "train", empty, "--out", tmp_path / "out"],
+        ["pix2pix", "test", empty, empty, "--out", tmp_path / "out"],
+        ["pix2pix", "export", empty, "--out", tmp_path / "out" / "g.keras"],
+    ]
+    code = f"""
+import json, sys
+from obamanet.cli.boundary import call
+from text2face.cli import program
+for command in json.loads({json.dumps(json.dumps([[str(part) for part in command] for command in commands]))}):
+    code = call(program(), command, "obamanet")
+    heavy = sorted({{"tensorflow", "keras"}} & set(sys.modules))
+    if code not in (1, 2) or heavy:
+        sys.exit(f"{{command}}: exit code {{code}}, {{heavy}}")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stderr.splitlines()) == len(commands), result.stderr
+    assert not [line for line in result.stderr.splitlines() if re.search(r"Error\b|Errno|bug|NoneType", line)]
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_version_is_printed(obamanet: Callable[..., Said]) -> None:

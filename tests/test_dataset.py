@@ -102,8 +102,11 @@ class TestNamedSplit:
             split_dataset(load_dataset(ten), split_file=self.write(ten, ["c1", "c2"], val))
 
     def test_names_that_are_not_there(self, ten: Path) -> None:
-        with pytest.raises(DatasetError, match="0 pieces to train and 1 to validate"):
-            split_dataset(load_dataset(ten), split_file=self.write(ten, ["zz"], ["c1"]))
+        names = [f"z{number}" for number in range(9)]
+        with pytest.raises(DatasetError) as caught:
+            split_dataset(load_dataset(ten), split_file=self.write(ten, names, ["c1"]))
+        assert "'train' names no clip of the dataset: it has z0, z1, z2, z3, z4, ... (9 names)" in str(caught.value)
+        assert f"{ten} has c0, c1, c2, c3, c4, ... (10 names)" in str(caught.value)
 
     @pytest.mark.parametrize("content", ["", "[]", '{"train": ["c1"]}', '{"train": 3, "val": 4}'])
     def test_a_file_that_is_no_split(self, ten: Path, content: str) -> None:

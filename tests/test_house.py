@@ -60,6 +60,13 @@ def faults(tree: ast.AST, may_print: bool) -> Iterator[str]:
                     yield f"{value.lineno}: {node.arg} other than False"
             case ast.keyword(arg="safe_mode", value=ast.Constant(value=False)):
                 yield f"{node.value.lineno}: safe_mode=False"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="tf"), attr="function"), keywords=keywords):
+                # Autograph writes generated code into the folder for temporary files, where a killed run leaves it.
+                if not any(
+                    word.arg == "autograph" and isinstance(word.value, ast.Constant) and word.value.value is False
+                    for word in keywords
+                ):
+                    yield f"{line}: tf.function without autograph=False"
             case ast.ExceptHandler(type=None):
                 yield f"{line}: bare except"
             case ast.Call(func=ast.Name(id="print")) if not may_print:
@@ -111,6 +118,7 @@ def test_library_code_keeps_the_rules() -> None:
         "try:\n    work()\nexcept:\n    pass",
         "def f():\n    print('here')",
         "eval(text)",
+        "tf.function(step, jit_compile=True)",
     ],
 )
 def test_each_rule_notices_its_breach(code: str) -> None:

@@ -21,7 +21,8 @@ from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.placement import to_canonical
-from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.networks.config import PredictorConfig
+from obamanet.networks.predictor import build_predictor
 from obamanet.person import Person, load_mouth
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Split, load_dataset, split_dataset

@@ -46,3 +46,20 @@ def test_each_name_is_loaded_on_first_use_only() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert result.stdout.split() == ["True", "False"]
+
+
+def test_keras_is_loaded_by_graphs_alone() -> None:
+    """Importing every module but the graphs loads no Keras, so that cards and options are checked within a second."""
+    code = """
+import importlib, json, pkgutil, sys, obamanet, text2face
+for package in (obamanet, text2face):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.startswith("obamanet.networks.") or module.name == "obamanet.networks.config":
+            importlib.import_module(module.name)
+            if {"keras", "tensorflow"} & set(sys.modules):
+                sys.exit(f"{module.name} loads Keras")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 0, result.stderr

@@ -20,7 +20,7 @@ from obamanet.evaluation.measure import Measurer
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import load_protocol
 from obamanet.evaluation.tracks import ClipTrack, Tracker
-from obamanet.networks.lipreader import LipReaderConfig
+from obamanet.networks.config import LipReaderConfig
 from obamanet.training.dataset import Dataset, load_dataset, split_dataset
 from obamanet.training.grammar import (
     CLASSES,
@@ -65,7 +65,7 @@ class TestGrammar:
         files = sorted((grid_s1 / "align").glob("*.align"))
         assert len(files) == 494
         for file in files:
-            times = sentence_times(file)
+            times = sentence_times(file.parent, file.stem)
             assert tuple(said.word for said in times) == words_of_name(file.stem)
             assert all(one.end <= other.start for one, other in pairwise(times))
 
@@ -73,7 +73,7 @@ class TestGrammar:
         path = tmp_path / "x.align"
         lines = ["0 25000 sil", *(f"{25000 * n} {25000 * n + 12500} {s[0]}" for n, s in enumerate(SLOTS, 1)), "0 1 sp"]
         path.write_bytes("\r\n".join(lines).encode() + b"\r\n")
-        words = sentence_times(path)
+        words = sentence_times(tmp_path, "x")
         assert [said.word for said in words] == ["bin", "blue", "at", "a", "zero", "again"]
         assert words[2].start == pytest.approx(2.96)
         assert words[2].end == pytest.approx(3.46)
@@ -82,12 +82,12 @@ class TestGrammar:
     def test_other_files_are_refused(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "x.align"
         path.write_text(text)
-        with pytest.raises(DatasetError, match=r"x\.align"):
-            sentence_times(path)
+        with pytest.raises(DatasetError, match=r"x\.align|the clip x"):
+            sentence_times(tmp_path, "x")
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match=r"gone\.align"):
-            sentence_times(tmp_path / "gone.align")
+            sentence_times(tmp_path, "gone")
 
     def test_frames_get_the_word_said_at_their_time(self) -> None:
         words = (TimedWord("bin", 0.08, 0.16), TimedWord("blue", 0.16, 0.2))

@@ -183,7 +183,7 @@ class TestArrays:
 
     def test_a_pickle_is_not_opened(self, folder: Path) -> None:
         rewrite(folder, pickled)
-        refused(folder, "damaged", "allow_pickle=False")
+        refused(folder, "damaged", "no .npz file of arrays")
 
     @pytest.mark.parametrize(
         ("points", "says"),

@@ -16,7 +16,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
-from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.networks.config import GeneratorConfig
 from obamanet.networks.weights import save_half
 from obamanet.pix2pix.checkpoint import Painter, Which, load_checkpoint, load_generator
 from obamanet.pix2pix.compare import compare_epochs
@@ -359,7 +359,7 @@ def test_the_exported_generator_paints_the_same_without_training_code(run: Path,
     picture = (blot(7, 32, 32)[None] / 127.5 - 1).astype(np.float32)
     np.save(tmp_path / "picture.npy", picture)
     code = f"""
-import sys, keras, numpy, obamanet.networks
+import sys, keras, numpy, obamanet.networks.layers
 model = keras.models.load_model({str(report.model)!r}, safe_mode=True)
 numpy.save({str(tmp_path / "painted.npy")!r}, model(numpy.load({str(tmp_path / "picture.npy")!r})))
 assert not [name for name in sys.modules if name.startswith(("obamanet.training", "obamanet.pix2pix"))]

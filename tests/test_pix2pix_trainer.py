@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from obamanet.errors import DatasetError, OptionError
-from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.networks.config import GeneratorConfig
 from obamanet.training.loop import Limits
 from obamanet.training.pix2pix import Pair, Pix2PixLearner, TrainOptions, draw_batch, train_pix2pix
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import soundfile
 
 from obamanet.person import Person
+from obamanet.video.writer import VideoWriter
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / "run.py"
@@ -46,7 +48,9 @@ def test_ctrl_c_leaves_the_old_file(tiny_person: Person, environment: dict[str, 
     soundfile.write(tmp_path / "long.wav", np.random.default_rng(1).normal(0, 0.1, 16_000 * 120), 16_000)
     out = tmp_path / "out" / "talk.mp4"
     out.parent.mkdir()
-    out.write_bytes(b"older")
+    with VideoWriter(out, (16, 16), Fraction(25), comment="made by obamanet/0") as writer:
+        writer.write(np.zeros((16, 16, 3), np.uint8))
+    older = out.read_bytes()
     process = subprocess.Popen(
         [sys.executable, RUN, "--sf", tmp_path / "long.wav", "--person", tiny_person.folder, "--out", out, "-q"],
         env=environment,
@@ -61,7 +65,7 @@ def test_ctrl_c_leaves_the_old_file(tiny_person: Person, environment: dict[str, 
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout, stderr) == (130, "", "run.py: interrupted\n")
     assert [path.name for path in out.parent.iterdir()] == ["talk.mp4"]
-    assert out.read_bytes() == b"older"
+    assert out.read_bytes() == older
 
 
 def test_a_bare_python_is_told_what_to_do() -> None:

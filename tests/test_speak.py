@@ -23,7 +23,7 @@ from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.reference import nearest_frames
-from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.networks.config import GeneratorConfig
 from obamanet.person import Origin, Person, load_person
 from obamanet.pipelines import speak as pipeline
 from obamanet.pipelines.speak import (

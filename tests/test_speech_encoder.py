@@ -21,7 +21,8 @@ from obamanet.cli.boundary import call
 from obamanet.errors import DatasetError, ObamanetError, OptionError, PersonError
 from obamanet.hearing import listener
 from obamanet.hearing.listener import Listener, SpeechEncoder
-from obamanet.networks.speech_encoder import EncoderConfig, LocalAttention, build_encoder
+from obamanet.networks.config import EncoderConfig
+from obamanet.networks.speech_encoder import LocalAttention, build_encoder
 from obamanet.progress import Progress
 from obamanet.training.loop import Limits
 from obamanet.training.speech_encoder import (

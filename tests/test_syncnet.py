@@ -19,7 +19,8 @@ from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, EvaluationError, OptionError
 from obamanet.evaluation.own_sync import OwnSyncNet
-from obamanet.networks.syncnet import LOST_FRAMES, SyncNetConfig, build_syncnet
+from obamanet.networks.config import LOST_FRAMES, SyncNetConfig
+from obamanet.networks.syncnet import build_syncnet
 from obamanet.progress import Progress
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Dataset, load_dataset, split_dataset

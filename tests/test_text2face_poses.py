@@ -16,20 +16,20 @@ from made import MadeClip, babble, foreign_files, write_dataset
 
 from obamanet.cli.boundary import call
 from obamanet.constants import MOUTH
-from obamanet.errors import DatasetError, OptionError, PersonError
+from obamanet.errors import OptionError, PersonError
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.lips import hold_still, round_lips
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.placement import to_canonical
 from obamanet.keypoints.poses import fit_poses
-from obamanet.networks.poser import PoserConfig, build_poser
+from obamanet.networks.config import PoserConfig
+from obamanet.networks.poser import build_poser
 from obamanet.person import POSES_FILE, Person, load_person, poser_of, poses_of, save_card, save_poses
 from obamanet.pipelines.speak import SpeakOptions
 from obamanet.timing import frame_times
 from obamanet.training.dataset import load_dataset, split_dataset
 from obamanet.training.loop import Limits, TrainReport
-from obamanet.training.word_times import read_word_times
 from obamanet.types import AudioClip, CanonicalKeypoints, Span
 from obamanet.video.reader import read_frames
 from text2face.cli import program, run_app
@@ -315,21 +315,6 @@ class TestTraining:
     def test_a_person_without_a_poser_is_told_how_to_get_one(self, tiny_person: Person) -> None:
         with pytest.raises(PersonError, match="train one with: obamanet train syllables"):
             Poser(tiny_person)
-
-    def test_wrong_word_times_are_told(self, tmp_path: Path) -> None:
-        with pytest.raises(DatasetError, match=r"no word times for the clip: .*a\.align is missing"):
-            read_word_times(tmp_path / "a.align")
-        (tmp_path / "a.align").write_text("0 100 bin\n200 blue\n")
-        with pytest.raises(DatasetError, match="a row is: start end word"):
-            read_word_times(tmp_path / "a.align")
-        (tmp_path / "a.align").write_text("0 100 sil\n")
-        with pytest.raises(DatasetError, match="hold no word"):
-            read_word_times(tmp_path / "a.align")
-
-    def test_word_times_of_the_corpus_are_read(self, grid_s1: Path) -> None:
-        words = read_word_times(grid_s1 / "align" / "bbaf2n.align")
-        assert [row.word for row in words] == ["bin", "blue", "at", "f", "two", "now"]
-        assert words[0].start == pytest.approx(23750 / 25000 - 0.04)
 
     def test_prose_is_ordinary_and_has_the_sounds_that_matter(self) -> None:
         texts = {language: list(prose(language)) for language in ("en", "es")}

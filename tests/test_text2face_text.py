@@ -29,6 +29,7 @@ from text2face.text.sentences import LONGEST, split_sentences
         ("March 5", "March fifth"),
         ("Dr. Smith, i.e. me", "Doctor Smith, that is me"),
         ("3°C, 5 km", "three degrees Celsius, five kilometres"),
+        ("-1°C, 1 km", "minus one degree Celsius, one kilometre"),
         ("me@site.com", "me at site dot com"),
         ("1.2.3", "one point two point three"),
         ("A4", "A four"),
@@ -66,6 +67,114 @@ def test_day_and_month_change_places() -> None:
 )
 def test_spanish_is_written_out(written: str, said: str) -> None:
     assert read_out(written, "es").text == said
+
+
+AGREEING = """
+21 personas|veintiuna personas
+1 libro|un libro
+1 persona|una persona
+31 años|treinta y un años
+200 personas|doscientas personas
+501 casas|quinientas una casas
+500 hombres y 500 mujeres|quinientos hombres y quinientas mujeres
+900 flores|novecientas flores
+1.000.001 personas|un millón una personas
+1.000.001 libros|un millón un libros
+1.000.000 personas|un millón de personas
+2.000.000 de personas|dos millones de personas
+200.200 personas|doscientas mil doscientas personas
+21.000 personas|veintiún mil personas
+31.000 libros|treinta y un mil libros
+21.000.000 libras|veintiún millones de libras
+200.000.001 casas|doscientos millones una casas
+21 mil|veintiún mil
+21 mil mujeres|veintiún mil mujeres
+200 mil personas|doscientas mil personas
+21 millones|veintiún millones
+1 millón|un millón
+200 millones de personas|doscientos millones de personas
+1001 noches|mil una noches
+Tengo 21, tú 31.|Tengo veintiuno, tú treinta y uno.
+21 es mucho|veintiuno es mucho
+21 más|veintiuno más
+1 a 0|uno a cero
+página 21|página veintiuno
+21 págs.|veintiuna páginas
+n.º 21|número veintiuno
+El 21 de mayo|El veintiuno de mayo
+31/12/2021|treinta y uno de diciembre de dos mil veintiuno
+en 2001 empresas nuevas|en dos mil uno empresas nuevas
+21 o 22 casas|veintiuna o veintidós casas
+de 200 a 300 personas|de doscientas a trescientas personas
+21 o 31 años|veintiuno o treinta y un años
+21 grandes ideas|veintiuna grandes ideas
+1 gran idea|una gran idea
+las 200|las doscientas
+los 21|los veintiuno
+1 día, 21 días|un día, veintiún días
+1 mano, 31 manos|una mano, treinta y una manos
+201 fotos|doscientas una fotos
+1 agua, 21 armas|un agua, veintiuna armas
+51 problemas|cincuenta y un problemas
+1 mapa|un mapa
+1 crema|una crema
+101 dálmatas|ciento un dálmatas
+21 turistas|veintiún turistas
+31 listas|treinta y una listas
+1 mes, 1 país|un mes, un país
+1 vez, 21 veces|una vez, veintiuna veces
+21 aviones|veintiún aviones
+21 canciones|veintiuna canciones
+1 ciudad, 21 ciudades|una ciudad, veintiuna ciudades
+21 árboles|veintiún árboles
+21 imágenes|veintiuna imágenes
+21 luces y 21 lápices|veintiuna luces y veintiún lápices
+1 crisis, 21 análisis|una crisis, veintiún análisis
+701 calles|setecientas una calles
+a las 21|a las veintiuna
+a la 1|a la una
+a las 21:00 h|a las veintiuna
+a las 21.30|a las veintiuna y treinta
+21 h|veintiuna horas
+21 horas|veintiuna horas
+21 dólares|veintiún dólares
+31 pesetas|treinta y una pesetas
+201 £|doscientas una libras
+1.000.000 €|un millón de euros
+1 millón €|un millón de euros
+200 mil £|doscientas mil libras
+21,31 €|veintiún euros con treinta y un céntimos
+1 %|uno por ciento
+el 21,5 %|el veintiuno coma cinco por ciento
+1,5 horas|una coma cinco horas
+200,5 toneladas|doscientas coma cinco toneladas
+21,5 litros|veintiuno coma cinco litros
+1 km, 21 km|un kilómetro, veintiún kilómetros
+21 t|veintiuna toneladas
+100 km/h|cien kilómetros por hora
+1 °C|un grado Celsius
+1.ª vez|primera vez
+21.ª|vigésima primera
+1º piso|primer piso
+1.º de mayo|primero de mayo
+3.er grado|tercer grado
+3º grado|tercer grado
+13.º|decimotercero
+11.ª|undécima
+40.º|cuadragésimo
+2da|segunda
+1.as|primeras
+"""
+"""Checked by hand with the Diccionario panhispánico de dudas."""
+
+
+@pytest.mark.parametrize(("written", "said"), [line.split("|") for line in AGREEING.strip().splitlines()])
+def test_spanish_numbers_agree_with_what_they_count(written: str, said: str) -> None:
+    assert read_out(written, "es").text == said
+
+
+def test_american_spanish_agrees_with_its_own_marks() -> None:
+    assert read_out("1,000,001 personas, 1.5 horas", "es-mx").text == "un millón una personas, una punto cinco horas"
 
 
 def test_marks_in_numbers_depend_on_the_region() -> None:

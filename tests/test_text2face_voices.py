@@ -53,6 +53,8 @@ def test_every_voice_tells_its_licence() -> None:
         ("espeak:x", "en-gb", 1.0, "no such voice"),
         ("espeak", "xx", 1.0, "no such language: got 'xx'"),
         ("espeak", "", 1.0, "no such language"),
+        ("espeak", "en-xx", 1.0, "no such language: got 'en-xx', near are en-gb, en-us, en"),
+        ("espeak", "x" * 900, 1.0, "no such language: got 'xxxxxxxxxxxxxxxxxxxx', allowed are en-gb, en-us, es"),
         ("espeak", "es", 9.0, "rate of speech is out of range: got 9"),
         ("flite", "es", 1.0, "flite speaks English only"),
         ("flite", "en-us", 1.0, "not installed: flite"),

@@ -11,6 +11,7 @@ import typer
 
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import HELP_NAMES, console, result, run
+from obamanet.cli.outputs import check_outputs
 from obamanet.cli.persons import find_person
 from obamanet.cli.speak import (
     SOUND_HELP,
@@ -40,7 +41,6 @@ from obamanet.cli.train import (
     tell,
 )
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import ensure_output_path
 from obamanet.training.loop import NOT_STATED
 from text2face.corpus.clips import Unit
 from text2face.say import (
@@ -55,6 +55,7 @@ from text2face.say import (
 )
 from text2face.timeline import check_timeline_names
 from text2face.voice.aligners import Aligner, check_aligner
+from text2face.voice.espeak import languages as espeak_languages
 from text2face.voice.voices import choose_voice, known_language, voices
 
 PIECE = 8192
@@ -153,6 +154,12 @@ AlignerName = Annotated[
     Aligner,
     typer.Option("--aligner", help="How a recording's times are found; auto takes pocketsphinx where installed."),
 ]
+
+WORD_TIMES = (
+    "Word times of its clips: a folder of CLIP.align (GRID), CLIP.TextGrid (Montreal Forced Aligner) or CLIP.ctm, "
+    "or one CTM file."
+)
+Align = Annotated[Path, typer.Option("--align", metavar="DIR", help=WORD_TIMES)]
 
 
 def main() -> None:
@@ -280,14 +287,14 @@ def say_verb(
     written = _text(text, text_file)
     _check_sources(voice, lang, rate, recording, aligner)
     out = out or Path("out") / f"{text_file.stem if text_file else _name(text or '')}.mp4"
+    inputs = (text_file, recording, find_person(person), key_cert, key)
+    check_outputs((out, keypoints_out, *timelines), inputs)
     if recording:
         command = parse_speak(recording, out, person, fps, keypoints_out, key_cert, key, articulation, quiet)
         out, folder, frame_rate, own_key = command.out, command.person, command.fps, command.key
     else:
         video = parse_video(out, person, fps, keypoints_out, key_cert, key)
         folder, frame_rate, own_key = video.person, video.fps, video.key
-    for path in timelines:
-        ensure_output_path(path)
 
     from obamanet.person import load_person
     from obamanet.pipelines.speak import SpeakOptions
@@ -336,18 +343,20 @@ def timeline_verb(
     written = _text(text, text_file)
     _check_sources(voice, lang, rate, recording, aligner)
     options, progress = SayOptions(lang, voice, rate, tuple(out), aligner=aligner), console(quiet)
+    if recording and voice_out:
+        raise OptionError("--voice-out and --recording exclude each other: the recording is the voice")
+    if voice_out and voice_out.suffix.lower() != ".wav":
+        raise OptionError(f"the voice is a wav file: got {voice_out}, allowed is a name that ends in .wav")
+    folder = find_person(person) if person else None
+    check_outputs((*out, voice_out), (text_file, recording, folder))
     following = Following()
-    if person:
+    if folder:
         from obamanet.person import load_person
 
-        following = followed_by(load_person(find_person(person)))
+        following = followed_by(load_person(folder))
     if recording:
-        if voice_out:
-            raise OptionError("--voice-out and --recording exclude each other: the recording is the voice")
         write_recording_timelines(written, recording, options, progress, following)
     elif voice_out:
-        if voice_out.suffix.lower() != ".wav":
-            raise OptionError(f"the voice is a wav file: got {voice_out}, allowed is a name that ends in .wav")
         with atomic_path(voice_out) as part:
             write_voice(written, part, options, progress, following)
     else:
@@ -356,8 +365,13 @@ def timeline_verb(
         result(path)
 
 
-def voices_verb() -> None:
+def voices_verb(
+    languages: Annotated[bool, typer.Option("--languages", help="List eSpeak NG's languages instead.")] = False,
+) -> None:
     """Show the voices, what they speak, their licences, and whether they are installed."""
+    if languages:
+        typer.echo("\n".join(espeak_languages()))
+        return
     for voice in voices():
         typer.echo(f"{voice.name}: {voice.speaks}; {voice.state}; licence: {voice.licence}")
     typer.echo("your own: any recording, by --recording SOUND with its text; ready; licence: yours")
@@ -365,10 +379,7 @@ def voices_verb() -> None:
 
 def closures_verb(
     folder: DatasetFolder,
-    align: Annotated[
-        Path,
-        typer.Option("--align", metavar="DIR", help="Words of its clips: CLIP.align, as the GRID corpus has."),
-    ],
+    align: Align,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="The run's folder to make or go on with.")],
     steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 900,
     licence: Licence = NOT_STATED,
@@ -403,10 +414,7 @@ def closures_verb(
 
 def syllables_verb(
     folder: DatasetFolder,
-    align: Annotated[
-        Path,
-        typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as the GRID corpus has."),
-    ],
+    align: Align,
     person: PersonFolder = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/syllables")
@@ -453,10 +461,7 @@ def pose_sheet_verb(
         Path | None,
         typer.Option("--dataset", metavar="DIR", help="The dataset it was trained on, to name syllables at each pose."),
     ] = None,
-    align: Annotated[
-        Path | None,
-        typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as the GRID corpus has."),
-    ] = None,
+    align: Annotated[Path | None, typer.Option("--align", metavar="DIR", help=WORD_TIMES)] = None,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
     seed: Seed = 1,
@@ -473,6 +478,7 @@ def pose_sheet_verb(
         raise OptionError(f"the contact sheet is a PNG: got {out}, allowed is a name that ends in .png")
     language = known_language(lang)
     folder = find_person(person)
+    check_outputs([out], (folder, dataset, align, split))
 
     from obamanet.person import load_person, poses_of
     from text2face.pose_sheet import draw_pose_sheet, pose_use
@@ -490,9 +496,7 @@ def pose_sheet_verb(
 
 def renditions_verb(
     dataset: DatasetFolder,
-    align: Annotated[
-        Path, typer.Option("--align", metavar="DIR", help="Word times of its clips: CLIP.align, as GRID has.")
-    ],
+    align: Align,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the renditions go; made when missing.")],
     voices_each: Annotated[int, typer.Option("--voices", help="Voices that say each sentence.")] = 8,
     split: SplitFile = None,

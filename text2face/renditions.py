@@ -20,9 +20,8 @@ from obamanet.sources import Sources, add_sources
 from obamanet.training.dataset import Piece, videos_of
 from obamanet.training.loop import claim_folder
 from obamanet.training.renditions import Rendition, Renditions, save_renditions, save_sound
-from obamanet.training.word_times import read_word_times
+from obamanet.training.word_times import read_word_times, text_of
 from obamanet.types import AudioClip
-from text2face.mouth.examples import LETTER_NAMES
 from text2face.types import Speech, SpokenWord
 from text2face.voice import programs
 from text2face.voice.aligners import align
@@ -93,7 +92,7 @@ class Way:
 def make_renditions(
     pieces: Sequence[Piece], align_folder: Path, folder: Path, options: RenditionOptions, progress: Progress
 ) -> Renditions:
-    """Write the sentences of ``pieces``, whose words are in ``align_folder``/NAME.align, as said by other voices.
+    """Write the sentences of ``pieces``, whose words are in ``align_folder``, as said by other voices.
 
     Only clips that are a piece as a whole are said again. What is in ``folder`` already is not made again. Raises
     :class:`OptionError`, also when ``folder`` holds renditions of other options, :class:`DatasetError` or
@@ -109,12 +108,12 @@ def make_renditions(
     add_sources(folder, Sources(videos_of(whole)))
     entries = []
     for piece in progress.track(whole, "saying sentences again", len(whole)):
-        words = [row.word for row in read_word_times(align_folder / f"{piece.clip.name}.align")]
+        text = text_of(read_word_times(align_folder, piece.clip.name))
         for number, way in enumerate(draw_ways(piece.clip.name, options)):
             name = piece.clip.folder.name
             entry = Rendition(name, way.voice, way.rate, way.pitch, f"{name}-{number}.npz")
             if not (folder / entry.file).is_file():
-                _render(piece, words, way, options.language, folder / entry.file)
+                _render(piece, text, way, options.language, folder / entry.file)
             entries.append(entry)
     made = f"eSpeak NG's variants, and Flite's voices where installed; seed {options.seed}"
     renditions = Renditions(folder, made, tuple(entries))
@@ -122,13 +121,13 @@ def make_renditions(
     return renditions
 
 
-def say_again(recording: AudioClip, words: Sequence[str], way: Way, language: str) -> tuple[AudioClip, np.ndarray]:
-    """Return ``words`` said in another ``way`` at 16 kHz, and for each 10 ms of it the seconds in ``recording``, (F,).
+def say_again(recording: AudioClip, text: str, way: Way, language: str) -> tuple[AudioClip, np.ndarray]:
+    """Return ``text`` said in another ``way`` at 16 kHz, and for each 10 ms of it the seconds in ``recording``, (F,).
 
     A recording is laid beside sound by sound; between two sounds' borders time passes evenly. Raises
     :class:`SoundError`.
     """
-    speech = say_timed(" ".join(LETTER_NAMES.get(word, word) for word in words), way, language)
+    speech = say_timed(text, way, language)
     times = _times(_edges(speech), _edges(align(recording, speech).speech), float(speech.clip.duration))
     return AudioClip(at_sample_rate(speech), SAMPLE_RATE, speech.clip.source), times
 
@@ -173,10 +172,10 @@ def at_sample_rate(speech: Speech) -> np.ndarray:
     return LEVEL * samples / np.abs(samples).max()
 
 
-def _render(piece: Piece, words: Sequence[str], way: Way, language: str, path: Path) -> None:
+def _render(piece: Piece, text: str, way: Way, language: str, path: Path) -> None:
     if piece.clip.sound is None:
         raise SoundError(f"clip has no sound to lay another voice beside: {piece.clip.folder}")
-    said, times = say_again(load_sound(piece.clip.sound), words, way, language)
+    said, times = say_again(load_sound(piece.clip.sound), text, way, language)
     save_sound(path, said.samples, times)
 
 

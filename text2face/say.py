@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from obamanet.about import SOFTWARE
 from obamanet.audio.load import MAX_SOUND_SECONDS, load_sound, open_sound
 from obamanet.errors import OptionError, SoundError
-from obamanet.files import ensure_output_path
+from obamanet.files import ensure_output_path, scratch_folder
 from obamanet.keypoints.poses import pose_names
 from obamanet.progress import Progress
 from obamanet.types import AudioClip
@@ -116,8 +116,8 @@ def say(
     out = ensure_output_path(out)
     via = options.via or (Via.SYLLABLES if person.poser else Via.AUDIO)
     mouth = _mouth_track(person, via)
-    with TemporaryDirectory(prefix=f".{out.stem}.", suffix=".part", dir=out.parent) as folder:
-        wav = Path(folder) / "voice.wav"
+    with scratch_folder(out) as folder:
+        wav = folder / "voice.wav"
         following = Following(_follower(mouth), _pose_names(person, via))
         write_voice(text, wav, options, progress, following, longest=float(MAX_SOUND_SECONDS))
         return _show(mouth, wav, out, person, via, options.speak, progress)
@@ -318,7 +318,9 @@ def _nothing(notes: _Notes) -> OptionError:
 def _open_wav(path: Path):  # type: ignore[no-untyped-def]  # soundfile comes without types
     import soundfile
 
-    return soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, "PCM_16", format="WAV")
+    file = soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, "PCM_16", format="WAV")
+    file.software = SOFTWARE
+    return file
 
 
 def _timed(written: str, speech: Speech, start: float, end: float, language: str) -> TimedSentence:

@@ -11,6 +11,7 @@ from typing import Any, Final, TextIO
 
 import numpy as np
 
+from obamanet.about import SOFTWARE
 from obamanet.errors import OptionError
 from obamanet.files import atomic_path
 from obamanet.keypoints.pca import MouthPca
@@ -112,7 +113,7 @@ class TimelineWriter:
                     columns.insert(COLUMNS.index("viseme") + 1, POSE_COLUMN)
                 file.write("\t".join([*columns, "text"]) + "\n")
             else:
-                file.write("WEBVTT\n")
+                file.write(f"WEBVTT {SOFTWARE}\n")
 
     def add(self, sentence: TimedSentence) -> None:
         """Write ``sentence``, which must not begin before the last one ended."""

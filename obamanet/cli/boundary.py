@@ -37,7 +37,12 @@ def run(app: typer.Typer, name: str) -> None:
     _fit_streams()
     if not debug:
         _quiet()
-    signal.signal(signal.SIGTERM, _end)
+    # Only POSIX has SIGHUP; nohup has it ignored.
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(call(app, sys.argv[1:] or ["--help"], name, debug=debug))
 
 
@@ -105,12 +110,20 @@ def _end(number: int, frame: object) -> None:
 
 
 def _fit_streams() -> None:
-    """Make standard output take any file name, and standard error be there, be it closed."""
+    """Make standard output take any file name, and all three streams be there, be they closed.
+
+    Nowhere takes the place of a closed one, so that no file that is opened later becomes it to a library.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free one is taken, and those below are open.
+            os.open(os.devnull, os.O_RDWR)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
-    if sys.stderr is None:
-        # It takes the free descriptor, so that no output file becomes standard error to a library.
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  open to the end
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _quiet() -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from obamanet.cli.boundary import console, result
+from obamanet.cli.outputs import check_outputs
 from obamanet.cli.persons import find_person
 from obamanet.cli.speak import Quiet
 from obamanet.errors import EvaluationError, OptionError
-from obamanet.files import ensure_output_path
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,7 +32,7 @@ obamanet evaluate --person me --split test --data recordings/
 obamanet evaluate --compare out/mine out/theirs
 """
 
-REPORT = "report.html"
+REPORT, RESULTS = "report.html", "results.json"
 
 WIDE = 200
 """Columns of a table that goes into a file or a pipe."""
@@ -88,7 +88,8 @@ def evaluate_command(
         return
     from obamanet.evaluation.learned import Supplied
 
-    ensure_output_path(out / REPORT)
+    files = [path for path in (generated, syncnet) if path and path.is_file()]
+    check_outputs((out / REPORT, out / RESULTS), files)
     progress, supplied = console(quiet), Supplied(syncnet)
     if person is not None:
         evaluation = _person(person, protocol, split, data, out, workers, progress, supplied)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from obamanet.cli.boundary import HELP_NAMES, console, result
+from obamanet.cli.outputs import check_outputs
 from obamanet.cli.speak import Quiet
 from obamanet.cli.train import MaxMinutes, MaxSteps, Seed, Weights
 from obamanet.constants import IMAGE_SIZE
@@ -116,7 +117,7 @@ def train(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.networks.pix2pix import GeneratorConfig
+    from obamanet.networks.config import GeneratorConfig
     from obamanet.pix2pix.pairs import Direction
     from obamanet.pix2pix.train import train_folder
     from obamanet.training.loop import Limits
@@ -187,6 +188,7 @@ def export(
     from obamanet.pix2pix.checkpoint import Which
     from obamanet.pix2pix.export import export_generator
 
+    check_outputs((out, out.with_suffix(".weights.h5"), out.with_suffix(".json")), [run])
     result(export_generator(run, out, which=Which(weights.value)).model)
 
 

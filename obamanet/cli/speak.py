@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +12,9 @@ import typer
 
 from obamanet.audio.load import open_sound
 from obamanet.cli.boundary import console, result
+from obamanet.cli.outputs import check_outputs
 from obamanet.cli.persons import find_person
 from obamanet.errors import OptionError
-from obamanet.files import ensure_output_path
 from obamanet.provenance import SigningKey
 from obamanet.timing import parse_rate
 
@@ -115,17 +116,23 @@ def parse_speak(
     """
     open_sound(sound)
     out = out if out is not None else Path("out") / f"{sound.stem}.mp4"
-    video = parse_video(out, person, fps, keypoints_out, key_cert, key)
-    for path in filter(None, (out, keypoints_out)):
-        if path.resolve() == sound.resolve():
-            raise OptionError(f"the output would replace the sound itself: {path}; name another one")
+    video = parse_video(out, person, fps, keypoints_out, key_cert, key, inputs=[sound])
     return SpeakCommand(sound, out, video.person, video.fps, keypoints_out, video.key, articulation, quiet, shut_lips)
 
 
 def parse_video(
-    out: Path, person: Path | None, fps: str | None, keypoints_out: Path | None, key_cert: Path | None, key: Path | None
+    out: Path,
+    person: Path | None,
+    fps: str | None,
+    keypoints_out: Path | None,
+    key_cert: Path | None,
+    key: Path | None,
+    inputs: Sequence[Path] = (),
 ) -> VideoChoice:
-    """Return what every way of speaking asks of its video, checked, or raise an ObamanetError."""
+    """Return what every way of speaking asks of its video, checked, or raise an ObamanetError.
+
+    ``inputs`` are the files that it is made from, beside the person and the key.
+    """
     if (key_cert is None) != (key is None):
         raise OptionError("--key-cert and --key belong together: give both or neither")
     rate = parse_rate(fps) if fps is not None else None
@@ -134,8 +141,7 @@ def parse_video(
     if keypoints_out is not None and keypoints_out.suffix.lower() != ".npz":
         raise OptionError(f"keypoints are an npz file: got {keypoints_out}, allowed is a name that ends in .npz")
     folder = find_person(person)
-    for path in filter(None, (out, keypoints_out)):
-        ensure_output_path(path)
+    check_outputs((out, keypoints_out), (*inputs, folder, key_cert, key))
     own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
     return VideoChoice(folder, rate, own_key)
 

@@ -271,7 +271,7 @@ def renderer_command(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.networks.pix2pix import GeneratorConfig
+    from obamanet.networks.config import GeneratorConfig
     from obamanet.training.pix2pix import TrainOptions
     from obamanet.training.renderer import train_renderer
 

@@ -34,7 +34,8 @@ class LipReader:
         import tensorflow as tf
 
         # Here and not above: they load Keras, which a comparison without transcripts can do without.
-        from obamanet.networks.lipreader import LipReaderConfig, build_lip_reader
+        from obamanet.networks.config import LipReaderConfig
+        from obamanet.networks.lipreader import build_lip_reader
         from obamanet.training.lipreader import CARD_FILE, SCHEMA, WEIGHTS_FILE, frame_scores
 
         place = judge_folder(folder)
@@ -53,6 +54,7 @@ class LipReader:
         run = tf.function(
             lambda windows: network(windows, training=False),
             input_signature=[tf.TensorSpec((None, None, HEIGHT, WIDTH))],
+            autograph=False,
         )
         self._scores: Callable[[np.ndarray], np.ndarray] = partial(frame_scores, run)
 

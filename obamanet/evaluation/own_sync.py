@@ -13,7 +13,7 @@ import numpy as np
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.judging import judge_folder, read_card
 from obamanet.evaluation.sync import LagCurve, SyncOffset, find_offset
-from obamanet.networks.syncnet import LOST_FRAMES, SyncNetConfig, build_syncnet
+from obamanet.networks.config import LOST_FRAMES, SyncNetConfig
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.syncnet import (
     JUDGE_CARD,
@@ -43,6 +43,8 @@ class OwnSyncNet:
     def __init__(self, folder: Path | None = None) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.syncnet import build_syncnet
+
         place = judge_folder(folder)
         try:
             card = read_card(place / JUDGE_CARD, JUDGE_SCHEMA)
@@ -58,6 +60,7 @@ class OwnSyncNet:
         self._judge = tf.function(
             lambda mouth, sound: network([mouth, sound], training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def embed(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> tuple[np.ndarray, np.ndarray]:

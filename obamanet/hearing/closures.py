@@ -21,7 +21,7 @@ from obamanet.errors import PersonError
 from obamanet.files import sha256_of
 from obamanet.hearing.listener import encoder_digest
 from obamanet.hearing.recurrent import Recurrent
-from obamanet.networks.predictor import PredictorConfig
+from obamanet.networks.config import PredictorConfig
 from obamanet.types import FeatureSequence, Span
 
 WEIGHTS: Final = "closures.weights.h5"

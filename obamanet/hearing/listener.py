@@ -17,7 +17,7 @@ from obamanet.audio.normalise import about_reference, normalise_utterance, quiet
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.errors import PersonError
 from obamanet.files import sha256_of
-from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
+from obamanet.networks.config import EncoderConfig
 from obamanet.types import AudioClip, FeatureSequence
 
 STRIDE = 2
@@ -91,6 +91,8 @@ class SpeechEncoder:
     def __init__(self) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.speech_encoder import build_encoder
+
         card = encoder_card()
         weights = encoder_folder() / "speech_encoder.weights.h5"
         if sha256_of(weights) != card.sha256:
@@ -101,6 +103,7 @@ class SpeechEncoder:
         self._run = tf.function(
             lambda features: network(features, training=False),
             input_signature=[tf.TensorSpec((1, None, card.config.bands))],
+            autograph=False,
         )
         before, after = card.config.reach
         silence = np.tile(quiet_vector(card.config.bands, SPEECH), (STRIDE * (before + after) + 2 * CENTRE, 1))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.config import PredictorConfig
 
 
 class Recurrent:
@@ -19,6 +19,8 @@ class Recurrent:
     def __init__(self, config: PredictorConfig, weights: Path) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.predictor import build_predictor, run_predictor
+
         network = build_predictor(config)
         network.load_weights(weights)
         self._config = config
@@ -26,6 +28,7 @@ class Recurrent:
         self._run = tf.function(
             lambda *inputs: run_predictor(network, list(inputs), training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def stream(self, inputs: Callable[[int, int], np.ndarray], count: int, chunk: int) -> Iterator[np.ndarray]:

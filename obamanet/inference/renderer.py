@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from obamanet.errors import PersonError
-from obamanet.networks.pix2pix import build_generator
 from obamanet.person import Person
 
 BATCH = 8
@@ -20,6 +19,8 @@ class Renderer:
     def __init__(self, person: Person) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.pix2pix import build_generator
+
         size, channels = person.generator.image_size, person.generator.in_channels
         self._network = build_generator(person.generator)
         try:
@@ -28,7 +29,7 @@ class Renderer:
             reason = str(error).partition("\n")[0]
             raise PersonError(f"renderer weights do not fit: {person.renderer_weights}: {reason}") from error
         self._shape = (BATCH, size, size, channels)
-        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(self._shape, tf.uint8)])
+        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(self._shape, tf.uint8)], autograph=False)
 
     def paint(self, sketches: np.ndarray) -> np.ndarray:
         """Return the pictures of ``sketches`` (n, S, S, 3) uint8 BGR, n at most 8: the same shape and type."""

@@ -6,39 +6,13 @@ score for every word in every frame instead of one word for the whole clip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers
 
-from obamanet.errors import OptionError
+from obamanet.networks.config import LipReaderConfig
 
 DILATIONS = (1, 2, 4)
 """Steps between the five frames that a convolution over time looks at; together they see 29 frames, over a second."""
-
-
-@dataclass(frozen=True)
-class LipReaderConfig:
-    """Sizes of a lip reader.
-
-    Windows of ``height`` x ``width`` pixels, ``classes`` scores per frame; ``filters`` of each convolution over the
-    picture, which halves it, ``units`` of each one over time.
-    """
-
-    height: int
-    width: int
-    classes: int
-    filters: tuple[int, ...] = (16, 32, 48)
-    units: int = 128
-    dropout: float = 0.4
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that give no network."""
-        if not self.filters or min(self.filters) < 1 or not 8 <= self.units <= 1024:
-            raise OptionError(
-                f"lip reader size is wrong: got filters {self.filters} and {self.units} units, "
-                "allowed are 1 or more and 8 to 1024"
-            )
 
 
 def build_lip_reader(config: LipReaderConfig) -> keras.Model:

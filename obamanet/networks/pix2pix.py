@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from obamanet.constants import IMAGE_SIZE
-from obamanet.errors import OptionError
+from obamanet.networks.config import GeneratorConfig
 from obamanet.networks.layers import InstanceNormalisation, PixelShuffle, ResizeConvolution
-
-WIDEST = 256
-"""Channels double with depth up to this many, or to the paper's 8 times the first layer's where that is more."""
 
 LEAK = 0.2
 """Slope of the leaky rectifiers, from the paper."""
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """Sizes of a generator: square ``image_size`` in pixels, ``width`` of the first layer (64 is the paper's)."""
-
-    image_size: int = IMAGE_SIZE
-    width: int = 64
-    in_channels: int = 3
-    out_channels: int = 3
-
-    def __post_init__(self) -> None:
-        # Below 32 pixels nothing is left for the discriminator's last convolution.
-        if self.image_size < 32 or self.image_size & (self.image_size - 1):
-            raise OptionError(f"image size must be a power of two of at least 32: got {self.image_size}")
-        if not 4 <= self.width <= 128:
-            raise OptionError(f"generator width is out of range: got {self.width}, allowed is 4 to 128")
-
-    def channels(self, level: int) -> int:
-        """Return the number of filters at ``level``, 0 being the first, finest layer."""
-        return min(self.width * 2**level, max(8 * self.width, WIDEST))
 
 
 def build_generator(config: GeneratorConfig) -> keras.Model:

@@ -6,34 +6,10 @@ before: that is where co-articulation comes from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers
 
-from obamanet.errors import OptionError
-
-
-@dataclass(frozen=True)
-class PoserConfig:
-    """Sizes of a poser: ``inputs`` numbers per video frame, ``poses`` to choose from, ``layers`` of ``units`` cells."""
-
-    inputs: int
-    poses: int
-    units: int = 64
-    layers: int = 2
-    dropout: float = 0.2
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that give no network."""
-        if not 1 <= self.layers <= 4 or not 8 <= self.units <= 1024:
-            raise OptionError(
-                f"poser size is wrong: got {self.layers} layers of {self.units}, allowed are 1 to 4 of 8 to 1024"
-            )
-        if self.inputs < 1 or self.poses < 2:
-            raise OptionError(
-                f"poser size is wrong: got {self.inputs} inputs and {self.poses} poses, needed are at least 1 and 2"
-            )
+from obamanet.networks.config import PoserConfig
 
 
 def build_poser(config: PoserConfig) -> keras.Model:

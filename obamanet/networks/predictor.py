@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import layers
 
-from obamanet.errors import OptionError
-
-
-@dataclass(frozen=True)
-class PredictorConfig:
-    """Sizes of a predictor.
-
-    ``inputs`` values per video frame and ``outputs`` PCA components; ``layers`` of ``units`` cells. ``delay`` is the
-    look-ahead in video frames of the time-delayed form: output n is read at step n + delay. ``bidirectional`` hears the
-    whole utterance instead, cannot be run in chunks, and has no delay.
-    """
-
-    inputs: int
-    outputs: int
-    units: int = 128
-    layers: int = 2
-    delay: int = 5
-    bidirectional: bool = False
-    dropout: float = 0.3
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.layers <= 4 or not 8 <= self.units <= 1024:
-            raise OptionError(
-                f"predictor size is wrong: got {self.layers} layers of {self.units}, allowed are 1 to 4 of 8 to 1024"
-            )
-        if self.delay < 0 or (self.bidirectional and self.delay):
-            raise OptionError(f"delay must be 0 or more, and 0 when bidirectional: got {self.delay}")
-
-    @property
-    def state_shapes(self) -> list[tuple[int]]:
-        """Shape of each state that a chunk hands to the next one, without the batch: two per layer."""
-        return [] if self.bidirectional else [(self.units,)] * (2 * self.layers)
+from obamanet.networks.config import PredictorConfig
 
 
 def build_predictor(config: PredictorConfig) -> keras.Model:

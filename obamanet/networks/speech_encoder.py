@@ -7,48 +7,15 @@ sound can be encoded chunk by chunk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from obamanet.errors import OptionError
+from obamanet.networks.config import NORM_EPSILON, EncoderConfig
 
-NORM_EPSILON = 1e-5
 MASKED = -1e9
 """Attention score of a step out of reach."""
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Sizes of a speech encoder; the defaults are Whisper Tiny's, cut to its first two blocks.
-
-    ``bands`` values per feature frame of 10 ms in, ``outputs`` per step of 20 ms out. Each of the ``blocks`` attends
-    from ``before`` steps back to ``after`` steps ahead.
-    """
-
-    bands: int = 80
-    outputs: int = 96
-    width: int = 384
-    heads: int = 6
-    hidden: int = 1536
-    blocks: int = 2
-    before: int = 25
-    after: int = 12
-
-    def __post_init__(self) -> None:
-        if self.width % self.heads or min(self.bands, self.outputs, self.hidden, self.blocks) < 1:
-            raise OptionError(
-                f"encoder size is wrong: got width {self.width} for {self.heads} heads; the width must be a multiple"
-            )
-        if self.before < 0 or self.after < 0:
-            raise OptionError(f"encoder reach must be 0 or more: got {self.before} before and {self.after} after")
-
-    @property
-    def reach(self) -> tuple[int, int]:
-        """Steps of 20 ms before and after a step on which its output depends."""
-        return self.blocks * self.before + 1, self.blocks * self.after + 1
 
 
 @keras.saving.register_keras_serializable("obamanet")

@@ -6,39 +6,10 @@ in one pass and no value depends on what lies outside its window.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers, ops
 
-from obamanet.errors import OptionError
-
-LOST_FRAMES = 12
-"""Video frames by which both embeddings are shorter than their input: each looks at 13 frames, 0.52 s."""
-
-SOUND_STEPS = 4
-"""Feature frames (10 ms) under one video frame at 25 frames per second."""
-
-
-@dataclass(frozen=True)
-class SyncNetConfig:
-    """Sizes of the judge: ``points`` mouth values and ``bands`` sound values per step; ``width`` filters a layer.
-
-    ``size`` is that of the embeddings, ``dropout`` the share of filters that training leaves out.
-    """
-
-    points: int = 40
-    bands: int = 26
-    width: int = 64
-    size: int = 64
-    dropout: float = 0.2
-
-    def __post_init__(self) -> None:
-        if not 8 <= self.width <= 512 or not 4 <= self.size <= 512:
-            raise OptionError(
-                f"SyncNet size is wrong: got width {self.width} and embeddings of {self.size}, "
-                "allowed are 8 to 512 and 4 to 512"
-            )
+from obamanet.networks.config import SyncNetConfig
 
 
 @keras.saving.register_keras_serializable("obamanet")

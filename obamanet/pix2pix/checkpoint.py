@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from obamanet.errors import DatasetError
-from obamanet.networks.pix2pix import GeneratorConfig, build_generator
+from obamanet.networks.config import GeneratorConfig
 from obamanet.pix2pix.pairs import Direction
 from obamanet.training.loop import KEPT, read_options
 
@@ -68,9 +68,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 def load_generator(config: GeneratorConfig, weights: Path) -> keras.Model:
     """Return the generator with ``weights``; raises :class:`DatasetError` when they are missing or do not fit."""
-    generator = build_generator(config)
     if not weights.is_file():
         raise DatasetError(f"no such weights: {weights}; train first")
+    from obamanet.networks.pix2pix import build_generator
+
+    generator = build_generator(config)
     try:
         generator.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
@@ -87,7 +89,7 @@ class Painter:
 
         self._network = load_generator(config, weights)
         shape = (1, config.image_size, config.image_size, config.in_channels)
-        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(shape, tf.uint8)])
+        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
 
     def paint(self, condition: np.ndarray) -> np.ndarray:
         """Return the picture for ``condition`` (S, S, 3) uint8 BGR: the same shape and type."""

@@ -23,11 +23,11 @@ class ExportReport:
 def export_generator(checkpoint: Path, out: Path, *, which: Which = Which.BEST) -> ExportReport:
     """Write the generator of the run in ``checkpoint`` to ``out``, a ``.keras`` file, and two files beside it.
 
-    ``import obamanet.networks`` and ``keras.models.load_model(out)``, in its safe mode, are all it takes to use it; its
-    weights are the run's own. ``.weights.h5`` has them in half precision, for ``build_generator`` and ``load_weights``,
-    which moves a painted picture by less than one grey level of 255. ``.json`` has sizes, direction and value range.
-    Raises :class:`DatasetError` when the run cannot be read, :class:`OptionError` for another suffix and
-    :class:`OutputError`.
+    ``import obamanet.networks.layers`` and ``keras.models.load_model(out)``, in its safe mode, are all it takes to use
+    it; its weights are the run's own. ``.weights.h5`` has them in half precision, for ``build_generator`` and
+    ``load_weights``, which moves a painted picture by less than one grey level of 255. ``.json`` has sizes, direction
+    and value range. Raises :class:`DatasetError` when the run cannot be read, :class:`OptionError` for another suffix
+    and :class:`OutputError`.
     """
     if out.suffix != ".keras":
         raise OptionError(f"the exported file must end in .keras: got {out}")

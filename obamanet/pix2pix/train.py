@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.errors import DatasetError, OptionError
-from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.networks.config import GeneratorConfig
 from obamanet.pix2pix.pairs import Direction, FolderPairs, default_load_size
 from obamanet.pix2pix.pictures import list_pictures
 from obamanet.progress import Progress

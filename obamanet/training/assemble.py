@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from obamanet.audio.features import FeatureOptions
+from obamanet.card import Card
 from obamanet.errors import DatasetError, OutputError, PersonError
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
-from obamanet.networks.pix2pix import GeneratorConfig, build_generator
-from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.networks.config import GeneratorConfig, PredictorConfig
 from obamanet.networks.weights import save_half
 from obamanet.person import (
     CARD,
@@ -100,19 +100,22 @@ def _write_person(
     metrics: dict[str, float],
     weights: str,
 ) -> None:
-    predictor, renderer = read_options(keypoints_run), read_options(renderer_run)
+    from obamanet.networks.pix2pix import build_generator
+    from obamanet.networks.predictor import build_predictor
+
+    predictor, renderer = (Card(read_options(run), run / "options.json") for run in (keypoints_run, renderer_run))
     try:
-        mode = RenderMode(renderer["render"]["mode"])
-        generator = GeneratorConfig(**renderer["generator"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"not a renderer's training run: {renderer_run}: {error!r}") from error
+        mode = RenderMode(renderer.part("render").text("mode"))
+        generator = renderer.part("generator").build(GeneratorConfig)
+    except ValueError as error:
+        raise DatasetError(f"not a renderer's training run: {error}") from error
     try:
-        fps = Fraction(predictor["rates"]["fps"])
-        config = PredictorConfig(**predictor["predictor"])
-        features = FeatureOptions(**predictor["features"])
-        mouth = load_mouth(keypoints_run / MOUTH_FILE)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise DatasetError(f"not a predictor's training run: {keypoints_run}: {error!r}") from error
+        fps = Fraction(predictor.part("rates").text("fps"))
+        config = predictor.part("predictor").build(PredictorConfig)
+        features = predictor.part("features").build(FeatureOptions)
+        data, mouth = predictor.part("data"), load_mouth(keypoints_run / MOUTH_FILE)
+    except (ValueError, ZeroDivisionError) as error:
+        raise DatasetError(f"not a predictor's training run: {error}") from error
     if generator.image_size != dataset.image_size:
         raise DatasetError(
             f"renderer paints {generator.image_size} px, the dataset has {dataset.image_size} px: {renderer_run}"
@@ -154,8 +157,8 @@ def _write_person(
             origin,
             metrics,
             poses,
-            encoder=predictor["data"].get("encoder"),
-            voices=str(predictor["data"].get("voices", "")),
+            encoder=data.content.get("encoder"),
+            voices=str(data.content.get("voices", "")),
         )
     )
 

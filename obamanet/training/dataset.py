@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from obamanet.card import CardError, read_arrays, read_card
 from obamanet.constants import DATASET_SCHEMA
 from obamanet.errors import DatasetError, OptionError
 from obamanet.sources import Sources
+from obamanet.timing import parse_rate
 from obamanet.types import CropBox
 
 JPEG_QUALITY = 97
@@ -35,6 +36,10 @@ PIECE_SECONDS = 20
 GUARD_SECONDS = 2.0
 """Left out between two pieces of one clip, so that no window of sound is heard on both sides of the split: the speech
 encoder hears 1 s before a moment and 0.5 s after it, and the predictor looks ahead by 0.2 s more."""
+
+
+NAMES_SHOWN = 5
+"""Clip names in a message; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -119,17 +124,20 @@ def load_dataset(folder: Path) -> Dataset:
     """Read a folder that ``obamanet prepare`` made. Raises :class:`DatasetError` when it is absent, empty or newer."""
     index_path = folder / "dataset.json"
     try:
-        index = json.loads(index_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"not a prepared dataset: {index_path}: {error}; make one with: obamanet prepare") from None
-    if index.get("schema") != DATASET_SCHEMA:
-        raise DatasetError(
-            f"{index_path}: dataset schema is {index.get('schema')!r}, readable is {DATASET_SCHEMA}; prepare it anew"
-        )
+        index = read_card(index_path)
+    except CardError as error:
+        raise DatasetError(f"not a prepared dataset: {error}; make one with: obamanet prepare") from None
     try:
-        names, fps, image_size = list(index["clips"]), Fraction(index["fps"]), int(index["image_size"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"dataset is damaged: {index_path}: {error!r}; prepare it anew") from None
+        schema = index.whole("schema")
+        if schema != DATASET_SCHEMA:
+            raise DatasetError(
+                f"{index_path}: dataset schema is {schema}, readable is {DATASET_SCHEMA}; prepare it anew"
+            )
+        names, fps, image_size = index.texts("clips"), parse_rate(index.text("fps")), index.whole("image_size")
+    except CardError as error:
+        raise DatasetError(f"dataset is damaged: {error}; prepare it anew") from None
+    except OptionError as error:
+        raise DatasetError(f"dataset is damaged: {index_path}: {error}; prepare it anew") from None
     clips = tuple(_load_clip(folder / "clips" / name) for name in names)
     if not clips:
         raise DatasetError(f"{index_path}: the dataset has no clips; see its rejects for the reasons")
@@ -165,14 +173,15 @@ def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path 
 
 def _load_clip(folder: Path) -> Clip:
     try:
-        about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
-        name, source, sha256 = str(about["name"]), str(about["source"]), str(about["key"]["sha256"])
-        with np.load(folder / "track.npz", allow_pickle=False) as arrays:
-            track = {name: arrays[name] for name in ("landmarks", "raw", "segment", "box", "frame_size")}
+        about = read_card(folder / "clip.json")
+        name, source, sha256 = about.text("name"), about.text("source"), about.part("key").text("sha256")
+        track = read_arrays(folder / "track.npz")
+        if track["box"].shape != (3,) or track["frame_size"].shape != (2,):
+            raise CardError(f"{folder / 'track.npz'}: its square or frame size has another form")
         left, top, side = (float(value) for value in track["box"])
         width, height = (int(value) for value in track["frame_size"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"prepared clip is damaged: {folder}: {error!r}; run obamanet prepare again") from None
+    except (CardError, OverflowError) as error:
+        raise DatasetError(f"prepared clip is damaged: {error}; run obamanet prepare again") from None
     return Clip(
         name=name,
         folder=folder,
@@ -215,6 +224,12 @@ def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list
         [clip for clip in dataset.clips if not named[side].isdisjoint((clip.name, clip.folder.name))]
         for side in ("train", "val")
     )
+    for side, clips in (("train", train), ("val", val)):
+        if not clips:
+            raise DatasetError(
+                f"{split_file}: {side!r} names no clip of the dataset: it has {_few(named[side])}; "
+                f"{dataset.folder} has {_few(clip.name for clip in dataset.clips)}"
+            )
     both = {clip.folder.name for clip in train} & {clip.folder.name for clip in val}
     if both:
         raise DatasetError(f"{split_file}: {min(both)} is named for training and for validation; one is allowed")
@@ -224,11 +239,16 @@ def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list
     )
 
 
+def _few(names: Iterable[str]) -> str:
+    """Return the first of ``names`` in order, and how many there are."""
+    ordered = sorted(names)
+    more = f", ... ({len(ordered)} names)" if len(ordered) > NAMES_SHOWN else ""
+    return (", ".join(ordered[:NAMES_SHOWN]) or "no name") + more
+
+
 def _read_split(path: Path) -> dict[str, set[str]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {"train": set(content["train"]), "val": set(content["val"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f'not a split file: {path}: {error!r}; needed is JSON with "train" and "val" lists'
-        ) from None
+        content = read_card(path)
+        return {side: set(content.texts(side)) for side in ("train", "val")}
+    except CardError as error:
+        raise DatasetError(f'not a split file: {error}; needed is JSON with "train" and "val" lists of names') from None

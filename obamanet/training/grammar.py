@@ -51,11 +51,16 @@ def words_of_name(name: str) -> tuple[str, ...]:
     return tuple(signs[sign] for sign, signs in zip(name, _SIGNS, strict=True))
 
 
-def sentence_times(path: Path) -> tuple[TimedWord, ...]:
-    """Return the timed words in ``path``; raises :class:`DatasetError` when they are no sentence of GRID's."""
-    words = read_word_times(path)
+def sentence_times(align: Path, name: str) -> tuple[TimedWord, ...]:
+    """Return the timed words of the clip ``name``; raises :class:`DatasetError` when they are no sentence of GRID's.
+
+    ``align`` is that of :func:`obamanet.training.word_times.read_word_times`.
+    """
+    words = read_word_times(align, name)
     if len(words) != len(SLOTS) or any(said.word not in slot for said, slot in zip(words, SLOTS, strict=True)):
-        raise DatasetError(f"not a sentence of GRID's grammar: {path}: {' '.join(said.word for said in words)!r}")
+        raise DatasetError(
+            f"not a sentence of GRID's grammar: the clip {name} of {align}: {' '.join(said.word for said in words)!r}"
+        )
     return words
 
 

@@ -21,7 +21,7 @@ from obamanet.keypoints.jaw import fit_jaw
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import fit_pca
 from obamanet.keypoints.placement import fit_template, to_canonical
-from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.networks.config import PredictorConfig
 from obamanet.person import MOUTH_FILE, MouthModel, Person, save_mouth
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
@@ -285,6 +285,8 @@ class KeypointLearner(RecurrentLearner):
         Values c move the mouth by c D, D being components times spread: the same movement here is c D D'+, with the
         pseudo-inverse of this person's D'. Raises :class:`OptionError` when features or sizes differ.
         """
+        from obamanet.networks.predictor import build_predictor
+
         theirs, mine = person.predictor, self._config
         if replace(theirs, outputs=mine.outputs, dropout=mine.dropout) != mine:
             raise OptionError(

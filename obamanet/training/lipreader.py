@@ -17,7 +17,7 @@ import numpy as np
 
 from obamanet.errors import DatasetError
 from obamanet.files import atomic_path, atomic_write_json
-from obamanet.networks.lipreader import LipReaderConfig, build_lip_reader
+from obamanet.networks.config import LipReaderConfig
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.render.crop import to_square
@@ -123,10 +123,12 @@ def train_lip_reader(
 ) -> TrainReport:
     """Train a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
 
-    ``alignments`` holds a ``*.align`` file of word times for each clip. The folder gets, beside what every run has, the
+    ``alignments`` holds a file of word times for each clip. The folder gets, beside what every run has, the
     lip reader itself (WEIGHTS_FILE, CARD_FILE) as it validated best, the card with ``licence`` and ``attribution`` of
     the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its frame rate.
     """
+    from obamanet.networks.lipreader import build_lip_reader
+
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")
@@ -160,7 +162,7 @@ def train_lip_reader(
 def read_sentence(piece: Piece, alignments: Path) -> Sentence:
     """Return the mouths and words of ``piece``, a whole clip of GRID, from its prepared frames."""
     clip, frames = piece.clip, np.arange(piece.start, piece.stop)
-    words = sentence_times(alignments / f"{clip.name}.align")
+    words = sentence_times(alignments, clip.name)
     times = frame_times(piece.stop, Fraction(READ_FPS))[frames]
     return Sentence(cut_prepared(clip, frames), frame_classes(words, times), tuple(said.word for said in words))
 
@@ -273,11 +275,14 @@ class LipReaderLearner(SmoothedLearner):
     def __init__(self, config: LipReaderConfig, options: LipReaderOptions, val: Sequence[Sentence]) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.lipreader import build_lip_reader
+
         super().__init__(partial(build_lip_reader, config), options, weight_decay=0.01, warm_up=WARM_UP)
         self._options, self._val = options, val
         self._run = tf.function(
             lambda windows: self._smoothed(windows, training=False),
             input_signature=[tf.TensorSpec((None, None, config.height, config.width))],
+            autograph=False,
         )
 
     def validate(self) -> dict[str, float]:

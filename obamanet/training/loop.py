@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from obamanet.background import in_background
+from obamanet.card import CardError, read_card
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json
 from obamanet.progress import Progress
@@ -127,8 +128,8 @@ def claim_folder(folder: Path, options: dict[str, Any]) -> None:
 def read_options(folder: Path) -> dict[str, Any]:
     """Return the options of the run in ``folder``; raises :class:`DatasetError` when there is none."""
     try:
-        return dict(json.loads((folder / "options.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        return dict(read_card(folder / "options.json").content)
+    except CardError as error:
         raise DatasetError(f"no training run in {folder}: {error}; train first") from None
 
 

@@ -11,13 +11,7 @@ import numpy as np
 
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path
-from obamanet.networks.pix2pix import (
-    GeneratorConfig,
-    adversarial_loss,
-    build_discriminator,
-    build_generator,
-    l1_loss,
-)
+from obamanet.networks.config import GeneratorConfig
 from obamanet.progress import Progress
 from obamanet.sources import Sources, add_sources
 from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
@@ -131,6 +125,8 @@ class Pix2PixLearner:
         import keras
         import tensorflow as tf
 
+        from obamanet.networks.pix2pix import build_discriminator, build_generator
+
         # Threads that add up in another order would part a resumed run from an uninterrupted one.
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(options.seed)
@@ -145,10 +141,12 @@ class Pix2PixLearner:
         self._painting.build(self.generator.trainable_variables)
         self._judging.build(self.discriminator.trainable_variables)
         self._traced = {
-            adversarial: tf.function(lambda *a, adversarial=adversarial: self._step(*a, adversarial=adversarial))
+            adversarial: tf.function(
+                lambda *a, adversarial=adversarial: self._step(*a, adversarial=adversarial), autograph=False
+            )
             for adversarial in (False, True)
         }
-        self._paint = tf.function(lambda pictures: self.smoothed(pictures, training=False))
+        self._paint = tf.function(lambda pictures: self.smoothed(pictures, training=False), autograph=False)
 
     def step(self, batch: tuple[np.ndarray, np.ndarray, np.ndarray], number: int) -> dict[str, float]:
         """Learn from one batch of (conditions, targets, weights) as step ``number``; returns the losses."""
@@ -207,6 +205,8 @@ class Pix2PixLearner:
         self, condition: Any, target: Any, weight: Any, rate: Any, decay: Any, *, adversarial: bool
     ) -> dict[str, Any]:
         import tensorflow as tf
+
+        from obamanet.networks.pix2pix import adversarial_loss, l1_loss
 
         options = self.options
         self._painting.learning_rate.assign(rate)

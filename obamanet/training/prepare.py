@@ -28,7 +28,7 @@ from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputErro
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
-from obamanet.files import NO_SPACE, atomic_write_json, sha256_of
+from obamanet.files import NO_SPACE, atomic_write_json, made_folder, sha256_of
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.training.dataset import JPEG_QUALITY
@@ -226,17 +226,14 @@ def _start_worker(lifeline: Connection) -> None:
 @contextmanager
 def _clean_clips(folder: Path) -> Iterator[None]:
     """Make ``folder`` and keep it free of half-written clips: an earlier run's before, this one's after the block."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"output folder cannot be made ({error.strerror}): {folder}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"output folder is not writable: {folder}")
-    try:
-        _remove_parts(folder)
-        yield
-    finally:
-        _remove_parts(folder)
+    with made_folder(folder):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"output folder is not writable: {folder}")
+        try:
+            _remove_parts(folder)
+            yield
+        finally:
+            _remove_parts(folder)
 
 
 def _remove_parts(folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from obamanet.networks.predictor import PredictorConfig, build_predictor, run_predictor
+from obamanet.networks.config import PredictorConfig
 from obamanet.training.smoothed import Course, SmoothedLearner
 
 
@@ -19,17 +19,22 @@ class RecurrentLearner(SmoothedLearner):
     ) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.predictor import build_predictor, run_predictor
+
         super().__init__(partial(build_predictor, config), course, weight_decay=weight_decay, warm_up=warm_up)
         self._config = config
         shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
         self._run = tf.function(
             lambda *inputs: run_predictor(self._smoothed, list(inputs), training=False)[0],
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def taught(self, inputs: Any) -> Any:
         """Return what the network in training makes of ``inputs`` (B, L + delay, S): (B, L, outputs)."""
         import tensorflow as tf
+
+        from obamanet.networks.predictor import run_predictor
 
         states = [tf.zeros((inputs.shape[0], *shape)) for shape in self._config.state_shapes]
         return run_predictor(self._network, [inputs, *states], training=True)[0][:, self._config.delay :]

@@ -11,7 +11,7 @@ import numpy as np
 
 from obamanet.constants import MOUTH
 from obamanet.errors import DatasetError, OptionError
-from obamanet.networks.pix2pix import GeneratorConfig
+from obamanet.networks.config import GeneratorConfig
 from obamanet.progress import Progress
 from obamanet.render.compositor import draw_inpainting, region_mask
 from obamanet.render.crop import to_square

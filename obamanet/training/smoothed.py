@@ -77,7 +77,7 @@ class SmoothedLearner(ABC):
         self._smoothed.set_weights(self._network.get_weights())
         self._optimizer = keras.optimizers.Adam(course.learning_rate, weight_decay=weight_decay, global_clipnorm=1.0)
         self._optimizer.build(self._network.trainable_variables)
-        self._traced = tf.function(self._step)
+        self._traced = tf.function(self._step, autograph=False)
 
     @abstractmethod
     def losses(self, *batch: Any) -> Losses:

@@ -17,7 +17,7 @@ from obamanet.audio.normalise import FLOOR_BELOW
 from obamanet.constants import FEATURE_RATE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
-from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
+from obamanet.networks.config import EncoderConfig
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
@@ -217,6 +217,8 @@ class EncoderLearner:
         import keras
         import tensorflow as tf
 
+        from obamanet.networks.speech_encoder import build_encoder
+
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(options.seed)
         self._survey, self._taught, self._options = survey, taught, options
@@ -225,8 +227,10 @@ class EncoderLearner:
         start_from_teacher(self._network, teacher, config, survey)
         self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=1.0)
         self._optimizer.build(self._network.trainable_variables)
-        self._traced = tf.function(self._step)
-        self._run = tf.function(lambda heard: tf.cast(self._network(heard, training=False), tf.float32))
+        self._traced = tf.function(self._step, autograph=False)
+        self._run = tf.function(
+            lambda heard: tf.cast(self._network(heard, training=False), tf.float32), autograph=False
+        )
 
     def variables(self) -> list[keras.Variable]:
         """Return network and optimizer."""
@@ -296,6 +300,8 @@ def write_encoder(
     Mean 0 and deviation 1 over the first stretches are folded into the last layer, so that a predictor's inputs are of
     one size. The card is written last: without its hash in it the weights are refused.
     """
+    from obamanet.networks.speech_encoder import build_encoder
+
     network = build_encoder(config)
     network.load_weights(run / "best.weights.h5")
     said = np.concatenate(

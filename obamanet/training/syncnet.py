@@ -21,7 +21,7 @@ from obamanet.constants import FEATURE_RATE, MOUTH
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
-from obamanet.networks.syncnet import LOST_FRAMES, SOUND_STEPS, SyncNetConfig, build_syncnet
+from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
@@ -158,6 +158,8 @@ def train_syncnet(
     The folder then holds the best judge as :data:`JUDGE_WEIGHTS` and :data:`JUDGE_CARD`, the card with ``licence`` and
     ``attribution`` of the recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
     """
+    from obamanet.networks.syncnet import build_syncnet
+
     progress = progress or Progress()
     folder.mkdir(parents=True, exist_ok=True)
     config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
@@ -273,12 +275,15 @@ class SyncNetLearner(SmoothedLearner):
     def __init__(self, config: SyncNetConfig, options: SyncNetOptions, val: Sequence[Talk]) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.syncnet import build_syncnet
+
         super().__init__(partial(build_syncnet, config), options, weight_decay=1e-3, warm_up=WARM_UP)
         self._options, self._val = options, val
         shapes = [(1, None, config.points), (1, None, config.bands)]
         self._judge = tf.function(
             lambda mouth, sound: self._smoothed([mouth, sound], training=False),
             input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
         )
 
     def validate(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.errors import DatasetError, OptionError
-from obamanet.networks.speech_encoder import NORM_EPSILON
+from obamanet.networks.config import NORM_EPSILON
 from obamanet.types import AudioClip
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import SoundError
 from obamanet.progress import Progress
 from obamanet.training.dataset import Piece
-from obamanet.training.word_times import read_word_times
+from obamanet.training.word_times import read_word_times, text_of
 from obamanet.types import Span
-from text2face.mouth.examples import EVERY_NINTH, LETTER_NAMES, prose
+from text2face.mouth.examples import EVERY_NINTH, prose
 from text2face.mouth.lips import closures_of
 from text2face.renditions import HELD_FOR_CHOOSING, RenditionOptions, Way, at_sample_rate, draw_ways, say_timed
 from text2face.text.normalise import read_out
@@ -137,8 +137,7 @@ def _held(accent: str) -> list[str]:
 
 
 def _words(piece: Piece, align_folder: Path) -> str:
-    rows = read_word_times(align_folder / f"{piece.clip.name}.align")
-    return " ".join(LETTER_NAMES.get(row.word, row.word) for row in rows)
+    return text_of(read_word_times(align_folder, piece.clip.name))
 
 
 def _in_silence(speech: Speech, random: np.random.Generator) -> Sound:

@@ -15,7 +15,7 @@ from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
 from obamanet.hearing.closures import CARD, THRESHOLD, WEIGHTS, likelihood_of, shut_spans
 from obamanet.hearing.listener import Listener, encoder_digest, heard_size
-from obamanet.networks.predictor import PredictorConfig, build_predictor
+from obamanet.networks.config import PredictorConfig
 from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
@@ -164,6 +164,8 @@ def write_detector(
     report: TrainReport, config: PredictorConfig, encoder: str | None, origin: str, licence: str
 ) -> None:
     """Write the best weights of the run ``report`` tells of and, last, the card, without which they are refused."""
+    from obamanet.networks.predictor import build_predictor
+
     network = build_predictor(config)
     network.load_weights(report.folder / "best.weights.h5")
     folder = report.folder / RESULT

@@ -25,6 +25,9 @@ from text2face.corpus.clips import Reject
 SCHEMA: Final = 1
 """Version of the folder's layout."""
 
+OUR_NAMES: Final = ("clips", "manifest.json", "manifest.tsv", "template.npz")
+"""What a corpus folder holds beside corpus.json, which is there before any of these."""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -80,6 +83,9 @@ class CueRecord:
 def begin(folder: Path, corpus: Corpus) -> None:
     """Note in ``folder`` what it is made of; raise :class:`DatasetError` when it holds the corpus of something else."""
     path = folder / "corpus.json"
+    foreign = [] if path.exists() else [name for name in OUR_NAMES if (folder / name).exists()]
+    if foreign:
+        raise DatasetError(f"folder is no corpus, but holds {' and '.join(foreign)}: {folder}; choose another folder")
     if path.exists():
         try:
             about = json.loads(path.read_text(encoding="utf-8"))

@@ -29,16 +29,13 @@ from obamanet.pipelines.speak import hear
 from obamanet.progress import Progress
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Piece
-from obamanet.training.word_times import TimedWord, read_word_times
+from obamanet.training.word_times import TimedWord, read_word_times, text_of
 from text2face.mouth.frames import Word, describe
 from text2face.syllables.timed import syllables_of
 from text2face.text.normalise import read_out
 from text2face.types import Speech, SpokenWord
 from text2face.voice.align import align_speech
 from text2face.voice.espeak import speak_timed
-
-LETTER_NAMES: Final = {"a": "ay"}
-"""Spellings that make the voice say a letter's name where it would say a word."""
 
 AROUND: Final = 0.4
 """Seconds of silence before and after a sentence of prose, so that the mouth learns to begin and to end."""
@@ -71,7 +68,7 @@ class PoserExample:
 def recorded_examples(
     pieces: Sequence[Piece], align: Path, language: str, person: Person, progress: Progress
 ) -> list[PoserExample]:
-    """Return the recorded sentences of ``pieces``, whose words' times are in ``align``/NAME.align.
+    """Return the recorded sentences of ``pieces``, whose words' times are in ``align``.
 
     Raises :class:`DatasetError` for a missing or unreadable file of word times, or a piece without sound.
     """
@@ -90,14 +87,14 @@ def recorded_words(
     piece: Piece, align: Path, language: str, spoken: dict[str, Speech] | None = None
 ) -> tuple[Word, ...]:
     """Return the timed syllables of a recorded clip; ``spoken`` keeps texts that the voice has said before."""
-    rows = read_word_times(align / f"{piece.clip.name}.align")
+    rows = read_word_times(align, piece.clip.name)
     if piece.clip.sound is None:
         raise DatasetError(f"clip has no sound to time its words by: {piece.clip.folder}")
-    text = " ".join(LETTER_NAMES.get(row.word, row.word) for row in rows)
+    text = text_of(rows)
     spoken = {} if spoken is None else spoken
     if text not in spoken:
         spoken[text] = speak_timed(text, language)
-    anchors = _anchors(spoken[text].words, rows, align / f"{piece.clip.name}.align")
+    anchors = _anchors(spoken[text].words, rows, piece.clip.name)
     timed = align_speech(load_sound(piece.clip.sound), spoken[text], anchors)
     return tuple(syllables_of(word, language) for word in timed.words)
 
@@ -178,7 +175,7 @@ def _example(kind: str, words: Sequence[Word], times: np.ndarray, keypoints: np.
     return PoserExample(kind, describe(words, times), keypoints.astype(np.float32))
 
 
-def _anchors(spoken: Sequence[SpokenWord], rows: Sequence[TimedWord], path: Path) -> list[tuple[float, float]]:
+def _anchors(spoken: Sequence[SpokenWord], rows: Sequence[TimedWord], clip: str) -> list[tuple[float, float]]:
     """Return where each spoken word lies; the voice may run several words together."""
     anchors, first = [], 0
     for word in spoken:
@@ -188,5 +185,7 @@ def _anchors(spoken: Sequence[SpokenWord], rows: Sequence[TimedWord], path: Path
         anchors.append((rows[first].start, rows[last].end))
         first = last + 1
     if first != len(rows) or len(anchors) != len(spoken):
-        raise DatasetError(f"words and voice do not agree: {path} has {len(rows)} words, the voice says {len(spoken)}")
+        raise DatasetError(
+            f"words and voice do not agree: the clip {clip} has {len(rows)} words, the voice says {len(spoken)}"
+        )
     return anchors

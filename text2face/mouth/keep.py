@@ -7,7 +7,7 @@ from typing import Any
 
 from obamanet.errors import DatasetError
 from obamanet.files import sha256_of
-from obamanet.networks.poser import PoserConfig, build_poser
+from obamanet.networks.config import PoserConfig
 from obamanet.networks.weights import save_half
 from obamanet.person import POSES_FILE, Person, PoserCard, load_person, save_card
 from obamanet.training.log import logged
@@ -21,6 +21,8 @@ def keep_poser(person: Person, report: TrainReport, sentences: int) -> Person:
     ``sentences`` is the number of recorded ones that were learned from. Raises :class:`DatasetError` for a run without
     weights and :class:`obamanet.errors.OutputError`.
     """
+    from obamanet.networks.poser import build_poser
+
     options = read_options(report.folder)
     config = PoserConfig(**options["poser"])
     network = build_poser(config)

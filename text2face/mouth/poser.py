@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from obamanet.errors import PersonError
-from obamanet.networks.poser import build_poser
 from obamanet.person import Person, poser_of, poses_of
 from text2face.mouth.frames import Word, describe
 
@@ -19,10 +18,12 @@ class Poser:
     """A person's syllables-to-poses network; build it once, it holds the weights."""
 
     def __init__(self, person: Person) -> None:
-        import tensorflow as tf
-
         self._config = poser_of(person).config
         self._person, self._poses = person, poses_of(person)
+        import tensorflow as tf
+
+        from obamanet.networks.poser import build_poser
+
         network = build_poser(self._config)
         try:
             network.load_weights(person.poser_weights)
@@ -32,6 +33,7 @@ class Poser:
         self._run = tf.function(
             lambda inputs: network(inputs, training=False),
             input_signature=[tf.TensorSpec((1, None, self._config.inputs))],
+            autograph=False,
         )
 
     def weights(self, words: Sequence[Word], first: int, count: int) -> np.ndarray:

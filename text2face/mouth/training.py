@@ -16,7 +16,7 @@ from obamanet.files import sha256_of
 from obamanet.keypoints.lips import GAP
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.poses import MouthPoses
-from obamanet.networks.poser import PoserConfig, build_poser
+from obamanet.networks.config import PoserConfig
 from obamanet.person import POSES_FILE, Person, poses_of
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
@@ -192,6 +192,8 @@ class PoserLearner(SmoothedLearner):
     ) -> None:
         import tensorflow as tf
 
+        from obamanet.networks.poser import build_poser
+
         super().__init__(partial(build_poser, config), options)
         self._options, self._val = options, val
         pca = person.mouth.pca
@@ -208,6 +210,7 @@ class PoserLearner(SmoothedLearner):
         self._run = tf.function(
             lambda inputs: self._smoothed(inputs, training=False),
             input_signature=[tf.TensorSpec((1, None, config.inputs))],
+            autograph=False,
         )
 
     def validate(self) -> dict[str, float]:

@@ -19,11 +19,20 @@ class Money:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """A unit of measurement: one and several of it; ``feminine`` in Spanish."""
+
+    one: str
+    many: str
+    feminine: bool = False
+
+
+@dataclass(frozen=True)
 class Wording:
     """What one language needs to read signs and numbers out.
 
-    ``abbreviations`` end in a point where one is written; ``decimal`` and ``group`` are the marks inside numbers;
-    ``day_first`` says how 3/4/2025 is meant.
+    ``abbreviations`` end in a point where one is written; ``units`` are the symbols that follow numbers; ``decimal``
+    and ``group`` are the marks inside numbers; ``day_first`` says how 3/4/2025 is meant.
     """
 
     code: str
@@ -31,13 +40,13 @@ class Wording:
     abbreviations: Mapping[str, str]
     signs: Mapping[str, str]
     money: Mapping[str, Money]
+    units: Mapping[str, Unit]
     decimal: str
     group: str
     day_first: bool
     point: str
     minus: str
     percent: str
-    degrees: str
     joint: str
     """Between a currency and its hundredths, and before a year's month."""
 
@@ -58,8 +67,7 @@ ENGLISH_ABBREVIATIONS: Final = {
     "vs.": "versus", "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is", "approx.": "approximately",
     "dept.": "department", "Inc.": "Incorporated", "Ltd.": "Limited", "Co.": "Company", "No.": "number",
     "a.m.": "A M", "p.m.": "P M", "Jan.": "January", "Feb.": "February", "Aug.": "August", "Sept.": "September",
-    "Oct.": "October", "Nov.": "November", "Dec.": "December", "km": "kilometres", "kg": "kilograms",
-    "cm": "centimetres", "mm": "millimetres",
+    "Oct.": "October", "Nov.": "November", "Dec.": "December",
 }  # fmt: skip
 
 SPANISH_ABBREVIATIONS: Final = {
@@ -70,10 +78,30 @@ SPANISH_ABBREVIATIONS: Final = {
     "núm.": "número", "n.º": "número", "tel.": "teléfono", "aprox.": "aproximadamente", "etc.": "etcétera",
     "p. ej.": "por ejemplo", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "a. m.": "de la mañana",
     "p. m.": "de la tarde", "a.m.": "de la mañana", "p.m.": "de la tarde", "a. C.": "antes de Cristo",
-    "d. C.": "después de Cristo", "km": "kilómetros", "kg": "kilogramos", "cm": "centímetros", "mm": "milímetros",
+    "d. C.": "después de Cristo",
 }  # fmt: skip
 """Mostly from RAE's list of abbreviations, appendix 2 of the Diccionario panhispánico de dudas (2005); also as people
-write them without the space, and symbols of units."""
+write them without the space."""
+
+ENGLISH_UNITS: Final = {
+    "km": Unit("kilometre", "kilometres"), "kg": Unit("kilogram", "kilograms"),
+    "cm": Unit("centimetre", "centimetres"), "mm": Unit("millimetre", "millimetres"),
+    "°C": Unit("degree Celsius", "degrees Celsius"), "°F": Unit("degree Fahrenheit", "degrees Fahrenheit"),
+    "°": Unit("degree", "degrees"),
+}  # fmt: skip
+
+SPANISH_UNITS: Final = {
+    "km/h": Unit("kilómetro por hora", "kilómetros por hora"),
+    "km²": Unit("kilómetro cuadrado", "kilómetros cuadrados"), "m²": Unit("metro cuadrado", "metros cuadrados"),
+    "m³": Unit("metro cúbico", "metros cúbicos"), "km": Unit("kilómetro", "kilómetros"),
+    "cm": Unit("centímetro", "centímetros"), "mm": Unit("milímetro", "milímetros"), "m": Unit("metro", "metros"),
+    "kg": Unit("kilogramo", "kilogramos"), "mg": Unit("miligramo", "miligramos"), "g": Unit("gramo", "gramos"),
+    "t": Unit("tonelada", "toneladas", feminine=True), "ha": Unit("hectárea", "hectáreas", feminine=True),
+    "ml": Unit("mililitro", "mililitros"), "l": Unit("litro", "litros"), "L": Unit("litro", "litros"),
+    "h": Unit("hora", "horas", feminine=True), "min": Unit("minuto", "minutos"), "s": Unit("segundo", "segundos"),
+    "°C": Unit("grado Celsius", "grados Celsius"), "°F": Unit("grado Fahrenheit", "grados Fahrenheit"),
+    "°": Unit("grado", "grados"),
+}  # fmt: skip
 
 ENGLISH: Final = Wording(
     code="en",
@@ -90,7 +118,7 @@ ENGLISH: Final = Wording(
         "$": Money("dollar", "dollars", "cent", "cents"), "€": Money("euro", "euros", "cent", "cents"),
         "£": Money("pound", "pounds", "penny", "pence"), "¥": Money("yen", "yen", "sen", "sen"),
     },
-    decimal=".", group=",", day_first=True, point="point", minus="minus", percent="percent", degrees="degrees",
+    units=ENGLISH_UNITS, decimal=".", group=",", day_first=True, point="point", minus="minus", percent="percent",
     joint="and",
 )  # fmt: skip
 
@@ -109,7 +137,7 @@ SPANISH: Final = Wording(
         "$": Money("dólar", "dólares", "centavo", "centavos"), "€": Money("euro", "euros", "céntimo", "céntimos"),
         "£": Money("libra", "libras", "penique", "peniques", feminine=True), "¥": Money("yen", "yenes", "sen", "sen"),
     },
-    decimal=",", group=".", day_first=True, point="coma", minus="menos", percent="por ciento", degrees="grados",
+    units=SPANISH_UNITS, decimal=",", group=".", day_first=True, point="coma", minus="menos", percent="por ciento",
     joint="con",
 )  # fmt: skip
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from text2face.text.languages import Wording, wording_of
+from text2face.text import agreement
+from text2face.text.agreement import Form
+from text2face.text.languages import Unit, Wording, wording_of
 from text2face.text.signs import clean_signs
 
 LONGEST_NUMBER: Final = 15
@@ -67,8 +69,7 @@ def _inside(sign: str, wording: Wording) -> str:
 
 def _abbreviations(text: str, wording: Wording) -> str:
     for short, long in wording.abbreviations.items():
-        start = r"(?<=\d )|(?<=\d)" if short in ("km", "kg", "cm", "mm") else r"(?<![\w.])"
-        text = re.sub(rf"(?:{start}){re.escape(short)}(?!\w)", long, text)
+        text = re.sub(rf"(?<![\w.]){re.escape(short)}(?!\w)", long, text)
     return text
 
 
@@ -80,6 +81,10 @@ def _readers(wording: Wording) -> list[tuple[str, Read]]:
     magnitude = r"(?:\s(?P<scale>millions?|billions?|thousand|millón|millones|mil))?"
     english = wording.code == "en"
     months = "|".join(wording.months)
+    units = "|".join(re.escape(unit) for unit in sorted(wording.units, key=len, reverse=True))
+    clocks = [r"(?<![\d:])([01]?\d|2[0-3]):([0-5]\d)(?![\d:])"]
+    if not english:
+        clocks = [rf"{clocks[0]}(?:\sh\b)?", r"(?<=\b[Ll]as )(\d\d?)\.([0-5]\d)(?![\d.])(?:\sh\b)?"]
     amounts = [
         rf"(?P<sign>{money})\s?(?P<value>{number}){magnitude}",
         rf"(?P<value>{number}){magnitude}\s?(?P<sign>{money})",
@@ -87,11 +92,12 @@ def _readers(wording: Wording) -> list[tuple[str, Read]]:
     readers: list[tuple[str, Read]] = [
         (r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)", lambda m: _date(int(m[3]), int(m[2]), m[1], wording, m[0])),
         (r"(?<![\d/])(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?![\d/])", lambda m: _slashed(m, wording)),
-        (r"(?<![\d:])([01]?\d|2[0-3]):([0-5]\d)(?![\d:])", lambda m: _clock(int(m[1]), int(m[2]), wording)),
+        *((pattern, lambda m: _clock(int(m[1]), int(m[2]), wording)) for pattern in clocks),
         *((pattern, lambda m: _amount(m, wording)) for pattern in (amounts if english else amounts[::-1])),
         (r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", lambda m: _dotted(m[0], number, wording)),
         (rf"(?<![\w])[-−](?={number})", lambda m: wording.minus),
-        (rf"({number})\s?[°º]\s?([CF])\b", lambda m: _temperature(m, wording)),
+        (rf"({number})\s?[°º]\s?([CF])\b", lambda m: _measure(m[1], wording.units[f"°{m[2]}"], wording)),
+        (rf"({number})\s?({units})(?![\w/²³])", lambda m: _measure(m[1], wording.units[m[2]], wording)),
         (rf"({number})\s?%", lambda m: f"{_number(m[1], wording)} {wording.percent}"),
     ]
     if english:
@@ -103,35 +109,87 @@ def _readers(wording: Wording) -> list[tuple[str, Read]]:
         ]
     else:
         readers += [
-            (r"(\d+)\.?ª", lambda m: _feminine(_ordinal(m[1], "es"))),
-            (r"(\d+)\.?(?:er|ᵉʳ)\b", lambda m: _ordinal(m[1], "es").removesuffix("o")),
-            (r"(\d+)\.?º", lambda m: _ordinal(m[1], "es")),
+            (r"(\d+)(?:\.?ª|(?:era|ra|da|ta|ma|va|na)\b)", lambda m: agreement.feminine(_ordinal(m[1], "es"))),
+            (r"(\d+)\.as\b", lambda m: f"{agreement.feminine(_ordinal(m[1], 'es'))}s"),
+            (r"(\d+)\.os\b", lambda m: f"{_ordinal(m[1], 'es')}s"),
+            (r"(\d+)\.?er\b", lambda m: _ordinal(m[1], "es").removesuffix("o")),
+            (r"(\d+)(?:\.?º|(?:ero|ro|do|to|mo|vo|no)\b)", _spanish_ordinal),
+            (rf"({number})(\s+mil\b)?", lambda m: _quantity(m, wording)),
         ]
     return [*readers, (number, lambda m: _number(m[0], wording)), (r"\d", lambda m: _number(m[0], wording))]
 
 
-def _number(spelled: str, wording: Wording) -> str:
-    """Return a number as words; ``spelled`` has the language's marks between thousands and before decimals."""
-    whole, _, fraction = spelled.replace(wording.group, "").partition(wording.decimal)
-    words = _cardinal(whole, wording.code)
+def _number(spelled: str, wording: Wording, form: Form = Form.ALONE) -> str:
+    """Return a number as words; ``spelled`` has the language's marks between thousands and before decimals.
+
+    ``form`` is what it agrees with in Spanish.
+    """
+    whole, fraction = _parts(spelled, wording)
+    if fraction and form is Form.MASCULINE:
+        form = Form.ALONE
+    words = _cardinal(whole, wording.code, form)
     if not fraction:
         return words
     short = wording.code == "es" and len(fraction) <= 2 and fraction[0] != "0"
     return f"{words} {wording.point} {_cardinal(fraction, wording.code) if short else _digits(fraction, wording.code)}"
 
 
+def _parts(spelled: str, wording: Wording) -> tuple[str, str]:
+    """Return the digits before and after the decimal mark."""
+    whole, _, fraction = spelled.replace(wording.group, "").partition(wording.decimal)
+    return whole, fraction
+
+
+def _quantity(match: re.Match[str], wording: Wording) -> str:
+    """Return a Spanish number, and "mil" behind it, as it agrees with what stands around it."""
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    whole, fraction = _parts(match[1], wording)
+    if match[2]:
+        return _thousands(match[1], agreement.thousands_form(before, after), wording)
+    place = agreement.place_of(0 if fraction else int(whole), before, after, bare=match[1].isdecimal())
+    said = _number(match[1], wording, place.form)
+    return f"{said} de" if place.noun_follows and _ends_in_millions(said) else said
+
+
+def _thousands(spelled: str, form: Form, wording: Wording) -> str:
+    """Return a Spanish number written before the word "mil", which stands before a noun of ``form``."""
+    whole, fraction = _parts(spelled, wording)
+    if fraction or _is_code(whole):
+        return f"{_number(spelled, wording, form)} mil"
+    return f"{agreement.thousands(int(whole), form)} mil" if int(whole) != 1 else "mil"
+
+
+def _measure(spelled: str, unit: Unit, wording: Wording) -> str:
+    """Return a number with its unit: one kilometre, veintiuna toneladas, un millón de litros."""
+    said = _number(spelled, wording, Form.FEMININE if unit.feminine else Form.MASCULINE)
+    of = " de" if wording.code == "es" and _ends_in_millions(said) else ""
+    return f"{said}{of} {unit.one if spelled == '1' else unit.many}"
+
+
+def _ends_in_millions(spanish: str) -> bool:
+    """Say whether a Spanish number is followed by "de" before its noun."""
+    return spanish.endswith(("millón", "millones", "billón", "billones"))
+
+
 def _dotted(spelled: str, number: str, wording: Wording) -> str:
-    """Return a version or network number as words, or a quantity whose groups are parted by points."""
+    """Return a version or network number as words; a quantity whose groups are parted by points is left as it is."""
     if re.fullmatch(number, spelled):
-        return _number(spelled, wording)
+        return spelled
     return (" point " if wording.code == "en" else " punto ").join(
         _cardinal(part, wording.code) for part in spelled.split(".")
     )
 
 
-def _cardinal(digits: str, code: str) -> str:
-    if len(digits) > LONGEST_NUMBER or (len(digits) > 1 and digits[0] == "0"):
+def _is_code(digits: str) -> bool:
+    """Say whether ``digits`` are no quantity: too many, or with a leading zero."""
+    return len(digits) > LONGEST_NUMBER or (len(digits) > 1 and digits[0] == "0")
+
+
+def _cardinal(digits: str, code: str, form: Form = Form.ALONE) -> str:
+    if _is_code(digits):
         return _digits(digits, code)
+    if code == "es":
+        return agreement.cardinal(int(digits), form)
     from num2words import num2words
 
     return str(num2words(int(digits), lang=code)).replace("-", " ").replace(",", "")
@@ -144,13 +202,18 @@ def _digits(digits: str, code: str) -> str:
 def _ordinal(digits: str, code: str) -> str:
     if len(digits) > LONGEST_NUMBER or not int(digits):
         return _digits(digits, code)
+    if code == "es":
+        return agreement.ordinal(int(digits))
     from num2words import num2words
 
     return str(num2words(int(digits), lang=code, to="ordinal")).replace("-", " ").replace(",", "")
 
 
-def _feminine(ordinal: str) -> str:
-    return " ".join(word[:-1] + "a" if word.endswith("o") else word for word in ordinal.split())
+def _spanish_ordinal(match: re.Match[str]) -> str:
+    """Return a masculine ordinal; before its noun, primero and tercero lose their end."""
+    said = _ordinal(match[1], "es")
+    short = said.endswith(("primero", "tercero")) and agreement.is_masculine_singular(match.string[match.end() :])
+    return said.removesuffix("o") if short else said
 
 
 def _year(digits: str) -> str:
@@ -178,7 +241,7 @@ def _slashed(match: re.Match[str], wording: Wording) -> str:
 
 def _clock(hour: int, minute: int, wording: Wording) -> str:
     if wording.code == "es":
-        hours = _before_noun(_cardinal(str(hour), "es"), feminine=True)
+        hours = agreement.cardinal(hour, Form.FEMININE)
         return hours if not minute else f"{hours} y {_cardinal(str(minute), 'es')}"
     minutes = "o'clock" if not minute else f"oh {_cardinal(str(minute), 'en')}" if minute < 10 else ""
     return f"{_cardinal(str(hour), 'en')} {minutes or _cardinal(str(minute), 'en')}"
@@ -187,33 +250,17 @@ def _clock(hour: int, minute: int, wording: Wording) -> str:
 def _amount(match: re.Match[str], wording: Wording) -> str:
     """Return an amount of money as words: "five dollars and twenty cents"."""
     spelled, money, scale = match["value"], wording.money[match["sign"]], match["scale"]
-    whole, _, fraction = spelled.replace(wording.group, "").partition(wording.decimal)
-    spanish = wording.code == "es"
+    whole, fraction = _parts(spelled, wording)
+    unit = Unit(money.one, money.many, money.feminine)
+    if scale and wording.code == "es":
+        if scale == "mil":
+            return f"{_thousands(spelled, Form.FEMININE if money.feminine else Form.MASCULINE, wording)} {money.many}"
+        return f"{_number(spelled, wording, Form.MASCULINE)} {scale} de {money.many}"
     if scale:
-        of = " de" if scale.startswith("mill") and spanish else ""
-        return f"{_number(spelled, wording)} {scale}{of} {money.many}"
+        return f"{_number(spelled, wording)} {scale} {money.many}"
     if fraction and len(fraction) != 2:
-        return f"{_number(spelled, wording)} {money.many}"
-    words = _cardinal(whole, wording.code)
-    cents = int(fraction or 0)
-    if spanish:
-        words = _before_noun(words, feminine=money.feminine)
-    said = f"{words} {money.one if words in ('one', 'un', 'una') else money.many}"
-    if not cents:
+        return _measure(spelled, unit, wording)
+    said = _measure(whole, unit, wording)
+    if not int(fraction or 0):
         return said
-    count = _cardinal(str(cents), wording.code)
-    count = _before_noun(count, feminine=False) if spanish else count
-    return f"{said} {wording.joint} {count} {money.cent if cents == 1 else money.cents}"
-
-
-def _before_noun(words: str, *, feminine: bool) -> str:
-    """Return a Spanish number as it stands before a noun: veintiún euros, veintiuna libras, doscientas libras."""
-    if feminine:
-        words = re.sub(r"uno$", "una", words)
-        return re.sub(r"cientos\b", "cientas", words).replace("quinientos", "quinientas")
-    return re.sub(r"\buno$", "un", re.sub(r"veintiuno$", "veintiún", words))
-
-
-def _temperature(match: re.Match[str], wording: Wording) -> str:
-    scales = {"C": "Celsius", "F": "Fahrenheit"}
-    return f"{_number(match[1], wording)} {wording.degrees} {scales[match[2]]}"
+    return f"{said} {wording.joint} {_measure(str(int(fraction)), Unit(money.cent, money.cents), wording)}"

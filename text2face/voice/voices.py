@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,6 +19,16 @@ ESPEAK: Final = "espeak"
 
 DIALECTS: Final = {"en": "en-gb", "es-es": "es", "es-mx": "es-419"}
 """Language tags that eSpeak NG has under another name."""
+
+
+USUAL: Final = ("en-gb", "en-us", "es", "es-419")
+"""Languages that are named where no other is near."""
+
+NEAR: Final = 6
+"""Languages that a message names at most."""
+
+LONGEST_SHOWN: Final = 20
+"""Characters of an unknown language that a message shows."""
 
 
 class Voice(Protocol):
@@ -90,8 +102,22 @@ def known_language(language: str) -> str:
     tag = DIALECTS.get(tag, tag)
     allowed = languages()
     if tag not in allowed:
-        raise OptionError(f"no such language: got {language!r}, allowed are {', '.join(allowed)}")
+        raise OptionError(
+            f"no such language: got {language[:LONGEST_SHOWN]!r}, {_near(tag, allowed)}; "
+            "obamanet voices --languages lists all"
+        )
     return tag
+
+
+def _near(tag: str, allowed: Sequence[str]) -> str:
+    """Return in words which of the languages ``allowed`` may be meant by ``tag``."""
+    first = tag.split("-", maxsplit=1)[0]
+    alike = [one for one in allowed if one.split("-", maxsplit=1)[0] == first] or get_close_matches(tag, allowed)
+    return (
+        f"near are {', '.join(sorted(alike, key=lambda one: one not in USUAL)[:NEAR])}"
+        if alike
+        else f"allowed are {', '.join(USUAL)} and others"
+    )
 
 
 def voices() -> tuple[VoiceInfo, ...]:

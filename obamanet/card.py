@@ -1,0 +1,164 @@
+"""Reads the program's own JSON and .npz files, and says in plain words which entry is missing or of the wrong type."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+import zipfile
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+NAMES: dict[type, str] = {
+    bool: "true or false",
+    dict: "an object in braces",
+    float: "a number",
+    int: "a whole number",
+    list: "a list",
+    str: "a text",
+}
+"""What JSON's types are called in messages."""
+
+SHOWN = 40
+"""Characters of a wrong value that a message shows."""
+
+
+class CardError(ValueError):
+    """A file is not what was written: one line that names file and entry."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A JSON object of the file ``path``; ``place`` is where in the file it stands, "" for the whole."""
+
+    content: Mapping[str, Any]
+    path: Path
+    place: str = ""
+
+    def has(self, key: str) -> bool:
+        """Say whether there is an entry ``key`` that is not null."""
+        return self.content.get(key) is not None
+
+    def text(self, key: str) -> str:
+        """Return the text ``key``; raises :class:`CardError`, as all these do."""
+        return self._value(key, str)
+
+    def whole(self, key: str) -> int:
+        """Return the whole number ``key``."""
+        return self._value(key, int)
+
+    def part(self, key: str) -> Card:
+        """Return the object ``key``."""
+        return Card(self._value(key, dict), self.path, self._named(key))
+
+    def texts(self, key: str) -> list[str]:
+        """Return the list of texts ``key``."""
+        return [self._checked(f"{key}[{number}]", one, str) for number, one in enumerate(self._value(key, list))]
+
+    def all_texts(self) -> dict[str, str]:
+        """Return all entries, which must be texts."""
+        return {key: self.text(key) for key in self.content}
+
+    def all_numbers(self) -> dict[str, float]:
+        """Return all entries, which must be numbers."""
+        return {key: self._value(key, float) for key in self.content}
+
+    def build(self, kind: type[T], **given: Any) -> T:
+        """Return the dataclass ``kind`` with all entries as its fields; ``given`` ones are not read.
+
+        Raises :class:`CardError` for an entry that is missing, unknown or of another type than the field, and what
+        ``kind`` raises for a value that is not allowed.
+        """
+        hints, known = typing.get_type_hints(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+        values = dict(given)
+        for key in self.content:
+            if key not in known:
+                raise CardError(f"{self.path}: {self._named(key)} is unknown")
+            if key not in given:
+                values[key] = self._value(key, hints[key])
+        for key, field in known.items():
+            if key not in values and field.default is MISSING and field.default_factory is MISSING:
+                raise CardError(f"{self.path}: {self._named(key)} is missing")
+        return kind(**values)
+
+    def _value(self, key: str, kind: Any) -> Any:
+        if key not in self.content:
+            raise CardError(f"{self.path}: {self._named(key)} is missing")
+        return self._checked(key, self.content[key], kind)
+
+    def _checked(self, key: str, value: Any, kind: Any) -> Any:
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if origin in (types.UnionType, typing.Union) and value is None and type(None) in arguments:
+            return None
+        if origin in (types.UnionType, typing.Union):
+            kind = next(one for one in arguments if one is not type(None))
+            return self._checked(key, value, kind)
+        if origin is tuple:
+            self._checked(key, value, list)
+            return tuple(self._checked(f"{key}[{number}]", one, arguments[0]) for number, one in enumerate(value))
+        kind = origin or kind
+        if kind not in NAMES:
+            raise TypeError(f"no JSON type is meant by {kind}")
+        fits = isinstance(value, int | float if kind is float else kind) and (
+            kind is bool or not isinstance(value, bool)
+        )
+        if not fits:
+            raise CardError(f"{self.path}: {self._named(key)} must be {NAMES[kind]}, got {json.dumps(value)[:SHOWN]}")
+        return value
+
+    def _named(self, key: str) -> str:
+        return f"{self.place}.{key}" if self.place else key
+
+
+def read_card(path: Path) -> Card:
+    """Return the JSON object in ``path``; raises :class:`CardError`, also for NaN and infinity, which JSON has not."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise CardError(f"{path}: line {error.lineno} is no JSON") from None
+    except RecursionError:
+        raise CardError(f"{path}: it is nested too deeply") from None
+    except FileNotFoundError:
+        raise CardError(f"{path} is missing") from None
+    except OSError as error:
+        raise CardError(f"{path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise CardError(f"{path}: it is no UTF-8 text") from None
+    except ValueError as error:
+        raise CardError(f"{path}: {error}") from None
+    if not isinstance(content, dict):
+        raise CardError(f"{path}: an object in braces is needed, got {json.dumps(content)[:SHOWN]}")
+    return Card(content, path)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return all arrays of the .npz file ``path``; raises :class:`CardError`, a missing array a KeyError when asked."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return _Arrays({name: arrays[name] for name in arrays}, path)
+    except FileNotFoundError:
+        raise CardError(f"{path} is missing") from None
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise CardError(f"{path}: it is damaged or no .npz file of arrays{reason}") from None
+
+
+class _Arrays(dict[str, np.ndarray]):
+    """Arrays by name; one that is not there is told with the file's name."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], path: Path) -> None:
+        super().__init__(arrays)
+        self._path = path
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise CardError(f"{self._path}: the array {name} is missing")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
