@@ -12,8 +12,6 @@ poser.weights.h5      timed syllables to weights of mouth poses; only when it wa
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +23,7 @@ from obamanet.audio.features import FeatureOptions
 from obamanet.audio.stack import stacked_size
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.errors import ObamanetError, PersonError
-from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.files import DAMAGED, atomic_path, atomic_write_json, damage, read_json, sha256_of
 from obamanet.hearing.listener import encoder_digest, heard_size
 from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
@@ -156,29 +154,29 @@ def load_person(folder: Path) -> Person:
             boxes = tuple(CropBox(*map(float, box)) for box in arrays["boxes"])
         person = Person(
             folder=folder,
-            name=card["name"],
+            name=_text(card["name"]),
             fps=parse_rate(card["fps"]),
             mode=mode,
             features=FeatureOptions(**card["features"]),
-            predictor=PredictorConfig(**card["predictor"]),
-            generator=GeneratorConfig(**card["generator"]),
+            predictor=PredictorConfig(**_sizes(card["predictor"])),
+            generator=GeneratorConfig(**_sizes(card["generator"])),
             mouth=mouth,
             reference=LandmarkTrack(points, parse_rate(card["reference_fps"])),
             boxes=boxes,
-            origin=Origin(**card["origin"]),
-            metrics=dict(card["metrics"]),
+            origin=Origin(**{name: _text(value) for name, value in card["origin"].items()}),
+            metrics={name: float(value) for name, value in card["metrics"].items()},
             poses=load_poses(folder / POSES_FILE) if POSES_FILE in card["files"] else None,
             poser=_read_poser(card["poser"]) if card.get("poser") else None,
             encoder=card.get("encoder"),
             voices=str(card.get("voices", "")),
         )
-    except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise PersonError(f"person is damaged: {folder}: {type(error).__name__}: {error}") from error
+        _check_fit(person)
+    except (*DAMAGED, AttributeError) as error:
+        raise PersonError(f"person is damaged: {folder}: {damage(error)}") from error
     except PersonError:
         raise
     except ObamanetError as error:
         raise PersonError(f"person is damaged: {folder / CARD}: {error}") from error
-    _check_fit(person)
     return person
 
 
@@ -288,15 +286,15 @@ def _read_card(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise PersonError(f"no such person: {folder} is not a folder")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = read_json(path)
         schema = int(card["schema"])
     except FileNotFoundError:
         raise PersonError(f"not a person: {folder} has no {CARD}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PersonError(f"person is damaged: {path}: {error}") from error
+    except DAMAGED as error:
+        raise PersonError(f"person is damaged: {path}: {damage(error)}") from error
     if schema > PERSON_SCHEMA:
         raise PersonError(f"{path}: schema {schema} is newer than this program's {PERSON_SCHEMA}; update obamanet")
-    return dict(card)
+    return card
 
 
 def _file_names(mode: RenderMode) -> list[str]:
@@ -310,7 +308,20 @@ def _all_files(person: Person) -> list[str]:
 
 
 def _read_poser(card: dict[str, Any]) -> PoserCard:
-    return PoserCard(**{**card, "config": PoserConfig(**card["config"])})
+    return PoserCard(**{**card, "config": PoserConfig(**_sizes(card["config"]))})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text is needed, got {value!r}")
+    return value
+
+
+def _sizes(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the sizes of a network; raises TypeError for one that is no whole number."""
+    if not all(isinstance(value, int) for name, value in config.items() if name != "dropout"):
+        raise TypeError(f"sizes must be whole numbers, got {config}")
+    return config
 
 
 def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:

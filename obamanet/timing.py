@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +20,9 @@ FRAME_RATES = {
 
 LOWEST_FPS, HIGHEST_FPS = Fraction(1), Fraction(240)
 
+RATE = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20}|/[0-9]{1,20})?")
+"""A rate in digits, enough for any float. With an exponent, as in 1e99999999, its ratio would fill the memory."""
+
 
 def parse_rate(text: str | int | float | Fraction) -> Fraction:
     """Read a frame rate given as ``25``, ``29.97`` or ``30000/1001`` and return it as an exact ratio.
@@ -27,10 +31,12 @@ def parse_rate(text: str | int | float | Fraction) -> Fraction:
     """
     spelled = str(text).strip()
     try:
+        if not RATE.fullmatch(spelled):
+            raise ValueError(spelled)
         rate = FRAME_RATES[spelled] if spelled in FRAME_RATES else Fraction(spelled)
     except (ValueError, ZeroDivisionError):
         raise OptionError(
-            f"frame rate is not a number: got {spelled!r}, allowed is e.g. 25, 29.97 or 30000/1001"
+            f"frame rate is not a number: got {spelled[:60]!r}, allowed is e.g. 25, 29.97 or 30000/1001"
         ) from None
     if not LOWEST_FPS <= rate <= HIGHEST_FPS:
         raise OptionError(f"frame rate is out of range: got {spelled}, allowed is {LOWEST_FPS} to {HIGHEST_FPS}")

@@ -36,13 +36,29 @@ def test_rates_are_read_exactly(text: str | int | float | Fraction, rate: Fracti
     assert parse_rate(text) == rate
 
 
-@pytest.mark.parametrize("text", ["", "fast", "25 fps", "1/0", "nan", "inf", "0", "-25", "0.99", "241", 1e9])
+@pytest.mark.parametrize("text", ["", "fast", "25 fps", "1/0", "nan", "inf", "0", "-25", "0.99", "241", 1e9, "2_5"])
 def test_other_rates_are_refused_in_one_line(text: str | float) -> None:
     with pytest.raises(OptionError) as caught:
         parse_rate(text)
     assert str(text) in str(caught.value)
     assert "allowed" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e99999999",
+        "1e-99999999",
+        "25e9999999999",
+        pytest.param("9" * 10**6, id="digits"),
+        pytest.param("1/" + "9" * 10**6, id="ratio"),
+    ],
+)
+def test_a_rate_of_endless_digits_is_refused_at_once(text: str) -> None:
+    with pytest.raises(OptionError, match="frame rate is not a number") as caught:
+        parse_rate(text)
+    assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize(

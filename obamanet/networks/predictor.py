@@ -10,6 +10,9 @@ from keras import layers
 
 from obamanet.errors import OptionError
 
+MAX_DELAY = 480
+"""Video frames: the longest look-ahead, 2 s, at the highest frame rate, 240."""
+
 
 @dataclass(frozen=True)
 class PredictorConfig:
@@ -33,8 +36,8 @@ class PredictorConfig:
             raise OptionError(
                 f"predictor size is wrong: got {self.layers} layers of {self.units}, allowed are 1 to 4 of 8 to 1024"
             )
-        if self.delay < 0 or (self.bidirectional and self.delay):
-            raise OptionError(f"delay must be 0 or more, and 0 when bidirectional: got {self.delay}")
+        if not 0 <= self.delay <= MAX_DELAY or (self.bidirectional and self.delay):
+            raise OptionError(f"delay must be 0 to {MAX_DELAY} frames, and 0 when bidirectional: got {self.delay}")
 
     @property
     def state_shapes(self) -> list[tuple[int]]:

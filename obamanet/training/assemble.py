@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from obamanet.audio.features import FeatureOptions
-from obamanet.errors import DatasetError, OutputError, PersonError
+from obamanet.errors import DatasetError, OptionError, OutputError, PersonError
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
 from obamanet.networks.pix2pix import GeneratorConfig, build_generator
 from obamanet.networks.predictor import PredictorConfig, build_predictor
@@ -35,6 +35,7 @@ from obamanet.person import (
     save_reference,
 )
 from obamanet.render.crop import to_square
+from obamanet.timing import parse_rate
 from obamanet.training.dataset import Dataset, Piece
 from obamanet.training.loop import read_options
 from obamanet.training.poses import learn_poses
@@ -103,14 +104,14 @@ def _write_person(
     try:
         mode = RenderMode(renderer["render"]["mode"])
         generator = GeneratorConfig(**renderer["generator"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OptionError) as error:
         raise DatasetError(f"not a renderer's training run: {renderer_run}: {error!r}") from error
     try:
-        fps = Fraction(predictor["rates"]["fps"])
+        fps = parse_rate(predictor["rates"]["fps"])
         config = PredictorConfig(**predictor["predictor"])
         features = FeatureOptions(**predictor["features"])
         mouth = load_mouth(keypoints_run / MOUTH_FILE)
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, OptionError) as error:
         raise DatasetError(f"not a predictor's training run: {keypoints_run}: {error!r}") from error
     if generator.image_size != dataset.image_size:
         raise DatasetError(

@@ -12,20 +12,25 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import zipfile
 from collections import Counter
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from obamanet.constants import DATASET_SCHEMA
+from obamanet.constants import DATASET_SCHEMA, LANDMARK_COUNT, LARGEST_IMAGE_SIZE
 from obamanet.errors import DatasetError, OptionError
+from obamanet.files import DAMAGED, damage, read_json
+from obamanet.timing import parse_rate
 from obamanet.types import CropBox
 
 JPEG_QUALITY = 97
 """Per cent. Below the renderer's own error by far, a fifth of PNG's size."""
+
+SMALLEST_IMAGE_SIZE = 64
+"""Pixels. In a smaller portrait a mouth is a few pixels wide."""
 
 PIECE_SECONDS = 20
 """Longest stretch that goes to one side of the split as a whole; long footage is cut into such pieces."""
@@ -33,6 +38,10 @@ PIECE_SECONDS = 20
 GUARD_SECONDS = 2.0
 """Left out between two pieces of one clip, so that no window of sound is heard on both sides of the split: the speech
 encoder hears 1 s before a moment and 0.5 s after it, and the predictor looks ahead by 0.2 s more."""
+
+
+NAMES_SHOWN = 5
+"""Names of a split file that are told when they are of no clip."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels."""
+    """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels.
+
+    ``left_out`` are the names of videos of which nothing could be used.
+    """
 
     folder: Path
     fps: Fraction
     image_size: int
     clips: tuple[Clip, ...]
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ def load_dataset(folder: Path) -> Dataset:
     """Read a folder that ``obamanet prepare`` made. Raises :class:`DatasetError` when it is absent, empty or newer."""
     index_path = folder / "dataset.json"
     try:
-        index = json.loads(index_path.read_text(encoding="utf-8"))
+        index = read_json(index_path)
     except (OSError, ValueError) as error:
         raise DatasetError(f"not a prepared dataset: {index_path}: {error}; make one with: obamanet prepare") from None
     if index.get("schema") != DATASET_SCHEMA:
@@ -113,13 +126,26 @@ def load_dataset(folder: Path) -> Dataset:
             f"{index_path}: dataset schema is {index.get('schema')!r}, readable is {DATASET_SCHEMA}; prepare it anew"
         )
     try:
-        names, fps, image_size = list(index["clips"]), Fraction(index["fps"]), int(index["image_size"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"dataset is damaged: {index_path}: {error!r}; prepare it anew") from None
+        names, fps, image_size = list(index["clips"]), parse_rate(index["fps"]), check_image_size(index["image_size"])
+        for name in names:
+            if not isinstance(name, str) or Path(name).name != name:
+                raise ValueError(f"a clip's folder is named {name!r}")
+        left_out = frozenset(Path(one["source"]).stem for one in index.get("rejects", ()) if one["first"] is None)
+    except (*DAMAGED, OptionError) as error:
+        raise DatasetError(f"dataset is damaged: {index_path}: {damage(error)}; prepare it anew") from None
     clips = tuple(_load_clip(folder / "clips" / name) for name in names)
     if not clips:
         raise DatasetError(f"{index_path}: the dataset has no clips; see its rejects for the reasons")
-    return Dataset(folder, fps, image_size, clips)
+    return Dataset(folder, fps, image_size, clips, left_out)
+
+
+def check_image_size(size: int) -> int:
+    """Return ``size``, the side of the square portrait in pixels; raises :class:`OptionError` for one not allowed."""
+    if not isinstance(size, int) or not SMALLEST_IMAGE_SIZE <= size <= LARGEST_IMAGE_SIZE or size & (size - 1):
+        raise OptionError(
+            f"image size must be a power of two from {SMALLEST_IMAGE_SIZE} to {LARGEST_IMAGE_SIZE}: got {size!r}"
+        )
+    return size
 
 
 def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path | None = None, seed: int = 1) -> Split:
@@ -151,14 +177,15 @@ def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path 
 
 def _load_clip(folder: Path) -> Clip:
     try:
-        about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "clip.json")
         name, source = str(about["name"]), str(about["source"])
         with np.load(folder / "track.npz", allow_pickle=False) as arrays:
             track = {name: arrays[name] for name in ("landmarks", "raw", "segment", "box", "frame_size")}
         left, top, side = (float(value) for value in track["box"])
         width, height = (int(value) for value in track["frame_size"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"prepared clip is damaged: {folder}: {error!r}; run obamanet prepare again") from None
+        _check_track(track)
+    except DAMAGED as error:
+        raise DatasetError(f"prepared clip is damaged: {folder}: {damage(error)}; run obamanet prepare again") from None
     return Clip(
         name=name,
         folder=folder,
@@ -169,6 +196,20 @@ def _load_clip(folder: Path) -> Clip:
         box=CropBox(left, top, side),
         frame_size=(width, height),
     )
+
+
+def _check_track(track: dict[str, np.ndarray]) -> None:
+    """Raise ValueError when the arrays of a clip do not fit each other."""
+    segment = track["segment"]
+    if segment.ndim != 1 or not len(segment) or segment.dtype.kind != "i" or segment.max() < 0:
+        raise ValueError(f"segment must be (T,) whole numbers with a face in one frame at least, got {segment.shape}")
+    for name in ("landmarks", "raw"):
+        if track[name].shape != (len(segment), LANDMARK_COUNT, 2) or track[name].dtype.kind != "f":
+            raise ValueError(f"{name} must be {(len(segment), LANDMARK_COUNT, 2)} numbers, got {track[name].shape}")
+    if not np.isfinite(track["landmarks"][segment >= 0]).all():
+        raise ValueError("landmarks of a face are no numbers")
+    if not np.isfinite(track["box"]).all() or track["box"][2] <= 0 or track["frame_size"].min() < 1:
+        raise ValueError("the square has no place or no size")
 
 
 def _pieces(clip: Clip, fps: Fraction) -> list[Piece]:
@@ -196,6 +237,7 @@ def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list
         if sharing[name] > 1:
             folders = ", ".join(clip.folder.name for clip in dataset.clips if clip.name == name)
             raise DatasetError(f"{split_file}: {sharing[name]} clips are named {name!r}; name their folders: {folders}")
+    _check_names(dataset, named["train"] | named["val"], split_file)
     train, val = (
         [clip for clip in dataset.clips if not named[side].isdisjoint((clip.name, clip.folder.name))]
         for side in ("train", "val")
@@ -209,11 +251,28 @@ def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list
     )
 
 
+def _check_names(dataset: Dataset, named: set[str], split_file: Path) -> None:
+    """Raise :class:`DatasetError` for names of no clip; a video that prepare left out may be named."""
+    known = {name for clip in dataset.clips for name in (clip.name, clip.folder.name)}
+    unknown = sorted(named - known - dataset.left_out)
+    if not unknown:
+        return
+    shown = ", ".join(map(repr, unknown[:NAMES_SHOWN]))
+    more = f" and {len(unknown) - NAMES_SHOWN} more" if len(unknown) > NAMES_SHOWN else ""
+    near = get_close_matches(unknown[0], sorted(known), 1)
+    hint = f"; perhaps {near[0]!r} is meant" if near else ""
+    raise DatasetError(f"{split_file}: no clip in {dataset.folder} is named {shown}{more}{hint}")
+
+
 def _read_split(path: Path) -> dict[str, set[str]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {"train": set(content["train"]), "val": set(content["val"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = read_json(path)
+        sides = {side: content[side] for side in ("train", "val")}
+        for names in sides.values():
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise ValueError("a side is no list of names")
+        return {side: set(names) for side, names in sides.items()}
+    except DAMAGED as error:
         raise DatasetError(
-            f'not a split file: {path}: {error!r}; needed is JSON with "train" and "val" lists'
+            f'not a split file: {path}: {damage(error)}; needed is JSON with "train" and "val" lists'
         ) from None

@@ -6,7 +6,6 @@ state is saved at every evaluation, so a run that was killed and resumed ends in
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import numpy as np
 
 from obamanet.background import in_background
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path, atomic_write_json
+from obamanet.files import atomic_path, atomic_write_json, read_json
 from obamanet.progress import Progress
 from obamanet.training.log import TrainingLog
 
@@ -111,7 +110,7 @@ def claim_folder(folder: Path, options: dict[str, Any]) -> None:
     if not path.is_file():
         atomic_write_json(path, options)
         return
-    begun = json.loads(path.read_text(encoding="utf-8"))
+    begun = read_options(folder)
     changed = [
         f"{name} {begun.get(section, {}).get(name)} -> {value}"
         for section, values in options.items()
@@ -127,7 +126,7 @@ def claim_folder(folder: Path, options: dict[str, Any]) -> None:
 def read_options(folder: Path) -> dict[str, Any]:
     """Return the options of the run in ``folder``; raises :class:`DatasetError` when there is none."""
     try:
-        return dict(json.loads((folder / "options.json").read_text(encoding="utf-8")))
+        return read_json(folder / "options.json")
     except (OSError, ValueError) as error:
         raise DatasetError(f"no training run in {folder}: {error}; train first") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import signal
@@ -28,10 +27,11 @@ from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputErro
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
-from obamanet.files import NO_SPACE, atomic_write_json, sha256_of
+from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, read_json, sha256_of
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
-from obamanet.training.dataset import JPEG_QUALITY
+from obamanet.timing import parse_rate
+from obamanet.training.dataset import JPEG_QUALITY, check_image_size
 from obamanet.video.reader import VideoInfo, probe_video, read_frames
 
 SHORTEST_CLIP = 1.0
@@ -105,8 +105,7 @@ def prepare(
     usable and :class:`OutputError` when ``out`` cannot be written to.
     """
     progress = progress or Progress()
-    if image_size < 64 or image_size & (image_size - 1):
-        raise OptionError(f"image size must be a power of two of at least 64: got {image_size}")
+    check_image_size(image_size)
     begun = _begun(out)
     notes: list[str] = []
     if begun is not None and (fps or begun.fps, image_size) != (begun.fps, begun.image_size):
@@ -165,12 +164,12 @@ def prepare(
 def _begun(out: Path) -> _Begun | None:
     """Return what ``out`` holds already; None when it is new or of another schema, and is to be made anew."""
     try:
-        index = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+        index = read_json(out / "dataset.json")
         if index["schema"] != DATASET_SCHEMA:
             return None
         clips = frozenset(name for name in index["clips"] if (out / "clips" / name / "clip.json").is_file())
-        return _Begun(Fraction(index["fps"]), int(index["image_size"]), clips)
-    except (OSError, ValueError, KeyError, TypeError):
+        return _Begun(parse_rate(index["fps"]), check_image_size(index["image_size"]), clips)
+    except (*DAMAGED, OptionError):
         return None
 
 
@@ -266,12 +265,12 @@ def _prepare_one(job: _Job) -> _Outcome:
 
 def _prepared_before(folder: Path, key: dict[str, object]) -> _Outcome | None:
     try:
-        about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "clip.json")
         if about["key"] != key:
             return None
         rejects = tuple(Reject(**reject) for reject in about["rejects"])
         return _Outcome(folder, int(about["frames"]), True, rejects, tuple(about["notes"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except DAMAGED:
         return None
 
 
