@@ -111,6 +111,29 @@ class TestProbe:
         assert info.variable_rate
         assert info.frame_count == 20
 
+    @pytest.mark.parametrize(
+        ("timing", "rate"),
+        [
+            # Every 16th frame of a 30 fps phone is missing: 5310000/188951 is such an average.
+            ("setpts=(N+floor(N/15))/30/TB", "30"),
+            ("setpts=(N+floor(N/15))*1001/30000/TB", "30000/1001"),
+            # Exposure in the dark takes twice as long.
+            ("setpts=(N+gt(N\\,22)*(N-22))/60/TB", "60"),
+            # A webcam's clock that is 0.05 % slow, and one of a rate that nothing has.
+            ("setpts=N/24.9875/TB", "25"),
+            ("setpts=N/27.5/TB", "30000/1001"),
+        ],
+    )
+    def test_no_odd_rate_goes_further(self, greys: Path, tmp_path: Path, timing: str, rate: str) -> None:
+        odd = tmp_path / "odd.mp4"
+        ffmpeg("-i", greys, "-vf", timing, "-fps_mode", "vfr", "-enc_time_base", "1/90000", "-bf", "0", odd)
+        info = probe_video(odd)
+        assert info.fps == Fraction(rate)
+        # Read at that rate, every frame is still shown at its time.
+        times = [frame.time for frame in read_frames(odd)]
+        for frame in read_frames(odd, info.fps):
+            assert abs(times[number_of(frame.image)] - frame.time) < max(np.diff(times))
+
     def test_one_frame(self, tmp_path: Path) -> None:
         info = probe_video(write_greys(tmp_path / "one.mp4", 1))
         assert (info.frame_count, info.variable_rate) == (1, False)
