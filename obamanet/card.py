@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from obamanet.files import read_json
+
 T = TypeVar("T")
 
 NAMES: dict[type, str] = {
@@ -60,6 +62,14 @@ class Card:
     def texts(self, key: str) -> list[str]:
         """Return the list of texts ``key``."""
         return [self._checked(f"{key}[{number}]", one, str) for number, one in enumerate(self._value(key, list))]
+
+    def parts(self, key: str) -> list[Card]:
+        """Return the list of objects ``key``."""
+        objects = self._value(key, list)
+        return [
+            Card(self._checked(f"{key}[{number}]", one, dict), self.path, self._named(f"{key}[{number}]"))
+            for number, one in enumerate(objects)
+        ]
 
     def all_texts(self) -> dict[str, str]:
         """Return all entries, which must be texts."""
@@ -117,13 +127,11 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """Return the JSON object in ``path``; raises :class:`CardError`, also for NaN and infinity, which JSON has not."""
+    """Return the JSON object in ``path``; raises :class:`CardError`, also for what :func:`parse_json` refuses."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        content = read_json(path)
     except json.JSONDecodeError as error:
         raise CardError(f"{path}: line {error.lineno} is no JSON") from None
-    except RecursionError:
-        raise CardError(f"{path}: it is nested too deeply") from None
     except FileNotFoundError:
         raise CardError(f"{path} is missing") from None
     except OSError as error:
@@ -132,8 +140,6 @@ def read_card(path: Path) -> Card:
         raise CardError(f"{path}: it is no UTF-8 text") from None
     except ValueError as error:
         raise CardError(f"{path}: {error}") from None
-    if not isinstance(content, dict):
-        raise CardError(f"{path}: an object in braces is needed, got {json.dumps(content)[:SHOWN]}")
     return Card(content, path)
 
 
@@ -158,7 +164,3 @@ class _Arrays(dict[str, np.ndarray]):
 
     def __missing__(self, name: str) -> np.ndarray:
         raise CardError(f"{self._path}: the array {name} is missing")
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +20,15 @@ from obamanet.errors import OutputError
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Error numbers of a full disk and of a used-up quota."""
+
+DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged JSON or .npz file, or one of other content, raises."""
+
+JSON_DEPTH = 32
+"""Levels of lists and objects inside each other; the program's own files have six at most."""
+
+JSON_DIGITS = 20
+"""Of a whole number; every 64-bit one fits."""
 
 HASH_CHUNK = 1 << 20
 """Bytes read at a time, so that hashing a long video needs no more memory than a short one."""
@@ -135,6 +147,47 @@ def atomic_write_json(path: Path, content: Any) -> None:
     atomic_write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in the UTF-8 file ``path``; raises OSError, and ValueError as :func:`parse_json`."""
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def parse_json(text: str) -> dict[str, Any]:
+    """Return the JSON object that ``text`` spells.
+
+    Raises ValueError, in one line, for what is no JSON object, for numbers that are not finite or have more than 20
+    digits, for characters that are half a surrogate pair, and for more than 32 levels inside each other.
+    """
+    try:
+        content = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_whole)
+    except RecursionError:
+        raise ValueError(f"JSON is nested too deep, allowed are {JSON_DEPTH} levels") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"a JSON object is needed, got {type(content).__name__}")
+    level: list[Any] = [content]
+    for _ in range(JSON_DEPTH):
+        level = [inner for value in level for inner in _inner(value)]
+        if any("\ud800" <= sign <= "\udfff" for text in level if isinstance(text, str) for sign in text):
+            raise ValueError("JSON holds characters that are half a surrogate pair")
+    if any(isinstance(value, dict | list) for value in level):
+        raise ValueError(f"JSON is nested too deep, allowed are {JSON_DEPTH} levels")
+    return content
+
+
+def damage(error: Exception) -> str:
+    """Return what one of DAMAGED, or one of the program's own errors, says is wrong with a file, in one line."""
+    match error:
+        case KeyError():
+            return f"{error.args[0]!r} is missing"
+        case OSError() if error.strerror:
+            return error.strerror.lower()
+        case TypeError() | OverflowError() | AttributeError():
+            return "a value is of another kind than it must be"
+        case EOFError() | zipfile.BadZipFile() | zlib.error():
+            return "the file is cut or was changed"
+    return " ".join(str(error).split())
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of the file's content as 64 lower-case hexadecimal digits; raises OSError."""
     digest = hashlib.sha256()
@@ -173,6 +226,26 @@ def _is_running(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _inner(value: Any) -> list[Any]:
+    """Return what a JSON value holds: an object's keys and values, a list's items, nothing of the others."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _finite(spelled: str) -> float:
+    number = float(spelled)
+    if not math.isfinite(number):
+        raise ValueError(f"JSON holds a number that is not finite: {spelled[:20]}")
+    return number
+
+
+def _whole(spelled: str) -> int:
+    if len(spelled) > JSON_DIGITS:
+        raise ValueError(f"JSON holds a number of {len(spelled)} digits, allowed are {JSON_DIGITS}")
+    return int(spelled)
 
 
 def _sync(part: Path) -> None:

@@ -30,8 +30,8 @@ from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.poses import MouthPoses, PoseCurve
-from obamanet.sources import SOURCES_FILE
 from obamanet.networks.config import GeneratorConfig, PoserConfig, PredictorConfig
+from obamanet.sources import SOURCES_FILE
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
@@ -172,6 +172,7 @@ def load_person(folder: Path) -> Person:
             encoder=card.text("encoder") if card.has("encoder") else None,
             voices=card.text("voices") if card.has("voices") else "",
         )
+        _check_fit(person)
     except CardError as error:
         raise PersonError(f"person is damaged: {error}") from error
     except OSError as error:
@@ -185,7 +186,6 @@ def load_person(folder: Path) -> Person:
         raise
     except ObamanetError as error:
         raise PersonError(f"person is damaged: {folder / CARD}: {error}") from error
-    _check_fit(person)
     return person
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +20,21 @@ FRAME_RATES = {
 
 LOWEST_FPS, HIGHEST_FPS = Fraction(1), Fraction(240)
 
+BROADCAST_RATES = tuple(Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120, 240))
+"""Rates of NTSC's descent, each 0.1 % below a whole one (SMPTE ST 12-1)."""
+
+COMMON_RATES = (
+    *(Fraction(rate) for rate in (1, 2, 5, 10, 12, 12.5, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)),
+    *BROADCAST_RATES,
+)
+"""What cameras and screens are set to; footage of any other rate is resampled to one of these."""
+
+SNAP_WITHIN = Fraction(1, 1000)
+"""Share by which a measured rate may miss the one that is meant: clocks and rounded time stamps are that far off."""
+
+RATE = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20}|/[0-9]{1,20})?")
+"""A rate in digits, enough for any float. With an exponent, as in 1e99999999, its ratio would fill the memory."""
+
 
 def parse_rate(text: str | int | float | Fraction) -> Fraction:
     """Read a frame rate given as ``25``, ``29.97`` or ``30000/1001`` and return it as an exact ratio.
@@ -27,14 +43,27 @@ def parse_rate(text: str | int | float | Fraction) -> Fraction:
     """
     spelled = str(text).strip()
     try:
+        if not RATE.fullmatch(spelled):
+            raise ValueError(spelled)
         rate = FRAME_RATES[spelled] if spelled in FRAME_RATES else Fraction(spelled)
     except (ValueError, ZeroDivisionError):
         raise OptionError(
-            f"frame rate is not a number: got {spelled!r}, allowed is e.g. 25, 29.97 or 30000/1001"
+            f"frame rate is not a number: got {spelled[:60]!r}, allowed is e.g. 25, 29.97 or 30000/1001"
         ) from None
     if not LOWEST_FPS <= rate <= HIGHEST_FPS:
         raise OptionError(f"frame rate is out of range: got {spelled}, allowed is {LOWEST_FPS} to {HIGHEST_FPS}")
     return rate
+
+
+def standard_rate(rate: Fraction) -> Fraction:
+    """Return the frame rate at which footage of about ``rate`` frames per second is read, from 1 to 240.
+
+    That is the nearest whole or broadcast rate within 0.1 %, else the nearest of COMMON_RATES, so that an average such
+    as 5310000/188951 goes no further.
+    """
+    close = [near for near in (Fraction(round(rate)), *BROADCAST_RATES) if abs(near / rate - 1) <= SNAP_WITHIN]
+    allowed = [near for near in close if LOWEST_FPS <= near <= HIGHEST_FPS]
+    return min(allowed or COMMON_RATES, key=lambda near: max(near / rate, rate / near))
 
 
 def frames_to_cover(duration: Fraction, fps: Fraction) -> int:

@@ -24,6 +24,15 @@ from obamanet.video.writer import VideoWriter
 
 FPS = Fraction(25)
 
+UNREADABLE_JSON = {
+    "nested objects": '{"schema":' * 100_000,
+    "nested lists": "[" * 100_000,
+    "many digits": '{"schema": ' + "9" * 5000 + "}",
+    "infinity": '{"schema": Infinity}',
+    "beyond a float": '{"schema": 1e999}',
+}
+"""What a reader of JSON without care dies of."""
+
 
 @dataclass(frozen=True)
 class MadeClip:

@@ -635,7 +635,7 @@ class TestPrepare:
         ("arguments", "code", "told"),
         [
             (["nowhere.mp4", "--out", "me"], 1, "no such video file: nowhere.mp4"),
-            (["nowhere.mp4", "--out", "me", "--image-size", "100"], 2, "power of two of at least 64: got 100"),
+            (["nowhere.mp4", "--out", "me", "--image-size", "100"], 2, "power of two from 64 to 1024: got 100"),
             (["nowhere.mp4", "--out", "me", "--fps", "x"], 2, "frame rate is not a number"),
             (["nowhere.mp4", "--out", "me", "--workers", "0"], 2, "workers must be at least 1: got 0"),
             (["nowhere.mp4"], 2, "--out"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import FPS, MadeClip, write_dataset
+from made import FPS, UNREADABLE_JSON, MadeClip, write_dataset
 
 from obamanet.audio.stack import AFTER, BEFORE
 from obamanet.constants import DATASET_SCHEMA, FEATURE_RATE, FEATURE_WINDOW
@@ -50,10 +50,66 @@ class TestLoad:
         with pytest.raises(DatasetError, match="schema"):
             load_dataset(ten)
 
-    @pytest.mark.parametrize(("key", "value"), [("fps", "fast"), ("clips", None), ("image_size", [])])
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("fps", "fast"),
+            ("fps", "0"),
+            ("fps", "1e99999999"),
+            ("clips", None),
+            ("clips", [3]),
+            ("clips", ["../../elsewhere"]),
+            ("image_size", []),
+            ("image_size", 2**40),
+            ("image_size", -64),
+            ("rejects", [3]),
+        ],
+    )
     def test_a_damaged_index(self, ten: Path, key: str, value: object) -> None:
         self.change(ten, **{key: value})
         with pytest.raises(DatasetError, match=r"damaged: .*dataset\.json"):
+            load_dataset(ten)
+
+    @pytest.mark.parametrize("content", UNREADABLE_JSON)
+    @pytest.mark.parametrize("name", ["dataset.json", "clips/c3-00000003/clip.json"])
+    def test_json_that_cannot_be_used(self, ten: Path, name: str, content: str) -> None:
+        (ten / name).write_text(UNREADABLE_JSON[content])
+        with pytest.raises(DatasetError, match=r"dataset\.json|c3-00000003") as caught:
+            load_dataset(ten)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 400
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("segment", np.zeros(0, np.int32)),
+            ("segment", np.full(50, -1, np.int32)),
+            ("segment", np.zeros(50)),
+            ("landmarks", np.zeros((49, 68, 2), np.float32)),
+            ("landmarks", np.full((50, 68, 2), np.nan, np.float32)),
+            ("raw", np.zeros(3)),
+            ("box", np.array([0.0, 0.0, np.nan])),
+            ("box", np.zeros(2)),
+            ("frame_size", np.array([0, 64])),
+        ],
+    )
+    def test_arrays_that_do_not_fit(self, ten: Path, name: str, value: np.ndarray) -> None:
+        path = ten / "clips" / "c3-00000003" / "track.npz"
+        with np.load(path) as arrays:
+            changed = {**arrays, name: value}
+        np.savez(path, **changed)
+        with pytest.raises(DatasetError, match=r"prepared clip is damaged: .*c3-00000003"):
+            load_dataset(ten)
+
+    def test_a_changed_byte_in_packed_arrays(self, ten: Path) -> None:
+        path = ten / "clips" / "c3-00000003" / "track.npz"
+        with np.load(path) as arrays:
+            kept = dict(arrays)
+        np.savez_compressed(path, **kept)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3 : len(content) // 3 + 20] = bytes(20)
+        path.write_bytes(content)
+        with pytest.raises(DatasetError, match="the file is cut or was changed"):
             load_dataset(ten)
 
     def test_no_clips(self, ten: Path) -> None:
@@ -102,15 +158,34 @@ class TestNamedSplit:
             split_dataset(load_dataset(ten), split_file=self.write(ten, ["c1", "c2"], val))
 
     def test_names_that_are_not_there(self, ten: Path) -> None:
-        names = [f"z{number}" for number in range(9)]
-        with pytest.raises(DatasetError) as caught:
-            split_dataset(load_dataset(ten), split_file=self.write(ten, names, ["c1"]))
-        assert "'train' names no clip of the dataset: it has z0, z1, z2, z3, z4, ... (9 names)" in str(caught.value)
-        assert f"{ten} has c0, c1, c2, c3, c4, ... (10 names)" in str(caught.value)
+        dataset = load_dataset(ten)
+        with pytest.raises(DatasetError, match=r"split\.json: no clip in .*ten is named 'c22'; perhaps 'c2' is meant"):
+            split_dataset(dataset, split_file=self.write(ten, ["c3", "c22"], ["c1"]))
+        with pytest.raises(DatasetError, match=r"named 'a0', 'a1', 'a2', 'a3', 'a4' and 2 more$"):
+            split_dataset(dataset, split_file=self.write(ten, ["c3", *(f"a{n}" for n in range(7))], ["c1"]))
 
-    @pytest.mark.parametrize("content", ["", "[]", '{"train": ["c1"]}', '{"train": 3, "val": 4}'])
+    def test_a_video_that_was_left_out_may_be_named(self, ten: Path) -> None:
+        index = json.loads((ten / "dataset.json").read_text())
+        gone = {"source": "/videos/dark.mp4", "reason": "no face", "first": None, "last": None}
+        partly = {"source": "/videos/c33.mp4", "reason": "no face found", "first": 0, "last": 4}
+        (ten / "dataset.json").write_text(json.dumps({**index, "rejects": [gone, partly]}))
+        split = split_dataset(load_dataset(ten), split_file=self.write(ten, ["dark", "c2"], ["c1"]))
+        assert self.names(split.train) == ["c2-00000002"]
+        with pytest.raises(DatasetError, match="is named 'c33'"):
+            split_dataset(load_dataset(ten), split_file=self.write(ten, ["c33", "c2"], ["c1"]))
+
+    @pytest.mark.parametrize(
+        "content",
+        ["", "[]", '{"train": ["c1"]}', '{"train": 3, "val": 4}', '{"train": "c1", "val": "c2"}'],
+    )
     def test_a_file_that_is_no_split(self, ten: Path, content: str) -> None:
         (ten / "split.json").write_text(content)
+        with pytest.raises(DatasetError, match=r"not a split file: .*split\.json"):
+            split_dataset(load_dataset(ten), split_file=ten / "split.json")
+
+    @pytest.mark.parametrize("content", UNREADABLE_JSON)
+    def test_json_that_cannot_be_used(self, ten: Path, content: str) -> None:
+        (ten / "split.json").write_text(UNREADABLE_JSON[content])
         with pytest.raises(DatasetError, match=r"not a split file: .*split\.json"):
             split_dataset(load_dataset(ten), split_file=ten / "split.json")
 

@@ -13,9 +13,9 @@ from conftest import made_landmarks
 from made import recorded_frames
 
 from obamanet.errors import FaceError
-from obamanet.face.detector import FaceBox, FaceDetector
+from obamanet.face.detector import FaceBox, FaceDetector, smallest_face
 from obamanet.face.landmarks import LandmarkPredictor, landmark_model_path
-from obamanet.face.track import SMOOTHING, fill_gaps, smooth_segments, split_segments, track_face
+from obamanet.face.track import SMOOTHING, FaceTrack, fill_gaps, smooth_segments, split_segments, track_face
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,19 @@ class TestDetector:
         middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
         zoomed_middle = np.array([zoomed.left + zoomed.right, zoomed.top + zoomed.bottom]) / 6
         assert np.abs(middle - zoomed_middle).max() < 8
+
+    @pytest.mark.parametrize("size", [(360, 288), (1280, 720), (1920, 1080), (720, 1280)])
+    def test_the_smallest_face_that_is_said_to_be_found_is_found(
+        self, detector: FaceDetector, picture: np.ndarray, size: tuple[int, int]
+    ) -> None:
+        width, height = size
+        side = max(box.right - box.left for box in detector.find(picture))
+        for share, found in ((1.1, True), (0.6, False)):
+            zoom = share * smallest_face(width, height) / side
+            small = cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+            canvas = np.full((height, width, 3), 128, np.uint8)
+            canvas[: small.shape[0], : small.shape[1]] = small[:height, :width]
+            assert bool(detector.find(canvas)) == found
 
     def test_no_face(self, detector: FaceDetector) -> None:
         assert detector.find(np.full((96, 128, 3), 200, np.uint8)) == []
@@ -247,3 +260,58 @@ class TestTrack:
     def test_no_face_in_any_frame(self, count: int) -> None:
         with pytest.raises(FaceError, match=f"no face in any of {count} frames"):
             self.follow(*[[]] * count)
+
+    @pytest.mark.parametrize(("size", "needed"), [((360, 288), 40), ((1920, 1080), 160), ((1080, 1920), 160)])
+    def test_the_face_that_is_needed_depends_on_the_frame(self, size: tuple[int, int], needed: int) -> None:
+        images = [np.zeros((size[1], size[0], 3), np.uint8)] * 3
+        with pytest.raises(FaceError, match=f"at {size[0]}x{size[1]} a frontal face of at least {needed} px is needed"):
+            track_face(images, Boxes([], [], []), Middles())  # type: ignore[arg-type]
+
+
+class Brightness:
+    """An embedder to which frames of like brightness show one person."""
+
+    def embed(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        return np.eye(128)[int(image.mean()) // 64]
+
+
+class TestIdentity:
+    def follow(self, *shown: tuple[int, int], gap: int = 0) -> FaceTrack:
+        """Track faces at one place: frames of a brightness, with ``gap`` frames without a face between them."""
+        random, pictures, images = np.random.default_rng(1), [], []
+        for brightness, count in shown:
+            if images:
+                pictures += [[]] * gap
+                images += [np.zeros((8, 8, 3), np.uint8)] * gap
+            pictures += [[square(100, 100, 80)]] * count
+            images += [np.uint8(brightness + random.integers(0, 6, (8, 8, 3))) for _ in range(count)]
+        return track_face(images, Boxes(*pictures), Middles(), Brightness())  # type: ignore[arg-type]
+
+    def test_one_person(self) -> None:
+        track = self.follow((40, 90))
+        assert not track.other.any()
+        assert not track.segment.any()
+        np.testing.assert_array_equal(track.identity, np.eye(128)[0])
+
+    def test_a_face_that_takes_another_s_place_is_left_out_from_its_first_frame(self) -> None:
+        track = self.follow((40, 90), (200, 37), (40, 61))
+        assert track.segment.tolist() == [0] * 90 + [-1] * 37 + [1] * 61
+        assert track.other.tolist() == [False] * 90 + [True] * 37 + [False] * 61
+        assert np.isnan(track.landmarks[90:127]).all()
+        assert np.isnan(track.raw[90:127]).all()
+        assert np.isfinite(track.landmarks[~track.other]).all()
+        np.testing.assert_array_equal(track.identity, np.eye(128)[0])
+
+    def test_whoever_is_seen_longer_stays(self) -> None:
+        track = self.follow((40, 60), (200, 120))
+        assert track.segment.tolist() == [-1] * 60 + [0] * 120
+        np.testing.assert_array_equal(track.identity, np.eye(128)[3])
+
+    @pytest.mark.parametrize("gap", [2, 6])
+    def test_another_face_between_two_gaps(self, gap: int) -> None:
+        track = self.follow((40, 60), (200, 4), (40, 40), gap=gap)
+        assert track.other[60 + gap : 64 + gap].all()
+        assert not track.other[:60].any()
+        assert not track.other[64 + 2 * gap :].any()
+        assert track.segment[59] != track.segment[64 + 2 * gap]
+        assert (track.segment[60 + gap : 64 + gap] == -1).all()

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from obamanet.files import (
     atomic_write_json,
     atomic_write_text,
     ensure_output_path,
+    read_json,
     sha256_of,
 )
 
@@ -79,6 +81,35 @@ def test_json_comes_back_and_refuses_not_a_number(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Out of range"):
         atomic_write_json(target, {"loss": float("nan")})
     assert json.loads(target.read_text("utf-8")) == content
+
+
+def test_what_json_holds_is_read_again(tmp_path: Path) -> None:
+    deepest: dict[str, Any] = {"name": "Zoë 😀", "fps": "30000/1001", "share": 0.25, "big": 2**63, "none": None}
+    for _ in range(31):
+        deepest = {"in": deepest}
+    atomic_write_json(tmp_path / "a.json", deepest)
+    assert read_json(tmp_path / "a.json") == deepest
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "Expecting value"),
+        ("[1]", "a JSON object is needed, got list"),
+        ('{"a": NaN}', "not finite: NaN"),
+        ('{"a": -1e999}', "not finite: -1e999"),
+        ('{"a": 123456789012345678901}', "a number of 21 digits, allowed are 20"),
+        ('{"a": ["\\ud800"]}', "half a surrogate pair"),
+        ('{"\\udfff": 1}', "half a surrogate pair"),
+        ('{"a":' * 32 + "{}" + "}" * 32, "nested too deep, allowed are 32"),
+        ('{"a":' * 100_000, "nested too deep, allowed are 32"),
+    ],
+)
+def test_json_that_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=says) as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
 
 
 def test_sha256_is_the_published_one_of_abc(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import FPS, MadeClip, babble, write_dataset
+from made import FPS, UNREADABLE_JSON, MadeClip, babble, write_dataset
 
 from obamanet.audio.features import LOGFBANK, SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
@@ -28,7 +28,7 @@ from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Split, load_dataset, split_dataset
 from obamanet.training.hearing import LessonMaker, Lessons, Utterance
 from obamanet.training.keypoints import ExampleSource, KeypointLearner, KeypointOptions, fit_mouth, train_keypoints
-from obamanet.training.loop import Limits, read_options
+from obamanet.training.loop import Limits, claim_folder, read_options
 from obamanet.training.renditions import (
     Rendition,
     Renditions,
@@ -153,6 +153,12 @@ class TestRefusals:
         (tmp_path / "options.json").write_text('{"training": {"steps": 7}}')
         with pytest.raises(OptionError, match="steps 7 -> 180"):
             train_keypoints(dataset, split_dataset(dataset), tmp_path, TINY)
+
+    @pytest.mark.parametrize("content", UNREADABLE_JSON)
+    def test_options_that_cannot_be_read(self, tmp_path: Path, content: str) -> None:
+        (tmp_path / "options.json").write_text(UNREADABLE_JSON[content])
+        with pytest.raises(DatasetError, match="no training run in"):
+            claim_folder(tmp_path, {"training": {"steps": 7}})
 
     def test_no_sound_on_a_side(self, tmp_path: Path) -> None:
         silent = MadeClip("silent", made_landmarks(60))

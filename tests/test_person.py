@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import UNREADABLE_JSON
 
 from obamanet.constants import PERSON_SCHEMA
 from obamanet.errors import PersonError
@@ -123,6 +124,11 @@ class TestCard:
         (folder / "person.json").write_text(content)
         refused(folder, "damaged", "person.json")
 
+    @pytest.mark.parametrize("content", UNREADABLE_JSON)
+    def test_json_that_cannot_be_used(self, folder: Path, content: str) -> None:
+        (folder / "person.json").write_text(UNREADABLE_JSON[content])
+        refused(folder, "damaged", "person.json")
+
     def test_a_card_that_is_not_text(self, folder: Path) -> None:
         (folder / "person.json").write_bytes(b"\xff\xfe\x00 \x80")
         refused(folder, "damaged")
@@ -142,6 +148,15 @@ class TestCard:
             ("features", {"kind": "smell"}),
             ("predictor", {"inputs": 208, "outputs": 8, "layers": 99}),
             ("predictor", {"unheard": 1}),
+            ("fps", "1e99999999"),
+            ("predictor", {"inputs": 208, "outputs": 8, "delay": 10**9}),
+            ("predictor", {"inputs": 208, "outputs": 8, "delay": 2.5}),
+            ("predictor", {"inputs": 208, "outputs": 8, "units": 8.5}),
+            ("generator", {"image_size": 2**20}),
+            ("generator", {"image_size": 64, "width": 4.5}),
+            ("name", 3),
+            ("origin", {"footage": 1, "licence": "", "attribution": "", "consent": ""}),
+            ("metrics", {"score": []}),
             ("generator", {"image_size": 100}),
             ("origin", {"footage": "x"}),
             ("metrics", 3),

@@ -184,6 +184,34 @@ class TestFootage:
         assert (len(one.segment), len(other.segment)) == (LENGTH, LENGTH + 5)
 
 
+class TestStrangers:
+    @pytest.fixture(scope="class")
+    def stranger(self, shared_data: Path) -> Path:
+        return shared_data / "grid_other" / "sbwe5n.mpg"
+
+    def test_a_face_that_another_takes_the_place_of(self, grid_s1: Path, stranger: Path, tmp_path: Path) -> None:
+        own = recorded_frames(grid_s1 / "video" / "bbaf2n.mpg", 40)
+        write_video(tmp_path / "mixed.mp4", [*own[:20], *recorded_frames(stranger, 20), *own[20:]])
+        report = prepare([tmp_path / "mixed.mp4"], tmp_path / "d", image_size=64, workers=1)
+        assert rejected(report, "mixed.mp4") == [("another face than in most of the video", 20, 39)]
+        [one] = load_dataset(report.folder).clips
+        assert one.segment.tolist() == [0] * 20 + [-1] * 20 + [1] * 20
+
+    def test_a_video_of_somebody_else(self, grid_s1: Path, stranger: Path, tmp_path: Path) -> None:
+        for name, source, count in (("a", grid_s1 / "video" / "bbaf2n.mpg", 30), ("b", stranger, 26)):
+            write_video(tmp_path / f"{name}.mp4", recorded_frames(source, count))
+        report = prepare([tmp_path / "b.mp4", tmp_path / "a.mp4"], tmp_path / "d", image_size=64, workers=1)
+        assert (report.clips, report.frames) == (1, 30)
+        [(reason, first, last)] = rejected(report, "b.mp4")
+        assert reason.startswith("another face than in most videos (distance 0.7")
+        assert (first, last) == (None, None)
+        dataset = load_dataset(report.folder)
+        assert ([clip.name for clip in dataset.clips], dataset.left_out) == (["a"], {"b"})
+        # It stays told when the others are prepared again.
+        prepare([tmp_path / "a.mp4"], tmp_path / "d", image_size=64, workers=1)
+        assert load_dataset(report.folder).left_out == {"b"}
+
+
 class TestSquares:
     def test_frames_are_the_cut_square(self, dataset: Dataset, videos: Path) -> None:
         late = clip(dataset, "late")

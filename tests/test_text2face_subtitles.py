@@ -39,6 +39,21 @@ def test_hours_lines_and_markup(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("digits", [7, 400, 5000])
+def test_times_of_endless_digits_are_refused(tmp_path: Path, digits: int) -> None:
+    path = written(tmp_path, f"1\n{'9' * digits}:00:00,000 --> {'9' * digits}:00:01,000\nHello.\n")
+    with pytest.raises(DatasetError, match="line 2: times cannot be read") as caught:
+        read_subtitles(path)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("digits", [10, 400, 5000])
+def test_karaoke_times_of_endless_digits_are_left_out(tmp_path: Path, digits: int) -> None:
+    marks = f"{{\\k{'9' * digits}}}Good <{'9' * digits}:00:00.000>day"
+    [cue] = read_subtitles(written(tmp_path, f"1\n00:00:01,000 --> 00:00:02,000\n{marks}\n"))
+    assert (cue.text, cue.marks) == ("Good day", ())
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 def test_any_usual_encoding_and_line_end(tmp_path: Path, encoding: str, ends: str) -> None:

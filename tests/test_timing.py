@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from obamanet.errors import OptionError
-from obamanet.timing import feature_indices, frame_times, frames_to_cover, parse_rate, resample_in_time
+from obamanet.timing import feature_indices, frame_times, frames_to_cover, parse_rate, resample_in_time, standard_rate
 
 HOUR = Fraction(3600)
 RATES = [Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 50, Fraction(60000, 1001)]
@@ -36,13 +36,52 @@ def test_rates_are_read_exactly(text: str | int | float | Fraction, rate: Fracti
     assert parse_rate(text) == rate
 
 
-@pytest.mark.parametrize("text", ["", "fast", "25 fps", "1/0", "nan", "inf", "0", "-25", "0.99", "241", 1e9])
+@pytest.mark.parametrize("text", ["", "fast", "25 fps", "1/0", "nan", "inf", "0", "-25", "0.99", "241", 1e9, "2_5"])
 def test_other_rates_are_refused_in_one_line(text: str | float) -> None:
     with pytest.raises(OptionError) as caught:
         parse_rate(text)
     assert str(text) in str(caught.value)
     assert "allowed" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e99999999",
+        "1e-99999999",
+        "25e9999999999",
+        pytest.param("9" * 10**6, id="digits"),
+        pytest.param("1/" + "9" * 10**6, id="ratio"),
+    ],
+)
+def test_a_rate_of_endless_digits_is_refused_at_once(text: str) -> None:
+    with pytest.raises(OptionError, match="frame rate is not a number") as caught:
+        parse_rate(text)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("rate", "standard"),
+    [
+        ("25", "25"),
+        ("30000/1001", "30000/1001"),
+        ("19001/317", "60000/1001"),
+        ("5310000/188951", "30000/1001"),
+        ("29.98", "30000/1001"),
+        ("29.99", "30"),
+        ("24.99", "25"),
+        ("18", "18"),
+        ("12.5", "12.5"),
+        ("13.4", "12.5"),
+        ("17.3", "15"),
+        ("90000", "240"),
+        ("1/10", "1"),
+    ],
+)
+def test_footage_is_read_at_a_rate_that_cameras_have(rate: str, standard: str) -> None:
+    assert standard_rate(Fraction(rate)) == Fraction(standard)
+    assert standard_rate(standard_rate(Fraction(rate))) == standard_rate(Fraction(rate))
 
 
 @pytest.mark.parametrize(

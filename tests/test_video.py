@@ -15,6 +15,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from obamanet.audio.load import load_sound
 from obamanet.errors import OutputError, VideoError
 from obamanet.timing import frames_to_cover, parse_rate
 from obamanet.video import Frame, VideoWriter, probe_video, read_frames
@@ -57,6 +58,30 @@ def write_tone(path: Path, seconds: float, rate: int = 16_000) -> Path:
 def ffmpeg(*arguments: str | Path) -> None:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def write_odd_sound(folder: Path, name: str) -> Path:
+    """Write 2 s of noise into ``name``: with a gap, late, with overlapping time stamps, or joined of two recordings."""
+    noise = np.convolve(np.random.default_rng(2).normal(0, 3000, 2 * 48_000), np.ones(12) / 12, "same")
+    with wave.open(str(folder / "noise.wav"), "wb") as sound:
+        sound.setparams((1, 2, 48_000, 0, "NONE", ""))
+        sound.writeframes(noise.astype("<i2").tobytes())
+    path, kind = folder / name, name.partition(".")[0]
+    coding = {".mkv": "pcm_s16le", ".mp4": "aac", ".mpg": "mp2", ".ts": "aac"}[path.suffix]
+    sound_in = ("-i", folder / "noise.wav")
+    picture = ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=2.5")
+    match kind:
+        case "gap":
+            ffmpeg(*sound_in, "-af", "aselect='not(between(t,0.5,0.9))'", "-c:a", coding, path)
+        case "late":
+            ffmpeg(*picture, "-itsoffset", "0.4", *sound_in, "-c:a", coding, path)
+        case "overlap":
+            ffmpeg(*sound_in, "-af", "asetpts='PTS-gte(T,0.8)*0.2/TB'", "-c:a", coding, path)
+        case "joined":
+            ffmpeg(*sound_in, "-c:a", coding, folder / f"one{path.suffix}")
+            ffmpeg(*sound_in, "-c:a", coding, "-output_ts_offset", "3600", folder / f"two{path.suffix}")
+            path.write_bytes(b"".join((folder / f"{part}{path.suffix}").read_bytes() for part in ("one", "two")))
+    return path
 
 
 def boxes(path: Path) -> list[str]:
@@ -110,6 +135,29 @@ class TestProbe:
         info = probe_video(variable)
         assert info.variable_rate
         assert info.frame_count == 20
+
+    @pytest.mark.parametrize(
+        ("timing", "rate"),
+        [
+            # Every 16th frame of a 30 fps phone is missing: 5310000/188951 is such an average.
+            ("setpts=(N+floor(N/15))/30/TB", "30"),
+            ("setpts=(N+floor(N/15))*1001/30000/TB", "30000/1001"),
+            # Exposure in the dark takes twice as long.
+            ("setpts=(N+gt(N\\,22)*(N-22))/60/TB", "60"),
+            # A webcam's clock that is 0.05 % slow, and one of a rate that nothing has.
+            ("setpts=N/24.9875/TB", "25"),
+            ("setpts=N/27.5/TB", "30000/1001"),
+        ],
+    )
+    def test_no_odd_rate_goes_further(self, greys: Path, tmp_path: Path, timing: str, rate: str) -> None:
+        odd = tmp_path / "odd.mp4"
+        ffmpeg("-i", greys, "-vf", timing, "-fps_mode", "vfr", "-enc_time_base", "1/90000", "-bf", "0", odd)
+        info = probe_video(odd)
+        assert info.fps == Fraction(rate)
+        # Read at that rate, every frame is still shown at its time.
+        times = [frame.time for frame in read_frames(odd)]
+        for frame in read_frames(odd, info.fps):
+            assert abs(times[number_of(frame.image)] - frame.time) < max(np.diff(times))
 
     def test_one_frame(self, tmp_path: Path) -> None:
         info = probe_video(write_greys(tmp_path / "one.mp4", 1))
@@ -383,6 +431,24 @@ class TestWrite:
         heard = np.concatenate([piece for _, piece in pieces])
         assert pieces[0][0] == pytest.approx(0.0, abs=1e-3)
         assert np.abs(heard).argmax() / rate == pytest.approx(0.5, abs=0.002)
+
+    @pytest.mark.parametrize(
+        "name", ["gap.mkv", "gap.mp4", "late.mkv", "late.mpg", "late.ts", "overlap.mkv", "joined.ts"]
+    )
+    def test_the_sound_has_the_times_that_the_features_have(self, tmp_path: Path, name: str) -> None:
+        source, path = write_odd_sound(tmp_path, name), tmp_path / "talk.mp4"
+        expected = load_sound(source)
+        with VideoWriter(path, (WIDTH, HEIGHT), Fraction(25), source, sound_duration=expected.duration) as writer:
+            for number in range(frames_to_cover(expected.duration, Fraction(25))):
+                writer.write(grey(number % 30))
+        with av.open(str(path)) as container:
+            # Samples in a row, as players hear them that follow no time stamps: one sound block of AAC after the other.
+            heard = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])[:: 48_000 // 16_000]
+        assert len(heard) / 16_000 == pytest.approx(float(expected.duration), abs=0.03)
+        for first in (0, len(expected.samples) // 2):
+            known, part = expected.samples[first:], heard[first : len(expected.samples)]
+            lags = np.correlate(np.pad(part, 800), known[: len(part)], "valid")
+            assert abs(int(np.argmax(lags)) - 800) <= 16, f"after {first / 16_000:.2f} s"
 
     def test_a_longer_sound_is_limited_to_what_was_announced(self, tmp_path: Path) -> None:
         path, sound = tmp_path / "talk.mp4", write_tone(tmp_path / "long.wav", 3.0)

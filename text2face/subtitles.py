@@ -11,12 +11,13 @@ from typing import Final
 
 from obamanet.errors import DatasetError
 
-TIME: Final = r"(?:(\d+):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})"
-"""Hours, which WebVTT may leave out and which may have any number of digits, minutes, seconds and thousandths."""
+TIME: Final = r"(?:(\d{1,6}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})"
+"""Hours, which WebVTT may leave out and gives any number of digits (more than six are a fault), minutes, seconds and
+thousandths."""
 
 TIMING: Final = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?\s*")
 
-MARK: Final = re.compile(rf"<{TIME}>|\{{\\[kK][fo]?(\d+)\}}")
+MARK: Final = re.compile(rf"<{TIME}>|\{{\\[kK][fo]?(\d{{1,9}})\}}")
 """Karaoke: the time at which what follows is said (WebVTT), or the hundredths that it lasts (SubStation)."""
 
 PLACEHOLDERS: Final = range(0xE000, 0xF900)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from obamanet.constants import SAMPLE_RATE
+from obamanet.constants import GAP_TOLERANCE, SAMPLE_RATE, TIMES_MAY_JUMP
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 
@@ -31,9 +31,9 @@ MAX_SOUND_SECONDS: Final = Fraction(24 * 3600)
 CUT_TOLERANCE: Final = Fraction(1, 4)
 """Seconds that may be missing from what the header announces: AAC encoders count up to 0.12 s of their own delay."""
 
-GAP_TOLERANCE: Final = Fraction(1, 50)
-"""Seconds between the end of one decoded frame and the next one's time stamp that count as rounding, not as a gap;
-less than one lost MP3 or AAC frame (26 ms or 21 ms)."""
+JOINED_AHEAD, JOINED_BACK = Fraction(10), Fraction(1, 10)
+"""Seconds. A larger jump of a broadcast container's time stamps, ahead or back, is where two recordings were joined and
+no gap: ffmpeg's own bounds, with which the video's sound is read."""
 
 LENGTH_IN_HEADER: Final = frozenset({"wav", "w64", "aiff", "au", "caf", "flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2"})
 """Containers, by their names in FFmpeg, whose header (or last page) says how long the sound track is."""
@@ -74,8 +74,9 @@ def open_sound(path: Path) -> SoundFile:
 def stream_sound(path: Path, rate: int = SAMPLE_RATE, block_seconds: float = 10.0) -> Iterator[np.ndarray]:
     """Return an iterator over the sound at ``path`` as mono blocks (n,) float32 in [-1, 1] at ``rate`` Hz.
 
-    Sample 0 is time 0 of the container: a sound track that starts later, or has a gap, is filled with silence. Channels
-    are averaged. The whole has ceil(N * rate / native rate) samples, resampled by soxr at quality HQ, which is what
+    Sample 0 is time 0 of the container: a sound track that starts later, or has a gap, is filled with silence; where
+    time stamps overlap, the later sound loses its beginning. The video writer's sound has the same times. Channels are
+    averaged. The whole has ceil(N * rate / native rate) samples, resampled by soxr at quality HQ, which is what
     ``librosa.resample(res_type="soxr_hq")`` uses. Memory depends on ``block_seconds`` (at least 0.1) alone.
 
     Raises :class:`SoundError` at once for what :func:`open_sound` refuses; while reading for NaN or infinite samples;
@@ -122,11 +123,17 @@ def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
     waiting_length = length = 0
     with _open_container(path) as container:
         stream = _sound_track(container, path)
+        timeline = _Timeline(bool(container.format.flags & TIMES_MAY_JUMP))
         for frame in _decoded(container, stream, path):
             if frame.sample_rate != rate:
                 raise SoundError(f"sound's rate changes from {rate} to {frame.sample_rate} Hz; one is allowed: {path}")
-            gap = round(_seconds_after_start(container, stream, frame.pts) * rate) - length
-            for piece in chain(_silence(gap, length, rate, block_length), [_mono(frame, length + max(0, gap), path)]):
+            end = Fraction(length, rate)
+            time = end if frame.pts is None else _seconds_after_start(container, stream, frame.pts)
+            gap = round(timeline.time_of(time, end) * rate) - length
+            samples = _mono(frame, length + max(0, gap), path)
+            if gap < -GAP_TOLERANCE * rate:
+                samples = samples[-gap:]
+            for piece in chain(_silence(gap, length, rate, block_length), [samples]):
                 waiting.append(piece)
                 waiting_length += len(piece)
                 length += len(piece)
@@ -146,6 +153,24 @@ def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
     _check_duration(held, path)
     if waiting:
         yield np.concatenate(waiting)
+
+
+@dataclass
+class _Timeline:
+    """Turns time stamps, in seconds, into times of the sound, which goes on where two broadcast recordings were joined.
+
+    ``skipped`` seconds lie in the jumps so far.
+    """
+
+    joins: bool
+    skipped: Fraction = Fraction(0)
+
+    def time_of(self, stamp: Fraction, end: Fraction) -> Fraction:
+        """Return the time of what has ``stamp`` and follows what ended at ``end`` seconds."""
+        jump = stamp - self.skipped - end
+        if self.joins and end > 0 and not -JOINED_BACK <= jump <= JOINED_AHEAD:
+            self.skipped += jump
+        return stamp - self.skipped
 
 
 def _silence(gap: int, length: int, rate: int, piece_length: int) -> Iterator[np.ndarray]:
@@ -290,17 +315,19 @@ def _length_of_packets(container: InputContainer, stream: AudioStream, path: Pat
     import av
 
     first: int | None = None
-    end = 0
+    end = Fraction(0)
+    timeline = _Timeline(bool(container.format.flags & TIMES_MAY_JUMP))
     try:
         for packet in container.demux(stream):
-            if packet.pts is not None:
+            if packet.pts is not None and stream.time_base is not None:
                 first = packet.pts if first is None else first
-                end = max(end, packet.pts + (packet.duration or 0))
+                time = timeline.time_of((packet.pts - first) * stream.time_base, end)
+                end = max(end, time + (packet.duration or 0) * stream.time_base)
     except av.error.FFmpegError as error:
         raise SoundError(f"sound file cannot be read to its end ({error.strerror}): {path}") from None
-    if first is None or stream.time_base is None:
+    if first is None:
         raise SoundError(f"sound file holds no samples: {path}")
-    return max(Fraction(0), (end - first) * stream.time_base)
+    return end
 
 
 def _check_duration(duration: Fraction, path: Path) -> None:

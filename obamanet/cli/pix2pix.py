@@ -84,7 +84,7 @@ def train(
         typer.Option("--keep-epoch", help="Keep the weights after this epoch for compare; may be given again."),
     ] = None,
     image_size: Annotated[
-        int, typer.Option("--image-size", help="Side of the square painted, in pixels, a power of two from 32.")
+        int, typer.Option("--image-size", help="Side of the square painted, in pixels, a power of two, 32 to 1024.")
     ] = IMAGE_SIZE,
     load_size: Annotated[
         int | None,

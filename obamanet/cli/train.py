@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +16,7 @@ from obamanet.cli.persons import CARD, find_person, in_words
 from obamanet.cli.speak import Quiet
 from obamanet.constants import IMAGE_SIZE
 from obamanet.errors import OptionError
+from obamanet.files import read_json
 from obamanet.timing import parse_rate
 from obamanet.training.log import logged
 from obamanet.training.loop import NOT_STATED
@@ -132,7 +132,7 @@ def prepare_command(
         typer.Option("--fps", metavar="RATE", help="Frames per second.", show_default="the videos' most common rate"),
     ] = None,
     image_size: Annotated[
-        int, typer.Option("--image-size", help="Side of the square portrait in pixels, a power of two from 64.")
+        int, typer.Option("--image-size", help="Side of the square portrait in pixels, a power of two, 64 to 1024.")
     ] = IMAGE_SIZE,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes at work.", show_default="one per core")
@@ -534,7 +534,7 @@ def _card(person: Path, dataset: Path) -> tuple[str, Origin]:
     from obamanet.person import Origin
 
     try:
-        card = json.loads((person / CARD).read_text("utf-8"))
+        card = read_json(person / CARD)
         return str(card["name"]), Origin(**card["origin"])
     except (OSError, ValueError, KeyError, TypeError):
         return dataset.resolve().name, Origin(str(dataset.resolve().name), NOT_STATED, NOT_STATED, NOT_STATED)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from obamanet.errors import EvaluationError
+from obamanet.files import read_json
 
 
 def judge_folder(folder: Path | None) -> Path:
@@ -21,7 +21,7 @@ def read_card(path: Path, schema: int) -> dict[str, Any]:
     Raises :class:`EvaluationError` when it is of another ``schema``, OSError, ValueError, KeyError or TypeError when it
     is no card.
     """
-    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    card = read_json(path)
     if card["schema"] != schema:
         raise EvaluationError(f"{path}: schema is {card['schema']!r}, readable is {schema}")
     return card

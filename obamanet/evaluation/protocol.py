@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from obamanet.errors import EvaluationError, OptionError
 from obamanet.evaluation.pairing import VIDEO_SUFFIXES, Pair
+from obamanet.files import parse_json
 from obamanet.training.grammar import words_of_name
 
 SCHEMA = 1
@@ -65,7 +65,7 @@ def load_protocol(name: str) -> Protocol:
             text = Path(name).read_text(encoding="utf-8")
         else:
             raise OptionError(f"no such protocol: {name!r}; allowed are {', '.join(protocol_names())} or a .json file")
-        content = json.loads(text)
+        content = parse_json(text)
         if content.get("schema") != SCHEMA:
             raise EvaluationError(f"{name}: protocol schema is {content.get('schema')!r}, readable is {SCHEMA}")
         splits = tuple((str(split), tuple(map(str, clips))) for split, clips in content["splits"].items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from obamanet.evaluation.statistics import (
     joined_correlation,
     paired_test,
 )
-from obamanet.files import atomic_write_json, atomic_write_text
+from obamanet.files import atomic_write_json, atomic_write_text, read_json
 
 SCHEMA = 1
 """Version of results.json's layout."""
@@ -117,7 +116,7 @@ def read_results(path: Path) -> StoredResults:
     """Read the results.json at ``path``, or in the folder ``path``; raises :class:`EvaluationError`."""
     path = path / RESULTS_FILE if path.is_dir() else path
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content["schema"] != SCHEMA:
             raise EvaluationError(f"{path}: schema is {content['schema']!r}, readable is {SCHEMA}")
         clips = tuple((clip["name"], tuple(_score(score) for score in clip["scores"])) for clip in content["clips"])

@@ -33,7 +33,7 @@ class ClipTrack:
     """The face of one video.
 
     ``times`` (T,) seconds; ``landmarks`` (T, 68, 2) pixels, steadied, NaN where there is no face; ``seen`` (T,) bool;
-    ``size`` (width, height) of the frames; ``fps`` the average rate; ``end`` of the last frame in seconds; whether the
+    ``size`` (width, height) of the frames; ``fps`` its standard rate; ``end`` of the last frame in seconds; whether the
     rate is ``variable`` and the file ``has_sound``.
     """
 

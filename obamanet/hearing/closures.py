@@ -7,18 +7,17 @@ features has learned to tell bilabial sounds from all others.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from obamanet.audio.features import FeatureOptions
 from obamanet.errors import PersonError
-from obamanet.files import sha256_of
+from obamanet.files import read_json, sha256_of
 from obamanet.hearing.listener import encoder_digest
 from obamanet.hearing.recurrent import Recurrent
 from obamanet.networks.config import PredictorConfig
@@ -60,7 +59,7 @@ class ClosureCard:
 @cache
 def closure_card() -> ClosureCard:
     """Return what is known of the shipped detector."""
-    card: dict[str, Any] = json.loads((closure_folder() / CARD).read_text(encoding="utf-8"))
+    card = read_json(closure_folder() / CARD)
     return ClosureCard(
         PredictorConfig(**card["config"]), card["sha256"], card["encoder"], card["origin"], card["licence"]
     )

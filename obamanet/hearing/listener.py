@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.normalise import about_reference, normalise_utterance, quiet_vector, speech_reference
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.errors import PersonError
-from obamanet.files import sha256_of
+from obamanet.files import read_json, sha256_of
 from obamanet.networks.config import EncoderConfig
 from obamanet.types import AudioClip, FeatureSequence
 
@@ -43,7 +41,7 @@ class EncoderCard:
 @cache
 def encoder_card() -> EncoderCard:
     """Return what is known of the shipped speech encoder."""
-    card: dict[str, Any] = json.loads((encoder_folder() / "speech_encoder.json").read_text(encoding="utf-8"))
+    card = read_json(encoder_folder() / "speech_encoder.json")
     return EncoderCard(EncoderConfig(**card["config"]), card["sha256"], card["origin"], card["licence"])
 
 

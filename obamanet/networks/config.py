@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from obamanet.constants import IMAGE_SIZE
+from obamanet.constants import IMAGE_SIZE, LARGEST_IMAGE_SIZE
 from obamanet.errors import OptionError
 
 WIDEST = 256
 """Channels double with depth up to this many, or to the paper's 8 times the first layer's where that is more."""
+
+MAX_DELAY = 480
+"""Video frames: the longest look-ahead, 2 s, at the highest frame rate, 240."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,10 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         # Below 32 pixels nothing is left for the discriminator's last convolution.
-        if self.image_size < 32 or self.image_size & (self.image_size - 1):
-            raise OptionError(f"image size must be a power of two of at least 32: got {self.image_size}")
+        if not 32 <= self.image_size <= LARGEST_IMAGE_SIZE or self.image_size & (self.image_size - 1):
+            raise OptionError(
+                f"image size must be a power of two from 32 to {LARGEST_IMAGE_SIZE}: got {self.image_size}"
+            )
         if not 4 <= self.width <= 128:
             raise OptionError(f"generator width is out of range: got {self.width}, allowed is 4 to 128")
 
@@ -54,8 +59,8 @@ class PredictorConfig:
             raise OptionError(
                 f"predictor size is wrong: got {self.layers} layers of {self.units}, allowed are 1 to 4 of 8 to 1024"
             )
-        if self.delay < 0 or (self.bidirectional and self.delay):
-            raise OptionError(f"delay must be 0 or more, and 0 when bidirectional: got {self.delay}")
+        if not 0 <= self.delay <= MAX_DELAY or (self.bidirectional and self.delay):
+            raise OptionError(f"delay must be 0 to {MAX_DELAY} frames, and 0 when bidirectional: got {self.delay}")
 
     @property
     def state_shapes(self) -> list[tuple[int]]:

@@ -107,14 +107,14 @@ def _write_person(
     try:
         mode = RenderMode(renderer.part("render").text("mode"))
         generator = renderer.part("generator").build(GeneratorConfig)
-    except ValueError as error:
+    except (ValueError, OptionError) as error:
         raise DatasetError(f"not a renderer's training run: {error}") from error
     try:
-        fps = Fraction(predictor.part("rates").text("fps"))
+        fps = parse_rate(predictor.part("rates").text("fps"))
         config = predictor.part("predictor").build(PredictorConfig)
         features = predictor.part("features").build(FeatureOptions)
         data, mouth = predictor.part("data"), load_mouth(keypoints_run / MOUTH_FILE)
-    except (ValueError, ZeroDivisionError) as error:
+    except (ValueError, OptionError) as error:
         raise DatasetError(f"not a predictor's training run: {error}") from error
     if generator.image_size != dataset.image_size:
         raise DatasetError(
@@ -140,7 +140,8 @@ def _write_person(
     save_reference(part / REFERENCE_FILE, track, boxes)
     learned = read_sources(keypoints_run) | read_sources(renderer_run)
     # Runs of before there were notes of sources name their split alone.
-    splits = frozenset(run["data"]["split"] for run in (predictor, renderer) if "split" in run.get("data", {}))
+    datas = [run.part("data") for run in (predictor, renderer) if run.has("data")]
+    splits = frozenset(data.text("split") for data in datas if data.has("split"))
     add_sources(part, learned | Sources(videos_of(pieces), splits))
     save_card(
         Person(

@@ -15,13 +15,14 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from obamanet.card import CardError, read_arrays, read_card
-from obamanet.constants import DATASET_SCHEMA
+from obamanet.constants import DATASET_SCHEMA, LANDMARK_COUNT, LARGEST_IMAGE_SIZE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.sources import Sources
 from obamanet.timing import parse_rate
@@ -29,6 +30,9 @@ from obamanet.types import CropBox
 
 JPEG_QUALITY = 97
 """Per cent. Below the renderer's own error by far, a fifth of PNG's size."""
+
+SMALLEST_IMAGE_SIZE = 64
+"""Pixels. In a smaller portrait a mouth is a few pixels wide."""
 
 PIECE_SECONDS = 20
 """Longest stretch that goes to one side of the split as a whole; long footage is cut into such pieces."""
@@ -88,12 +92,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels."""
+    """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels.
+
+    ``left_out`` are the names of videos of which nothing could be used.
+    """
 
     folder: Path
     fps: Fraction
     image_size: int
     clips: tuple[Clip, ...]
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,13 @@ def load_dataset(folder: Path) -> Dataset:
             raise DatasetError(
                 f"{index_path}: dataset schema is {schema}, readable is {DATASET_SCHEMA}; prepare it anew"
             )
-        names, fps, image_size = index.texts("clips"), parse_rate(index.text("fps")), index.whole("image_size")
+        names, fps = index.texts("clips"), parse_rate(index.text("fps"))
+        image_size = check_image_size(index.whole("image_size"))
+        for name in names:
+            if Path(name).name != name:
+                raise CardError(f"{index_path}: a clip's folder is named {name!r}")
+        rejects = index.parts("rejects") if index.has("rejects") else []
+        left_out = frozenset(Path(one.text("source")).stem for one in rejects if not one.has("first"))
     except CardError as error:
         raise DatasetError(f"dataset is damaged: {error}; prepare it anew") from None
     except OptionError as error:
@@ -141,7 +155,16 @@ def load_dataset(folder: Path) -> Dataset:
     clips = tuple(_load_clip(folder / "clips" / name) for name in names)
     if not clips:
         raise DatasetError(f"{index_path}: the dataset has no clips; see its rejects for the reasons")
-    return Dataset(folder, fps, image_size, clips)
+    return Dataset(folder, fps, image_size, clips, left_out)
+
+
+def check_image_size(size: int) -> int:
+    """Return ``size``, the side of the square portrait in pixels; raises :class:`OptionError` for one not allowed."""
+    if not isinstance(size, int) or not SMALLEST_IMAGE_SIZE <= size <= LARGEST_IMAGE_SIZE or size & (size - 1):
+        raise OptionError(
+            f"image size must be a power of two from {SMALLEST_IMAGE_SIZE} to {LARGEST_IMAGE_SIZE}: got {size!r}"
+        )
+    return size
 
 
 def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path | None = None, seed: int = 1) -> Split:
@@ -176,8 +199,7 @@ def _load_clip(folder: Path) -> Clip:
         about = read_card(folder / "clip.json")
         name, source, sha256 = about.text("name"), about.text("source"), about.part("key").text("sha256")
         track = read_arrays(folder / "track.npz")
-        if track["box"].shape != (3,) or track["frame_size"].shape != (2,):
-            raise CardError(f"{folder / 'track.npz'}: its square or frame size has another form")
+        _check_track(track, folder / "track.npz")
         left, top, side = (float(value) for value in track["box"])
         width, height = (int(value) for value in track["frame_size"])
     except (CardError, OverflowError) as error:
@@ -193,6 +215,24 @@ def _load_clip(folder: Path) -> Clip:
         frame_size=(width, height),
         sha256=sha256,
     )
+
+
+def _check_track(track: dict[str, np.ndarray], path: Path) -> None:
+    """Raise :class:`CardError` when the arrays of a clip, read from ``path``, do not fit each other."""
+    segment, box, size = track["segment"], track["box"], track["frame_size"]
+    if segment.ndim != 1 or not len(segment) or segment.dtype.kind != "i" or segment.max() < 0:
+        raise CardError(
+            f"{path}: segment must be (T,) whole numbers with a face in one frame at least, got {segment.shape}"
+        )
+    for name in ("landmarks", "raw"):
+        if track[name].shape != (len(segment), LANDMARK_COUNT, 2) or track[name].dtype.kind != "f":
+            raise CardError(
+                f"{path}: {name} must be {(len(segment), LANDMARK_COUNT, 2)} numbers, got {track[name].shape}"
+            )
+    if not np.isfinite(track["landmarks"][segment >= 0]).all():
+        raise CardError(f"{path}: landmarks of a face are no numbers")
+    if box.shape != (3,) or size.shape != (2,) or not np.isfinite(box).all() or box[2] <= 0 or size.min() < 1:
+        raise CardError(f"{path}: the square has no place or no size")
 
 
 def _pieces(clip: Clip, fps: Fraction) -> list[Piece]:
@@ -220,6 +260,7 @@ def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list
         if sharing[name] > 1:
             folders = ", ".join(clip.folder.name for clip in dataset.clips if clip.name == name)
             raise DatasetError(f"{split_file}: {sharing[name]} clips are named {name!r}; name their folders: {folders}")
+    _check_names(dataset, named["train"] | named["val"], split_file)
     train, val = (
         [clip for clip in dataset.clips if not named[side].isdisjoint((clip.name, clip.folder.name))]
         for side in ("train", "val")
@@ -237,6 +278,19 @@ def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list
         [piece for clip in train for piece in _pieces(clip, dataset.fps)],
         [piece for clip in val for piece in _pieces(clip, dataset.fps)],
     )
+
+
+def _check_names(dataset: Dataset, named: set[str], split_file: Path) -> None:
+    """Raise :class:`DatasetError` for names of no clip; a video that prepare left out may be named."""
+    known = {name for clip in dataset.clips for name in (clip.name, clip.folder.name)}
+    unknown = sorted(named - known - dataset.left_out)
+    if not unknown:
+        return
+    shown = ", ".join(map(repr, unknown[:NAMES_SHOWN]))
+    more = f" and {len(unknown) - NAMES_SHOWN} more" if len(unknown) > NAMES_SHOWN else ""
+    near = get_close_matches(unknown[0], sorted(known), 1)
+    hint = f"; perhaps {near[0]!r} is meant" if near else ""
+    raise DatasetError(f"{split_file}: no clip in {dataset.folder} is named {shown}{more}{hint}")
 
 
 def _few(names: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ state is saved at every evaluation, so a run that was killed and resumed ends in
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -112,7 +111,7 @@ def claim_folder(folder: Path, options: dict[str, Any]) -> None:
     if not path.is_file():
         atomic_write_json(path, options)
         return
-    begun = json.loads(path.read_text(encoding="utf-8"))
+    begun = read_options(folder)
     changed = [
         f"{name} {begun.get(section, {}).get(name)} -> {value}"
         for section, values in options.items()

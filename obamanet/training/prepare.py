@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -26,12 +25,14 @@ from obamanet.audio.load import stream_sound
 from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
 from obamanet.face.detector import FaceDetector
+from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, main_face
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
-from obamanet.files import NO_SPACE, atomic_write_json, made_folder, sha256_of
+from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, made_folder, read_json, sha256_of
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
-from obamanet.training.dataset import JPEG_QUALITY
+from obamanet.timing import parse_rate
+from obamanet.training.dataset import JPEG_QUALITY, check_image_size
 from obamanet.video.reader import VideoInfo, probe_video, read_frames
 
 SHORTEST_CLIP = 1.0
@@ -67,6 +68,7 @@ class _Begun:
     fps: Fraction
     image_size: int
     clips: frozenset[str]
+    rejects: tuple[Reject, ...]
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,13 @@ def prepare(
 
     A folder among ``videos`` stands for the videos in it. ``fps`` is the dataset's frame rate, by default the most
     common one among the videos; others are resampled in time. What ``out`` holds already stays in it, and is not done
-    again for the same bytes; of several videos with the same bytes the first is used. With other options than
-    before ``out`` is made anew. Raises :class:`OptionError` for bad options, :class:`DatasetError` when nothing is
-    usable and :class:`OutputError` when ``out`` cannot be written to.
+    again for the same bytes; of several videos with the same bytes the first is used. Stretches and videos that show
+    another person than most of the footage are left out. With other options than before ``out`` is made anew. Raises
+    :class:`OptionError` for bad options, :class:`DatasetError` when nothing is usable and :class:`OutputError` when
+    ``out`` cannot be written to.
     """
     progress = progress or Progress()
-    if image_size < 64 or image_size & (image_size - 1):
-        raise OptionError(f"image size must be a power of two of at least 64: got {image_size}")
+    check_image_size(image_size)
     begun = _begun(out)
     notes: list[str] = []
     if begun is not None and (fps or begun.fps, image_size) != (begun.fps, begun.image_size):
@@ -115,6 +117,7 @@ def prepare(
     files = _expand(videos)
     rates: Counter[Fraction] = Counter()
     rejects: list[Reject] = []
+    earlier: list[Reject] = []
     readable: dict[str, Path] = {}
     for video in files:
         try:
@@ -141,6 +144,12 @@ def prepare(
         raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
     if begun is not None:
         folders |= begun.clips
+        # What was left out of other videos before stays told.
+        given = {path.resolve() for path in files}
+        earlier = [reject for reject in begun.rejects if Path(reject.source).resolve() not in given]
+    strangers = _strangers(out / "clips", folders)
+    rejects += strangers.values()
+    folders -= strangers.keys()
     atomic_write_json(
         out / "dataset.json",
         {
@@ -148,7 +157,7 @@ def prepare(
             "fps": str(fps),
             "image_size": image_size,
             "clips": sorted(folders),
-            "rejects": [asdict(reject) for reject in rejects],
+            "rejects": [asdict(reject) for reject in [*earlier, *rejects]],
             "notes": notes,
         },
     )
@@ -156,7 +165,7 @@ def prepare(
         folder=out,
         clips=len(folders),
         cached=sum(outcome.cached for outcome in outcomes),
-        frames=sum(outcome.frames for outcome in outcomes),
+        frames=sum(outcome.frames for outcome in outcomes if outcome.folder and outcome.folder.name in folders),
         rejects=tuple(rejects),
         notes=tuple(notes),
     )
@@ -165,13 +174,35 @@ def prepare(
 def _begun(out: Path) -> _Begun | None:
     """Return what ``out`` holds already; None when it is new or of another schema, and is to be made anew."""
     try:
-        index = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+        index = read_json(out / "dataset.json")
         if index["schema"] != DATASET_SCHEMA:
             return None
         clips = frozenset(name for name in index["clips"] if (out / "clips" / name / "clip.json").is_file())
-        return _Begun(Fraction(index["fps"]), int(index["image_size"]), clips)
-    except (OSError, ValueError, KeyError, TypeError):
+        rejects = tuple(Reject(**reject) for reject in index["rejects"])
+        return _Begun(parse_rate(index["fps"]), check_image_size(index["image_size"]), clips, rejects)
+    except (*DAMAGED, OptionError):
         return None
+
+
+def _strangers(folder: Path, names: Iterable[str]) -> dict[str, Reject]:
+    """Return which of the clips ``names`` in ``folder`` show another person than most of the footage does."""
+    faces: dict[str, np.ndarray] = {}
+    frames: list[int] = []
+    for name in sorted(names):
+        # A damaged clip is told when the dataset is read; one that was made before faces were compared has none.
+        with suppress(*DAMAGED), np.load(folder / name / "track.npz", allow_pickle=False) as arrays:
+            faces[name] = arrays["identity"]
+            frames.append(int((arrays["segment"] >= 0).sum()))
+    if len(faces) < 2:
+        return {}
+    main = main_face(np.stack(list(faces.values())), np.array(frames))
+    strangers = {}
+    for name, face in faces.items():
+        distance = float(np.linalg.norm(face - main))
+        if distance > SAME_WITHIN:
+            reason = f"another face than in most videos (distance {distance:.2f}, allowed is up to {SAME_WITHIN:g})"
+            strangers[name] = Reject(str(read_json(folder / name / "clip.json")["source"]), reason)
+    return strangers
 
 
 def _expand(videos: Sequence[Path]) -> list[Path]:
@@ -242,13 +273,14 @@ def _remove_parts(folder: Path) -> None:
 
 
 @lru_cache(maxsize=1)
-def _models() -> tuple[FaceDetector, LandmarkPredictor]:
-    """Return this worker process's detector and predictor, loaded once."""
-    return FaceDetector(), LandmarkPredictor()
+def _models() -> tuple[FaceDetector, LandmarkPredictor, FaceEmbedder]:
+    """Return this worker process's detector, predictor and embedder, loaded once."""
+    return FaceDetector(), LandmarkPredictor(), FaceEmbedder()
 
 
 def _prepare_one(job: _Job) -> _Outcome:
     key = {"schema": DATASET_SCHEMA, "sha256": job.sha256, "fps": str(job.fps), "image_size": job.image_size}
+    key["same_within"] = SAME_WITHIN
     folder = job.folder / "clips" / f"{job.video.stem}-{job.sha256[:8]}"
     before = _prepared_before(folder, key)
     if before is not None:
@@ -263,25 +295,27 @@ def _prepare_one(job: _Job) -> _Outcome:
 
 def _prepared_before(folder: Path, key: dict[str, object]) -> _Outcome | None:
     try:
-        about = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "clip.json")
         if about["key"] != key:
             return None
         rejects = tuple(Reject(**reject) for reject in about["rejects"])
         return _Outcome(folder, int(about["frames"]), True, rejects, tuple(about["notes"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except DAMAGED:
         return None
 
 
 def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
     source = str(job.video)
     info = probe_video(job.video)
-    detector, predictor = _models()
-    track = track_face((frame.image for frame in read_frames(job.video, job.fps)), detector, predictor)
+    track = track_face((frame.image for frame in read_frames(job.video, job.fps)), *_models())
     seen = track.segment >= 0
     if seen.sum() < SHORTEST_CLIP * job.fps:
         reason = f"a face in only {seen.sum()} of {len(seen)} frames; at least {SHORTEST_CLIP:g} s of face is needed"
         return _Outcome(None, 0, False, (Reject(source, reason),), ())
-    rejects = _frame_rejects(source, track.segment)
+    rejects = (
+        *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found"),
+        *_frame_rejects(source, track.other, "another face than in most of the video"),
+    )
     notes = []
     if track.most_faces > 1:
         notes.append(f"{source}: up to {track.most_faces} faces in a frame; the larger one is followed")
@@ -333,16 +367,18 @@ def _write_clip(part: Path, job: _Job, info: VideoInfo, track: FaceTrack, about:
         segment=track.segment,
         box=np.array([box.left, box.top, box.side]),
         frame_size=np.array([info.width, info.height]),
+        identity=np.asarray(track.identity),
     )
     if info.has_sound:
         _write_sound(job.video, part / "sound.wav")
     atomic_write_json(part / "clip.json", about)
 
 
-def _frame_rejects(source: str, segment: np.ndarray) -> tuple[Reject, ...]:
-    absent = np.flatnonzero(segment < 0)
-    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
-    return tuple(Reject(source, "no face found", int(run[0]), int(run[-1])) for run in runs)
+def _frame_rejects(source: str, left_out: np.ndarray, reason: str) -> tuple[Reject, ...]:
+    """Return each run of frames that ``left_out`` (T,) bool marks."""
+    frames = np.flatnonzero(left_out)
+    runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(frames) else []
+    return tuple(Reject(source, reason, int(run[0]), int(run[-1])) for run in runs)
 
 
 def _write_sound(video: Path, path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from obamanet.constants import FEATURE_RATE
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path, atomic_write_json
+from obamanet.files import atomic_path, atomic_write_json, read_json
 
 SCHEMA = 1
 INDEX = "renditions.json"
@@ -62,7 +62,7 @@ def load_renditions(folder: Path) -> Renditions:
     """Read the list in ``folder``; raises :class:`DatasetError` when it is none."""
     path = folder / INDEX
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content["schema"] != SCHEMA:
             raise DatasetError(f"{path}: schema is {content['schema']!r}, readable is {SCHEMA}; make them anew")
         return Renditions(folder, content["made"], tuple(Rendition(**entry) for entry in content["renditions"]))

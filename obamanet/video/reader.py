@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from obamanet.errors import VideoError
+from obamanet.timing import standard_rate
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 VARIABLE_BEYOND = Fraction(1, 4)
 """Of a frame. Frames further than this from n / fps make a rate variable; rounded timestamps stay well below."""
 
-ROUNDED_WITHIN = Fraction(2, 10_000)
-"""Share by which a declared rate may differ from the one meant; 30 and 30000/1001 are five times further apart."""
+USUAL_WITHIN = 0.5
+"""Share of the median interval by which others may differ that count as one frame; a dropped frame doubles it."""
 
 END_TOLERANCE = 0.001
 """Seconds. Containers such as Matroska round timestamps to a millisecond, which must not add a frame at the end."""
@@ -39,10 +40,11 @@ HIGH_DEFINITION = 720
 class VideoInfo:
     """What a video file holds.
 
-    ``width`` and ``height`` are pixels as seen: upright and with square pixels. ``fps`` is the average rate and
-    ``variable_rate`` says that frame n does not lie at n / fps. ``frame_count`` is the number of coded pictures,
-    ``duration`` the end of the last one in seconds from the container's start. ``rotation`` is the stored turn that
-    brings frames upright, in degrees counter-clockwise: 0, 90, 180 or 270; reading applies it.
+    ``width`` and ``height`` are pixels as seen: upright and with square pixels. ``fps`` is a rate that cameras have;
+    ``variable_rate`` says that frame n does not lie at n / fps, so that reading at ``fps`` repeats some and leaves out
+    others. ``frame_count`` is the number of coded pictures, ``duration`` the end of the last one in seconds from the
+    container's start. ``rotation`` is the stored turn that brings frames upright, in degrees counter-clockwise: 0, 90,
+    180 or 270; reading applies it.
     """
 
     path: Path
@@ -233,27 +235,31 @@ def _declared_rate(stream: VideoStream) -> Fraction | None:
 
 
 def _rate(stream: VideoStream, stamps: list[int | None]) -> tuple[Fraction, bool]:
-    """Return the average rate and whether frames stray from it, decided from all timestamps."""
+    """Return the standard rate nearest to the frames' own and whether they stray from it, decided from all timestamps.
+
+    Where no rate is kept, the own rate is that of the usual interval: drops and pauses do not lower it.
+    """
     known = sorted(stamp for stamp in stamps if stamp is not None)
     declared = _declared_rate(stream)
     if len(known) < len(stamps) or len(known) < 2 or known[-1] == known[0]:
-        return declared or Fraction(25), False
+        return standard_rate(declared or Fraction(25)), False
     assert stream.time_base is not None
     measured = Fraction(len(known) - 1) / ((known[-1] - known[0]) * Fraction(stream.time_base))
     times = (np.asarray(known, dtype=np.float64) - known[0]) * float(stream.time_base)
-    for rate in (_standard(declared or measured), declared or measured, measured):
-        strayed = np.abs(times * float(rate) - np.arange(len(times))).max()
-        if strayed <= float(VARIABLE_BEYOND):
-            return rate, False
-    return measured, True
+    for rate in (standard_rate(declared or measured), declared or measured, measured):
+        if _is_kept(rate, times):
+            fps = standard_rate(rate)
+            return fps, not _is_kept(fps, times)
+    intervals = np.diff(times)
+    intervals = intervals[intervals > 0]
+    usual = intervals[np.abs(intervals / np.median(intervals) - 1) <= USUAL_WITHIN]
+    return standard_rate(1 / Fraction(float(usual.mean()))), True
 
 
-def _standard(rate: Fraction) -> Fraction:
-    """Return the whole or broadcast rate that ``rate`` is a rounding of, e.g. 19001/317 of 60000/1001, or itself."""
-    for exact in (Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)):
-        if abs(exact / rate - 1) < ROUNDED_WITHIN:
-            return exact
-    return rate
+def _is_kept(rate: Fraction, times: np.ndarray) -> bool:
+    """Return whether frame n lies at n / ``rate`` seconds in ``times``."""
+    strayed = np.abs(times * float(rate) - np.arange(len(times))).max()
+    return bool(strayed <= float(VARIABLE_BEYOND))
 
 
 def _shape(stream: VideoStream, frame: VideoFrame) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from typing import IO, Self
 
 import numpy as np
 
+from obamanet.constants import GAP_TOLERANCE, TIMES_MAY_JUMP
 from obamanet.errors import OutputError, VideoError
 from obamanet.files import atomic_path
 from obamanet.timing import frames_to_cover
@@ -31,6 +32,10 @@ COLOUR_FILTER = (
     "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
 )
 """Convert with the matrix that the tags name (ITU-R BT.709); a player that trusts the tags then shows no shift."""
+
+SOUND_FILTER = f"aresample=async=1:min_hard_comp={float(GAP_TOLERANCE)}:first_pts=0"
+"""Fill gaps in the sound's time stamps, and the time before its first one, with silence, as the features have it; AAC's
+own time stamps would say so too, but not every player follows them."""
 
 MESSAGES_KEPT = 50
 """Lines of ffmpeg's complaints that are kept to explain a failure."""
@@ -140,15 +145,26 @@ class VideoWriter:
         command += ["-f", "rawvideo", "-pix_fmt", "bgr24", "-video_size", f"{width}x{height}"]
         command += ["-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0"]
         if self.sound is not None:
-            if self.sound_duration is not None:
-                command += ["-t", f"{math.ceil(self.sound_duration * 1_000_000)}us"]
+            command += ["-itsoffset", f"{_delay_us(self.sound)}us"]
             command += ["-protocol_whitelist", "file", "-i", str(self.sound.absolute())]
         command += ["-map", "0:v:0", "-vf", COLOUR_FILTER, "-c:v", "libx264", "-preset", self.preset]
         command += ["-crf", str(self.crf), "-threads:v", str(self.threads)]
         if self.group is not None:
             command += ["-g", str(self.group)]
         if self.sound is not None:
-            command += ["-map", "1:a:0", "-c:a", "aac", "-b:a", SOUND_BITRATE, "-ar", str(SOUND_RATE)]
+            limit = "" if self.sound_duration is None else f",atrim=end={math.ceil(self.sound_duration * 1_000_000)}us"
+            command += [
+                "-map",
+                "1:a:0",
+                "-af",
+                SOUND_FILTER + limit,
+                "-c:a",
+                "aac",
+                "-b:a",
+                SOUND_BITRATE,
+                "-ar",
+                str(SOUND_RATE),
+            ]
         command += ["-map_metadata", "-1", "-metadata", f"comment={self.comment}", "-movflags", "+faststart"]
         return [*command, "-f", "mp4", str(part)]
 
@@ -194,3 +210,23 @@ class VideoWriter:
         reason = told[-1] if told else f"exit code {self._process.returncode}"
         sound = f" with the sound {self.sound}" if self.sound else ""
         return VideoError(f"video could not be encoded ({reason}): {self.path}{sound}")
+
+
+def _delay_us(sound: Path) -> int:
+    """Return by how many microseconds ffmpeg would bring the sound too early, 0 when it cannot be read.
+
+    In broadcast containers (MPEG-TS and -PS) its time 0 is the first sample of the sound alone; in all others, and for
+    the features, it is that of the container, whose picture may begin earlier.
+    """
+    import av
+
+    try:
+        with av.open(
+            str(sound.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        ) as opened:
+            stream = opened.streams.audio[0]
+            if not opened.format.flags & TIMES_MAY_JUMP or stream.start_time is None or stream.time_base is None:
+                return 0
+            return round(stream.start_time * stream.time_base * 1_000_000) - (opened.start_time or 0)
+    except (av.FFmpegError, OSError, IndexError):
+        return 0  # ffmpeg will say what is wrong with it.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path, atomic_write_json
+from obamanet.files import atomic_path, atomic_write_json, read_json
 from text2face.corpus.clips import Reject
 
 SCHEMA: Final = 1
@@ -88,7 +88,7 @@ def begin(folder: Path, corpus: Corpus) -> None:
         raise DatasetError(f"folder is no corpus, but holds {' and '.join(foreign)}: {folder}; choose another folder")
     if path.exists():
         try:
-            about = json.loads(path.read_text(encoding="utf-8"))
+            about = read_json(path)
             before = Corpus(**about["corpus"])
             schema = about["schema"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -108,7 +108,7 @@ def begin(folder: Path, corpus: Corpus) -> None:
 def read_cue(folder: Path, key: dict[str, Any]) -> CueRecord | None:
     """Return what the finished cue in ``folder`` holds; None when there is none, or of another ``key``."""
     try:
-        about = json.loads((folder / "cue.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "cue.json")
         if about["key"] != key:
             return None
         return CueRecord(
