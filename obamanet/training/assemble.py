@@ -13,7 +13,7 @@ import numpy as np
 
 from obamanet.audio.features import FeatureOptions
 from obamanet.card import Card
-from obamanet.errors import DatasetError, OutputError, PersonError
+from obamanet.errors import DatasetError, OptionError, OutputError, PersonError
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
 from obamanet.networks.config import GeneratorConfig, PredictorConfig
 from obamanet.networks.weights import save_half
@@ -36,6 +36,7 @@ from obamanet.person import (
 )
 from obamanet.render.crop import to_square
 from obamanet.sources import Sources, add_sources, read_sources
+from obamanet.timing import parse_rate
 from obamanet.training.dataset import Dataset, Piece, videos_of
 from obamanet.training.loop import read_options
 from obamanet.training.poses import learn_poses
