@@ -64,7 +64,10 @@ Key = Annotated[
     Path | None, typer.Option("--key", metavar="PEM", help="The private key that belongs to --key-cert, unencrypted.")
 ]
 Articulation = Annotated[
-    float, typer.Option("--articulation", help="How far the mouth moves: 0 not at all, 1 as learned, 2 twice as far.")
+    float,
+    typer.Option(
+        "--articulation", help="How far the mouth moves: 1 as learned, 2 twice as far, 0 only where lips meet."
+    ),
 ]
 ShutLips = Annotated[
     bool,
