@@ -18,7 +18,6 @@ from obamanet.errors import EvaluationError, SoundError
 from obamanet.evaluation import metrics
 from obamanet.evaluation.align import Aligned, align, covered, head_onto_head, into_frame
 from obamanet.evaluation.fid import Inception, SeenFaces
-from obamanet.evaluation.identity import FaceEmbedder, identity_distance
 from obamanet.evaluation.learned import SMALLEST_SIDE, Lpips, Supplied, where_there
 from obamanet.evaluation.lipreading import NO_TRANSCRIPT, LipReader, MouthPair
 from obamanet.evaluation.lse import ChungSyncNet
@@ -26,6 +25,7 @@ from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
 from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
 from obamanet.evaluation.tracks import ClipTrack, Tracker
+from obamanet.face.identity import FaceEmbedder, identity_distance
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.types import CropBox
