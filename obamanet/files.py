@@ -9,12 +9,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from obamanet.errors import OutputError
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Error numbers of a full disk and of a used-up quota."""
+
+NAME_BYTES = 255
+"""Longest name of a file: NAME_MAX of Linux, macOS and most other file systems."""
 
 HASH_CHUNK = 1 << 20
 """Bytes read at a time, so that hashing a long video needs no more memory than a short one."""
@@ -23,8 +27,8 @@ HASH_CHUNK = 1 << 20
 def ensure_output_path(path: Path) -> Path:
     """Return ``path`` with links resolved after making its folder, or say why nothing can be written there.
 
-    Raises :class:`OutputError` when the path is a directory or device, its folder cannot be made, or the folder or an
-    existing file is not writable.
+    Raises :class:`OutputError` when the path is a directory or device, its folder cannot be made, the folder or an
+    existing file is not writable, or no file can be made there: permissions alone do not tell, as in /proc.
     """
     try:
         path = path.expanduser().resolve()
@@ -39,6 +43,11 @@ def ensure_output_path(path: Path) -> Path:
         raise OutputError(f"output folder is not writable: {path.parent}")
     if path.exists() and not os.access(path, os.W_OK):
         raise OutputError(f"output file exists and is not writable: {path}")
+    try:
+        with NamedTemporaryFile(prefix=".", suffix=".part", dir=path.parent):
+            pass
+    except OSError as error:
+        raise _output_error(error, path) from error
     return path
 
 
@@ -46,13 +55,13 @@ def ensure_output_path(path: Path) -> Path:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary sibling of ``path`` to write to; it takes the name when the block ends well, else it is removed.
 
-    The sibling is hidden and keeps the suffix, e.g. ``.talk.1234.part.mp4``. The process number in it keeps two runs
-    with the same output apart. An interrupted block leaves an older file as it was.
+    The sibling is hidden and keeps the suffix, e.g. ``.talk.1234.part.mp4``; a long name is shortened in it. The
+    process number in it keeps two runs with the same output apart. An interrupted block leaves an older file as it was.
 
     Raises :class:`OutputError` when the place cannot be written to, the disk is full, or nothing was written.
     """
     path = ensure_output_path(path)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = path.with_name(_part_name(path))
     try:
         yield part
         _sync(part)
@@ -93,6 +102,13 @@ def sha256_of(path: Path) -> str:
         while chunk := stream.read(HASH_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _part_name(path: Path) -> str:
+    """Return the name of the hidden sibling of ``path``: UTF-8, and no longer than file systems allow."""
+    end = f".{os.getpid()}.part{path.suffix}"
+    room = max(0, NAME_BYTES - len(b".") - len(os.fsencode(end)))
+    return f".{os.fsencode(path.stem)[:room].decode('utf-8', 'ignore')}{end}"
 
 
 def _sync(part: Path) -> None:

@@ -116,7 +116,7 @@ def say(
     out = ensure_output_path(out)
     via = options.via or (Via.SYLLABLES if person.poser else Via.AUDIO)
     mouth = _mouth_track(person, via)
-    with TemporaryDirectory(prefix=f".{out.stem}.", suffix=".part", dir=out.parent) as folder:
+    with TemporaryDirectory(prefix=".voice.", suffix=".part", dir=out.parent) as folder:
         wav = Path(folder) / "voice.wav"
         following = Following(_follower(mouth), _pose_names(person, via))
         write_voice(text, wav, options, progress, following, longest=float(MAX_SOUND_SECONDS))

@@ -14,7 +14,7 @@ from obamanet.cli.boundary import console, result
 from obamanet.cli.persons import find_person
 from obamanet.errors import OptionError
 from obamanet.files import ensure_output_path
-from obamanet.provenance import SigningKey
+from obamanet.provenance import SigningKey, check_key
 from obamanet.timing import parse_rate
 
 SOUND_HELP = (
@@ -140,6 +140,7 @@ def parse_video(
     for path in filter(None, (out, keypoints_out)):
         ensure_output_path(path)
     own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
+    check_key(own_key)
     return VideoChoice(folder, rate, own_key)
 
 
