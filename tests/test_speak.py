@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 import time
 from dataclasses import replace
@@ -27,6 +28,7 @@ from obamanet.hearing.closures import ClosureDetector
 from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.reference import nearest_frames
+from obamanet.keypoints.region import place_region
 from obamanet.networks.pix2pix import GeneratorConfig
 from obamanet.person import Origin, Person, load_person
 from obamanet.pipelines import speak as pipeline
@@ -191,6 +193,16 @@ class TestWholeFace:
         assert report.kind is Synthetic.WHOLE_FACE
         assert report.title == "talk.mp4"
 
+    @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX")
+    @pytest.mark.parametrize("stem", [b"x" * 251, b"caf\xe9"], ids=["255 bytes", "latin-1"])
+    def test_any_name_that_the_file_system_takes(
+        self, tiny_person: Person, speech: Path, tmp_path: Path, stem: bytes
+    ) -> None:
+        out = tmp_path / os.fsdecode(stem + b".mp4")
+        speak(speech, out, tiny_person)
+        assert verify_video(out).intact
+        assert list(tmp_path.iterdir()) == [out]
+
     def test_the_same_again_gives_the_same_pictures(self, tiny_person: Person) -> None:
         one, other = (list(render_frames(keypoints_of(11), tiny_person)) for _ in range(2))
         assert len(one) == 11
@@ -269,7 +281,9 @@ def outside_mouth(person: Person, index: int, size: tuple[int, int]) -> np.ndarr
     import cv2
 
     box, square = person.boxes[index], person.image_size
-    row, column = np.nonzero(region_mask(person.reference.points[index], square))
+    assert person.region is not None
+    [outline] = place_region(person.region, person.reference.points[index][None])
+    row, column = np.nonzero(region_mask(outline, square))
     corners = from_square(np.stack([column, row], axis=1), box, square)
     region = np.zeros(size, np.uint8)
     cv2.fillConvexPoly(region, cv2.convexHull(np.round(corners).astype(np.int32)), 255)

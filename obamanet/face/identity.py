@@ -9,6 +9,9 @@ import numpy as np
 
 from obamanet.errors import FaceError
 
+SAME_PERSON = 0.6
+"""Distance below which dlib's model takes two faces for one person (King 2017)."""
+
 MODEL_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 
 
@@ -48,6 +51,6 @@ class FaceEmbedder:
 def identity_distance(faces: np.ndarray, others: np.ndarray) -> float:
     """Return the distance between the mean embeddings of ``faces`` and ``others`` (N, 128); 0 is best.
 
-    Euclidean, as dlib's model is trained (King 2017): below 0.6 it takes two faces for one person.
+    Euclidean, as dlib's model is trained: below SAME_PERSON it takes two faces for one person.
     """
     return float(np.linalg.norm(faces.mean(axis=0) - others.mean(axis=0)))

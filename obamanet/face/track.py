@@ -37,10 +37,13 @@ class FaceTrack:
     most_faces: int
 
 
-def track_face(images: Iterable[np.ndarray], detector: FaceDetector, predictor: LandmarkPredictor) -> FaceTrack:
+def track_face(
+    images: Iterable[np.ndarray], detector: FaceDetector, predictor: LandmarkPredictor, cut_jump: float = CUT_JUMP
+) -> FaceTrack:
     """Follow the largest face through ``images``, each (H, W, 3) uint8 BGR, one pass, one frame in memory at a time.
 
-    Raises :class:`FaceError` when no frame has a face.
+    ``cut_jump`` is the share of the face's width from which on a move within one frame is a cut. Raises
+    :class:`FaceError` when no frame has a face.
     """
     steady, raw = [], []
     missing = np.full((LANDMARK_COUNT, 2), np.nan, dtype=np.float32)
@@ -62,20 +65,24 @@ def track_face(images: Iterable[np.ndarray], detector: FaceDetector, predictor: 
     if not steady or most_faces == 0:
         raise FaceError(f"no face in any of {len(steady)} frames; a frontal face of at least 40 px is needed")
     points = np.stack(steady)
-    segment = split_segments(points)
+    segment = split_segments(points, cut_jump)
     return FaceTrack(smooth_segments(fill_gaps(points, segment), segment), np.stack(raw), segment, most_faces)
 
 
-def split_segments(points: np.ndarray) -> np.ndarray:
+def split_segments(points: np.ndarray, cut_jump: float = CUT_JUMP) -> np.ndarray:
     """Number the stretches of ``points`` (T, 68, 2), NaN where no face was seen; returns (T,) int32, -1 for no face.
 
-    Gaps of up to LONGEST_GAP frames are bridged; a longer gap or a cut starts a new number.
+    Gaps of up to LONGEST_GAP frames are bridged; a longer gap or a cut starts a new number, ``cut_jump`` says which.
     """
     seen = ~np.isnan(points[:, 0, 0])
     segment = np.full(len(points), -1, dtype=np.int32)
     number, last = -1, -1
     for index in map(int, np.flatnonzero(seen)):
-        if last < 0 or index - last > LONGEST_GAP + 1 or _is_cut(points[last], points[index], index - last):
+        if (
+            last < 0
+            or index - last > LONGEST_GAP + 1
+            or _is_cut(points[last], points[index], (index - last) * cut_jump)
+        ):
             number += 1
         else:
             segment[last:index] = number
@@ -111,10 +118,11 @@ def smooth_segments(points: np.ndarray, segment: np.ndarray) -> np.ndarray:
     return smooth
 
 
-def _is_cut(before: np.ndarray, after: np.ndarray, frames: int) -> bool:
+def _is_cut(before: np.ndarray, after: np.ndarray, jump: float) -> bool:
+    """Say whether nose and eyes moved further than ``jump``, a share of the face's width."""
     stable = list(STABLE_POINTS)
     width = np.linalg.norm(before[16] - before[0])
-    return float(np.linalg.norm(after[stable] - before[stable], axis=1).mean()) > CUT_JUMP * float(width) * frames
+    return float(np.linalg.norm(after[stable] - before[stable], axis=1).mean()) > jump * float(width)
 
 
 def _follow(previous: FaceBox | None, boxes: list[FaceBox]) -> FaceBox:

@@ -24,15 +24,18 @@ from obamanet.person import (
     POSES_FILE,
     PREDICTOR_FILE,
     REFERENCE_FILE,
+    REGION_FILE,
     RENDERER_FILE,
     Origin,
     Person,
     load_mouth,
     load_person,
+    load_region,
     save_card,
     save_mouth,
     save_poses,
     save_reference,
+    save_region,
 )
 from obamanet.render.crop import to_square
 from obamanet.training.dataset import Dataset, Piece
@@ -103,7 +106,8 @@ def _write_person(
     try:
         mode = RenderMode(renderer["render"]["mode"])
         generator = GeneratorConfig(**renderer["generator"])
-    except (KeyError, TypeError, ValueError) as error:
+        region = load_region(renderer_run / REGION_FILE) if mode is RenderMode.INPAINT else None
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise DatasetError(f"not a renderer's training run: {renderer_run}: {error!r}") from error
     try:
         fps = Fraction(predictor["rates"]["fps"])
@@ -122,9 +126,10 @@ def _write_person(
     _copy_weights(build_predictor(config), keypoints_run, weights, part / PREDICTOR_FILE)
     _copy_weights(build_generator(generator), renderer_run, weights, part / RENDERER_FILE)
     boxes: tuple[CropBox, ...] = ()
-    if mode is RenderMode.WHOLE_FACE:
+    if region is None:
         track = LandmarkTrack(_stitched(pieces, dataset), dataset.fps)
     else:
+        save_region(region, part / REGION_FILE)
         piece = max(pieces, key=lambda piece: piece.stop - piece.start)
         piece = Piece(piece.clip, piece.start, min(piece.stop, piece.start + round(FOOTAGE_SECONDS * dataset.fps)))
         landmarks = to_square(piece.clip.landmarks[piece.start : piece.stop], piece.clip.box, dataset.image_size)
@@ -151,6 +156,7 @@ def _write_person(
             poses,
             encoder=predictor["data"].get("encoder"),
             voices=str(predictor["data"].get("voices", "")),
+            region=region,
         )
     )
 

@@ -41,7 +41,8 @@ class VideoWriter:
 
     ``size`` is (width, height) in pixels; an odd one is made even by repeating the last column or row. ``fps`` is
     exact. ``comment`` goes into the file's metadata and says that the video is synthetic. ``sound_duration`` in
-    seconds limits the sound, and the frames written must cover it. ``threads`` is for the encoder alone: one by
+    seconds limits the sound, and the frames written must cover it; up to ``silence_until`` seconds silence follows it.
+    ``threads`` is for the encoder alone: one by
     default, which leaves the other cores to rendering. ``group`` is the number of frames from keyframe to
     keyframe, None for the encoder's own choice. ``finish`` is called with the complete file before it takes its name,
     e.g. to sign it.
@@ -58,6 +59,7 @@ class VideoWriter:
         sound: Path | None = None,
         comment: str = "",
         sound_duration: Fraction | None = None,
+        silence_until: Fraction | None = None,
         crf: int = 18,
         preset: str = "veryfast",
         threads: int = 1,
@@ -72,6 +74,7 @@ class VideoWriter:
         self.sound = sound
         self.comment = comment
         self.sound_duration = sound_duration
+        self.silence_until = silence_until
         self.crf = crf
         self.preset = preset
         self.threads = threads
@@ -141,7 +144,7 @@ class VideoWriter:
         command += ["-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0"]
         if self.sound is not None:
             if self.sound_duration is not None:
-                command += ["-t", f"{math.ceil(self.sound_duration * 1_000_000)}us"]
+                command += ["-t", _microseconds(self.sound_duration)]
             command += ["-protocol_whitelist", "file", "-i", str(self.sound.absolute())]
         command += ["-map", "0:v:0", "-vf", COLOUR_FILTER, "-c:v", "libx264", "-preset", self.preset]
         command += ["-crf", str(self.crf), "-threads:v", str(self.threads)]
@@ -149,6 +152,8 @@ class VideoWriter:
             command += ["-g", str(self.group)]
         if self.sound is not None:
             command += ["-map", "1:a:0", "-c:a", "aac", "-b:a", SOUND_BITRATE, "-ar", str(SOUND_RATE)]
+            if self.silence_until is not None:
+                command += ["-af", f"apad=whole_dur={_microseconds(self.silence_until)}"]
         command += ["-map_metadata", "-1", "-metadata", f"comment={self.comment}", "-movflags", "+faststart"]
         return [*command, "-f", "mp4", str(part)]
 
@@ -194,3 +199,7 @@ class VideoWriter:
         reason = told[-1] if told else f"exit code {self._process.returncode}"
         sound = f" with the sound {self.sound}" if self.sound else ""
         return VideoError(f"video could not be encoded ({reason}): {self.path}{sound}")
+
+
+def _microseconds(seconds: Fraction) -> str:
+    return f"{math.ceil(seconds * 1_000_000)}us"
