@@ -9,7 +9,7 @@ What a program needs of it is here; everything else is for the project itself. N
     person = load_person(Path("checkpoints/grid_s1"))
     video = speak(Path("speech.wav"), Path("talk.mp4"), person, SpeakOptions(fps=parse_rate("29.97")))
 
-Speaking:   :func:`load_person`, :func:`speak`, :class:`SpeakOptions`, :func:`parse_rate`
+Speaking:   :func:`load_person`, :func:`speak`, :func:`dub`, :class:`SpeakOptions`, :func:`parse_rate`
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`
@@ -29,6 +29,7 @@ from obamanet.errors import ObamanetError
 if TYPE_CHECKING:
     from obamanet.networks.pix2pix import GeneratorConfig
     from obamanet.person import Origin, Person, load_person
+    from obamanet.pipelines.dub import DubbedVideo, dub
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
     from obamanet.progress import ConsoleProgress
     from obamanet.provenance import verify_video
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ConsoleProgress": "progress",
+    "DubbedVideo": "pipelines.dub",
     "GeneratorConfig": "networks.pix2pix",
     "KeypointOptions": "training.keypoints",
     "Limits": "training.loop",
@@ -54,6 +56,7 @@ _HOMES = {
     "SpokenVideo": "pipelines.speak",
     "TrainOptions": "training.pix2pix",
     "assemble_person": "training.assemble",
+    "dub": "pipelines.dub",
     "load_dataset": "training.dataset",
     "load_person": "person",
     "parse_rate": "timing",
@@ -68,6 +71,7 @@ _HOMES = {
 
 __all__ = [
     "ConsoleProgress",
+    "DubbedVideo",
     "GeneratorConfig",
     "KeypointOptions",
     "Limits",
@@ -80,6 +84,7 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "assemble_person",
+    "dub",
     "load_dataset",
     "load_person",
     "parse_rate",
