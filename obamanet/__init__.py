@@ -9,7 +9,7 @@ What a program needs of it is here; everything else is for the project itself. N
     person = load_person(Path("checkpoints/grid_s1"))
     video = speak(Path("speech.wav"), Path("talk.mp4"), person, SpeakOptions(fps=parse_rate("29.97")))
 
-Speaking:   :func:`load_person`, :func:`speak`, :class:`SpeakOptions`, :func:`parse_rate`
+Speaking:   :func:`load_person`, :func:`speak`, :func:`dub`, :class:`SpeakOptions`, :func:`parse_rate`
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from obamanet.erasure.find import find_traces
     from obamanet.networks.config import GeneratorConfig
     from obamanet.person import Origin, Person, load_person
+    from obamanet.pipelines.dub import DubbedVideo, dub
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
     from obamanet.progress import ConsoleProgress
     from obamanet.provenance import verify_video
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ConsoleProgress": "progress",
     "GeneratorConfig": "networks.config",
+    "DubbedVideo": "pipelines.dub",
     "KeypointOptions": "training.keypoints",
     "Limits": "training.loop",
     "Origin": "person",
@@ -59,6 +61,7 @@ _HOMES = {
     "assemble_person": "training.assemble",
     "erase": "erasure.erase",
     "find_traces": "erasure.find",
+    "dub": "pipelines.dub",
     "load_dataset": "training.dataset",
     "load_person": "person",
     "parse_rate": "timing",
@@ -73,6 +76,7 @@ _HOMES = {
 
 __all__ = [
     "ConsoleProgress",
+    "DubbedVideo",
     "GeneratorConfig",
     "KeypointOptions",
     "Limits",
@@ -85,6 +89,7 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "assemble_person",
+    "dub",
     "erase",
     "find_traces",
     "load_dataset",

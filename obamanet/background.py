@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -12,10 +13,11 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def in_background(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+def in_background(items: Iterable[Item], depth: int = 2) -> Generator[Item]:
     """Yield ``items`` in order while a thread makes up to ``depth`` of them ahead.
 
-    An exception in the source is raised here; when the consumer stops early the thread ends after its current item.
+    An exception in the source is raised here. When the consumer stops early the thread ends after its current item,
+    closes ``items`` if that is a generator, and is awaited: close this generator before anything that ``items`` reads.
     """
     ready: queue.Queue[Any] = queue.Queue(depth)
     stopped = threading.Event()
@@ -31,9 +33,11 @@ def in_background(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
 
     def produce() -> None:
         try:
-            for item in items:
-                if not put(item):
-                    return
+            # Closed here, since no other thread may close a generator that is running.
+            with closed_after(items):
+                for item in items:
+                    if not put(item):
+                        return
             put(_END)
         except BaseException as error:  # handed to the consumer, which raises it
             put(_Failure(error))
@@ -48,6 +52,16 @@ def in_background(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     finally:
         stopped.set()
         thread.join()
+
+
+@contextmanager
+def closed_after(items: Iterable[Item]) -> Iterator[Iterable[Item]]:
+    """Give ``items``, and close them when the block ends, however it ends; only a generator needs that."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, Generator):
+            items.close()
 
 
 class _Failure:

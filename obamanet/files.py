@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from obamanet.errors import OutputError
@@ -29,6 +30,12 @@ JSON_DEPTH = 32
 
 JSON_DIGITS = 20
 """Of a whole number; every 64-bit one fits."""
+NAME_BYTES = 255
+"""Longest name of a file: NAME_MAX of Linux, macOS and most other file systems."""
+
+PART_BYTES = 24
+"""What a hidden sibling's name adds to that of the output: dots, "part", and a process number of up to 10 digits; twice
+where it is signed."""
 
 HASH_CHUNK = 1 << 20
 """Bytes read at a time, so that hashing a long video needs no more memory than a short one."""
@@ -39,6 +46,8 @@ def ensure_output_path(path: Path) -> Path:
 
     Raises :class:`OutputError` when the path is a directory or device, its folder is not writable or cannot be made, or
     an existing file is not writable.
+    Raises :class:`OutputError` when the path is a directory or device, its folder cannot be made, the folder or an
+    existing file is not writable, or no file can be made there: permissions alone do not tell, as in /proc.
     """
     try:
         path = path.expanduser().resolve()
@@ -55,6 +64,11 @@ def ensure_output_path(path: Path) -> Path:
         raise OutputError(f"output folder is not writable: {folder}")
     if path.exists() and not os.access(path, os.W_OK):
         raise OutputError(f"output file exists and is not writable: {path}")
+    try:
+        with NamedTemporaryFile(prefix=".", suffix=".part", dir=folder):
+            pass
+    except OSError as error:
+        raise _output_error(error, path) from error
     return path
 
 
@@ -198,12 +212,18 @@ def sha256_of(path: Path) -> str:
 
 
 def _part(path: Path, suffix: str) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{suffix}")
+    return path.with_name(f".{_short_stem(path)}.{os.getpid()}.part{suffix}")
+
+
+def _short_stem(path: Path) -> str:
+    """Return as much of the name of ``path`` as a hidden sibling's name has room for, as UTF-8."""
+    room = NAME_BYTES - len(os.fsencode(path.suffix)) - PART_BYTES
+    return os.fsencode(path.stem)[: max(0, room)].decode("utf-8", "ignore")
 
 
 def _remove_dead_parts(path: Path) -> None:
     """Remove what runs with the output ``path`` have left that were killed, also while they signed it."""
-    ours = re.compile(rf"\.+{re.escape(path.stem)}\.(\d+)\.part(?:\.\d+\.part)?(?:{re.escape(path.suffix)})?")
+    ours = re.compile(rf"\.+{re.escape(_short_stem(path))}\.(\d+)\.part(?:\.\d+\.part)?(?:{re.escape(path.suffix)})?")
     with suppress(OSError):
         for name in os.listdir(path.parent):
             match = ours.fullmatch(name)

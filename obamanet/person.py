@@ -6,6 +6,7 @@ predictor.weights.h5  sound features to PCA values
 renderer.weights.h5   sketch to picture
 reference.npz         the reference track, in pixels of the square
 footage.mp4           in-painting only: the frames that belong to the reference track
+region.npz            in-painting only: the region that is blanked and painted
 poses.npz             the mouth poses; older persons have none
 poser.weights.h5      timed syllables to weights of mouth poses; only when it was trained
 sources.json          which recordings it was learned from; older persons have none
@@ -30,6 +31,7 @@ from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.poses import MouthPoses, PoseCurve
+from obamanet.keypoints.region import MouthRegion
 from obamanet.networks.config import GeneratorConfig, PoserConfig, PredictorConfig
 from obamanet.sources import SOURCES_FILE
 from obamanet.timing import parse_rate
@@ -41,6 +43,7 @@ PREDICTOR_FILE = "predictor.weights.h5"
 RENDERER_FILE = "renderer.weights.h5"
 REFERENCE_FILE = "reference.npz"
 FOOTAGE_FILE = "footage.mp4"
+REGION_FILE = "region.npz"
 POSES_FILE = "poses.npz"
 POSER_FILE = "poser.weights.h5"
 
@@ -89,10 +92,11 @@ class Person:
     """A loaded person; weights are read by the stages that need them.
 
     ``reference`` is in pixels of the square of ``generator.image_size``. ``boxes`` say, for in-painting, where that
-    square lies in each frame of the footage. ``poses`` are None in a person that was made before there were any;
-    :func:`poses_of` says so. ``poser`` is None where none was trained, see :func:`poser_of`. ``encoder`` is the sha256
-    of the speech encoder that its predictor learned to listen through, None for other features. ``voices`` says
-    in words whose voices it learned from, in which disguise, and with which seed.
+    square lies in each frame of the footage, and ``region`` what is painted; for whole faces it is None. ``poses`` are
+    None in a person that was made before there were any; :func:`poses_of` says so. ``poser`` is None where none was
+    trained, see :func:`poser_of`. ``encoder`` is the sha256 of the speech encoder that its predictor learned to listen
+    through, None for other features. ``voices`` says in words whose voices it learned from, in which disguise, and with
+    which seed.
     """
 
     folder: Path
@@ -111,6 +115,7 @@ class Person:
     poser: PoserCard | None = None
     encoder: str | None = None
     voices: str = ""
+    region: MouthRegion | None = None
 
     @property
     def image_size(self) -> int:
@@ -171,6 +176,7 @@ def load_person(folder: Path) -> Person:
             poser=_read_poser(card.part("poser")) if card.has("poser") else None,
             encoder=card.text("encoder") if card.has("encoder") else None,
             voices=card.text("voices") if card.has("voices") else "",
+            region=load_region(folder / REGION_FILE) if mode is RenderMode.INPAINT else None,
         )
         _check_fit(person)
     except CardError as error:
@@ -265,6 +271,18 @@ def load_mouth(path: Path) -> MouthModel:
     return MouthModel(head, pca, JawModel(arrays["jaw"]), arrays["rest"])
 
 
+def save_region(region: MouthRegion, path: Path) -> None:
+    """Write ``region`` as an ``.npz`` of plain arrays."""
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez(file, template=region.head.template, turn=region.head.turn, outline=region.outline)
+
+
+def load_region(path: Path) -> MouthRegion:
+    """Read what :func:`save_region` wrote; raises :class:`obamanet.card.CardError` when it is not that."""
+    arrays = read_arrays(path)
+    return MouthRegion(Head(arrays["template"], arrays["turn"]), arrays["outline"])
+
+
 def save_poses(poses: MouthPoses, path: Path) -> None:
     """Write ``poses`` as an ``.npz`` of plain arrays."""
     with atomic_path(path) as part, part.open("wb") as file:
@@ -312,7 +330,7 @@ def _read_mode(card: Card) -> RenderMode:
 
 def _file_names(mode: RenderMode) -> list[str]:
     names = [MOUTH_FILE, PREDICTOR_FILE, RENDERER_FILE, REFERENCE_FILE]
-    return [*names, FOOTAGE_FILE] if mode is RenderMode.INPAINT else names
+    return [*names, FOOTAGE_FILE, REGION_FILE] if mode is RenderMode.INPAINT else names
 
 
 def _all_files(person: Person) -> list[str]:
@@ -332,6 +350,11 @@ def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:
         if Path(name).name != name:
             raise PersonError(f"person is damaged: {folder / CARD} names a file outside the folder: {name!r}")
     for name in _file_names(mode):
+        if name == REGION_FILE and name not in files:
+            raise PersonError(
+                f"person was made before the painted region had one shape: {folder}; train its renderer anew with: "
+                "obamanet train renderer --mode inpaint"
+            )
         if name not in files:
             raise PersonError(f"person is damaged: {folder / CARD} has no sha256 of {name}")
     for name, digest in files.items():
@@ -344,7 +367,7 @@ def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:
 
 
 def _check_fit(person: Person) -> None:
-    faults = [*_wrong_shapes(person.mouth), *_wrong_poses(person)]
+    faults = [*_wrong_shapes(person.mouth), *_wrong_poses(person), *_wrong_region(person)]
     inputs = stacked_size(*heard_size(person.features))
     if person.predictor.inputs != inputs:
         faults.append(f"predictor takes {person.predictor.inputs} values, the features have {inputs}")
@@ -398,6 +421,19 @@ def _wrong_poses(person: Person) -> list[str]:
         "scale": (poses.scale, (values,)),
     }
     return _misshapen(POSES_FILE, needed)
+
+
+def _wrong_region(person: Person) -> list[str]:
+    if person.region is None:
+        return []
+    region = person.region
+    corners = max(3, len(region.outline)) if region.outline.ndim else 3
+    needed: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
+        "template": (region.head.template, (LANDMARK_COUNT, 2)),
+        "turn": (region.head.turn, (2 * len(TURN_POINTS), 2)),
+        "outline": (region.outline, (corners, 2)),
+    }
+    return _misshapen(REGION_FILE, needed)
 
 
 def _misshapen(file: str, needed: dict[str, tuple[np.ndarray, tuple[int, ...]]]) -> list[str]:

@@ -5,6 +5,7 @@ Nothing here reaches the network: no time-stamp authority is asked, and no remot
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -39,6 +40,9 @@ CLOCK_ERROR = timedelta(days=1)
 """A new certificate counts from this much earlier, for machines whose clocks run behind."""
 
 MIME_TYPE = "video/mp4"
+
+PIXEL_TYPE = "image/png"
+"""Type of the picture that keys are tried on."""
 
 SETTINGS: dict[str, Any] = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -122,7 +126,9 @@ def sign_video(
 
     _require_mp4(path)
     signer = _signer(key or local_key())
-    definition = _manifest(kind, software, person, title or path.name)
+    # A file's name may hold bytes that are no text; the manifest may not.
+    title = os.fsencode(title or path.name).decode("utf-8", "replace")
+    definition = _manifest(kind, software, person, title)
     try:
         with (
             c2pa.Context.from_dict(SETTINGS) as context,
@@ -146,10 +152,28 @@ def sign_video(
 def check_key(key: SigningKey | None) -> None:
     """Make sure that :func:`sign_video` will be able to sign with ``key``, or with the local key where it is None.
 
-    For the start of long work, whose end would be a bad time to hear of it. Raises :class:`ProvenanceError`.
+    Signs a picture of one pixel in memory and verifies it, since certificates are judged on signing alone. For the
+    start of long work, whose end would be a bad time to hear of it. Raises :class:`ProvenanceError`.
     """
-    with _signer(key or local_key()):
-        pass
+    import c2pa
+    import cv2
+    import numpy as np
+
+    chosen = key or local_key()
+    signer, signed = _signer(chosen), io.BytesIO()
+    pixel = io.BytesIO(cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes())
+    definition = _manifest(Synthetic.WHOLE_FACE, "key/check", None, "key check")
+    try:
+        with c2pa.Context.from_dict(SETTINGS) as context:
+            with signer, c2pa.Builder(definition, context) as builder:
+                builder.sign(signer, PIXEL_TYPE, pixel, signed)
+            signed.seek(0)
+            with c2pa.Reader(PIXEL_TYPE, signed, context=context) as reader:
+                problems = _problems(reader.get_validation_results() or {})
+    except c2pa.C2paError as error:
+        problems = [_line(error)]
+    if problems:
+        raise ProvenanceError(f"key cannot sign videos ({'; '.join(problems)}): {chosen.certificate_chain}")
 
 
 def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
@@ -387,8 +411,7 @@ def _report(
 ) -> ProvenanceReport:
     """Turn c2pa's findings into a report."""
     intact = state in ("Valid", "Trusted")
-    failures = results.get("activeManifest", {}).get("failure", [])
-    problems = [_problem(failure) for failure in failures if failure.get("code") != UNTRUSTED]
+    problems = _problems(results)
     if not intact and not problems:
         problems = ["the manifest is not valid"]
     created = _created(manifest)
@@ -420,6 +443,12 @@ def _created(manifest: dict[str, Any]) -> dict[str, Any]:
                 if action.get("action") == "c2pa.created":
                     return action
     return {}
+
+
+def _problems(results: dict[str, Any]) -> list[str]:
+    """Return in words what breaks the intactness of what was validated."""
+    failures = results.get("activeManifest", {}).get("failure", [])
+    return [_problem(failure) for failure in failures if failure.get("code") != UNTRUSTED]
 
 
 def _problem(failure: dict[str, Any]) -> str:

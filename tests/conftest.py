@@ -159,11 +159,22 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
     from obamanet.keypoints.jaw import fit_jaw
     from obamanet.keypoints.pca import fit_pca
     from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
+    from obamanet.keypoints.region import fit_region
     from obamanet.networks.config import GeneratorConfig, PredictorConfig
     from obamanet.networks.pix2pix import build_generator
     from obamanet.networks.predictor import build_predictor
     from obamanet.networks.weights import save_half
-    from obamanet.person import MouthModel, Origin, Person, load_person, save_card, save_mouth, save_reference
+    from obamanet.person import (
+        REGION_FILE,
+        MouthModel,
+        Origin,
+        Person,
+        load_person,
+        save_card,
+        save_mouth,
+        save_reference,
+        save_region,
+    )
     from obamanet.types import CropBox, LandmarkTrack, RenderMode
     from obamanet.video.footage import write_footage
 
@@ -202,6 +213,7 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
         ramp = np.indices((96, 120)).sum(axis=0)
         frames = (np.stack([ramp, ramp // 2, (3 * ramp + 4 * i) % 256], axis=-1).astype(np.uint8) for i in range(50))
         write_footage(person.footage, frames, fps)
+        save_region(fit_region([landmarks], head), folder / REGION_FILE)
     save_reference(person.folder / "reference.npz", person.reference, person.boxes)
     save_card(person)
     return load_person(folder)

@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
@@ -15,10 +16,15 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import soundfile
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from obamanet.constants import DATASET_SCHEMA, SAMPLE_RATE
 from obamanet.erasure.find import folder_trace
 from obamanet.erasure.layouts import recognise
+from obamanet.provenance import SigningKey
 from obamanet.video.reader import read_frames
 from obamanet.video.writer import VideoWriter
 
@@ -104,6 +110,27 @@ def write_video(path: Path, frames: Iterable[np.ndarray], sound: Path | None = N
         for picture in pictures:
             writer.write(picture)
     return path
+
+
+def one_colour(path: Path, count: int = 5) -> Path:
+    """Write a video of ``count`` grey frames, 64 x 48 pixels."""
+    return write_video(path, [np.full((48, 64, 3), 128, np.uint8)] * count)
+
+
+def self_signed(folder: Path) -> SigningKey:
+    """Write a key and a certificate that it signed itself, as ``openssl req -x509`` makes them."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "me")])
+    start = datetime.now(UTC) - timedelta(days=1)
+    certificate = x509.CertificateBuilder(name, name, private.public_key(), 7, start, start + timedelta(days=30)).sign(
+        private, hashes.SHA256()
+    )
+    encoding = serialization.Encoding.PEM
+    key = SigningKey(folder / "own_chain.pem", folder / "own_key.pem")
+    key.certificate_chain.write_bytes(certificate.public_bytes(encoding))
+    plain = serialization.NoEncryption()
+    key.private_key.write_bytes(private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
+    return key
 
 
 def ffmpeg(*arguments: str | Path) -> None:

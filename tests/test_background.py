@@ -83,3 +83,38 @@ def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
     items = in_background(range(3))
     assert threading.active_count() == before
     assert list(items) == [0, 1, 2]
+
+
+class Resource:
+    """Something that must not be closed while it is read, as a decoder; reading takes a while."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.reading = threading.Event()
+        self.closed_under_reader = False
+
+    def read(self) -> int:
+        self.reading.set()
+        time.sleep(0.05)
+        self.closed_under_reader |= self.closed
+        return 0
+
+    def items(self) -> Iterator[int]:
+        try:
+            while True:
+                yield self.read()
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+def test_a_source_is_closed_by_its_own_thread_before_the_consumer_goes_on(depth: int) -> None:
+    resource = Resource()
+    source = resource.items()
+    items = in_background(source, depth)
+    next(items)
+    resource.reading.clear()
+    assert resource.reading.wait(10)
+    items.close()
+    assert resource.closed
+    assert not resource.closed_under_reader

@@ -25,7 +25,7 @@ import pytest
 import soundfile
 import typer
 from conftest import made_landmarks
-from made import foreign_files
+from made import foreign_files, one_colour, self_signed
 
 from obamanet.cli import boundary
 from obamanet.cli.app import obamanet_app
@@ -403,6 +403,35 @@ def test_a_key_of_ones_own_signs(
     assert not out.exists()
     assert obamanet(*arguments, "--key-cert", key, "--key", key).code == 0
     assert obamanet("verify", out).code == 0
+
+
+@pytest.mark.parametrize("verb", ["speak", "dub"])
+def test_what_cannot_be_written_or_signed_is_told_before_anything_is_rendered(
+    verb: str,
+    obamanet: Callable[..., Said],
+    speech: Path,
+    tiny_person: Person,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from obamanet.pipelines import dub, speak
+
+    for module in (speak, dub):
+        monkeypatch.setattr(module, "hear", lambda *_: pytest.fail("work was begun"))
+    key = self_signed(tmp_path)
+    sources = [speech] if verb == "speak" else [one_colour(tmp_path / "video.mp4"), "--sf", speech]
+    begin = [verb, *sources, "--person", tiny_person.folder, "--out"]
+    refused = {
+        "key cannot sign videos": [tmp_path / "a.mp4", "--key-cert", key.certificate_chain, "--key", key.private_key],
+        "File name too long": [tmp_path / ("x" * 252 + ".mp4")],
+    }
+    if Path("/proc/self").exists():
+        refused["output"] = ["/proc/o.mp4"]
+    for told, rest in refused.items():
+        said = obamanet(*begin, *rest)
+        assert (said.code, said.out, len(said.lines)) == (1, "", 1)
+        assert told in said.lines[0]
+    assert not list(tmp_path.glob("*/*.mp4"))
 
 
 def test_a_persons_card_is_shown(obamanet: Callable[..., Said], tiny_person: Person) -> None:
@@ -849,6 +878,7 @@ COMMANDS = [
     [],
     ["speak"],
     ["verify"],
+    ["dub"],
     ["prepare"],
     ["train"],
     ["train", "keypoints"],

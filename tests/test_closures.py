@@ -21,7 +21,7 @@ from obamanet.hearing import closures
 from obamanet.hearing.closures import ClosureDetector, closure_card, hears_closures, shut_spans
 from obamanet.hearing.listener import Listener, encoder_card
 from obamanet.inference.predictor import Predictor
-from obamanet.keypoints.lips import TOWARDS_REST, close_lips
+from obamanet.keypoints.lips import TOWARDS_REST, close_lips, uncross_lips
 from obamanet.keypoints.pca import MouthPca
 from obamanet.person import Person, load_person
 from obamanet.pipelines.speak import SpeakOptions, follow, hear, shut_lips
@@ -111,6 +111,22 @@ class TestClosing:
         changed = np.flatnonzero(np.abs(closed - mouths).max(axis=(1, 2)) > 0)
         assert changed.min() >= 24
         assert changed.max() <= 28
+
+
+class TestUncrossing:
+    def test_known_gaps(self) -> None:
+        mouths = np.zeros((4, 20, 2), np.float32)
+        for mouth, gaps in zip(mouths, ([1, 2, 3], [-1, 1, 3], [-1, 0, 1], [-3, -2, 2]), strict=True):
+            mouth[[13, 14, 15], 1], mouth[[19, 18, 17], 1] = 5.0, 5.0 + np.array(gaps)
+        apart = uncross_lips(mouths)
+        gaps = apart[:, [19, 18, 17], 1] - apart[:, [13, 14, 15], 1]
+        # The second one's mean stays, the least gap becomes 0; where the mean is not above 0 all meet.
+        np.testing.assert_allclose(gaps, [[1, 2, 3], [0, 1, 2], [0, 0, 0], [0, 0, 0]], atol=1e-6)
+        np.testing.assert_array_equal(apart[0], mouths[0])
+        middles = [(each[:, [19, 18, 17], 1] + each[:, [13, 14, 15], 1]) / 2 for each in (apart, mouths)]
+        np.testing.assert_allclose(*middles, atol=1e-6)
+        others = [point for point in range(20) if point not in (13, 14, 15, 17, 18, 19)]
+        np.testing.assert_array_equal(apart[:, others], mouths[:, others])
 
 
 class TestSpans:

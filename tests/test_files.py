@@ -133,6 +133,41 @@ def check_refused(path: Path, says: str) -> None:
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_a_place_where_no_file_can_be_made_is_named_though_permissions_allow_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    check_refused(Path("/proc/o.mp4"), "cannot be written")
+
+
+def test_asking_leaves_nothing_behind(tmp_path: Path) -> None:
+    ensure_output_path(tmp_path / "talk.mp4")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX")
+@pytest.mark.parametrize(
+    "stem", [b"x" * 251, "\u00e9".encode() * 125, b"caf\xe9"], ids=["255 bytes", "utf-8", "latin-1"]
+)
+def test_every_name_that_the_file_system_takes(tmp_path: Path, stem: bytes) -> None:
+    target = tmp_path / os.fsdecode(stem + b".mp4")
+    with atomic_path(target) as part:
+        part.write_bytes(b"new")
+        assert part.name.startswith(".")
+        assert part.name.endswith(f".{os.getpid()}.part.mp4")
+        part.name.encode("utf-8")
+        # The signing makes a sibling of the sibling.
+        with atomic_path(part) as deeper:
+            deeper.write_bytes(b"newer")
+    assert names(tmp_path) == [target.name]
+    assert target.read_bytes() == b"newer"
+
+
+def test_a_name_that_is_too_long_is_named(tmp_path: Path) -> None:
+    check_refused(tmp_path / ("x" * 252 + ".mp4"), "too long")
+
+
 def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     check_refused(tmp_path, "got a directory")

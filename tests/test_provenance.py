@@ -14,12 +14,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from made import self_signed
 
 from obamanet.errors import OutputError, ProvenanceError
 from obamanet.provenance import (
     LOCAL_KEY_NAME,
     SigningKey,
     Synthetic,
+    check_key,
     describe,
     key_folder,
     local_key,
@@ -108,6 +110,10 @@ class TestStatement:
         assert report.intact
         assert report.title == "new.mp4"
         assert sorted(entry.name for entry in tmp_path.iterdir()) == ["keys", "new.mp4"]
+
+    def test_a_title_that_is_no_text_is_told_as_far_as_it_is(self, video: Path) -> None:
+        sign_video(video, kind=Synthetic.WHOLE_FACE, software=SOFTWARE, title="caf\udce9.mp4")
+        assert verify_video(video).title == "caf\ufffd.mp4"
 
     def test_signing_again_leaves_one_valid_statement(self, video: Path) -> None:
         sign_video(video, kind=Synthetic.WHOLE_FACE, software=SOFTWARE)
@@ -347,6 +353,15 @@ class TestOwnKey:
         self.refused(video, SigningKey(folder / "text.pem", key.private_key), "not a PEM certificate chain")
         self.refused(video, SigningKey(key.certificate_chain, folder / "text.pem"), "not a PEM private key")
         self.refused(video, SigningKey(key.certificate_chain, local_key().private_key), "does not belong")
+
+    def test_what_cannot_sign_is_found_before_there_is_a_video(self, tmp_path: Path) -> None:
+        check_key(own_key(tmp_path, ec.generate_private_key(ec.SECP256R1())))
+        check_key(None)
+        expired = own_key(tmp_path, ec.generate_private_key(ec.SECP256R1()), days=5)
+        with pytest.raises(ProvenanceError, match=r"^key cannot sign videos \(.*not valid at time.*chain\.pem$"):
+            check_key(expired)
+        with pytest.raises(ProvenanceError, match=r"^key cannot sign videos \(.*certificate.*chain\.pem$"):
+            check_key(self_signed(tmp_path))
 
     def test_encrypted_key(self, video: Path) -> None:
         key = own_key(video.parent, ec.generate_private_key(ec.SECP256R1()), password=b"secret")

@@ -12,7 +12,10 @@ from conftest import made_landmarks
 from made import prepare_recorded
 
 from obamanet.constants import MOUTH
-from obamanet.render.compositor import blend, draw_inpainting, mouth_region, paste_square, region_mask, soft_mask
+from obamanet.keypoints.head import fit_head
+from obamanet.keypoints.placement import fit_template
+from obamanet.keypoints.region import MouthRegion, fit_region, place_region
+from obamanet.render.compositor import blend, draw_inpainting, match_colours, paste_square, region_mask, soft_mask
 from obamanet.render.crop import cut_square, from_square, portrait_box, to_square
 from obamanet.render.sketch import draw_face, draw_lips
 from obamanet.types import CropBox
@@ -37,6 +40,26 @@ def spot(x: float, y: float, width: int = 360, height: int = 288) -> np.ndarray:
 def face() -> np.ndarray:
     """Return the landmarks of a drawn face in a square of 256 pixels."""
     return made_landmarks(1, 256)[0]
+
+
+def region_of(*stretches: np.ndarray) -> MouthRegion:
+    """Return the region of the person in ``stretches`` of landmarks."""
+    landmarks = np.concatenate(stretches)
+    return fit_region(stretches, fit_head(stretches, fit_template(landmarks)))
+
+
+@pytest.fixture
+def outline(face: np.ndarray) -> np.ndarray:
+    """Return the outline of the drawn person's region on ``face``."""
+    return place_region(region_of(made_landmarks(50, 256)), face[None])[0]
+
+
+def opened(face: np.ndarray, gap: float) -> np.ndarray:
+    """Return ``face`` (68, 2) with a mouth that is ``gap`` pixels further open, and a jaw that follows."""
+    other = face.copy()
+    other[[55, 56, 57, 58, 59, 65, 66, 67], 1] += gap
+    other[3:14, 1] += 0.7 * gap
+    return other
 
 
 def centre(picture: np.ndarray) -> np.ndarray:
@@ -155,58 +178,93 @@ class TestCompositor:
     def square(self) -> np.ndarray:
         return np.random.default_rng(0).integers(1, 256, (256, 256, 3), dtype=np.uint8)
 
-    def test_nothing_outside_the_mouth_region_is_touched(self, face: np.ndarray, square: np.ndarray) -> None:
+    def test_nothing_outside_the_mouth_region_is_touched(
+        self, face: np.ndarray, outline: np.ndarray, square: np.ndarray
+    ) -> None:
         before = square.copy()
-        # Lips far too wide: they may not leave the region.
-        wide = face[MOUTH].mean(axis=0) + 4 * (face[MOUTH] - face[MOUTH].mean(axis=0))
-        for spoken in (face[MOUTH], wide, wide + 300):
-            condition = draw_inpainting(square, face, spoken)
-            outside = region_mask(face, 256) == 0
+        # A face far too wide: it may not leave the region.
+        wide = face[MOUTH].mean(axis=0) + 4 * (face - face[MOUTH].mean(axis=0))
+        for spoken in (face, wide, wide + 300):
+            condition = draw_inpainting(square, outline, spoken)
+            outside = region_mask(outline, 256) == 0
             np.testing.assert_array_equal(condition[outside], square[outside])
             np.testing.assert_array_equal(square, before)
 
-    def test_inside_there_is_nothing_but_the_spoken_lips(self, face: np.ndarray, square: np.ndarray) -> None:
-        condition = draw_inpainting(square, face, face[MOUTH])
+    def test_inside_there_is_nothing_but_the_spoken_lips_and_jaw(
+        self, face: np.ndarray, outline: np.ndarray, square: np.ndarray
+    ) -> None:
+        inside = region_mask(outline, 256) > 0
+        condition = draw_inpainting(square, outline, face)
+        np.testing.assert_array_equal(condition[inside], draw_inpainting(255 - square, outline, face)[inside])
         lips = np.zeros_like(square)
         draw_lips(lips, face[MOUTH])
-        inside = region_mask(face, 256) > 0
-        np.testing.assert_array_equal(condition[inside], lips[inside])
-        assert (lips[inside].max(axis=-1) > 0).sum() > 100
+        drawn = lips.max(axis=-1) > 0
+        assert drawn.sum() > 100
+        np.testing.assert_array_equal(condition[drawn], lips[drawn])
+        x, y = np.round(face[8]).astype(int)
+        assert condition[y, x].tolist() == [255, 255, 255]
 
-    def test_the_region_reaches_from_nose_to_chin_inside_the_jaw_line(self, face: np.ndarray) -> None:
-        region = mouth_region(face)
-        assert all(cv2.pointPolygonTest(region, tuple(map(float, point)), True) > 3 for point in face[MOUTH])
-        outline = cv2.convexHull(np.vstack([face[:17], face[36:48]]).astype(np.float32))
-        assert all(cv2.pointPolygonTest(outline, tuple(map(float, point)), False) >= 0 for point in region)
-        for number in (*range(17), *range(27, 31), *range(36, 48)):
-            assert cv2.pointPolygonTest(region, tuple(map(float, face[number])), False) < 0, number
-        assert region[:, 1].min() > face[30, 1]
-        assert region[:, 1].max() > face[57, 1] + 0.5 * (face[8, 1] - face[57, 1])
+    def test_the_region_reaches_from_nose_to_below_the_chin(self, face: np.ndarray, outline: np.ndarray) -> None:
+        def depth(point: np.ndarray) -> float:
+            return float(cv2.pointPolygonTest(outline, tuple(map(float, point)), True))
 
-    def test_the_mask_is_soft_and_within_the_region(self, face: np.ndarray) -> None:
-        mask = soft_mask(face, 256)
+        # Lips and chin lie where the soft mask is 1 already, so that no recorded chin shows through.
+        assert all(depth(point) > 0.03 * 256 for point in face[MOUTH])
+        assert all(depth(face[number]) > 0.03 * 256 for number in (6, 7, 8, 9, 10))
+        for number in (*range(4), *range(13, 17), *range(27, 31), *range(36, 48)):
+            assert depth(face[number]) < 0, number
+        assert outline[:, 1].min() > face[30, 1]
+
+    def test_the_mask_does_not_tell_how_far_the_mouth_is_open(self, face: np.ndarray, square: np.ndarray) -> None:
+        region = region_of(made_landmarks(50, 256))
+        shut, wide = (place_region(region, opened(face, gap)[None])[0] for gap in (0.0, 14.0))
+        np.testing.assert_array_equal(shut, wide)
+        np.testing.assert_array_equal(region_mask(shut, 256), region_mask(wide, 256))
+        # What is blanked is the same, and what is recorded of one mouth is not to be seen in the condition.
+        one, other = (draw_inpainting(square, each, face) for each in (shut, wide))
+        np.testing.assert_array_equal(one, other)
+
+    def test_the_region_goes_with_the_head(self, face: np.ndarray) -> None:
+        region = region_of(made_landmarks(50, 256))
+        still, moved = place_region(region, np.stack([face, 1.5 * face + np.float32((20, -9))]))
+        np.testing.assert_allclose(moved, 1.5 * still + np.float32((20, -9)), atol=1e-3)
+
+    def test_the_region_holds_the_farthest_jaw_of_all_footage(self, face: np.ndarray) -> None:
+        faces = made_landmarks(50, 256)
+        wide = faces.copy()
+        wide[20:26, 3:14, 1] += 12
+        narrow, far = (place_region(region_of(each), face[None])[0] for each in (faces, wide))
+        assert far[:, 1].max() - narrow[:, 1].max() == pytest.approx(12, abs=2)
+
+    def test_the_mask_is_soft_and_within_the_region(self, outline: np.ndarray) -> None:
+        mask = soft_mask(outline, 256)
         assert mask.shape == (256, 256, 1)
         assert mask.dtype == np.float32
         assert mask.min() == 0
         assert mask.max() == 1
-        assert not mask[region_mask(face, 256) == 0].any()
+        assert not mask[region_mask(outline, 256) == 0].any()
         assert max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1)) < 0.3
 
-    def test_the_mask_falls_to_the_pictures_border_too(self, face: np.ndarray) -> None:
-        low = face + np.float32((0, 256 - face[MOUTH][:, 1].mean()))
-        mask = soft_mask(low, 256)
+    def test_the_mask_falls_to_the_pictures_border_too(self, face: np.ndarray, outline: np.ndarray) -> None:
+        mask = soft_mask(outline + np.float32((0, 256 - face[MOUTH][:, 1].mean())), 256)
         assert mask.max() == 1
         assert mask[-1].max() < 0.1
 
-    def test_recorded_lips_never_show_through(self, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-        clips = (prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()) / "clips").iterdir()
-        for clip in clips:
-            with np.load(clip / "track.npz") as track:
-                faces = to_square(track["landmarks"], CropBox(*track["box"]), 256)
-            for face in faces[::5]:
-                lips = np.zeros((256, 256), np.uint8)
-                cv2.fillPoly(lips, [np.round(face[48:60]).astype(np.int32)], 255)
-                assert soft_mask(face, 256)[lips > 0].min() > 0.95
+    def test_recorded_lips_and_chin_never_show_through(
+        self, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        folders = (prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()) / "clips").iterdir()
+        stretches = []
+        for folder in folders:
+            with np.load(folder / "track.npz") as track:
+                stretches.append(to_square(track["landmarks"], CropBox(*track["box"]), 256))
+        region = region_of(*stretches)
+        for faces in stretches:
+            for face, outline in zip(faces[::5], place_region(region, faces)[::5], strict=True):
+                lower = np.zeros((256, 256), np.uint8)
+                cv2.fillPoly(lower, [np.round(face[48:60]).astype(np.int32)], 255)
+                cv2.polylines(lower, [np.round(face[6:11]).astype(np.int32)], False, 255)
+                assert soft_mask(outline, 256)[lower > 0].min() > 0.95
 
     def test_blending_by_hand(self) -> None:
         square, painted = np.full((2, 2, 3), 100, np.uint8), np.full((2, 2, 3), 200, np.uint8)
@@ -218,11 +276,12 @@ class TestCompositor:
     def test_pasting_keeps_the_rest_of_the_frame_bit_by_bit(self, box: CropBox) -> None:
         random = np.random.default_rng(3)
         frame = random.integers(0, 256, (288, 360, 3), dtype=np.uint8)
-        face = made_landmarks(1, 128)[0]
+        faces = made_landmarks(50, 128)
+        outline = place_region(region_of(faces), faces[:1])[0]
         painted = random.integers(0, 256, (128, 128, 3), dtype=np.uint8)
-        pasted = paste_square(frame, painted, soft_mask(face, 128), box)
+        pasted = paste_square(frame, painted, soft_mask(outline, 128), box)
         changed = (pasted != frame).any(axis=-1)
-        region = from_square(mouth_region(face), box, 128)
+        region = from_square(outline, box, 128)
         allowed = np.zeros((288, 360), np.uint8)
         cv2.fillConvexPoly(allowed, np.round(region).astype(np.int32), 255)
         # One pixel of the square, as interpolation reaches, and one of the frame for rounding the outline.
@@ -242,3 +301,59 @@ class TestCompositor:
         painted = np.full((64, 64, 3), 255, np.uint8)
         pasted = paste_square(frame, painted, np.ones((64, 64, 1), np.float32), CropBox(900.0, 900.0, 50.0))
         np.testing.assert_array_equal(pasted, frame)
+
+
+class TestColours:
+    """A painted face takes the light of the recorded one around the region, not its things."""
+
+    @pytest.fixture
+    def painted(self, face: np.ndarray) -> np.ndarray:
+        """Return a drawn picture of skin with shades, dark brows and eyes, and red lips, on blue."""
+        picture = np.full((256, 256, 3), (200, 120, 30), np.uint8)
+        cv2.fillConvexPoly(picture, cv2.convexHull(np.round(face).astype(np.int32)), (110, 140, 190))
+        for part, colour in (
+            (slice(17, 22), (30, 40, 50)),
+            (slice(36, 42), (60, 50, 60)),
+            (slice(42, 48), (60, 50, 60)),
+        ):
+            cv2.fillPoly(picture, [np.round(face[part]).astype(np.int32)], colour)
+        cv2.fillPoly(picture, [np.round(face[48:60]).astype(np.int32)], (60, 60, 160))
+        shade = np.linspace(-25, 25, 256)[None, :, None]
+        return cv2.GaussianBlur(np.clip(picture + shade, 0, 255).astype(np.uint8), (0, 0), 2)
+
+    @pytest.mark.parametrize("light", ["same", "dark", "warm", "pale", "uneven"])
+    def test_the_mouth_is_shown_in_the_light_of_the_video(
+        self, painted: np.ndarray, face: np.ndarray, outline: np.ndarray, light: str
+    ) -> None:
+        values = painted.astype(np.float64)
+        grey = values.mean(axis=-1, keepdims=True)
+        lit = {
+            "same": values,
+            "dark": 0.5 * values,
+            "warm": values * (0.6, 0.9, 1.05) + (0, 5, 10),
+            "pale": grey + 0.4 * (values - grey),
+            "uneven": values * np.linspace(0.75, 1.0, 256)[None, :, None],
+        }[light]
+        wanted = np.clip(np.round(lit), 0, 255)
+        inside = region_mask(outline, 256) > 0
+        # The recorded mouth is another one: it may not matter.
+        recorded = wanted.copy()
+        recorded[inside] = 0
+        matched = match_colours(painted, recorded.astype(np.uint8), outline, face).astype(float)
+        shown = inside & (cv2.fillConvexPoly(np.zeros((256, 256)), np.round(face[:17]).astype(np.int32), 1) > 0)
+        before, after = (np.abs(each - wanted)[shown].mean() for each in (painted.astype(float), matched))
+        assert after <= 0.5 * before
+
+    def test_another_collar_does_not_colour_the_chin(
+        self, painted: np.ndarray, face: np.ndarray, outline: np.ndarray
+    ) -> None:
+        recorded = painted.copy()
+        recorded[round(float(outline[:, 1].max())) :] = (0, 255, 0)
+        inside = region_mask(outline, 256) > 0
+        matched = match_colours(painted, recorded, outline, face)
+        assert np.abs(matched.astype(int) - painted)[inside].mean() < 1
+
+    def test_a_face_of_which_nothing_else_is_seen_stays_as_it_was_painted(self, painted: np.ndarray) -> None:
+        everything = np.array([(-9, -9), (300, -9), (300, 300), (-9, 300)], np.float32)
+        away = np.full((68, 2), -50, np.float32)
+        np.testing.assert_array_equal(match_colours(painted, painted // 2, everything, away), painted)

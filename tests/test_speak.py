@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import threading
+import time
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -16,20 +19,25 @@ import pytest
 from made import babble, prepare_recorded, write_sound
 
 from obamanet.audio.load import open_sound
-from obamanet.constants import SAMPLE_RATE
+from obamanet.constants import INNER_BOTTOM, INNER_TOP, SAMPLE_RATE
 from obamanet.errors import ObamanetError, OutputError, PersonError, SoundError
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
+from obamanet.hearing.closures import ClosureDetector
+from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.reference import nearest_frames
+from obamanet.keypoints.region import place_region
 from obamanet.networks.config import GeneratorConfig
 from obamanet.person import Origin, Person, load_person
 from obamanet.pipelines import speak as pipeline
 from obamanet.pipelines.speak import (
     SpeakOptions,
     at_rate,
+    follow,
     hear,
+    move_lips,
     place,
     predict_keypoints,
     render_frames,
@@ -50,6 +58,7 @@ from obamanet.training.renderer import train_renderer
 from obamanet.types import CanonicalKeypoints, RenderMode
 from obamanet.video.footage import FootageReader
 from obamanet.video.reader import probe_video, read_frames
+from text2face.say import SayOptions, say
 
 ROOT = Path(__file__).resolve().parent.parent
 RATES = ["23.976", "24", "25", "29.97", "30", "50", "59.94"]
@@ -83,6 +92,60 @@ class TestTime:
     def test_the_person_s_own_rate_changes_nothing(self) -> None:
         keypoints = keypoints_of(40)
         assert at_rate(keypoints, Fraction(8, 5), Fraction(25)) is keypoints
+
+
+def gaps(keypoints: CanonicalKeypoints) -> np.ndarray:
+    """Return how far the lower inner lip lies below the upper one at each of three places: (T, 3), canonical units."""
+    return keypoints.points[:, list(INNER_BOTTOM), 1] - keypoints.points[:, list(INNER_TOP), 1]
+
+
+@pytest.mark.parametrize("articulation", [0.2, 2.0])
+class TestArticulation:
+    """Lips that meet do so however far the mouth moves, and inner lips never cross."""
+
+    def test_with_a_sound(self, default_person: Person, articulation: float) -> None:
+        features = hear(ROOT / "data" / "audio" / "hello_en.wav", default_person)
+        predictor = Predictor(default_person)
+        closures = ClosureDetector().find(predictor.listen(features), predictor.quiet)
+        said = follow(features, default_person, SpeakOptions(articulation=articulation))
+        times = frame_times(len(said.points), said.fps)
+        assert gaps(said).min() >= 0
+        assert len(closures) >= 4
+        for span in closures:
+            during = (times >= span.start) & (times <= span.end)
+            assert gaps(said)[during].max(axis=1).min() < 1e-6
+
+    def test_with_a_text(self, default_person: Person, articulation: float, tmp_path: Path) -> None:
+        options = SayOptions(
+            speak=SpeakOptions(articulation=articulation, keypoints_out=tmp_path / "mouth.npz"),
+            timelines=(tmp_path / "said.json",),
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pipeline, "write_video", lambda *_: None)  # what is painted does not matter here
+            say("My puppy may bump a big map.", tmp_path / "a.mp4", default_person, options)
+        with np.load(tmp_path / "mouth.npz") as saved:
+            said = CanonicalKeypoints(saved["keypoints"], Fraction(str(saved["fps"])))
+        times = frame_times(len(said.points), said.fps)
+        assert gaps(said).min() >= 0
+        sounds = [
+            sound
+            for sentence in json.loads((tmp_path / "said.json").read_text("utf-8"))["sentences"]
+            for word in sentence["words"]
+            for syllable in word["syllables"]
+            for sound in syllable["phonemes"]
+            if sound["phoneme"][0] in "pbm"
+        ]
+        assert len(sounds) >= 8
+        for sound in sounds:
+            near = (times > sound["start"] - 0.08) & (times < sound["end"] + 0.02)
+            assert gaps(said)[near].max(axis=1).min() < 1e-6
+
+    def test_elsewhere_the_mouth_moves_as_far_as_was_asked(self, tiny_person: Person, articulation: float) -> None:
+        rest, learned = tiny_person.mouth.rest, keypoints_of(50)
+        learned.points[:, list(INNER_BOTTOM), 1] += 1.0
+        options = SpeakOptions(articulation=articulation)
+        said = move_lips(learned, Fraction(2), tiny_person, options, lambda mouth: mouth)
+        np.testing.assert_allclose(said.points - rest, articulation * (learned.points - rest), atol=1e-5)
 
 
 class TestPlace:
@@ -129,6 +192,16 @@ class TestWholeFace:
         assert report.intact
         assert report.kind is Synthetic.WHOLE_FACE
         assert report.title == "talk.mp4"
+
+    @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX")
+    @pytest.mark.parametrize("stem", [b"x" * 251, b"caf\xe9"], ids=["255 bytes", "latin-1"])
+    def test_any_name_that_the_file_system_takes(
+        self, tiny_person: Person, speech: Path, tmp_path: Path, stem: bytes
+    ) -> None:
+        out = tmp_path / os.fsdecode(stem + b".mp4")
+        speak(speech, out, tiny_person)
+        assert verify_video(out).intact
+        assert list(tmp_path.iterdir()) == [out]
 
     def test_the_same_again_gives_the_same_pictures(self, tiny_person: Person) -> None:
         one, other = (list(render_frames(keypoints_of(11), tiny_person)) for _ in range(2))
@@ -208,7 +281,9 @@ def outside_mouth(person: Person, index: int, size: tuple[int, int]) -> np.ndarr
     import cv2
 
     box, square = person.boxes[index], person.image_size
-    row, column = np.nonzero(region_mask(person.reference.points[index], square))
+    assert person.region is not None
+    [outline] = place_region(person.region, person.reference.points[index][None])
+    row, column = np.nonzero(region_mask(outline, square))
     corners = from_square(np.stack([column, row], axis=1), box, square)
     region = np.zeros(size, np.uint8)
     cv2.fillConvexPoly(region, cv2.convexHull(np.round(corners).astype(np.int32)), 255)
@@ -282,6 +357,48 @@ class TestInpainting:
         with pytest.raises(OutputError, match="something else than a person"):
             assemble_person(dataset, split.train, *runs, tmp_path / "mine", name="s1", origin=origin)
         assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+    @pytest.mark.parametrize("leave", ["close", "interrupt"])
+    def test_who_stops_early_closes_no_footage_that_is_being_read(
+        self, tiny_inpaint_person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: str
+    ) -> None:
+        """A decoder that is closed while another thread is in it takes the process down."""
+        readers = []
+
+        class SlowReader(FootageReader):
+            def __init__(self, path: Path) -> None:
+                super().__init__(path)
+                self.closed = self.closed_under_reader = False
+                self.reading = threading.Event()
+                readers.append(self)
+
+            def frame(self, index: int) -> np.ndarray:
+                if self.closed:
+                    self.closed_under_reader = True
+                    return np.zeros((96, 120, 3), np.uint8)
+                image = super().frame(index)
+                self.reading.set()
+                time.sleep(0.05)
+                self.closed_under_reader |= self.closed
+                return image
+
+            def __exit__(self, *error: object) -> None:
+                self.closed = True
+                super().__exit__(None, None, None)
+
+        monkeypatch.setattr(pipeline, "FootageReader", SlowReader)
+        if leave == "close":
+            frames = render_frames(keypoints_of(200), tiny_inpaint_person)
+            next(frames)
+            frames.close()  # type: ignore[attr-defined]
+        else:
+            sound = write_sound(tmp_path / "long.wav", babble(8.0))
+            with pytest.raises(KeyboardInterrupt):
+                speak(sound, tmp_path / "a.mp4", tiny_inpaint_person, progress=Interrupting(KeyboardInterrupt))
+            assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]
+        [reader] = readers
+        assert reader.closed
+        assert not reader.closed_under_reader
 
     def test_footage_that_is_not_there(self, tiny_inpaint_person: Person, tmp_path: Path) -> None:
         nowhere = replace(tiny_inpaint_person, folder=tmp_path)

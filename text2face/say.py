@@ -266,14 +266,13 @@ def _show(
     progress: Progress,
 ) -> SpokenVideo:
     """Write the video of ``sound`` with the mouth of the road that was chosen, its lips held to the text's times."""
-    from obamanet.pipelines.speak import SpeakOptions, at_rate, check_output, show
+    from obamanet.pipelines.speak import SpeakOptions, check_output, move_lips, show
 
     speaking = speaking or SpeakOptions()
     out = check_output(sound, out, speaking)
-    keypoints, duration = _keypoints(mouth, sound, person, via)
-    spoken = at_rate(keypoints, duration, speaking.fps or person.fps)
-    held = mouth.articulate(spoken)
-    return show(held, sound, duration, out, person, speaking, progress)
+    learned, duration = _keypoints(mouth, sound, person, via)
+    spoken = move_lips(learned, duration, person, speaking, mouth.articulate)
+    return show(spoken, sound, duration, out, person, speaking, progress)
 
 
 def _keypoints(mouth: MouthTrack, sound: Path, person: Person, via: Via) -> tuple[CanonicalKeypoints, Fraction]:

@@ -9,6 +9,7 @@ import typer
 
 from obamanet.about import VERSION
 from obamanet.cli.boundary import HELP_NAMES
+from obamanet.cli.dub import DUB_EXAMPLES, dub_command
 from obamanet.cli.encoder import ENCODER_EXAMPLE, encoder_command
 from obamanet.cli.evaluate import EXAMPLES, evaluate_command
 from obamanet.cli.forget import FORGET_EXAMPLES, forget_command
@@ -67,6 +68,7 @@ def obamanet_app() -> typer.Typer:
     )
     app.callback()(overview)
     app.command("speak", epilog=EPILOG.format(program="obamanet speak"))(speak)
+    app.command("dub", epilog=DUB_EXAMPLES)(dub_command)
     app.command("verify")(verify)
     app.command("prepare", epilog="Example:\n\nobamanet prepare videos/*.mp4 --out me")(prepare_command)
     train = typer.Typer(context_settings=HELP_NAMES, epilog=TRAIN_EXAMPLES, help="Train a person on a dataset.")

@@ -15,7 +15,7 @@ from obamanet.cli.boundary import console, result
 from obamanet.cli.outputs import check_outputs
 from obamanet.cli.persons import find_person
 from obamanet.errors import OptionError
-from obamanet.provenance import SigningKey
+from obamanet.provenance import SigningKey, check_key
 from obamanet.timing import parse_rate
 
 SOUND_HELP = (
@@ -65,7 +65,10 @@ Key = Annotated[
     Path | None, typer.Option("--key", metavar="PEM", help="The private key that belongs to --key-cert, unencrypted.")
 ]
 Articulation = Annotated[
-    float, typer.Option("--articulation", help="How far the mouth moves: 0 not at all, 1 as learned, 2 twice as far.")
+    float,
+    typer.Option(
+        "--articulation", help="How far the mouth moves: 1 as learned, 2 twice as far, 0 only where lips meet."
+    ),
 ]
 ShutLips = Annotated[
     bool,
@@ -143,6 +146,7 @@ def parse_video(
     folder = find_person(person)
     check_outputs((out, keypoints_out), (*inputs, folder, key_cert, key))
     own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
+    check_key(own_key)
     return VideoChoice(folder, rate, own_key)
 
 

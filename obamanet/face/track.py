@@ -56,11 +56,12 @@ def track_face(
     detector: FaceDetector,
     predictor: LandmarkPredictor,
     embedder: FaceEmbedder | None = None,
+    cut_jump: float = CUT_JUMP,
 ) -> FaceTrack:
     """Follow the largest face through ``images``, each (H, W, 3) uint8 BGR, one pass, one frame in memory at a time.
 
-    With ``embedder`` only the person that most frames show is followed. Raises :class:`FaceError` when no frame has a
-    face.
+    With ``embedder`` only the person that most frames show is followed. ``cut_jump`` is the share of the face's width
+    from which on a move within one frame is a cut. Raises :class:`FaceError` when no frame has a face.
     """
     steady, raw = [], []
     looks = _Looks(embedder) if embedder else None
@@ -91,11 +92,11 @@ def track_face(
         needed = f"at {width}x{height} a frontal face of at least {smallest_face(width, height)} px is needed"
         raise FaceError(f"no face in any of {len(steady)} frames{f'; {needed}' if steady else ''}")
     points, plain = np.stack(steady), np.stack(raw)
-    segment, other = split_segments(points), np.zeros(len(points), bool)
+    segment, other = split_segments(points, cut_jump=cut_jump), np.zeros(len(points), bool)
     if looks:
         other = looks.others(segment)
         points[other] = plain[other] = np.nan
-        segment = split_segments(points, other)
+        segment = split_segments(points, other, cut_jump)
     landmarks = smooth_segments(fill_gaps(points, segment), segment)
     return FaceTrack(landmarks, plain, segment, most_faces, other, looks.main if looks else None)
 
@@ -120,7 +121,7 @@ class _Looks:
         """Take note of a frame with a face at ``points`` (68, 2), and look at it when it is time to."""
         self._compare(image)
         index = len(self._change) - 1
-        begins = self._before is None or _is_cut(self._before, points, 1)
+        begins = self._before is None or _is_cut(self._before, points, CUT_JUMP)
         if begins or index - self._frames[-1] >= IDENTITY_STEP:
             self._frames.append(index)
             self._faces.append(self._embedder.embed(image, points))
@@ -153,18 +154,19 @@ class _Looks:
         self._thumbnail = small
 
 
-def split_segments(points: np.ndarray, other: np.ndarray | None = None) -> np.ndarray:
+def split_segments(points: np.ndarray, other: np.ndarray | None = None, cut_jump: float = CUT_JUMP) -> np.ndarray:
     """Number the stretches of ``points`` (T, 68, 2), NaN where no face was seen; returns (T,) int32, -1 for no face.
 
-    Gaps of up to LONGEST_GAP frames are bridged; a longer gap or a cut starts a new number, and so does a frame that
-    ``other`` (T,) marks.
+    Gaps of up to LONGEST_GAP frames are bridged; a longer gap or a cut starts a new number, ``cut_jump`` says which,
+    and so does a frame that ``other`` (T,) marks.
     """
     seen = ~np.isnan(points[:, 0, 0])
     segment = np.full(len(points), -1, dtype=np.int32)
     number, last = -1, -1
     for index in map(int, np.flatnonzero(seen)):
         parted = other is not None and other[last + 1 : index].any()
-        if last < 0 or parted or index - last > LONGEST_GAP + 1 or _is_cut(points[last], points[index], index - last):
+        apart = index - last
+        if last < 0 or parted or apart > LONGEST_GAP + 1 or _is_cut(points[last], points[index], apart * cut_jump):
             number += 1
         else:
             segment[last:index] = number
@@ -200,10 +202,11 @@ def smooth_segments(points: np.ndarray, segment: np.ndarray) -> np.ndarray:
     return smooth
 
 
-def _is_cut(before: np.ndarray, after: np.ndarray, frames: int) -> bool:
+def _is_cut(before: np.ndarray, after: np.ndarray, jump: float) -> bool:
+    """Say whether nose and eyes moved further than ``jump``, a share of the face's width."""
     stable = list(STABLE_POINTS)
     width = np.linalg.norm(before[16] - before[0])
-    return float(np.linalg.norm(after[stable] - before[stable], axis=1).mean()) > CUT_JUMP * float(width) * frames
+    return float(np.linalg.norm(after[stable] - before[stable], axis=1).mean()) > jump * float(width)
 
 
 def _follow(previous: FaceBox | None, boxes: list[FaceBox]) -> FaceBox:

@@ -85,6 +85,27 @@ def hold_still(keypoints: np.ndarray, times: np.ndarray, said: Sequence[Span], r
     return (rest + share[:, None, None] * (keypoints - rest)).astype(np.float32)
 
 
+def uncross_lips(keypoints: np.ndarray) -> np.ndarray:
+    """Return canonical ``keypoints`` (T, 20, 2) whose inner lips do not cross at any of their three pairs of points.
+
+    The pairs' gaps come as near to their mean as is needed, and to 0 where that is below 0; each pair keeps its middle.
+    """
+    upper, lower = list(INNER_TOP), list(INNER_BOTTOM)
+    gaps = keypoints[:, lower, 1].astype(np.float64) - keypoints[:, upper, 1]
+    crossing = np.flatnonzero(gaps.min(axis=1) < 0)
+    if not len(crossing):
+        return keypoints
+    gaps = gaps[crossing]
+    least, mean = gaps.min(axis=1, keepdims=True), gaps.mean(axis=1, keepdims=True)
+    kept = np.maximum(mean, 0.0) / (np.maximum(mean, 0.0) - least)
+    half = (np.maximum(mean, 0.0) + kept * (gaps - mean)) / 2
+    apart = keypoints.copy()
+    middle = (keypoints[crossing][:, lower, 1].astype(np.float64) + keypoints[crossing][:, upper, 1]) / 2
+    apart[crossing[:, None], lower, 1] = middle + half
+    apart[crossing[:, None], upper, 1] = middle - half
+    return apart
+
+
 def _held(keypoints: np.ndarray, share: np.ndarray, measure: np.ndarray, most: float, pca: MouthPca) -> np.ndarray:
     """Return ``keypoints`` (T, 20, 2) whose ``measure`` (40,) is not above ``most``, where ``share`` (T,) is 1.
 

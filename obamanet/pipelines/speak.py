@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +14,23 @@ from obamanet.about import SOFTWARE
 from obamanet.audio.features import extract_features
 from obamanet.audio.load import stream_sound
 from obamanet.background import in_background
-from obamanet.constants import MOUTH
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
 from obamanet.hearing.closures import ClosureDetector, hears_closures
 from obamanet.inference.predictor import Predictor
-from obamanet.inference.renderer import BATCH, Renderer
+from obamanet.inference.renderer import Renderer
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import put_mouth
-from obamanet.keypoints.lips import HEARD_RAMP, close_lips
+from obamanet.keypoints.lips import HEARD_RAMP, close_lips, uncross_lips
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
+from obamanet.pipelines.into_frames import FrameJob, face_patch, paint_frames, paint_squares
+from obamanet.pipelines.labelled import Label, Soundtrack, write_labelled
 from obamanet.progress import Progress
-from obamanet.render.compositor import draw_inpainting, paste_square, soft_mask
-from obamanet.render.crop import cut_square
 from obamanet.render.sketch import draw_face
 from obamanet.timing import frame_times, frames_to_cover, resample_in_time
-from obamanet.types import CanonicalKeypoints, CropBox, FeatureSequence, RenderMode, Span
+from obamanet.types import CanonicalKeypoints, FeatureSequence, RenderMode, Span
 from obamanet.video.footage import FootageReader
-from obamanet.video.writer import VideoWriter
 
 CHUNK_FRAMES = 250
 """Frames placed on the reference track at once: ten seconds, so that an hour needs no more memory."""
@@ -49,7 +46,8 @@ class SpeakOptions:
 
     ``fps`` of the video (None for the person's own), a signing ``key`` (None for the local one), where
     :func:`save_keypoints` writes what the mouth does (None for nowhere), and the ``articulation``: how far the mouth
-    goes from rest, as a share of what was learned, 0 to 2. With ``shut_lips`` they meet where a p, b or m is heard.
+    goes from rest, as a share of what was learned, 0 to 2; lips that meet do so at any. With ``shut_lips`` they meet
+    where a p, b or m is heard.
     Raises :class:`OptionError`.
     """
 
@@ -65,16 +63,6 @@ class SpeakOptions:
             raise OptionError(
                 f"articulation is out of range: got {self.articulation:g}, allowed is 0 to {LARGEST_ARTICULATION:g}"
             )
-
-
-@dataclass(frozen=True)
-class _InpaintJob:
-    """One frame on its way to the compositor: the footage, its square, its landmarks, and the condition to paint."""
-
-    frame: np.ndarray
-    box: CropBox
-    reference: np.ndarray
-    condition: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -115,9 +103,9 @@ def show(
 ) -> SpokenVideo:
     """Write the video ``out`` of ``person`` with the mouth ``spoken`` and ``sound``, ``duration`` seconds of it.
 
-    Where the keypoints come from does not matter here. ``out`` is one that :func:`check_output` returned.
+    Where the keypoints come from does not matter here; they are what :func:`move_lips` returned. ``out`` is one that
+    :func:`check_output` returned.
     """
-    spoken = articulate(spoken, person.mouth.rest, options.articulation)
     if options.keypoints_out:
         save_keypoints(spoken, options.keypoints_out)
     frames = render_frames(spoken, person)
@@ -147,10 +135,29 @@ def follow(features: FeatureSequence, person: Person, options: SpeakOptions) -> 
     """
     predictor = Predictor(person)
     heard = predictor.listen(features)
-    keypoints = at_rate(predictor.follow(heard), heard.duration, options.fps or person.fps)
-    if not options.shut_lips or not hears_closures(person.features):
-        return keypoints
-    return shut_lips(keypoints, ClosureDetector().find(heard, predictor.quiet), person)
+    closures: Sequence[Span] = ()
+    if options.shut_lips and hears_closures(person.features):
+        closures = ClosureDetector().find(heard, predictor.quiet)
+    return move_lips(
+        predictor.follow(heard), heard.duration, person, options, lambda mouth: shut_lips(mouth, closures, person)
+    )
+
+
+def move_lips(
+    learned: CanonicalKeypoints,
+    duration: Fraction,
+    person: Person,
+    options: SpeakOptions,
+    shut: Callable[[CanonicalKeypoints], CanonicalKeypoints],
+) -> CanonicalKeypoints:
+    """Return the mouth that is shown for the ``learned`` one, at the video's frame rate, covering ``duration`` seconds.
+
+    The only place with this order: articulated first, then ``shut`` where lips meet, so that what was shut is not
+    scaled, and last uncrossed.
+    """
+    spoken = at_rate(learned, duration, options.fps or person.fps)
+    held = shut(articulate(spoken, person.mouth.rest, options.articulation))
+    return CanonicalKeypoints(uncross_lips(held.points), held.fps)
 
 
 def predict_keypoints(features: FeatureSequence, person: Person) -> CanonicalKeypoints:
@@ -160,6 +167,8 @@ def predict_keypoints(features: FeatureSequence, person: Person) -> CanonicalKey
 
 def shut_lips(keypoints: CanonicalKeypoints, closures: Sequence[Span], person: Person) -> CanonicalKeypoints:
     """Return ``keypoints`` with lips that meet in ``closures``."""
+    if not closures:
+        return keypoints
     times = frame_times(len(keypoints.points), keypoints.fps)
     points = np.empty_like(keypoints.points)
     for first in range(0, len(points), CHUNK_FRAMES):
@@ -198,14 +207,15 @@ def render_frames(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.
     if person.mode is RenderMode.WHOLE_FACE:
         sketches = (draw_face(face, person.image_size) for face in place(keypoints, person))
         return in_background(renderer.paint_all(in_background(sketches, 16)), 16)
-    return in_background(_inpaint(keypoints, person, renderer), 16)
+    return in_background(paint_frames(_footage_jobs(keypoints, person), person, renderer), 16)
 
 
 def render_squares(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
     """Yield what the renderer paints, (S, S, 3) uint8 BGR, before it is pasted: for measuring the renderer alone."""
     if person.mode is RenderMode.WHOLE_FACE:
         return render_frames(keypoints, person)
-    return (square for _, square in _inpainted(keypoints, person, Renderer(person)))
+    painted = paint_squares(_footage_jobs(keypoints, person), Renderer(person))
+    return (square for _, square in painted if square is not None)
 
 
 def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
@@ -229,49 +239,17 @@ def write_video(
     progress: Progress,
 ) -> SpokenVideo:
     """Encode ``frames`` with ``sound`` into ``out`` and sign it, whole or not at all."""
-    count = len(keypoints.points)
     kind = provenance.Synthetic.INPAINTED if person.mode is RenderMode.INPAINT else provenance.Synthetic.WHOLE_FACE
-
-    def sign(path: Path) -> None:
-        provenance.sign_video(path, kind=kind, software=SOFTWARE, key=options.key, person=person.name, title=out.name)
-
-    first = next(frames)
-    size = (first.shape[1], first.shape[0])
     comment = f"Synthetic video: the face of '{person.name}' was generated by {SOFTWARE}; it never said this."
-    with VideoWriter(
-        out, size, keypoints.fps, sound=sound, comment=comment, sound_duration=duration, finish=sign
-    ) as writer:
-        writer.write(first)
-        for frame in progress.track(frames, "speaking", count - 1):
-            writer.write(frame)
-        if writer.frame_count != count:
-            raise OutputError(f"video is incomplete: {writer.frame_count} of {count} frames: {out}")
+    label, count = Label(kind, person.name, comment, options.key), len(keypoints.points)
+    size = write_labelled(frames, count, keypoints.fps, Soundtrack(sound, duration), out, label, progress)
     return SpokenVideo(out, count, keypoints.fps, size)
 
 
-def _inpaint(keypoints: CanonicalKeypoints, person: Person, renderer: Renderer) -> Iterator[np.ndarray]:
-    """Yield the person's footage, forward and backward, with the spoken mouth painted into each frame."""
-    for job, square in _inpainted(keypoints, person, renderer):
-        yield paste_square(job.frame, square, soft_mask(job.reference, person.image_size), job.box)
-
-
-def _inpainted(
-    keypoints: CanonicalKeypoints, person: Person, renderer: Renderer
-) -> Iterator[tuple[_InpaintJob, np.ndarray]]:
-    """Yield each frame's job and the square that is painted for it."""
-    with FootageReader(person.footage) as footage:
-        jobs = in_background(_inpaint_jobs(keypoints, person, footage), 2 * BATCH)
-        while batch := list(islice(jobs, BATCH)):
-            painted = renderer.paint(np.stack([job.condition for job in batch]))
-            yield from zip(batch, painted, strict=True)
-
-
-def _inpaint_jobs(keypoints: CanonicalKeypoints, person: Person, footage: FootageReader) -> Iterator[_InpaintJob]:
+def _footage_jobs(keypoints: CanonicalKeypoints, person: Person) -> Iterator[FrameJob]:
+    """Yield the person's footage, forward and backward, with what is painted into each frame for the spoken mouth."""
     times = frame_times(len(keypoints.points), keypoints.fps)
-    for index, mouth in zip(nearest_frames(person.reference, times), keypoints.points, strict=True):
-        reference = person.reference.points[index]
-        placement = place_head(reference[None], person.mouth.head)
-        face = put_mouth(reference[None], placement, mouth[None], person.mouth.jaw)[0]
-        frame, box = footage.frame(int(index)), person.boxes[index]
-        square = cut_square(frame, box, person.image_size)
-        yield _InpaintJob(frame, box, reference, draw_inpainting(square, reference, face[MOUTH]))
+    with FootageReader(person.footage) as footage:
+        for index, mouth in zip(nearest_frames(person.reference, times), keypoints.points, strict=True):
+            frame, landmarks = footage.frame(int(index)), person.reference.points[index]
+            yield FrameJob(frame, face_patch(frame, person.boxes[index], landmarks, mouth, person))

@@ -49,6 +49,12 @@ def draw_face(landmarks: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:
     return sketch
 
 
+def draw_jaw(image: np.ndarray, landmarks: np.ndarray) -> None:
+    """Draw the jaw line of ``landmarks`` (68, 2), pixels, into ``image`` (H, W, 3) uint8 BGR, in place."""
+    indices, closed, colour = FACE_LINES[0]
+    _line(image, landmarks[list(indices)], closed, colour)
+
+
 def draw_lips(image: np.ndarray, keypoints: np.ndarray) -> None:
     """Draw the lips of ``keypoints`` (20, 2), pixels, into ``image`` (H, W, 3) uint8 BGR, in place."""
     outer, inner = _fixed(keypoints[OUTER_LIPS]), _fixed(keypoints[INNER_LIPS])

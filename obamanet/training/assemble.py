@@ -24,15 +24,18 @@ from obamanet.person import (
     POSES_FILE,
     PREDICTOR_FILE,
     REFERENCE_FILE,
+    REGION_FILE,
     RENDERER_FILE,
     Origin,
     Person,
     load_mouth,
     load_person,
+    load_region,
     save_card,
     save_mouth,
     save_poses,
     save_reference,
+    save_region,
 )
 from obamanet.render.crop import to_square
 from obamanet.sources import Sources, add_sources, read_sources
@@ -108,6 +111,7 @@ def _write_person(
     try:
         mode = RenderMode(renderer.part("render").text("mode"))
         generator = renderer.part("generator").build(GeneratorConfig)
+        region = load_region(renderer_run / REGION_FILE) if mode is RenderMode.INPAINT else None
     except (ValueError, OptionError) as error:
         raise DatasetError(f"not a renderer's training run: {error}") from error
     try:
@@ -127,9 +131,10 @@ def _write_person(
     _copy_weights(build_predictor(config), keypoints_run, weights, part / PREDICTOR_FILE)
     _copy_weights(build_generator(generator), renderer_run, weights, part / RENDERER_FILE)
     boxes: tuple[CropBox, ...] = ()
-    if mode is RenderMode.WHOLE_FACE:
+    if region is None:
         track = LandmarkTrack(_stitched(pieces, dataset), dataset.fps)
     else:
+        save_region(region, part / REGION_FILE)
         piece = max(pieces, key=lambda piece: piece.stop - piece.start)
         piece = Piece(piece.clip, piece.start, min(piece.stop, piece.start + round(FOOTAGE_SECONDS * dataset.fps)))
         landmarks = to_square(piece.clip.landmarks[piece.start : piece.stop], piece.clip.box, dataset.image_size)
@@ -161,6 +166,7 @@ def _write_person(
             poses,
             encoder=data.content.get("encoder"),
             voices=str(data.content.get("voices", "")),
+            region=region,
         )
     )
 

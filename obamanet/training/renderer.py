@@ -9,9 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from obamanet.card import CardError
 from obamanet.constants import MOUTH
 from obamanet.errors import DatasetError, OptionError
+from obamanet.keypoints.head import fit_head
+from obamanet.keypoints.placement import fit_template
+from obamanet.keypoints.region import MouthRegion, fit_region, place_region
 from obamanet.networks.config import GeneratorConfig
+from obamanet.person import REGION_FILE, load_region, save_region
 from obamanet.progress import Progress
 from obamanet.render.compositor import draw_inpainting, region_mask
 from obamanet.render.crop import to_square
@@ -31,11 +36,18 @@ REGION_ONLY = 0.05
 """In-painting: loss weight outside the blanked region, which the compositor never shows; keeps it a picture."""
 
 
-class PersonPairs:
-    """The frames of ``pieces`` as (condition, target) pairs for one way of rendering."""
+REGION_KIND = "one shape"
+"""What a run's options say of its region; runs of before, whose region told the mouth's opening, say nothing."""
 
-    def __init__(self, pieces: Sequence[Piece], mode: RenderMode, image_size: int) -> None:
-        self._mode = mode
+TEMPLATE_FRAMES = 2000
+"""Frames, spread over the footage, from which the region's mean face is taken."""
+
+
+class PersonPairs:
+    """The frames of ``pieces`` as (condition, target) pairs: of whole faces, or with a ``region`` of it in-painted."""
+
+    def __init__(self, pieces: Sequence[Piece], region: MouthRegion | None, image_size: int) -> None:
+        self._region = region
         self._size = image_size
         self._frames = [(piece.clip, index) for piece in pieces for index in range(piece.start, piece.stop)]
 
@@ -50,13 +62,13 @@ class PersonPairs:
         if target is None or target.shape[:2] != (self._size, self._size):
             raise DatasetError(f"frame is missing or not {self._size}x{self._size}: {path}; run obamanet prepare again")
         landmarks = to_square(clip.landmarks[number], clip.box, self._size)
-        if self._mode is RenderMode.WHOLE_FACE:
+        weight = _mouth_weight(landmarks[MOUTH], self._size)
+        if self._region is None:
             condition = draw_face(landmarks, self._size)
-            weight = _mouth_weight(landmarks[MOUTH], self._size)
         else:
-            condition = draw_inpainting(target, landmarks, landmarks[MOUTH])
-            inside = region_mask(landmarks, self._size)[..., None] > 0
-            weight = np.where(inside[..., 0], 1.0, REGION_ONLY).astype(np.float32)
+            outline = place_region(self._region, landmarks[None])[0]
+            condition = draw_inpainting(target, outline, landmarks)
+            weight[region_mask(outline, self._size) == 0] = REGION_ONLY
         return Pair(condition, target, weight)
 
 
@@ -79,15 +91,40 @@ def train_renderer(
         raise OptionError(
             f"generator paints {config.image_size} px, the dataset has {dataset.image_size} px: {dataset.folder}"
         )
-    train = PersonPairs(split.train, mode, dataset.image_size)
-    val = PersonPairs(split.val, mode, dataset.image_size)
+    region = _region(folder, split.train) if mode is RenderMode.INPAINT else None
+    train = PersonPairs(split.train, region, dataset.image_size)
+    val = PersonPairs(split.val, region, dataset.image_size)
     about: dict[str, dict[str, Any]] = {
         "render": {"mode": mode.value, "image_size": dataset.image_size},
         "data": {"split": split.digest},
     }
+    if region is not None:
+        about["render"]["region"] = REGION_KIND
     return train_pix2pix(
         train, val, folder, config, options, about=about, sources=split.sources, limits=limits, progress=progress
     )
+
+
+def learn_region(pieces: Sequence[Piece]) -> MouthRegion:
+    """Return the region to paint of the person in the training ``pieces``."""
+    stretches = [piece.clip.landmarks[piece.start : piece.stop] for piece in pieces]
+    landmarks = np.concatenate(stretches)
+    template = fit_template(landmarks[:: max(1, len(landmarks) // TEMPLATE_FRAMES)])
+    return fit_region(stretches, fit_head(stretches, template))
+
+
+def _region(folder: Path, pieces: Sequence[Piece]) -> MouthRegion:
+    """Return the region of the run in ``folder``, learned from ``pieces`` and saved there when the run is new."""
+    path = folder / REGION_FILE
+    if path.is_file():
+        try:
+            return load_region(path)
+        except CardError as error:
+            raise DatasetError(f"region of the run is damaged: {error}; train in another folder") from error
+    region = learn_region(pieces)
+    if not (folder / "options.json").is_file():
+        save_region(region, path)
+    return region
 
 
 def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:

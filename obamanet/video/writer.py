@@ -46,7 +46,8 @@ class VideoWriter:
 
     ``size`` is (width, height) in pixels; an odd one is made even by repeating the last column or row. ``fps`` is
     exact. ``comment`` goes into the file's metadata and says that the video is synthetic. ``sound_duration`` in
-    seconds limits the sound, and the frames written must cover it. ``threads`` is for the encoder alone: one by
+    seconds limits the sound, and the frames written must cover it; up to ``silence_until`` seconds silence follows it.
+    ``threads`` is for the encoder alone: one by
     default, which leaves the other cores to rendering. ``group`` is the number of frames from keyframe to
     keyframe, None for the encoder's own choice. ``finish`` is called with the complete file before it takes its name,
     e.g. to sign it.
@@ -63,6 +64,7 @@ class VideoWriter:
         sound: Path | None = None,
         comment: str = "",
         sound_duration: Fraction | None = None,
+        silence_until: Fraction | None = None,
         crf: int = 18,
         preset: str = "veryfast",
         threads: int = 1,
@@ -77,6 +79,7 @@ class VideoWriter:
         self.sound = sound
         self.comment = comment
         self.sound_duration = sound_duration
+        self.silence_until = silence_until
         self.crf = crf
         self.preset = preset
         self.threads = threads
@@ -152,19 +155,13 @@ class VideoWriter:
         if self.group is not None:
             command += ["-g", str(self.group)]
         if self.sound is not None:
-            limit = "" if self.sound_duration is None else f",atrim=end={math.ceil(self.sound_duration * 1_000_000)}us"
-            command += [
-                "-map",
-                "1:a:0",
-                "-af",
-                SOUND_FILTER + limit,
-                "-c:a",
-                "aac",
-                "-b:a",
-                SOUND_BITRATE,
-                "-ar",
-                str(SOUND_RATE),
-            ]
+            filters = [SOUND_FILTER]
+            if self.sound_duration is not None:
+                filters.append(f"atrim=end={_microseconds(self.sound_duration)}")
+            if self.silence_until is not None:
+                filters.append(f"apad=whole_dur={_microseconds(self.silence_until)}")
+            command += ["-map", "1:a:0", "-af", ",".join(filters)]
+            command += ["-c:a", "aac", "-b:a", SOUND_BITRATE, "-ar", str(SOUND_RATE)]
         command += ["-map_metadata", "-1", "-metadata", f"comment={self.comment}", "-movflags", "+faststart"]
         return [*command, "-f", "mp4", str(part)]
 
@@ -230,3 +227,7 @@ def _delay_us(sound: Path) -> int:
             return round(stream.start_time * stream.time_base * 1_000_000) - (opened.start_time or 0)
     except (av.FFmpegError, OSError, IndexError):
         return 0  # ffmpeg will say what is wrong with it.
+
+
+def _microseconds(seconds: Fraction) -> str:
+    return f"{math.ceil(seconds * 1_000_000)}us"
