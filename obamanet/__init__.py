@@ -4,12 +4,12 @@ What a program needs of it is here; everything else is for the project itself. N
 ``import obamanet`` takes no time.
 
     from pathlib import Path
-    from obamanet import SpeakOptions, load_person, parse_rate, speak
+    from obamanet import SpeakOptions, default_person_folder, load_person, parse_rate, speak
 
-    person = load_person(Path("checkpoints/grid_s1"))
+    person = load_person(default_person_folder())
     video = speak(Path("speech.wav"), Path("talk.mp4"), person, SpeakOptions(fps=parse_rate("29.97")))
 
-Speaking:   :func:`load_person`, :func:`speak`, :class:`SpeakOptions`, :func:`parse_rate`
+Speaking:   :func:`default_person_folder`, :func:`load_person`, :func:`speak`, :class:`SpeakOptions`, :func:`parse_rate`
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`
@@ -27,6 +27,7 @@ from obamanet.about import VERSION as __version__
 from obamanet.errors import ObamanetError
 
 if TYPE_CHECKING:
+    from obamanet.about import default_person_folder
     from obamanet.networks.pix2pix import GeneratorConfig
     from obamanet.person import Origin, Person, load_person
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
@@ -54,6 +55,7 @@ _HOMES = {
     "SpokenVideo": "pipelines.speak",
     "TrainOptions": "training.pix2pix",
     "assemble_person": "training.assemble",
+    "default_person_folder": "about",
     "load_dataset": "training.dataset",
     "load_person": "person",
     "parse_rate": "timing",
@@ -80,6 +82,7 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "assemble_person",
+    "default_person_folder",
     "load_dataset",
     "load_person",
     "parse_rate",
