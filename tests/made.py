@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 from obamanet.constants import DATASET_SCHEMA, SAMPLE_RATE
+from obamanet.types import CropBox
 from obamanet.video.reader import read_frames
 from obamanet.video.writer import VideoWriter
 
@@ -89,6 +90,13 @@ def ffmpeg(*arguments: str | Path) -> None:
     """Run ffmpeg; an error fails the test."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def from_square(points: np.ndarray, box: CropBox, size: int) -> np.ndarray:
+    """Return ``points`` (..., 2) of the cut square in pixels of the frame; undoes to_square."""
+    zoom = size / box.side
+    origin = np.array([box.left, box.top])
+    return ((points - (zoom - 1) / 2) / zoom + origin).astype(np.float32)
 
 
 @lru_cache

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import prepare_recorded
+from made import from_square, prepare_recorded
 
 from obamanet.constants import MOUTH
 from obamanet.render.compositor import blend, draw_inpainting, mouth_region, paste_square, region_mask, soft_mask
-from obamanet.render.crop import cut_square, from_square, portrait_box, to_square
+from obamanet.render.crop import cut_square, portrait_box, to_square
 from obamanet.render.sketch import draw_face, draw_lips
 from obamanet.types import CropBox
 

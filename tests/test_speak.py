@@ -13,7 +13,7 @@ import av
 import keras
 import numpy as np
 import pytest
-from made import babble, prepare_recorded, write_sound
+from made import babble, from_square, prepare_recorded, write_sound
 
 from obamanet.audio.load import open_sound
 from obamanet.constants import SAMPLE_RATE
@@ -39,7 +39,6 @@ from obamanet.pipelines.speak import (
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.render.compositor import region_mask
-from obamanet.render.crop import from_square
 from obamanet.timing import frame_times, frames_to_cover, parse_rate
 from obamanet.training.assemble import assemble_person
 from obamanet.training.dataset import load_dataset, split_dataset

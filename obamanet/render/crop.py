@@ -48,10 +48,3 @@ def to_square(points: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.nd
     zoom = size / box.side
     origin = np.array([box.left, box.top])
     return ((points - origin) * zoom + (zoom - 1) / 2).astype(np.float32)
-
-
-def from_square(points: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Return ``points`` (..., 2) of the cut square in pixels of the frame; undoes :func:`to_square`."""
-    zoom = size / box.side
-    origin = np.array([box.left, box.top])
-    return ((points - (zoom - 1) / 2) / zoom + origin).astype(np.float32)
