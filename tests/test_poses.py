@@ -462,10 +462,8 @@ class TestDefaultPerson:
         for word in ("closed", "round", "open", "spread"):
             assert any(word in name for name in names)
 
-    def test_they_stand_for_recorded_mouths(
-        self, default_person: Person, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        dataset = load_dataset(prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()))
+    def test_they_stand_for_recorded_mouths(self, default_person: Person, grid_s1: Path, common_folder: Path) -> None:
+        dataset = load_dataset(prepare_recorded(grid_s1, common_folder))
         pieces = split_dataset(dataset, val_share=0.5)
         poses, pca = poses_of(default_person), default_person.mouth.pca
         for piece in (*pieces.train, *pieces.val):

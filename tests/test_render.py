@@ -198,8 +198,8 @@ class TestCompositor:
         assert mask.max() == 1
         assert mask[-1].max() < 0.1
 
-    def test_recorded_lips_never_show_through(self, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-        clips = (prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()) / "clips").iterdir()
+    def test_recorded_lips_never_show_through(self, grid_s1: Path, common_folder: Path) -> None:
+        clips = (prepare_recorded(grid_s1, common_folder) / "clips").iterdir()
         for clip in clips:
             with np.load(clip / "track.npz") as track:
                 faces = to_square(track["landmarks"], CropBox(*track["box"]), 256)

@@ -250,11 +250,9 @@ class TestInpainting:
         steps = np.array([np.abs(after[:20] - before[:20]).mean() for before, after in pairwise(frames)])
         assert steps.max() <= 3 * np.median(steps) + 1
 
-    def test_from_recorded_sentences(
-        self, grid_s1: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
+    def test_from_recorded_sentences(self, grid_s1: Path, tmp_path: Path, common_folder: Path) -> None:
         """Prepared, trained for a moment, put together, and spoken: the whole way of one's own footage."""
-        dataset = load_dataset(prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()))
+        dataset = load_dataset(prepare_recorded(grid_s1, common_folder))
         split = split_dataset(dataset, val_share=0.5)
         keypoints = KeypointOptions(steps=1, batch_size=2, units=8, layers=1, sequence=1.0)
         train_keypoints(dataset, split, tmp_path / "k", keypoints)
