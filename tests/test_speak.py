@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from dataclasses import replace
@@ -16,12 +17,16 @@ import pytest
 from made import babble, from_square, prepare_recorded, write_sound
 
 from obamanet.audio.load import open_sound
-from obamanet.constants import SAMPLE_RATE
+from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.errors import ObamanetError, OutputError, PersonError, SoundError
+from obamanet.evaluation.tracks import Tracker
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
+from obamanet.inference.predictor import Predictor
+from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.placement import to_canonical, to_pixel
 from obamanet.keypoints.reference import nearest_frames
 from obamanet.networks.pix2pix import GeneratorConfig
 from obamanet.person import Origin, Person, load_person
@@ -315,6 +320,31 @@ class TestDefaultPerson:
         assert np.quantile(opening, 0.95) > rest + 0.03
         assert np.quantile(opening, 0.05) < rest + 0.03
         assert opening.std() > 0.01
+
+    def test_its_lips_are_those_recorded(self, default_person: Person, grid_s1: Path, track_cache: Path) -> None:
+        """Eight sentences that it was not trained on; what all 40 give is in benchmarks/RESULTS.md."""
+        names = sorted(json.loads((grid_s1 / "split.json").read_text("utf-8"))["test"])[::5]
+        predictor, tracker, mouth = Predictor(default_person), Tracker(track_cache), default_person.mouth
+        said, true, pixels, mean_pixels, true_pixels = [], [], [], [], []
+        for video in (grid_s1 / "video" / f"{name}.mpg" for name in names):
+            track = tracker.track(video)
+            points = predictor.follow(predictor.listen(hear(video, default_person))).points
+            seen = np.flatnonzero(track.seen[: len(points)])
+            placement = place_head(track.landmarks[seen], mouth.head)
+            true.append(mouth_opening(to_canonical(track.landmarks[seen], placement)[:, MOUTH]))
+            said.append(mouth_opening(points[seen]))
+            pixels.append(to_pixel(points[seen], placement))
+            mean_pixels.append(to_pixel(np.broadcast_to(mouth.pca.mean.reshape(1, 20, 2), pixels[-1].shape), placement))
+            true_pixels.append(track.landmarks[seen, MOUTH])
+        opening, true_opening = np.concatenate(said), np.concatenate(true)
+        distance, mean_distance = (
+            np.linalg.norm(np.concatenate(one) - np.concatenate(true_pixels), axis=-1).mean()
+            for one in (pixels, mean_pixels)
+        )
+        assert np.corrcoef(opening, true_opening)[0, 1] > 0.89
+        assert 0.9 < opening.std() / true_opening.std() < 1.1
+        assert distance < 0.72
+        assert distance < 0.6 * mean_distance
 
     def test_the_finished_video_shows_that_mouth(self, default_person: Person, tmp_path: Path) -> None:
         sound = ROOT / "data" / "audio" / "hello_en.wav"
