@@ -94,7 +94,8 @@ class TestPlace:
         keypoints = keypoints_of(137)
         whole = np.stack(list(place(keypoints, tiny_person)))
         monkeypatch.setattr(pipeline, "CHUNK_FRAMES", 10)
-        np.testing.assert_array_equal(np.stack(list(place(keypoints, tiny_person))), whole)
+        # Pixels; a matrix product's last bits depend on how many rows it has.
+        np.testing.assert_allclose(np.stack(list(place(keypoints, tiny_person))), whole, atol=1e-4)
 
     def test_a_minute_on_two_seconds_of_reference(self, tiny_person: Person) -> None:
         # The reference is 50 frames; a still mouth for a minute leaves only the head's own movement.
@@ -144,7 +145,8 @@ class TestWholeFace:
         alone = CanonicalKeypoints(keypoints.points[:1], keypoints.fps)
         [first] = render_frames(alone, tiny_person)
         together = next(iter(render_frames(keypoints, tiny_person)))
-        np.testing.assert_array_equal(first, together)
+        # Grey levels; the last bits of a convolution may decide which way one is rounded.
+        np.testing.assert_allclose(first.astype(int), together, atol=1)
 
     def test_keypoints_on_their_own(self, tiny_person: Person, speech: Path, tmp_path: Path) -> None:
         keypoints = predict_keypoints(hear(speech, tiny_person), tiny_person)
