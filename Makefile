@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python run.py --sf $(SOUND) --out $(VIDEO)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/python -m ruff check

@@ -4,12 +4,13 @@ What a program needs of it is here; everything else is for the project itself. N
 ``import obamanet`` takes no time.
 
     from pathlib import Path
-    from obamanet import SpeakOptions, load_person, parse_rate, speak
+    from obamanet import SpeakOptions, default_person_folder, load_person, parse_rate, speak
 
-    person = load_person(Path("checkpoints/grid_s1"))
+    person = load_person(default_person_folder())
     video = speak(Path("speech.wav"), Path("talk.mp4"), person, SpeakOptions(fps=parse_rate("29.97")))
 
-Speaking:   :func:`load_person`, :func:`speak`, :func:`dub`, :class:`SpeakOptions`, :func:`parse_rate`
+Speaking:   :func:`default_person_folder`, :func:`load_person`, :func:`speak`, :func:`dub`, :class:`SpeakOptions`,
+            :func:`parse_rate`
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`
@@ -28,6 +29,7 @@ from obamanet.about import VERSION as __version__
 from obamanet.errors import ObamanetError
 
 if TYPE_CHECKING:
+    from obamanet.about import default_person_folder
     from obamanet.erasure.erase import erase
     from obamanet.erasure.find import find_traces
     from obamanet.networks.config import GeneratorConfig
@@ -62,6 +64,7 @@ _HOMES = {
     "erase": "erasure.erase",
     "find_traces": "erasure.find",
     "dub": "pipelines.dub",
+    "default_person_folder": "about",
     "load_dataset": "training.dataset",
     "load_person": "person",
     "parse_rate": "timing",
@@ -89,6 +92,7 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "assemble_person",
+    "default_person_folder",
     "dub",
     "erase",
     "find_traces",

@@ -30,9 +30,6 @@ MOUTH: Final = slice(48, 68)
 MOUTH_COUNT: Final = 20
 
 JAW: Final = slice(0, 17)
-LEFT_BROW: Final = slice(17, 22)
-RIGHT_BROW: Final = slice(22, 27)
-NOSE_BRIDGE: Final = slice(27, 31)
 NOSE_BASE: Final = slice(31, 36)
 LEFT_EYE: Final = slice(36, 42)
 RIGHT_EYE: Final = slice(42, 48)

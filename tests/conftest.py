@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -32,13 +34,69 @@ ROOT = Path(__file__).resolve().parent.parent
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+NO_RECORDINGS = "real recordings are not there"
+"""Begins the reason of each test that is left out without them."""
+
+LEFT_OUT = "left out for lack of recordings"
+"""What the last line of a run calls these tests."""
+
+MOST_WORKERS = 4
+"""Test processes that ``-n auto`` starts at most; each grows to 1.5 GB with TensorFlow in it."""
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+"""Environment variables that tell libraries how many threads to use."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of test processes: the cores this run may use, within reason."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: Sequence[object]) -> None:
+    """Share the cores among the test processes, which would each start as many threads as there are cores."""
+    for name in THREADS:
+        os.environ.setdefault(name, str(max(1, (os.cpu_count() or 1) // len(specs))))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count the tests that need recordings apart from the other skipped ones, so that the last line tells them."""
+    reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+    return (LEFT_OUT, "s", "SKIPPED") if NO_RECORDINGS in reason else None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Return the folder of real recordings beside the project, or skip the test when it is not there."""
-    folder = ROOT.parent / "shared" / "data"
-    if not (folder / "grid_s1" / "split.json").is_file():
-        pytest.skip(f"real recordings are not there: {folder}")
+    """Return the folder of real recordings beside the project.
+
+    Skip the test when it is not there; in CI fail where there is a ``shared`` folder that should hold it.
+    """
+    shared = ROOT.parent / "shared"
+    if not (shared / "data" / "grid_s1" / "split.json").is_file():
+        message = f"{NO_RECORDINGS}: {shared / 'data'}"
+        if os.environ.get("CI") == "true" and shared.is_dir():
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    return shared / "data"
+
+
+@pytest.fixture(scope="session")
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all test processes of this run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "common"
+    folder.mkdir(exist_ok=True)
     return folder
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other test processes out of the block until it ends; ``path`` is made for this and stays."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +115,11 @@ class Recorded:
 
 
 @pytest.fixture(scope="session")
-def track_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def track_cache(common_folder: Path) -> Path:
     """Return the folder in which the tests keep the faces they have tracked."""
-    return tmp_path_factory.mktemp("tracks")
+    folder = common_folder / "tracks"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def recorded(video: Path, cache: Path) -> Recorded:
@@ -74,13 +134,25 @@ def recorded(video: Path, cache: Path) -> Recorded:
     return Recorded(video, canonical[:, MOUTH], load_sound(video).samples)
 
 
+def track(video: Path, cache: Path) -> None:
+    """Track the face in ``video`` and keep it in ``cache``."""
+    from obamanet.evaluation.tracks import Tracker
+
+    Tracker(cache).track(video)
+
+
 @pytest.fixture(scope="session")
 def recorded_test_split(grid_s1: Path, track_cache: Path) -> list[Recorded]:
-    """Return the 40 sentences on which targets are measured, tracked once by two processes."""
+    """Return the 40 sentences on which targets are measured, tracked once in a run by two processes."""
     names = json.loads((grid_s1 / "split.json").read_text("utf-8"))["test"]
     videos = [grid_s1 / "video" / f"{name}.mpg" for name in sorted(names)]
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(partial(recorded, cache=track_cache), videos))
+    tracked = track_cache / "test_split_is_tracked"
+    with locked(track_cache / "test_split.lock"):
+        if not tracked.exists():
+            with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+                list(pool.map(partial(track, cache=track_cache), videos))
+            tracked.touch()
+    return [recorded(video, track_cache) for video in videos]
 
 
 @pytest.fixture(scope="session", autouse=True)

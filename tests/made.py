@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import soundfile
+from conftest import locked
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -139,14 +139,16 @@ def ffmpeg(*arguments: str | Path) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
-@lru_cache
-def prepare_recorded(grid_s1: Path, folder: Path) -> Path:
+def prepare_recorded(grid_s1: Path, common_folder: Path) -> Path:
     """Return a dataset of two recorded half-sentences, prepared once for all tests, with squares of 64 pixels."""
     from obamanet.training.prepare import prepare
 
-    videos = []
-    for name in ("bbaf2n", "bbaf3s"):
-        videos.append(folder / f"{name}.mpg")
-        ffmpeg("-t", "1.4", "-i", grid_s1 / "video" / videos[-1].name, "-c", "copy", videos[-1])
-    prepare(videos, folder / "recorded", image_size=64, workers=1)
-    return folder / "recorded"
+    folder = common_folder / "recorded"
+    with locked(common_folder / "recorded.lock"):
+        if not (folder / "dataset.json").is_file():
+            videos = []
+            for name in ("bbaf2n", "bbaf3s"):
+                videos.append(common_folder / f"{name}.mpg")
+                ffmpeg("-t", "1.4", "-i", grid_s1 / "video" / videos[-1].name, "-c", "copy", videos[-1])
+            prepare(videos, folder, image_size=64, workers=1)
+    return folder

@@ -915,7 +915,7 @@ print(json.dumps([codes, sorted(heavy)]))
     assert result.stderr == ""
     for option in ("--fps", "--key-cert", "--max-minutes", "--gan-start", "--bidirectional", "--consent", "--workers"):
         assert option in told
-    for default in ("25, 29.97 or 30000/1001", "checkpoints/grid_s1", "DIR/keypoints", "0.0005", "whole-face"):
+    for default in ("25, 29.97 or 30000/1001", "the default person", "DIR/keypoints", "0.0005", "whole-face"):
         assert default in told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -85,6 +86,11 @@ def found(samples: np.ndarray, listener: Listener, detector: ClosureDetector) ->
     return detector.find(listener.hear(samples), listener.quiet)
 
 
+def seconds(spans: Sequence[Span]) -> float:
+    """Return for how long the lips are shut in ``spans``."""
+    return sum(span.end - span.start for span in spans)
+
+
 class TestClosing:
     def test_a_closed_mouth_is_the_nearest_one_with_its_lips_together(self, four_ways: MouthPca) -> None:
         values = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
@@ -153,18 +159,25 @@ class TestDetector:
     def test_labials_of_a_voice_that_it_never_heard(
         self, voice: str, listener: Listener, detector: ClosureDetector
     ) -> None:
+        # Measured of 34: none missed, one false, shut for 1.1 to 1.2 of the time that they are.
         total = missed = false = 0
+        time = true_time = 0.0
         for text in SENTENCES:
             samples, true = said(text, voice)
-            counts = missed_and_false(found(samples, listener, detector), true)
+            spans = found(samples, listener, detector)
+            counts = missed_and_false(spans, true)
             total, missed, false = total + len(true), missed + counts[0], false + counts[1]
-        assert total >= 25
-        assert missed <= 0.1 * total
-        assert false <= 0.4 * total
+            time, true_time = time + seconds(spans), true_time + seconds(true)
+        assert total == 34
+        assert missed <= 2
+        assert false <= 3
+        assert 0.8 < time / true_time < 1.5
 
     def test_sentences_without_labials_shut_no_lips(self, listener: Listener, detector: ClosureDetector) -> None:
-        spans = [found(said(text, HELD_FOR_MEASURING[0])[0], listener, detector) for text in BARE]
-        assert sum(map(len, spans)) <= 3
+        sounds = [said(text, voice)[0] for text in BARE for voice in HELD_FOR_MEASURING[:4]]
+        shut = sum(seconds(found(samples, listener, detector)) for samples in sounds)
+        # Measured: 2 %; in the sentences above it is a quarter.
+        assert shut < 0.04 * sum(map(len, sounds)) / SAMPLE_RATE
 
     def test_in_chunks_as_on_the_whole(self, listener: Listener, detector: ClosureDetector) -> None:
         heard = listener.hear(said(SENTENCES[0], "en-gb+f3")[0])
@@ -187,15 +200,21 @@ class TestDetector:
 
     def test_real_voices(self, shared_data: Path, listener: Listener, detector: ClosureDetector) -> None:
         rows = (shared_data / "speech" / "asterisk_es" / "transcripts.tsv").read_text("utf-8").splitlines()[::3]
-        total = missed = 0
+        # Measured of 80: 4 missed, 52 false, shut for 1.9 of the time that they are.
+        total = missed = false = 0
+        time = true_time = 0.0
         for name, text in (row.split("\t") for row in rows):
             recording = load_sound(shared_data / "speech" / "asterisk_es" / f"{name}.wav")
             speech = align(recording, speak_timed(text, "es-419")).speech
             true = closures_of(sound for word in speech.words for sound in word.phonemes)
-            total += len(true)
-            missed += missed_and_false(found(recording.samples, listener, detector), true)[0]
-        assert total >= 40
-        assert missed <= 0.15 * total
+            spans = found(recording.samples, listener, detector)
+            counts = missed_and_false(spans, true)
+            total, missed, false = total + len(true), missed + counts[0], false + counts[1]
+            time, true_time = time + seconds(spans), true_time + seconds(true)
+        assert total >= 70
+        assert missed <= 0.1 * total
+        assert false <= 0.8 * total
+        assert 0.8 < time / true_time < 2.3
 
     def test_the_card_names_the_encoder_that_is_shipped(self) -> None:
         card = closure_card()

@@ -18,7 +18,7 @@ from obamanet.audio.disturb.line import MP3_KBITS, band_limit, clip, equalise, g
 from obamanet.audio.disturb.music import music
 from obamanet.audio.disturb.noise import add_noise, babble, white_noise
 from obamanet.audio.disturb.room import room, room_response
-from obamanet.audio.disturb.voice import change_speed, shift_voice, track_pitch
+from obamanet.audio.disturb.voice import shift_voice, track_pitch
 from obamanet.audio.load import load_sound
 from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import OptionError
@@ -200,15 +200,6 @@ def test_pitch_is_tracked_through_a_glide_and_off_in_noise() -> None:
     tracked = track_pitch(np.concatenate([tone, 0.1 * white_noise(seeded(), 16000)]).astype(np.float32))
     np.testing.assert_allclose(tracked[10:190], hertz[1600:30400:160], rtol=0.02)
     assert np.mean(tracked[210:290] > 0) < 0.05
-
-
-def test_speed_moves_times_and_pitch_by_its_factor() -> None:
-    sound = syllables()
-    fast = change_speed(sound, 1.25)
-    assert len(fast) == round(len(sound) / 1.25)
-    onset, before = (int(np.argmax(envelope(s) > 0.02)) for s in (fast, sound))
-    assert onset == pytest.approx(before / 1.25, abs=16)
-    assert pitch_of(change_speed(vowel(120.0, (700,)), 0.8)) == pytest.approx(96, rel=0.02)
 
 
 # A room
@@ -460,7 +451,6 @@ def test_options_survive_json() -> None:
         (lambda: band_limit(syllables(), 9000.0), "band limit .* 9000"),
         (lambda: shift_voice(syllables(), 3.0, 1.0), "pitch factor .* 3.0"),
         (lambda: shift_voice(syllables(), 1.0, 0.1), "formants factor .* 0.1"),
-        (lambda: change_speed(syllables(), 0.0), "speed factor .* 0.0"),
         (lambda: room(syllables(), seeded(), 5.0, 0.0), "reverberation .* 5.0"),
         (lambda: clip(syllables(), 0.0), "clipping level .* 0.0"),
         (lambda: add_noise(syllables(), np.zeros(0), 0.0), "noise holds no samples"),

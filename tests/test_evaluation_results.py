@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import platform
 from fractions import Fraction
 from pathlib import Path
 
@@ -98,6 +99,20 @@ def test_results_are_strict_json_and_can_be_read_back(pairs: list[Pair], tmp_pat
     assert row["real"]["value"] == 1.0
     stored = read_results(tmp_path)
     assert stored.clips[0] == ("one", evaluation.clips[0].scores)
+
+
+@pytest.mark.usefixtures("measured")
+@pytest.mark.parametrize(("found", "told"), [([], "no GPU"), (["H200"], "H200"), (["A", "A"], "A, A")])
+def test_gpus_are_told_as_they_are_found(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[str], told: str
+) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: found if kind == "GPU" else ["a core"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"device_name": gpu})
+    evaluate(pairs, tmp_path, Subject("made"), workers=1)
+    device = json.loads((tmp_path / "results.json").read_text())["setting"]["device"]
+    assert device.endswith(f", {platform.system()}, {told}")
 
 
 @pytest.mark.usefixtures("measured")

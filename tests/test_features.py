@@ -16,7 +16,7 @@ import pytest
 
 from obamanet.audio.features import LOGFBANK, MFCC, SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
-from obamanet.audio.normalise import CLIP, RunningNormaliser, normalise_utterance, quiet_vector
+from obamanet.audio.normalise import CLIP, normalise_utterance, quiet_vector
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip, FeatureSequence
 
@@ -218,7 +218,7 @@ def test_silence_before_and_after_changes_nothing(speech: np.ndarray, kind: str)
     np.testing.assert_allclose(before[100 : 100 + count], alone[:count], atol=1e-3)
     around = normalised(np.concatenate([silence, speech, silence, silence]), kind)
     np.testing.assert_allclose(around[100 : 100 + count], alone[:count], atol=1e-3)
-    np.testing.assert_array_equal(around[-100:], np.broadcast_to(around[-1], (100, alone.shape[1])))
+    np.testing.assert_allclose(around[-100:], np.broadcast_to(around[-1], (100, alone.shape[1])), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
@@ -275,56 +275,3 @@ def test_noise_is_finite_and_not_blown_up(kind: str) -> None:
     assert np.abs(values).max() <= CLIP
     if kind == LOGFBANK:
         assert values.std() < 0.7  # its filters vary less than speech does, and are not made to
-
-
-# The running form
-
-
-@pytest.mark.parametrize("kind", ALL_KINDS)
-@pytest.mark.parametrize("with_prior", [False, True])
-def test_chunks_do_not_matter(speech: np.ndarray, kind: str, with_prior: bool) -> None:
-    values = features_of(speech, kind).values
-    prior = {"mean": values.mean(axis=0), "std": values.std(axis=0)} if with_prior else {}
-    whole = RunningNormaliser(kind, 2.0, **prior).update(values)
-    assert whole.shape == values.shape
-    assert whole.dtype == np.float32
-    for length in (1, 7, 100):
-        chunked = RunningNormaliser(kind, 2.0, **prior)
-        parts = [chunked.update(values[start : start + length]) for start in range(0, len(values), length)]
-        np.testing.assert_array_equal(np.concatenate(parts), whole)
-
-
-@pytest.mark.parametrize("kind", ALL_KINDS)
-def test_running_form_comes_close_to_the_whole(speech: np.ndarray, kind: str) -> None:
-    repeated = np.tile(speech, 4)
-    running = RunningNormaliser(kind, 30.0).update(features_of(repeated, kind).values)
-    tail = slice(-len(features_of(speech).values), None)
-    assert np.abs(running - normalised(repeated, kind))[tail].mean() < 0.15
-
-
-def test_running_mean_and_variance_decay_as_stated() -> None:
-    # Known answer: constant frames; after a step of 1 the mean lags by exp(-t / 10 s), seen against std = 1, the least.
-    low = np.zeros((3000, 26), np.float32)
-    normaliser = RunningNormaliser(LOGFBANK, 10.0, mean=low[0], std=np.full(26, 1e-3, np.float32))
-    assert np.abs(normaliser.update(low)).max() == 0
-    stepped = normaliser.update(low + 0.5)
-    assert stepped[999, 0] == pytest.approx(0.5 * np.exp(-1), abs=2e-3)
-
-
-def test_running_form_holds_in_a_pause_and_is_quiet_before_the_first_sound(speech: np.ndarray) -> None:
-    silence = features_of(np.zeros(16000 * 20, np.float32)).values
-    values = features_of(speech).values
-    straight, paused = RunningNormaliser(seconds=5.0), RunningNormaliser(seconds=5.0)
-    np.testing.assert_array_equal(paused.update(silence), np.full(silence.shape, -CLIP, np.float32))
-    np.testing.assert_array_equal(paused.update(values), straight.update(values))
-    in_pause = paused.update(silence)
-    np.testing.assert_array_equal(in_pause, np.broadcast_to(in_pause[0], in_pause.shape))
-    assert in_pause[0].mean() < -2
-    np.testing.assert_array_equal(paused.update(values), straight.update(values))
-
-
-def test_running_form_refuses_half_a_prior() -> None:
-    with pytest.raises(OptionError, match="both"):
-        RunningNormaliser(mean=np.zeros(26))
-    with pytest.raises(OptionError, match="allowed"):
-        RunningNormaliser(seconds=0.0)

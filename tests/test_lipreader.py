@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from conftest import Recorded, made_landmarks
+from conftest import ROOT, Recorded, made_landmarks
 from made import foreign_files, prepare_recorded, recorded_frames, write_video
 
 from obamanet.errors import DatasetError, EvaluationError, OptionError
@@ -282,8 +283,8 @@ class TestExamples:
 
 
 @pytest.fixture(scope="module")
-def dataset(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return load_dataset(prepare_recorded(grid_s1, tmp_path_factory.mktemp("recorded")))
+def dataset(grid_s1: Path, common_folder: Path) -> Dataset:
+    return load_dataset(prepare_recorded(grid_s1, common_folder))
 
 
 class TestTraining:
@@ -343,6 +344,14 @@ class TestDamage:
             LipReader(tmp_path)
 
 
+JUDGES = ROOT / "obamanet" / "evaluation" / "judges"
+
+
+def shipped_card() -> dict[str, Any]:
+    card: dict[str, Any] = json.loads((JUDGES / "lipreader.json").read_text())
+    return card
+
+
 @pytest.fixture(scope="module")
 def reader() -> LipReader:
     return LipReader()
@@ -371,7 +380,9 @@ class TestJudge:
     def test_it_reads_real_test_sentences(self, reader: LipReader, sentences: list[Read]) -> None:
         assert len(sentences) == 40
         errors = [word_error(sentence.words, reader.read(sentence.mouths, sentence.times)) for sentence in sentences]
-        assert np.mean(errors) <= 0.35
+        assert np.mean(errors) <= 0.15
+        # The card tells what was measured, but for a word or two that another processor's last bits may decide.
+        assert shipped_card()["word_error"]["test"] == pytest.approx(100 * np.mean(errors), abs=1.0)
 
     def test_the_mirror_image_reads_the_same(self, reader: LipReader, sentences: list[Read]) -> None:
         sentence = sentences[0]
@@ -405,14 +416,10 @@ class TestJudge:
             reader.read(np.zeros((4, 40, 56), np.uint8), np.arange(4) / 25)
 
     def test_it_is_small_and_says_what_it_is(self) -> None:
-        from obamanet.evaluation import lipreading
-
-        folder = Path(lipreading.__file__).parent / "judges"
-        assert (folder / "lipreader.weights.h5").stat().st_size < 2_000_000
-        card = json.loads((folder / "lipreader.json").read_text())
+        assert (JUDGES / "lipreader.weights.h5").stat().st_size < 2_000_000
+        card = shipped_card()
         assert card["vocabulary"] == list(VOCABULARY)
         assert "10.5281/zenodo.3625687" in card["attribution"]
-        assert card["word_error"]["test"] <= 35
 
 
 class TestRow:

@@ -250,6 +250,7 @@ class TestFit:
         rewrite(folder, lambda _, card: card["generator"].update(in_channels=1))
         refused(folder, "1 channels in")
 
+    @pytest.mark.filterwarnings("ignore:Skipping nested")
     @pytest.mark.parametrize(
         ("section", "value", "network", "name"),
         [("predictor", 16, Predictor, "predictor.weights.h5"), ("generator", 8, Renderer, "renderer.weights.h5")],

@@ -395,6 +395,7 @@ def test_export_needs_the_suffix_that_keras_reads(run: Path, tmp_path: Path) -> 
         export_generator(run, tmp_path / "g.h5")
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested")
 def test_weights_of_another_network_are_refused(run: Path, tmp_path: Path) -> None:
     options = json.loads((run / "options.json").read_text("utf-8"))
     options["generator"]["width"] = 8

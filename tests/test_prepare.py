@@ -257,8 +257,8 @@ class TestCache:
         assert added.cached == 0
         assert [clip.name for clip in load_dataset(tmp_path / "d").clips] == ["late", "plain"]
 
-    def test_recorded_sentences(self, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-        dataset = load_dataset(prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()))
+    def test_recorded_sentences(self, grid_s1: Path, common_folder: Path) -> None:
+        dataset = load_dataset(prepare_recorded(grid_s1, common_folder))
         assert [clip.name for clip in dataset.clips] == ["bbaf2n", "bbaf3s"]
         for one in dataset.clips:
             assert 30 <= len(one.segment) <= 40

@@ -250,10 +250,8 @@ class TestCompositor:
         assert mask.max() == 1
         assert mask[-1].max() < 0.1
 
-    def test_recorded_lips_and_chin_never_show_through(
-        self, grid_s1: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        folders = (prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()) / "clips").iterdir()
+    def test_recorded_lips_and_chin_never_show_through(self, grid_s1: Path, common_folder: Path) -> None:
+        folders = (prepare_recorded(grid_s1, common_folder) / "clips").iterdir()
         stretches = []
         for folder in folders:
             with np.load(folder / "track.npz") as track:

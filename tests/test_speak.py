@@ -19,14 +19,17 @@ import pytest
 from made import babble, prepare_recorded, write_sound
 
 from obamanet.audio.load import open_sound
-from obamanet.constants import INNER_BOTTOM, INNER_TOP, SAMPLE_RATE
+from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH, SAMPLE_RATE
 from obamanet.errors import ObamanetError, OutputError, PersonError, SoundError
+from obamanet.evaluation.tracks import Tracker
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
 from obamanet.hearing.closures import ClosureDetector
 from obamanet.inference.predictor import Predictor
+from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
+from obamanet.keypoints.placement import to_canonical, to_pixel
 from obamanet.keypoints.reference import nearest_frames
 from obamanet.keypoints.region import place_region
 from obamanet.networks.config import GeneratorConfig
@@ -47,7 +50,6 @@ from obamanet.pipelines.speak import (
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.render.compositor import region_mask
-from obamanet.render.crop import from_square
 from obamanet.timing import frame_times, frames_to_cover, parse_rate
 from obamanet.training.assemble import assemble_person
 from obamanet.training.dataset import load_dataset, split_dataset
@@ -153,7 +155,8 @@ class TestPlace:
         keypoints = keypoints_of(137)
         whole = np.stack(list(place(keypoints, tiny_person)))
         monkeypatch.setattr(pipeline, "CHUNK_FRAMES", 10)
-        np.testing.assert_array_equal(np.stack(list(place(keypoints, tiny_person))), whole)
+        # Pixels; a matrix product's last bits depend on how many rows it has.
+        np.testing.assert_allclose(np.stack(list(place(keypoints, tiny_person))), whole, atol=1e-4)
 
     def test_a_minute_on_two_seconds_of_reference(self, tiny_person: Person) -> None:
         # The reference is 50 frames; a still mouth for a minute leaves only the head's own movement.
@@ -213,7 +216,8 @@ class TestWholeFace:
         alone = CanonicalKeypoints(keypoints.points[:1], keypoints.fps)
         [first] = render_frames(alone, tiny_person)
         together = next(iter(render_frames(keypoints, tiny_person)))
-        np.testing.assert_array_equal(first, together)
+        # Grey levels; the last bits of a convolution may decide which way one is rounded.
+        np.testing.assert_allclose(first.astype(int), together, atol=1)
 
     def test_keypoints_on_their_own(self, tiny_person: Person, speech: Path, tmp_path: Path) -> None:
         keypoints = predict_keypoints(hear(speech, tiny_person), tiny_person)
@@ -326,11 +330,9 @@ class TestInpainting:
         steps = np.array([np.abs(after[:20] - before[:20]).mean() for before, after in pairwise(frames)])
         assert steps.max() <= 3 * np.median(steps) + 1
 
-    def test_from_recorded_sentences(
-        self, grid_s1: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
+    def test_from_recorded_sentences(self, grid_s1: Path, tmp_path: Path, common_folder: Path) -> None:
         """Prepared, trained for a moment, put together, and spoken: the whole way of one's own footage."""
-        dataset = load_dataset(prepare_recorded(grid_s1, tmp_path_factory.getbasetemp()))
+        dataset = load_dataset(prepare_recorded(grid_s1, common_folder))
         split = split_dataset(dataset, val_share=0.5)
         keypoints = KeypointOptions(steps=1, batch_size=2, units=8, layers=1, sequence=1.0)
         train_keypoints(dataset, split, tmp_path / "k", keypoints)
@@ -435,6 +437,31 @@ class TestDefaultPerson:
         assert np.quantile(opening, 0.95) > rest + 0.03
         assert np.quantile(opening, 0.05) < rest + 0.03
         assert opening.std() > 0.01
+
+    def test_its_lips_are_those_recorded(self, default_person: Person, grid_s1: Path, track_cache: Path) -> None:
+        """Eight sentences that it was not trained on; what all 40 give is in benchmarks/RESULTS.md."""
+        names = sorted(json.loads((grid_s1 / "split.json").read_text("utf-8"))["test"])[::5]
+        predictor, tracker, mouth = Predictor(default_person), Tracker(track_cache), default_person.mouth
+        said, true, pixels, mean_pixels, true_pixels = [], [], [], [], []
+        for video in (grid_s1 / "video" / f"{name}.mpg" for name in names):
+            track = tracker.track(video)
+            points = predictor.follow(predictor.listen(hear(video, default_person))).points
+            seen = np.flatnonzero(track.seen[: len(points)])
+            placement = place_head(track.landmarks[seen], mouth.head)
+            true.append(mouth_opening(to_canonical(track.landmarks[seen], placement)[:, MOUTH]))
+            said.append(mouth_opening(points[seen]))
+            pixels.append(to_pixel(points[seen], placement))
+            mean_pixels.append(to_pixel(np.broadcast_to(mouth.pca.mean.reshape(1, 20, 2), pixels[-1].shape), placement))
+            true_pixels.append(track.landmarks[seen, MOUTH])
+        opening, true_opening = np.concatenate(said), np.concatenate(true)
+        distance, mean_distance = (
+            np.linalg.norm(np.concatenate(one) - np.concatenate(true_pixels), axis=-1).mean()
+            for one in (pixels, mean_pixels)
+        )
+        assert np.corrcoef(opening, true_opening)[0, 1] > 0.89
+        assert 0.9 < opening.std() / true_opening.std() < 1.1
+        assert distance < 0.72
+        assert distance < 0.6 * mean_distance
 
     def test_the_finished_video_shows_that_mouth(self, default_person: Person, tmp_path: Path) -> None:
         sound = ROOT / "data" / "audio" / "hello_en.wav"

@@ -77,6 +77,12 @@ def energies(sound: np.ndarray) -> FeatureSequence:
     return extract_features(AudioClip(sound, RATE, "test"), FeatureOptions(kind=SPEECH))
 
 
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of two sounds' features (F, D), less what every sound has in common."""
+    values = ((features - features.mean(axis=0)).ravel() for features in (one, other))
+    return float(np.corrcoef(*values)[0, 1])
+
+
 @pytest.fixture(scope="module")
 def encoder() -> SpeechEncoder:
     return SpeechEncoder()
@@ -150,19 +156,19 @@ class TestShippedEncoder:
         assert said.shape == (100, 96)
         np.testing.assert_allclose(said, np.broadcast_to(heard.quiet, said.shape), atol=1e-4)
 
-    def test_a_recording_is_heard_through_noise(self, encoder: SpeechEncoder, grid_s1: Path) -> None:
-        path = sorted((grid_s1 / "video").glob("*"))[0]
-        sound = load_sound(path).samples
-        noise = np.random.default_rng(1).normal(size=len(sound)).astype(np.float32)
-        noise *= np.sqrt(np.mean(sound**2) / np.mean(noise**2) / 10)
-        clean, noisy = energies(sound), energies(sound + noise)
-        pairs = (
-            (normalise_utterance(clean, SPEECH).values, normalise_utterance(noisy, SPEECH).values),
-            (encoder.encode(clean).values, encoder.encode(noisy).values),
-        )
-        raw, heard = (np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs)
-        assert heard > 0.6
-        assert raw < 0.9
+    def test_recordings_are_heard_through_noise(self, encoder: SpeechEncoder, grid_s1: Path) -> None:
+        """Noise 10 dB below changes what the encoder says less than it changes what the encoder is given."""
+        raw, heard = [], []
+        for path in sorted((grid_s1 / "video").glob("*"))[:3]:
+            sound = load_sound(path).samples
+            noise = np.random.default_rng(1).normal(size=len(sound)).astype(np.float32)
+            noise *= np.sqrt(np.mean(sound**2) / np.mean(noise**2) / 10)
+            clean, noisy = energies(sound), energies(sound + noise)
+            raw.append(likeness(*(normalise_utterance(one, SPEECH).values for one in (clean, noisy))))
+            heard.append(likeness(*(encoder.encode(one).values for one in (clean, noisy))))
+        # Measured: 0.71 against 0.55.
+        assert np.mean(heard) > 0.67
+        assert np.mean(heard) > np.mean(raw) + 0.1
 
     def test_damaged_weights_are_refused(self, tmp_path: Path, use_encoder: Callable[[Path], None]) -> None:
         folder = tmp_path / "encoder"

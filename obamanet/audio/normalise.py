@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 
 from obamanet.audio.features import BLOCK_FRAMES, LOGFBANK, MFCC, SPEECH
-from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, SAMPLE_RATE
-from obamanet.errors import OptionError
+from obamanet.constants import FEATURE_WINDOW, SAMPLE_RATE
 from obamanet.types import FeatureSequence
 
 NEPERS_PER_DB: Final = math.log(10) / 10
@@ -97,75 +96,6 @@ def about_reference(values: np.ndarray, reference: float | None) -> np.ndarray:
         return np.tile(quiet_vector(values.shape[1], SPEECH), (len(values), 1))
     middle = reference - SPEECH_LEVEL - math.log(values.shape[1])
     return np.clip((values - middle) / FLOOR_BELOW, -1.0, 1.0).astype(np.float32)
-
-
-class RunningNormaliser:
-    """What :func:`normalise_utterance` does, for a stream: each frame is judged by what came up to it.
-
-    Mean, variance and reference level follow the active frames with a decay of ``seconds``; pauses hold them. They
-    start from ``mean`` and ``std`` (D,), natural-log power units, or without these from the first audible frames,
-    whose normalised values then mean little. A fall in loudness of more than about 30 dB within a stream is taken for
-    silence.
-    """
-
-    def __init__(
-        self,
-        kind: str = LOGFBANK,
-        seconds: float = 10.0,
-        mean: np.ndarray | None = None,
-        std: np.ndarray | None = None,
-    ) -> None:
-        """Start from the prior, if both of its arrays are given; raises :class:`OptionError`."""
-        if not seconds > 0:
-            raise OptionError(f"time constant is out of range: got {seconds} s, allowed is more than 0")
-        if (mean is None) != (std is None):
-            raise OptionError("a prior needs both mean and std, got only one of them")
-        self._kind = kind
-        self._least_weight = min(1.0, 1.0 / (seconds * float(FEATURE_RATE)))
-        self._learnt = 0
-        self._mean: np.ndarray | None = None
-        self._variance: np.ndarray | None = None
-        self._reference = -math.inf
-        if mean is not None and std is not None:
-            self._mean = mean.astype(np.float64)
-            self._variance = np.square(std.astype(np.float64))
-            self._reference = float(_levels(self._mean[np.newaxis], kind)[0])
-            # With a prior the first frames weigh no more than later ones.
-            self._learnt = math.ceil(1.0 / self._least_weight)
-
-    def update(self, values: np.ndarray) -> np.ndarray:
-        """Return the next frames (F, D) normalised: (F, D) float32 in [-3, 3]; how they are chunked does not matter."""
-        normalised = np.empty(values.shape, np.float32)
-        exact = values.astype(np.float64)
-        levels = _levels(exact, self._kind)
-        for index, level in enumerate(levels):
-            now = slice(index, index + 1)
-            if level >= max(AUDIBLE, self._reference - ACTIVE_BELOW):
-                self._learn(exact[now], float(level))
-            if self._mean is None or self._variance is None:
-                normalised[now] = quiet_vector(values.shape[1], self._kind)
-                continue
-            if self._kind == SPEECH:
-                normalised[now] = about_reference(exact[now], self._reference)
-                continue
-            limited = _limited(exact[now], self._reference, self._kind)
-            std = np.sqrt(self._variance)
-            normalised[now] = _standardised(limited, levels[now], self._reference, self._mean, std, self._kind)
-        return normalised
-
-    def _learn(self, frame: np.ndarray, level: float) -> None:
-        """Move mean, variance and reference towards one active ``frame`` (1, D) (West 1979, with a least weight)."""
-        self._learnt += 1
-        weight = max(self._least_weight, 1.0 / self._learnt)
-        if self._mean is None or self._variance is None:
-            self._reference = level
-            self._mean = _limited(frame, level, self._kind)[0]
-            self._variance = np.zeros_like(self._mean)
-            return
-        step = _limited(frame, self._reference, self._kind)[0] - self._mean
-        self._mean = self._mean + weight * step
-        self._variance = (1.0 - weight) * (self._variance + weight * np.square(step))
-        self._reference += weight * (level - self._reference)
 
 
 def _levels(values: np.ndarray, kind: str) -> np.ndarray:

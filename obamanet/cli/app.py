@@ -145,7 +145,7 @@ def person(
         typer.Argument(
             metavar="[DIR]",
             help="A person's folder, or the dataset folder it was trained in.",
-            show_default="checkpoints/grid_s1",
+            show_default="the default person",
         ),
     ] = None,
 ) -> None:

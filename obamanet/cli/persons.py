@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from obamanet.about import default_person_folder
 from obamanet.errors import PersonError
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 CARD = "person.json"
 """The file that makes a folder a person; obamanet.person says the same, but importing that loads TensorFlow."""
 
-DEFAULT = Path("checkpoints") / "grid_s1"
-"""The person that comes with the program, in the repository."""
-
 
 def find_person(given: Path | None) -> Path:
     """Return the person's folder: ``given``, the one inside the dataset ``given``, or else the default person.
@@ -24,11 +22,10 @@ def find_person(given: Path | None) -> Path:
     Raises :class:`PersonError` when there is none.
     """
     if given is None:
-        places = [Path(__file__).resolve().parents[2] / DEFAULT, Path.cwd() / DEFAULT]
-        found = next((place for place in places if (place / CARD).is_file()), None)
-        if found is None:
-            raise PersonError(f"the default person is not there: {places[0]}; name another one with --person DIR")
-        return found
+        default = default_person_folder()
+        if not (default / CARD).is_file():
+            raise PersonError(f"the default person is not there: {default}; name another one with --person DIR")
+        return default
     inside = given / "person"
     if not (given / CARD).is_file() and (inside / CARD).is_file():
         return inside

@@ -32,7 +32,7 @@ PersonFolder = Annotated[
         "--person",
         metavar="DIR",
         help="Who speaks: a person's folder, or the dataset folder it was trained in.",
-        show_default="checkpoints/grid_s1",
+        show_default="the default person",
     ),
 ]
 Fps = Annotated[

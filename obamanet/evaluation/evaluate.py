@@ -196,9 +196,18 @@ def _setting(subject: Subject, supplied: Supplied) -> Setting:
         detector=TRACKER,
         versions=versions,
         commit=_commit(),
-        device=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}; no GPU is used",
+        device=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, {_gpus()}",
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _gpus() -> str:
+    """Return the names of the GPUs that TensorFlow computes on, or that there is none."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "a GPU") for gpu in gpus]
+    return ", ".join(names) or "no GPU"
 
 
 def _version(package: str) -> str:

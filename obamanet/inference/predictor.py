@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 import numpy as np
 
-from obamanet.audio.features import FeatureOptions
 from obamanet.audio.stack import stack_features
 from obamanet.errors import PersonError
 from obamanet.hearing.listener import Listener
@@ -31,16 +29,6 @@ class Predictor:
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).partition("\n")[0]
             raise PersonError(f"predictor weights do not fit: {person.predictor_weights}: {reason}") from error
-
-    @property
-    def features(self) -> FeatureOptions:
-        """What is to be computed of the sound."""
-        return self._person.features
-
-    @property
-    def fps(self) -> Fraction:
-        """Video frames per second of the keypoints."""
-        return self._person.fps
 
     @property
     def quiet(self) -> np.ndarray:

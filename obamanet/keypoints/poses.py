@@ -115,6 +115,8 @@ def fit_poses(
     ``rest`` (20, 2) becomes that mouth exactly. Raises :class:`DatasetError` for too little footage
     and for another person's.
     """
+    from threadpoolctl import threadpool_limits
+
     values = pca.encode(keypoints)
     moves = np.cumsum((values.astype(np.float64) * pca.spread).var(axis=0))
     total = keypoints.reshape(len(keypoints), -1).astype(np.float64).var(axis=0).sum()
@@ -130,9 +132,17 @@ def fit_poses(
     usual = values[rarity <= np.quantile(rarity, 1 - RARE)]
     points = usual[:, :used].astype(np.float64) * scale[:used]
 
-    curve = _curve(points, seed)
-    size = choose_size(curve)
-    labels = _cluster(points, size, seed).labels_
+    # Counted in the keypoints: equal ones may differ in the last bit once they went through a matrix product.
+    different = len(np.unique(keypoints.reshape(len(keypoints), -1), axis=0))
+    largest = min(MOST, different // FRAMES_PER_POSE)
+    if largest < FEWEST:
+        needed = FEWEST * FRAMES_PER_POSE
+        raise DatasetError(f"too little footage for mouth poses: got {different} different mouths, needed are {needed}")
+    # One thread: several add up in an order that changes from run to run, and with it the last digits.
+    with threadpool_limits(1):
+        curve = _curve(points, largest, seed)
+        size = choose_size(curve)
+        labels = _cluster(points, size, seed).labels_
     centres = np.stack([usual[labels == label].mean(axis=0) for label in range(size)])
     still = pca.encode(rest[None])
     at_rest = np.linalg.norm((centres - still) * scale, axis=1).argmin()
@@ -184,31 +194,24 @@ def pose_names(poses: MouthPoses, pca: MouthPca) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _curve(points: np.ndarray, seed: int) -> PoseCurve:
-    from sklearn.metrics import silhouette_score
+def _curve(points: np.ndarray, largest: int, seed: int) -> PoseCurve:
+    """Return what FEWEST to ``largest`` poses would give for ``points`` (T, used components)."""
+    from sklearn.metrics import pairwise_distances, silhouette_score
 
-    different = len(np.unique(points, axis=0))
-    largest = min(MOST, different // FRAMES_PER_POSE)
-    if largest < FEWEST:
-        needed = FEWEST * FRAMES_PER_POSE
-        raise DatasetError(f"too little footage for mouth poses: got {different} different mouths, needed are {needed}")
     random = np.random.default_rng(seed)
     drawn = points[random.permutation(len(points))[:CURVE_FRAMES]]
-    judged = drawn[:SILHOUETTE_FRAMES]
+    distances = pairwise_distances(drawn[:SILHOUETTE_FRAMES])
     spread = float(((drawn - drawn.mean(axis=0)) ** 2).sum())
     sizes = np.arange(FEWEST, largest + 1)
     inertia, silhouette = [], []
     for size in sizes:
         clusters = _cluster(drawn, int(size), seed)
         inertia.append(clusters.inertia_ / spread)
-        silhouette.append(silhouette_score(judged, clusters.labels_[: len(judged)]))
+        silhouette.append(silhouette_score(distances, clusters.labels_[: len(distances)], metric="precomputed"))
     return PoseCurve(sizes, np.array(inertia), np.array(silhouette))
 
 
 def _cluster(points: np.ndarray, size: int, seed: int):  # type: ignore[no-untyped-def]  # scikit-learn has no types
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
-    # One thread: several add up in an order that changes from run to run, and with it the last digits.
-    with threadpool_limits(1):
-        return KMeans(size, n_init=STARTS, random_state=seed).fit(points)
+    return KMeans(size, n_init=STARTS, random_state=seed).fit(points)

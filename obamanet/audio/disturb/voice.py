@@ -48,17 +48,6 @@ LEVEL_RANGE: Final = (0.25, 4.0)
 """Limits of that correction, 12 dB either way."""
 
 
-def change_speed(sound: np.ndarray, factor: float) -> np.ndarray:
-    """Return ``sound`` (N,) played ``factor`` (0.5 to 2.0) times as fast, pitch and formants with it: (round(N/f),).
-
-    The one disturbance that moves times: what was at t seconds is at t / ``factor``, and whatever belongs to the sound
-    must be moved alike.
-    """
-    _check("speed", factor)
-    length = round(len(sound) / factor)
-    return within_range(_of_length(_resampled(sound, factor), length))
-
-
 def shift_voice(sound: np.ndarray, pitch: float, formants: float) -> np.ndarray:
     """Return ``sound`` (N,) with its pitch and its formants multiplied (0.5 to 2.0 each), times and loudness kept.
 
@@ -251,11 +240,6 @@ def _resampled(sound: np.ndarray, factor: float) -> np.ndarray:
     import soxr
 
     return soxr.resample(sound.astype(np.float32), SAMPLE_RATE * factor, SAMPLE_RATE)
-
-
-def _of_length(sound: np.ndarray, length: int) -> np.ndarray:
-    """Return ``sound`` cut, or filled with silence, to ``length`` samples."""
-    return np.pad(sound[:length], (0, max(0, length - len(sound))))
 
 
 def _check(what: str, factor: float) -> None:
