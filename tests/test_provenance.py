@@ -6,6 +6,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from made import self_signed
 
+from obamanet import provenance
 from obamanet.errors import OutputError, ProvenanceError
 from obamanet.provenance import (
     LOCAL_KEY_NAME,
@@ -394,3 +396,81 @@ def test_the_comment_is_where_players_look(video: Path) -> None:
     sign_video(video, kind=Synthetic.WHOLE_FACE, software=SOFTWARE)
     with av.open(str(video)) as container:
         assert container.metadata["comment"] == COMMENT
+
+
+class TestEveryByte:
+    @pytest.fixture
+    def signed(self, video: Path) -> Path:
+        sign_video(video, kind=Synthetic.WHOLE_FACE, software=SOFTWARE)
+        return video
+
+    @staticmethod
+    def boxes(content: bytes) -> dict[bytes, tuple[int, int]]:
+        """Return where each kind of top-level box begins and ends."""
+        found, start = {}, 0
+        while start < len(content):
+            size = int.from_bytes(content[start : start + 4], "big")
+            found[content[start + 4 : start + 8]] = (start, start + size)
+            start += size
+        return found
+
+    def test_what_c2pa_leaves_out_is_covered_too(self, signed: Path) -> None:
+        content = signed.read_bytes()
+        start, end = self.boxes(content)[b"ftyp"]
+        for place in range(start + 8, end):
+            changed = bytearray(content)
+            changed[place] ^= 1
+            signed.write_bytes(changed)
+            report = verify_video(signed)
+            assert report.found
+            assert not report.intact, f"byte {place}"
+        assert "file type or padding was changed" in report.problems[0]
+
+    @pytest.mark.parametrize("kind", [b"free", b"skip", b"ftyp", b"abcd", b"mdat"])
+    def test_what_is_appended_is_noticed(self, signed: Path, kind: bytes) -> None:
+        signed.write_bytes(signed.read_bytes() + (16).to_bytes(4, "big") + kind + b"payload.")
+        assert not verify_video(signed).intact
+
+    def test_what_is_not_covered_is_said(self, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        manifest = provenance._manifest
+
+        def another_programs(*arguments: Any) -> dict[str, Any]:
+            definition = manifest(*arguments)
+            del definition["assertions"][1:]
+            return definition
+
+        monkeypatch.setattr(provenance, "_manifest", another_programs)
+        sign_video(video, kind=Synthetic.WHOLE_FACE, software=SOFTWARE)
+        found = self.boxes(video.read_bytes())
+        bytes_left_out = sum(end - start for kind, (start, end) in found.items() if kind in (b"ftyp", b"free"))
+        report = verify_video(video)
+        assert report.intact
+        assert report.uncovered == bytes_left_out > 0
+        assert f"not covered by hash or signature: {bytes_left_out} bytes of file type and padding" in "\n".join(
+            provenance.describe(report)
+        )
+
+    def test_ours_leaves_nothing_but_the_manifests_own(self, signed: Path) -> None:
+        report = verify_video(signed)
+        assert (report.intact, report.uncovered) == (True, 0)
+        assert "not covered by hash or signature: labels and padding inside the manifest" in provenance.describe(report)
+
+    def test_a_manifest_that_lost_its_thread_is_no_bug(self, signed: Path) -> None:
+        content = signed.read_bytes()
+        start, end = self.boxes(content)[b"uuid"]
+        for place in range(start + 8, end, 41):
+            changed = bytearray(content)
+            changed[place] ^= 1
+            signed.write_bytes(changed)
+            verify_video(signed)
+
+    def test_parts_that_do_not_name_each_other(self, signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        import c2pa
+
+        def lost(_: object) -> None:
+            raise KeyError("Active manifest not found in manifest store")
+
+        monkeypatch.setattr(c2pa.Reader, "get_active_manifest", lost)
+        report = verify_video(signed)
+        assert (report.found, report.intact) == (True, False)
+        assert report.problems == ("the manifest cannot be read (its parts do not fit together)",)

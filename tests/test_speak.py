@@ -50,6 +50,7 @@ from obamanet.pipelines.speak import (
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.render.compositor import region_mask
+from obamanet.render.crop import from_square
 from obamanet.timing import frame_times, frames_to_cover, parse_rate
 from obamanet.training.assemble import assemble_person
 from obamanet.training.dataset import load_dataset, split_dataset
