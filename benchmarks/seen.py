@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sentence:
-    """The ``gap`` (T,) of a mouth at ``times`` (T,) seconds, when lips are to be ``shut``, when something is ``said``."""
+    """The ``gap`` (T,) of a mouth at ``times`` (T,) seconds, when lips are to be ``shut``, and when there is speech."""
 
     gap: np.ndarray
     times: np.ndarray
@@ -90,7 +90,9 @@ class Seen:
     def closures(self, person_gap: float) -> ClosureScore:
         """Return how well lips that are seen shut agree with p, b and m; ``person_gap`` as in :meth:`rows`."""
         below = SHUT_BELOW * person_gap
-        scores = (score_closures(shut_runs(each.gap, each.times, below), each.shut, each.said) for each in self.sentences)
+        scores = (
+            score_closures(shut_runs(each.gap, each.times, below), each.shut, each.said) for each in self.sentences
+        )
         return sum(scores, ClosureScore())
 
     def rows(self, name: str, person_gap: float, *, placed: bool = False) -> list[Row]:

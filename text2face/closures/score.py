@@ -54,7 +54,8 @@ def score_closures(found: Sequence[Span], true: Sequence[Span], speech: Sequence
     """Return how well ``found`` closures agree with ``true`` ones, seconds each.
 
     Each finds at most one: it comes within :data:`TOLERANCE` of it and covers no more than :data:`COLLAR` of what lies
-    before, between and after the closures that it touches. Where ``speech`` is given, only what lies in it counts: in silence lips may be shut or not.
+    before, between and after the closures that it touches. Where ``speech`` is given, only what lies in it counts: in
+    silence lips may be shut or not.
     """
     true = _joined(true, TOLERANCE)
     pieces = [(span, False) for span in _joined(found, TOLERANCE)]
@@ -63,7 +64,7 @@ def score_closures(found: Sequence[Span], true: Sequence[Span], speech: Sequence
     matched, false, rest = 0, 0, list(true)
     for span, at_silence in pieces:
         near = [one for one in rest if span.start <= one.end + TOLERANCE and one.start <= span.end + TOLERANCE]
-        # What the span would leave of the opening before, between and after the closures that it touches.
+        # From border to border: what the span covers before, between and after the closures that it touches.
         borders = [span.start, *(time for one in near for time in (one.start, one.end)), span.end]
         if near and max(late - early for early, late in zip(borders[::2], borders[1::2], strict=True)) <= COLLAR:
             # Both are in order of time: to take the first leaves the most for those that follow.
@@ -81,9 +82,7 @@ def shut_runs(gap: np.ndarray, times: np.ndarray, below: float) -> tuple[Span, .
     """
     shut = np.concatenate([[False], np.nan_to_num(gap, nan=np.inf) < below, [False]])
     borders = np.flatnonzero(np.diff(shut.astype(np.int8)))
-    return tuple(
-        Span(float(times[a]), float(times[b - 1])) for a, b in zip(borders[::2], borders[1::2], strict=True)
-    )
+    return tuple(Span(float(times[a]), float(times[b - 1])) for a, b in zip(borders[::2], borders[1::2], strict=True))
 
 
 def _joined(spans: Sequence[Span], nearer: float) -> list[Span]:
