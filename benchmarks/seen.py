@@ -11,6 +11,7 @@ import numpy as np
 from obamanet.keypoints.lips import LEAD, RELEASE
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.types import Span
+from text2face.closures.score import TOLERANCE, ClosureScore, score_closures, shut_runs
 from text2face.mouth.articulation import BILABIALS, VOWELS, letters
 from text2face.mouth.frames import Word
 from text2face.mouth.lips import PAUSE, lip_closures, sounding
@@ -19,8 +20,6 @@ SHUT_BELOW = 0.25
 """Share of the person's median vowel gap below which lips count as shut."""
 
 ROUND, OPEN = frozenset("ouʊɔ"), frozenset("aɑ")
-NEAR = 0.04
-"""Seconds beside a closure in which its frame is looked for: one frame at 25 fps."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,21 @@ class Row:
     target: str = ""
 
 
+@dataclass(frozen=True)
+class Sentence:
+    """The ``gap`` (T,) of a mouth at ``times`` (T,) seconds, when lips are to be ``shut``, and when there is speech."""
+
+    gap: np.ndarray
+    times: np.ndarray
+    shut: tuple[Span, ...]
+    said: tuple[Span, ...]
+
+
 @dataclass
 class Seen:
     """What is seen of lips at the sounds they are known by, over many sentences."""
 
+    sentences: list[Sentence] = field(default_factory=list)
     shut: list[float] = field(default_factory=list)
     vowels: list[float] = field(default_factory=list)
     between: list[float] = field(default_factory=list)
@@ -48,8 +58,10 @@ class Seen:
     def add(self, words: Sequence[Word], times: np.ndarray, mouth: np.ndarray) -> None:
         """Look at the sounds of ``words`` in ``mouth`` (T, 20, 2), NaN where it was not found."""
         gap, width = mouth_opening(mouth), mouth_width(mouth)
-        for closure in lip_closures(words):
-            near = (times >= closure.start - NEAR) & (times <= closure.end + NEAR) & np.isfinite(gap)
+        closures, said = lip_closures(words), tuple(Span(each.start, each.end) for word in words for each in word)
+        self.sentences.append(Sentence(gap, times, closures, said))
+        for closure in closures:
+            near = (times >= closure.start - TOLERANCE) & (times <= closure.end + TOLERANCE) & np.isfinite(gap)
             if near.any():
                 self.shut.append(float(gap[near].min()))
         sounds = [sound for word in words for syllable in word for sound in syllable.phonemes]
@@ -75,18 +87,27 @@ class Seen:
             if after.start - before.end > PAUSE and quiet.sum() > 1:
                 self.still.append(float(np.ptp(gap[quiet])))
 
-    def shut_at(self, person_gap: float) -> str:
-        """Return at which share of the p, b and m lips are shut, and of how many."""
-        found = np.array(self.shut) < SHUT_BELOW * person_gap
-        return f"{found.mean():.3f} of {len(found)}" if len(found) else ""
+    def closures(self, person_gap: float) -> ClosureScore:
+        """Return how well lips that are seen shut agree with p, b and m; ``person_gap`` as in :meth:`rows`."""
+        below = SHUT_BELOW * person_gap
+        scores = (
+            score_closures(shut_runs(each.gap, each.times, below), each.shut, each.said) for each in self.sentences
+        )
+        return sum(scores, ClosureScore())
 
-    def rows(self, name: str, person_gap: float) -> list[Row]:
-        """Return the figures; ``person_gap`` is the median vowel gap of the person's recordings."""
+    def rows(self, name: str, person_gap: float, *, placed: bool = False) -> list[Row]:
+        """Return the figures; ``person_gap`` is the median vowel gap of the person's recordings, tracked alike.
+
+        Where lips were ``placed`` by the times that they are held against, the rows say so.
+        """
         shut, opened, rounded = np.array(self.shut), np.array(self.opened), np.array(self.rounded)
         gap, width = float(np.median(self.vowels)), float(np.median(self.widths))
+        closures = self.closures(person_gap)
+        name = f"{name}, placed by these very times" if placed else name
         return [
-            Row(f"{name}: lips shut at p b m", float((shut < SHUT_BELOW * person_gap).mean()), "", ">= 0.90"),
-            Row(f"{name}: the same against its own vowels", float((shut < SHUT_BELOW * gap).mean())),
+            Row(f"{name}: lips shut at p b m, of {closures.true}", closures.found_share, "", ">= 0.90"),
+            Row(f"{name}: shut elsewhere, for each p b m", closures.false_per_true),
+            Row(f"{name}: F1 of both", closures.f1),
             Row(f"{name}: median least gap at p b m", float(np.median(shut)) / person_gap, "of the recorded vowels'"),
             Row(f"{name}: vowels beside p b m, most open", float(np.median(self.between)) / person_gap, "of vowels'"),
             Row(f"{name}: o, u narrower than the median vowel", float((rounded < width).mean())),

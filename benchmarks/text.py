@@ -5,6 +5,10 @@
 DATASET is what ``obamanet prepare`` made of the recordings. Parts: ``recorded`` (held-out sentences with their true
 times), ``prose`` (the keypoints of both roads on sentences_en.txt and sentences_es.txt), ``video`` (landmarks found
 anew in painted frames of ``--videos`` of these for each road), ``recordings`` (real Spanish, in ``--speech``).
+
+What is shown has lips that are shut, rounded and stilled by the text's times, so that keypoints held against these same
+times say only that they were; such rows are marked. Painted frames tell whether it can be seen: raw landmarks are held
+against the raw ones of recorded frames, steadied against steadied.
 """
 
 from __future__ import annotations
@@ -85,11 +89,14 @@ def main() -> int:
     clips = [clip for clip in dataset.clips if clip.name in names]
     pieces = [Piece(clip, 0, len(clip.segment)) for clip in clips]
     timed = [recorded_words(piece, arguments.align, "en-gb") for piece in progress.track(pieces, "timing", len(pieces))]
-    truth = Seen()
+    truth, raw_truth = Seen(), Seen()
     for piece, words in zip(pieces, timed, strict=True):
-        truth.add(words, frame_times(piece.stop, person.fps), _tracked(piece.clip.landmarks, person))
-    person_gap = float(np.median(truth.vowels))
+        clip, times = piece.clip, frame_times(piece.stop, person.fps)
+        truth.add(words, times, _tracked(clip.landmarks, person))
+        raw_truth.add(words, times, _tracked(clip.raw, person, clip.landmarks))
+    person_gap, raw_gap = float(np.median(truth.vowels)), float(np.median(raw_truth.vowels))
     rows = truth.rows(f"recorded, {arguments.side}", person_gap)
+    rows += raw_truth.rows(f"recorded, {arguments.side}, raw landmarks", raw_gap)[:3]
     if "recorded" in arguments.parts:
         train = split_dataset(dataset, split_file=arguments.split).train
         rows += measure_recorded(pieces, timed, train, arguments.align, person, poser)
@@ -100,7 +107,7 @@ def main() -> int:
             rows += measure_prose(language, said, person_gap)
         if "video" in arguments.parts:
             said = [say_both(text, voice, person, poser, predictor) for text in texts[: arguments.videos]]
-            rows += measure_video(language, said, person, person_gap)
+            rows += measure_video(language, said, person, person_gap, raw_gap)
     if "recordings" in arguments.parts:
         rows += measure_recordings(
             arguments.speech or sys.exit("--speech is needed"), person, poser, predictor, person_gap
@@ -207,26 +214,27 @@ def measure_prose(language: str, said: Sequence[dict[str, Said]], person_gap: fl
             seen = Seen()
             for one in said:
                 seen.add(one[road].words, one[road].times, getattr(one[road], kind))
-            rows += seen.rows(f"{language}, via {road}, {name}", person_gap)
+            rows += seen.rows(f"{language}, via {road}, {name}", person_gap, placed=kind == "held")
     return rows
 
 
-def measure_video(language: str, said: Sequence[dict[str, Said]], person: Person, person_gap: float) -> list[Row]:
-    """Paint the sentences and look for the landmarks anew."""
+def measure_video(
+    language: str, said: Sequence[dict[str, Said]], person: Person, person_gap: float, raw_gap: float
+) -> list[Row]:
+    """Paint the sentences and look for the landmarks anew; the gaps are the recorded vowels', steadied and raw."""
     detector, landmarks_of, rows = FaceDetector(), LandmarkPredictor(), []
     for road in ("syllables", "audio"):
         raw, steady, given = Seen(), Seen(), []
         for one in said:
             keypoints = CanonicalKeypoints(one[road].held, person.fps)
             track = track_face(render_squares(keypoints, person), detector, landmarks_of)
-            placement = place_head(track.landmarks, person.mouth.head)
-            found = to_canonical(track.raw, placement)[:, MOUTH]
+            found = _tracked(track.raw, person, track.landmarks)
             raw.add(one[road].words, one[road].times, found)
-            steady.add(one[road].words, one[road].times, to_canonical(track.landmarks, placement)[:, MOUTH])
+            steady.add(one[road].words, one[road].times, _tracked(track.landmarks, person))
             seen = np.isfinite(found[:, 0, 0])
             given.append(correlation(mouth_opening(found[seen]), mouth_opening(one[road].held[seen])))
-        rows += raw.rows(f"{language}, via {road}, in painted frames", person_gap)
-        rows += steady.rows(f"{language}, via {road}, in painted frames, steadied", person_gap)[:1]
+        rows += raw.rows(f"{language}, via {road}, in painted frames", raw_gap)
+        rows += steady.rows(f"{language}, via {road}, in painted frames, steadied", person_gap)[:3]
         rows.append(
             Row(f"{language}, via {road}: opening painted against asked for, correlation", float(np.mean(given)))
         )
@@ -250,8 +258,8 @@ def measure_recordings(
                 held[road].add(one.words, one.times, one.held)
                 bare[road].add(one.words, one.times, one.bare)
         for road in roads:
-            rows += bare[road].rows(f"{folder}, via {road}, before lips are held", person_gap)[:1]
-            rows += held[road].rows(f"{folder}, via {road}", person_gap)
+            rows += bare[road].rows(f"{folder}, via {road}, before lips are held", person_gap)[:3]
+            rows += held[road].rows(f"{folder}, via {road}", person_gap, placed=True)
     opened: dict[str, list[float]] = defaultdict(list)
     for sound in sorted((speech / "klettres_es").glob("*.ogg")):
         for road, one in zip(
@@ -306,8 +314,10 @@ def _held(mouth: np.ndarray, words: Sequence[Word], times: np.ndarray, person: P
     return track.articulate(CanonicalKeypoints(mouth, person.fps)).points
 
 
-def _tracked(landmarks: np.ndarray, person: Person) -> np.ndarray:
-    return to_canonical(landmarks, place_head(landmarks, person.mouth.head))[:, MOUTH]
+def _tracked(points: np.ndarray, person: Person, landmarks: np.ndarray | None = None) -> np.ndarray:
+    """Return the canonical mouth of ``points`` (T, 68, 2), placed by them or by other ``landmarks`` of that head."""
+    place = place_head(points if landmarks is None else landmarks, person.mouth.head)
+    return to_canonical(points, place)[:, MOUTH]
 
 
 def _label(words: Sequence[Word], time: float) -> str:

@@ -1,9 +1,17 @@
-"""Prints how well a person's predictor follows voices, rooms and noises that it never heard: issue "any voice".
+"""Prints how well a person's predictor follows voices, rooms and noises that it never heard.
 
-    python benchmarks/voices.py DATASET --data ../shared/data --side test
+    python benchmarks/voices.py DATASET --data ../shared/data --side test --painted 15 --music MUSIC --noise NOISE
 
 DATASET is what ``obamanet prepare`` made of GRID talker s1; ``--data`` holds grid_s1, grid_other and speech. Keypoints
-alone are measured: what the predictor makes of a sound against the lips that are right for it, in canonical units.
+are measured: what the predictor makes of a sound against the lips that are right for it, in canonical units.
+
+White and pink noise and made music are of the kinds that training has heard, and the rows say so. MUSIC and NOISE are
+folders of recordings that it has not; benchmarks/README.md says which packages have some, and under which licences.
+
+Lips are shut where their gap is below a quarter of the median vowel's in the recordings, as tracked in the same way:
+painted frames' raw landmarks are held against recorded frames' raw ones, and steadied against steadied. True are the
+closures that text2face.mouth.lips reads off the phones' times, which synthetic voices tell and recordings are aligned
+for; the detector of closures learned from labels of that same function, in other voices and sentences.
 """
 
 from __future__ import annotations
@@ -12,7 +20,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +37,12 @@ from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
 from obamanet.evaluation.own_sync import OwnSyncNet
+from obamanet.evaluation.statistics import (
+    Interval,
+    block_correlation,
+    bootstrap_mean,
+    mean_block_correlation,
+)
 from obamanet.evaluation.sync import find_offset, lag_curve, sound_steps
 from obamanet.evaluation.tracks import Tracker
 from obamanet.face.detector import FaceDetector
@@ -45,17 +59,19 @@ from obamanet.timing import frame_times
 from obamanet.training.dataset import Clip, load_dataset
 from obamanet.training.grammar import words_of_name
 from obamanet.training.renditions import carried_over
+from obamanet.training.stretches import find_sounds
 from obamanet.training.word_times import GRID_LETTERS
 from obamanet.types import AudioClip, CanonicalKeypoints, Span
-from text2face.closures.training import missed_and_false
 from text2face.mouth.frames import Word
-from text2face.mouth.lips import lip_closures
 from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, Way, at_sample_rate, say_again, say_timed
 from text2face.syllables.timed import syllables_of
 from text2face.text.normalise import read_out
 from text2face.types import Speech
 from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
+
+BLOCK = 12
+"""Frames, half a second, in which a talker's frames are drawn for an interval: two or three syllables."""
 
 LONGEST_LAG = 5
 """Frames over which the mouth's own lag is looked for, against real lips."""
@@ -73,6 +89,9 @@ HERE = Path(__file__).resolve().parent
 
 SECONDS = 20
 """Of silence, noise and music."""
+
+TAUGHT = "of the kind it was taught"
+"""Said of what a generator makes that training used too, with other random numbers."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +112,25 @@ def main() -> None:
     parser.add_argument("--side", choices=("val", "test"), default="val")
     parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))
     parser.add_argument("--painted", type=int, default=0, help="sounds of each kind to paint and look at")
+    parser.add_argument("--music", type=Path, help="folder of recorded music without singing")
+    parser.add_argument("--noise", type=Path, help="folder of recorded noise without voices")
     given = parser.parse_args()
     person = load_person(given.person)
     talker = Talker(person)
     names = json.loads((given.data / "grid_s1" / "split.json").read_text(encoding="utf-8"))
     clips = {clip.name: clip for clip in load_dataset(given.dataset).clips if (clip.segment == 0).all()}
     own = [recorded(clips[name], person) for name in names[given.side] if name in clips]
+    recorded_sounds = {
+        kind: recordings(folder) for kind, folder in (("noise", given.noise), ("music", given.music)) if folder
+    }
     print(f"\n{given.side} split, {len(own)} sentences, person {given.person}\n")
+    taught = [words_of_name(name) for name in names["train"]]
+    print(f"{shared_words('These sentences', [mouth.words for mouth in own], taught)}\n")
     print("| sound | opening correlation, as learned | as shown | amplitude | sync, frames |\n|---|---|---|---|---|")
     clean = report("own voice", own, [mouth.sound for mouth in own], talker)
     voices(own, talker, HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING)
-    disturbances(own, talker, sorted((given.data / "speech" / "ljspeech").glob("*.wav")), clean)
-    stillness(own, talker)
+    disturbances(own, talker, sorted((given.data / "speech" / "ljspeech").glob("*.wav")), recorded_sounds, clean)
+    stillness(own, talker, recorded_sounds)
     speech, held = given.data / "speech", HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING
     labials(
         [clips[name] for name in names[given.side] if name in clips],
@@ -115,7 +141,7 @@ def main() -> None:
     )
     if given.side == "test":
         learned = [recorded(clips[name], person) for name in names["train"] if name in clips]
-        others(own, learned, given.data / "grid_other", talker)
+        others(own, learned, given.data / "grid_other", talker, taught)
         foreign(given.data / "speech", talker)
     cost(own, talker)
 
@@ -137,6 +163,20 @@ class Said:
     closures: tuple[Span, ...]
 
 
+@dataclass(frozen=True)
+class Tracked:
+    """A mouth that was found in pictures, canonical, (T, 20, 2) each: ``raw``, and ``steady``, averaged in time."""
+
+    raw: np.ndarray
+    steady: np.ndarray
+
+
+def tracked(raw: np.ndarray, landmarks: np.ndarray, person: Person) -> Tracked:
+    """Return the mouths of dlib's ``raw`` and of the steadied ``landmarks`` (T, 68, 2), placed by the latter."""
+    place = place_head(landmarks, person.mouth.head)
+    return Tracked(*(to_canonical(points, place)[:, MOUTH] for points in (raw, landmarks)))
+
+
 class Talker:
     """The person at work on samples; build it once."""
 
@@ -151,11 +191,11 @@ class Talker:
         closures = self._detector.find(heard, self._predictor.quiet) if self._detector else ()
         return Said(learned.points, shut_lips(learned, closures, self.person).points, closures)
 
-    def painted(self, mouth: np.ndarray) -> np.ndarray:
+    def painted(self, mouth: np.ndarray) -> Tracked:
         """Return ``mouth`` (T, 20, 2) as it is found anew in the painted frames, NaN where no face is."""
         keypoints = CanonicalKeypoints(mouth, self.person.fps)
         track = track_face(render_squares(keypoints, self.person), FaceDetector(), LandmarkPredictor())
-        return to_canonical(track.raw, place_head(track.landmarks, self.person.mouth.head))[:, MOUTH]
+        return tracked(track.raw, track.landmarks, self.person)
 
 
 def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], talker: Talker) -> np.ndarray:
@@ -203,37 +243,74 @@ def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
     print(f"| mean of these {len(values)} | {means[0]:.3f} | {means[1]:.3f} | | |")
 
 
-def disturbances(own: Sequence[Mouth], talker: Talker, speech: Sequence[Path], clean: np.ndarray) -> None:
+def recordings(folder: Path) -> dict[str, np.ndarray]:
+    """Return the sounds (N,) at 16 kHz in and below ``folder`` by their names, those of a second and more."""
+    (paths,) = find_sounds([folder])
+    sounds = {path.stem: load_sound(path).samples for path in paths}
+    return {name: sound for name, sound in sounds.items() if len(sound) >= SAMPLE_RATE and sound.any()}
+
+
+def stretch(sounds: Sequence[np.ndarray], random: np.random.Generator, length: int) -> np.ndarray:
+    """Return ``length`` samples of one of ``sounds`` from anywhere on, repeated where it is shorter."""
+    sound = sounds[int(random.integers(len(sounds)))]
+    return np.resize(np.roll(sound, -int(random.integers(len(sound)))), length)
+
+
+def disturbances(
+    own: Sequence[Mouth],
+    talker: Talker,
+    speech: Sequence[Path],
+    recorded_sounds: Mapping[str, Mapping[str, np.ndarray]],
+    clean: np.ndarray,
+) -> None:
     """Print the rows of the own voice through noise and lines, and what they cost."""
     others = [load_sound(path).samples for path in speech]
     random = np.random.default_rng(1)
     changed = {
         "babble of LJ Speech at 10 dB": lambda x: add_noise(x, babble(others, random, len(x)), 10.0),
-        "white noise at 10 dB": lambda x: add_noise(x, white_noise(random, len(x)), 10.0),
-        "music at 10 dB": lambda x: add_noise(x, music(random, len(x)), 10.0),
-        "telephone": telephone,
-        "MP3, 64 kbit/s": lambda x: mp3(x, 64),
-        "MP3, 16 kbit/s": lambda x: mp3(x, 16),
+        f"white noise at 10 dB, {TAUGHT}": lambda x: add_noise(x, white_noise(random, len(x)), 10.0),
+        f"made music at 10 dB, {TAUGHT}": lambda x: add_noise(x, music(random, len(x)), 10.0),
+        f"telephone, {TAUGHT}": telephone,
+        f"MP3, 64 kbit/s, {TAUGHT}": lambda x: mp3(x, 64),
+        f"MP3, 16 kbit/s, {TAUGHT}": lambda x: mp3(x, 16),
     }
+    for kind, named in recorded_sounds.items():
+        sounds = list(named.values())
+        # The default holds this turn's sounds: a function made in a loop sees the loop's last.
+        changed[f"recorded {kind} at 10 dB"] = lambda x, sounds=sounds: add_noise(
+            x, stretch(sounds, random, len(x)), 10.0
+        )
     for name, change in changed.items():
         value = report(f"own voice, {name}", own, [change(mouth.sound) for mouth in own], talker)
         print(f"| &nbsp; change against clean | {value[0] - clean[0]:+.3f} | {value[1] - clean[1]:+.3f} | | |")
 
 
-def stillness(own: Sequence[Mouth], talker: Talker) -> None:
+def stillness(own: Sequence[Mouth], talker: Talker, recorded_sounds: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Print how much the mouth moves without speech, against what it moves in speech."""
     random = np.random.default_rng(2)
     length = SECONDS * SAMPLE_RATE
     speaking = np.mean([motion(talker.say(mouth.sound).shown) for mouth in own])
+
+    def moved(sound: np.ndarray) -> float:
+        return float(100 * motion(talker.say(sound).shown) / speaking)
+
     quiet = {
         "digital silence": np.zeros(length, np.float32),
-        "room noise at -60 dBFS": (10**-3 * random.normal(size=length)).astype(np.float32),
-        "white noise": white_noise(random, length),
-        "pink noise": pink_noise(random, length),
-    } | {f"instrumental music {number}": music(random, length) for number in range(1, 6)}
+        f"room noise at -60 dBFS, {TAUGHT}": (10**-3 * random.normal(size=length)).astype(np.float32),
+        f"white noise, {TAUGHT}": white_noise(random, length),
+        f"pink noise, {TAUGHT}": pink_noise(random, length),
+    } | {f"made music {number}, {TAUGHT}": music(random, length) for number in range(1, 6)}
     print("\n| without speech | motion against speech's |\n|---|---|")
     for name, sound in quiet.items():
-        print(f"| {name} | {100 * motion(talker.say(sound).shown) / speaking:.1f} % |", flush=True)
+        print(f"| {name} | {moved(sound):.1f} % |", flush=True)
+    for kind, named in recorded_sounds.items():
+        # From the middle: music begins and ends softly.
+        middles = {name: sound[max(0, (len(sound) - length) // 2) :][:length] for name, sound in named.items()}
+        values = {name: moved(sound) for name, sound in middles.items()}
+        most = max(values, key=lambda name: values[name])
+        low, middle, high = np.percentile(list(values.values()), (25, 50, 75))
+        print(f"| recorded {kind}: median (quartiles) of {len(values)} | {middle:.1f} % ({low:.1f}, {high:.1f}) |")
+        print(f"| recorded {kind}: most, {most} | {values[most]:.1f} % |", flush=True)
 
 
 def motion(keypoints: np.ndarray) -> float:
@@ -241,31 +318,59 @@ def motion(keypoints: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(keypoints, axis=0), axis=-1).mean())
 
 
-def others(own: Sequence[Mouth], learned: Sequence[Mouth], folder: Path, talker: Talker) -> None:
-    """Print the rows of other talkers' sound against their own lips, and the ceilings."""
+def others(
+    own: Sequence[Mouth], learned: Sequence[Mouth], folder: Path, talker: Talker, taught: Sequence[tuple[str, ...]]
+) -> None:
+    """Print the rows of other talkers' sound against their own lips, and the ceilings.
+
+    Intervals are bootstraps, 95 %: of a talker over stretches of :data:`BLOCK` frames, of means over talkers as well.
+    """
     tracker = Tracker()
-    found = []
+    mouths: list[Mouth] = []
+    learned_openings, shown_openings = [], []
     print("\n| other talkers' sound, their own lips | opening correlation, as learned | as shown | sync, frames |")
     print("|---|---|---|---|")
     for path in sorted(folder.glob("*.mpg")):
         track = tracker.track(path)
         canonical = to_canonical(track.landmarks, place_head(track.landmarks, talker.person.mouth.head))
-        mouth = Mouth(
-            mouth_opening(canonical[:, MOUTH]), load_sound(path).samples, words_of_name(path.stem), float(track.fps)
-        )
-        said = talker.say(mouth.sound)
-        count = min(len(said.learned), len(mouth.opening))
-        openings = [mouth_opening(points[:count]) for points in (said.learned, said.shown)]
-        values = [correlation(opening, mouth.opening[:count]) for opening in openings]
-        late = lag(openings[1:], [mouth.opening[:count]])
-        found.append((mouth, values))
-        print(f"| {path.stem} | {values[0]:.3f} | {values[1]:.3f} | {late:+.2f} |", flush=True)
-    means = np.mean([values for _, values in found], axis=0)
-    print(f"| mean | {means[0]:.3f} | {means[1]:.3f} | |")
-    same = [correlation(mouth.opening, lips) for mouth in own for lips in said_elsewhere(mouth, learned)]
-    other = [correlation(mouth.opening, lips) for mouth, _ in found for lips in said_elsewhere(mouth, learned)]
-    print(f"| ceiling, same talker: s1's real lips for the same words in other sentences | {np.mean(same):.3f} | | |")
-    print(f"| ceiling, other talker: s1's real lips for these talkers' words | {np.mean(other):.3f} | | |")
+        sound = load_sound(path).samples
+        said = talker.say(sound)
+        count = min(len(said.learned), len(canonical))
+        opening = mouth_opening(canonical[:count, MOUTH])
+        mouth = Mouth(opening, sound, words_of_name(path.stem), float(track.fps))
+        learned_openings.append(mouth_opening(said.learned[:count]))
+        shown_openings.append(mouth_opening(said.shown[:count]))
+        mouths.append(mouth)
+        cells = [
+            with_interval(block_correlation(each[-1], opening, BLOCK)) for each in (learned_openings, shown_openings)
+        ]
+        late = lag(shown_openings[-1:], [opening])
+        print(f"| {path.stem} | {cells[0]} | {cells[1]} | {late:+.2f} |", flush=True)
+    true = [mouth.opening for mouth in mouths]
+    means = [with_interval(mean_block_correlation(each, true, BLOCK)) for each in (learned_openings, shown_openings)]
+    print(f"| mean | {means[0]} | {means[1]} | |")
+    for name, these in (
+        ("same talker: s1's real lips for the same words in other sentences", own),
+        ("other talker: s1's real lips for these talkers' words", mouths),
+    ):
+        pairs = [[correlation(mouth.opening, lips) for lips in said_elsewhere(mouth, learned)] for mouth in these]
+        ceiling = bootstrap_mean([float(np.mean(values)) for values in pairs if values])
+        print(f"| ceiling, {name} | {with_interval(ceiling)} | | |", flush=True)
+    print(f"\n{shared_words('The other talkers', [mouth.words for mouth in mouths], taught)}")
+
+
+def with_interval(interval: Interval) -> str:
+    """Return a figure with the bounds of its interval."""
+    return f"{interval.value:.3f} ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def shared_words(name: str, said: Sequence[tuple[str, ...]], taught: Sequence[tuple[str, ...]]) -> str:
+    """Return how much of the sentences ``said`` a training sentence has, word for word in the same places."""
+    most = [max(sum(a == b for a, b in zip(words, other, strict=True)) for other in taught) for words in said]
+    return (
+        f"{name} share {np.median(most):g} of their 6 words, in place, with the nearest of {len(taught)} training "
+        f"sentences in the median (from {min(most)} to {max(most)})."
+    )
 
 
 def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarray]:
@@ -299,19 +404,23 @@ def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarra
 
 
 def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], talker: Talker, painted: int) -> None:
-    """Print at how many p, b and m the lips shut, and how often they shut elsewhere.
+    """Print at which share of p, b and m the lips shut, how often elsewhere for each of them, and F1 of both.
 
     Shut is a gap below a quarter of the median vowel's in the person's recordings ``clips``, as in benchmarks/text.py.
     """
-    print("\n| lips shut at p b m, by sound alone | as learned | as shown | painted | elsewhere, per p b m |")
-    print("|---|---|---|---|---|")
+    print("\n| lips shut at p b m, by sound alone | of | as learned | as shown | painted | painted, steadied |")
+    print("|---|---|---|---|---|---|")
     recorded = [(load_sound(clip.sound).samples, spelled(words_of_name(clip.name))) for clip in clips if clip.sound]
     own = [(sound, aligned(sound, text, "en-gb")) for sound, text in recorded]
-    truth = Seen()
+    raw, steady = Seen(), Seen()
     for clip, (_, speech) in zip(clips, own, strict=True):
-        mouth = to_canonical(clip.landmarks, place_head(clip.landmarks, talker.person.mouth.head))[:, MOUTH]
-        truth.add(words_of(speech, "en-gb"), frame_times(len(mouth), talker.person.fps), mouth)
-    gap = float(np.median(truth.vowels))
+        words, times = words_of(speech, "en-gb"), frame_times(len(clip.landmarks), talker.person.fps)
+        mouth = tracked(clip.raw, clip.landmarks, talker.person)
+        raw.add(words, times, mouth.raw)
+        steady.add(words, times, mouth.steady)
+    gaps = Gaps(float(np.median(raw.vowels)), float(np.median(steady.vowels)))
+    cells = f"{cell(raw, gaps.raw)} | {cell(steady, gaps.steady)}"
+    print(f"| recorded pictures of the own voice | {steady.closures(gaps.steady).true} | | | {cells} |")
     for language, accent in ACCENTS.items():
         texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()
         variants = [voice.partition("+")[2] for voice in named if "+" in voice]
@@ -319,15 +428,15 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
         said = [say_timed(read_out(text, accent).text, way, accent) for text, way in zip(texts, ways, strict=True)]
         sounds = [(at_sample_rate(speech), speech) for speech in said]
         print_labials(
-            f"prose, {language}, {len(variants)} of these voices in turns", sounds, accent, talker, gap, painted
+            f"prose, {language}, {len(variants)} of these voices in turns", sounds, accent, talker, gaps, painted
         )
-    print_labials("own voice", own, "en-gb", talker, gap, painted)
+    print_labials("own voice", own, "en-gb", talker, gaps, painted)
     for place in [folder / name for name in LANGUAGES] if folder else []:
         accent = LANGUAGES[place.name]
         rows = [row.split("\t") for row in (place / "transcripts.tsv").read_text(encoding="utf-8").splitlines()]
         heard = [(load_sound(place / f"{name}.wav").samples, text) for name, text in rows if text.strip()]
         sounds = [(sound, aligned(sound, text, accent)) for sound, text in heard]
-        print_labials(place.name, sounds, accent, talker, gap, painted)
+        print_labials(place.name, sounds, accent, talker, gaps, painted)
 
 
 def print_labials(
@@ -335,21 +444,37 @@ def print_labials(
     sounds: Sequence[tuple[np.ndarray, Speech]],
     accent: str,
     talker: Talker,
-    gap: float,
+    gaps: Gaps,
     painted: int,
 ) -> None:
     """Print the row of ``sounds``, each with its text's times; the first so many are ``painted`` and looked at."""
-    learned, shown, repainted, true, false = Seen(), Seen(), Seen(), 0, 0
+    learned, shown, raw, steady = Seen(), Seen(), Seen(), Seen()
     for number, (samples, speech) in enumerate(sounds):
         said, words = talker.say(samples), words_of(speech, accent)
-        times, closures = frame_times(len(said.shown), talker.person.fps), lip_closures(words)
+        times = frame_times(len(said.shown), talker.person.fps)
         learned.add(words, times, said.learned)
         shown.add(words, times, said.shown)
-        true, false = true + len(closures), false + missed_and_false(said.closures, closures)[1]
         if number < painted:
-            repainted.add(words, times, talker.painted(said.shown))
-    kinds = " | ".join(seen.shut_at(gap) for seen in (learned, shown, repainted))
-    print(f"| {name} | {kinds} | {false / true:.2f} |", flush=True)
+            found = talker.painted(said.shown)
+            raw.add(words, times, found.raw)
+            steady.add(words, times, found.steady)
+    cells = [cell(learned, gaps.steady), cell(shown, gaps.steady), cell(raw, gaps.raw), cell(steady, gaps.steady)]
+    of = f"{learned.closures(gaps.steady).true}; painted {raw.closures(gaps.raw).true}"
+    print(f"| {name} | {of} | {' | '.join(cells)} |", flush=True)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """The median vowel's gap in the person's recordings, by ``raw`` and by ``steady`` landmarks."""
+
+    raw: float
+    steady: float
+
+
+def cell(seen: Seen, gap: float) -> str:
+    """Return found share, false closures for each true one, and F1; nothing where nothing was looked at."""
+    score = seen.closures(gap)
+    return f"{score.found_share:.3f}, {score.false_per_true:.2f}, F1 {score.f1:.2f}" if score.true else ""
 
 
 def spelled(words: Sequence[str]) -> str:

@@ -96,3 +96,16 @@ def resample_in_time(values: np.ndarray, times: np.ndarray, wanted: np.ndarray) 
     share = np.clip((wanted - times[left]) / (times[right] - times[left]), 0.0, 1.0)
     share = share.reshape((-1,) + (1,) * (values.ndim - 1))
     return (values[left] * (1.0 - share) + values[right] * share).astype(values.dtype)
+
+
+def nearest_in_time(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return which of ``times`` (T,), seconds in rising order, T >= 1, is nearest to each of ``wanted`` (W,): (W,).
+
+    Of two that are equally near the earlier is taken. Memory grows with T + W, not with their product.
+    """
+    after = np.clip(np.searchsorted(times, wanted), 1, max(1, len(times) - 1))
+    before = after - 1
+    after = np.minimum(after, len(times) - 1)
+    nearest = np.where(np.abs(times[after] - wanted) < np.abs(times[before] - wanted), after, before)
+    # Of equal times the first.
+    return np.searchsorted(times, times[nearest])

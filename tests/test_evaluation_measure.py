@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from obamanet.errors import EvaluationError, FaceError, VideoError
 from obamanet.evaluation import tracks
 from obamanet.evaluation.align import align, covered
 from obamanet.evaluation.catalogue import METRICS
-from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score, _unpasted
+from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score, _mouth, _unpasted
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.tracks import CACHE_VARIABLE, ClipTrack, Tracker, cache_folder
 from obamanet.render.crop import cut_square
@@ -197,7 +199,7 @@ def test_a_head_that_moves_elsewhere_is_taken_off() -> None:
     turn = np.array([[np.cos(0.2), -np.sin(0.2)], [np.sin(0.2), np.cos(0.2)]])
     aligned = align(track_of(real @ turn.T + 15, (320, 280)), track_of(real, (320, 280)))
     assert np.abs(aligned.ours - aligned.real).max() > 10
-    np.testing.assert_allclose(aligned.our_face, aligned.real_face, atol=1e-5)
+    np.testing.assert_allclose(aligned.our_mouth, aligned.real_mouth, atol=1e-5)
 
 
 def test_two_videos_without_common_faces_are_refused() -> None:
@@ -209,3 +211,35 @@ def test_two_videos_without_common_faces_are_refused() -> None:
     )
     with pytest.raises(EvaluationError, match="a face in only 1 of 30 common frames"):
         align(blind, track)
+
+
+@pytest.mark.parametrize("rates", [(25, 25), (50, 25), (24, 25), (30, 50)])
+def test_frames_are_paired_as_by_a_table_of_all_distances(rates: tuple[int, int]) -> None:
+    from conftest import made_landmarks
+
+    ours, real = (track_of(made_landmarks(2 * fps), (64, 64), fps) for fps in rates)
+    random = np.random.default_rng(rates[0])
+    ours, real = (replace(track, seen=random.random(len(track.seen)) < 0.7) for track in (ours, real))
+    aligned = align(ours, real)
+    times = np.arange(aligned.count) / rates[1]
+    ours_seen, real_seen = (
+        track.seen[np.abs(track.times[None, :] - times[:, None]).argmin(axis=1)] for track in (ours, real)
+    )
+    np.testing.assert_array_equal(aligned.faces, np.flatnonzero(ours_seen & real_seen))
+
+
+def test_an_hour_is_measured_in_less_than_a_gigabyte() -> None:
+    """Six minutes are, in a tenth of that; twice the length takes twice the memory."""
+    from conftest import made_landmarks
+
+    peaks = []
+    for minutes in (3, 6):
+        track = track_of(made_landmarks(minutes * 60 * 25, 200.0), (200, 200))
+        tracemalloc.start()
+        try:
+            _mouth(align(track, track))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1e9 / 10
+    assert peaks[1] < 2.2 * peaks[0]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import platform
+import time
 from fractions import Fraction
+from multiprocessing import active_children
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -79,6 +82,25 @@ def test_one_failure_is_one_row(pairs: list[Pair], tmp_path: Path) -> None:
     assert float(rows[1]["opening_correlation"]) == 0.2
     assert (rows[0]["psnr_full"], rows[0]["lpips"], rows[0]["notes"]) == ("inf", "", "frozen, perhaps")
     assert rows[3]["failure"].startswith("no such video file") and rows[3]["lmd_px"] == ""
+
+
+def test_a_worker_that_is_killed_is_one_line_that_names_its_clip(pairs: list[Pair], tmp_path: Path) -> None:
+    def kill_one() -> None:
+        deadline = time.monotonic() + 60
+        while not active_children() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        active_children()[0].kill()
+
+    killer = Thread(target=kill_one)
+    killer.start()
+    evaluation = evaluate(pairs[:2], tmp_path / "out", Subject("made"), workers=2)
+    killer.join()
+    reasons = {failure.pair.name: failure.reason for failure in evaluation.failures}
+    assert reasons.keys() == {"one", "two"}
+    assert sorted(reason.partition(",")[0].partition(" in any")[0] for reason in reasons.values()) == [
+        "no face",
+        "the process that measured it was killed",
+    ]
 
 
 @pytest.mark.usefixtures("measured")

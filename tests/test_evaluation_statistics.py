@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from obamanet.evaluation.statistics import (
+    block_correlation,
     bootstrap_mean,
     joined_amplitude,
     joined_correlation,
+    mean_block_correlation,
     paired_test,
 )
 
@@ -54,3 +56,35 @@ def test_a_paired_test_tells_a_difference_from_none() -> None:
     alike = paired_test(a, a + random.normal(0, 0.1, 40))
     assert alike.difference.low < 0 < alike.difference.high
     assert paired_test(a, a).p == 1.0
+
+
+def test_one_series_is_less_sure_than_its_frames_would_make_it() -> None:
+    random = np.random.default_rng(6)
+    # Each value comes eight times: 20 independent ones, not 160.
+    real = np.repeat(random.normal(0, 1, 20), 8)
+    ours = real + np.repeat(random.normal(0, 1, 20), 8)
+    whole, frames = (block_correlation(ours, real, block) for block in (16, 1))
+    assert whole == block_correlation(ours, real, 16)
+    assert whole.value == frames.value == pytest.approx(np.corrcoef(ours, real)[0, 1])
+    width, promised = (interval.high - interval.low for interval in (whole, frames))
+    assert width > 1.8 * promised
+    # Independent frames have Fisher's interval: tanh(atanh(r) +- 1.96 / sqrt(n - 3)).
+    x, y = random.normal(0, 1, (2, 160))
+    apart = block_correlation(x + y, y, 1)
+    fisher = np.tanh(np.arctanh(apart.value) + np.array([-1.96, 1.96]) / np.sqrt(160 - 3))
+    assert (apart.low, apart.high) == pytest.approx(fisher, abs=0.04)
+    perfect = block_correlation(2 * real + 1, real, 500)
+    assert (perfect.value, perfect.low, perfect.high) == pytest.approx((1, 1, 1))
+
+
+def test_the_mean_of_few_people_is_as_unsure_as_they_differ() -> None:
+    random = np.random.default_rng(7)
+    real = [random.normal(0, 1, 75) for _ in range(4)]
+    alike = [series + random.normal(0, 0.5, 75) for series in real]
+    apart = [series + random.normal(0, noise, 75) for series, noise in zip(real, (0.1, 0.1, 3, 3), strict=True)]
+    sure, unsure = (mean_block_correlation(ours, real, 5) for ours in (alike, apart))
+    each = [np.corrcoef(a, b)[0, 1] for a, b in zip(apart, real, strict=True)]
+    assert unsure.value == pytest.approx(np.mean(each))
+    assert unsure.high - unsure.low > 3 * (sure.high - sure.low)
+    # All four drawn alike is one resample in 128: the interval nearly reaches from one to the other.
+    assert unsure.low < 0.45 and unsure.high > 0.75

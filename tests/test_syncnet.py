@@ -19,6 +19,7 @@ from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, EvaluationError, OptionError
+from obamanet.evaluation import own_sync
 from obamanet.evaluation.own_sync import OwnSyncNet
 from obamanet.networks.config import LOST_FRAMES, SyncNetConfig
 from obamanet.networks.syncnet import build_syncnet
@@ -292,6 +293,17 @@ class TestShippedJudge:
         (mouth, samples), (_, other), _ = sentences
         own, foreign = (judge.offset(mouth, times_of(mouth), hear(sound)) for sound in (samples, other))
         assert foreign.confidence < 0.8 * own.confidence
+
+    def test_a_long_clip_is_judged_in_parts_as_on_the_whole(
+        self, judge: OwnSyncNet, sentences: Sentences, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mouth, samples = sentences[0]
+        whole = judge.embed(mouth, times_of(mouth), hear(samples))
+        for chunk in (7, 1):
+            monkeypatch.setattr(own_sync, "CHUNK", chunk)
+            parts = judge.embed(mouth, times_of(mouth), hear(samples))
+            for one, other in zip(whole, parts, strict=True):
+                np.testing.assert_allclose(one, other, atol=1e-4)
 
     def test_what_cannot_be_judged_says_why(self, judge: OwnSyncNet) -> None:
         mouth = np.random.default_rng(1).normal(0, 0.02, (60, 20, 2))

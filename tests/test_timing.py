@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from obamanet.errors import OptionError
-from obamanet.timing import feature_indices, frame_times, frames_to_cover, parse_rate, resample_in_time, standard_rate
+from obamanet.timing import (
+    feature_indices,
+    frame_times,
+    frames_to_cover,
+    nearest_in_time,
+    parse_rate,
+    resample_in_time,
+    standard_rate,
+)
 
 HOUR = Fraction(3600)
 RATES = [Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 50, Fraction(60000, 1001)]
@@ -164,3 +172,14 @@ def test_interpolation_agrees_with_numpy_on_irregular_times() -> None:
 def test_one_known_value_is_held() -> None:
     held = resample_in_time(np.array([[3.0, 4.0]]), np.array([5.0]), np.array([0.0, 5.0, 9.0]))
     assert held.tolist() == [[3.0, 4.0]] * 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_nearest_time_is_the_one_that_a_table_of_all_distances_has(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times = np.sort(random.choice(np.arange(400) / 25, random.integers(1, 60)))  # some twice
+    # Frames of another rate, halves that are equally near to two, and what lies outside.
+    wanted = np.concatenate([np.arange(300) * 1001 / 30000, np.arange(-5, 900) / 50, random.uniform(-1, 20, 200)])
+    every = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)
+    np.testing.assert_array_equal(nearest_in_time(times, wanted), every)
+    assert len(nearest_in_time(times, wanted[:0])) == 0

@@ -8,11 +8,11 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from obamanet.constants import STABLE_POINTS
+from obamanet.constants import MOUTH, STABLE_POINTS
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.tracks import ClipTrack
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical, to_pixel
-from obamanet.timing import frame_times, resample_in_time
+from obamanet.timing import frame_times, nearest_in_time, resample_in_time
 from obamanet.types import Placement
 
 END_TOLERANCE = 0.001
@@ -33,7 +33,7 @@ class Aligned:
 
     ``fps`` is the reference's rate, ``count`` its frames that both videos have, ``faces`` (F,) the frames among them in
     which both have a face; everything after it has F rows. ``ours`` and ``real`` (F, 68, 2) are landmarks in pixels of
-    the reference's frame, ``our_face`` and ``real_face`` (F, 68, 2) the same in canonical coordinates, ``our_place``
+    the reference's frame, ``our_mouth`` and ``real_mouth`` (F, 20, 2) keypoints in canonical coordinates, ``our_place``
     and ``real_place`` the heads. ``into_reference`` is the similarity from generated to reference pixels, None where
     the frames are of one size. ``notes`` say what had to be done.
     """
@@ -43,8 +43,8 @@ class Aligned:
     faces: np.ndarray
     ours: np.ndarray
     real: np.ndarray
-    our_face: np.ndarray
-    real_face: np.ndarray
+    our_mouth: np.ndarray
+    real_mouth: np.ndarray
     our_place: Placement
     real_place: Placement
     into_reference: Placement | None
@@ -81,8 +81,8 @@ def align(generated: ClipTrack, reference: ClipTrack) -> Aligned:
         faces=faces,
         ours=ours,
         real=real,
-        our_face=to_canonical(ours, our_place),
-        real_face=to_canonical(real, real_place),
+        our_mouth=to_canonical(ours[:, MOUTH], our_place),
+        real_mouth=to_canonical(real[:, MOUTH], real_place),
         our_place=our_place,
         real_place=real_place,
         into_reference=into_reference,
@@ -138,8 +138,7 @@ def head_onto_head(ours: np.ndarray, real: np.ndarray) -> Placement:
 
 def _at(track: ClipTrack, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which of ``times`` lie on a frame with a face, and the landmarks there, interpolated."""
-    nearest = np.abs(track.times[None, :] - times[:, None]).argmin(axis=1) if len(times) else np.zeros(0, dtype=int)
-    seen = track.seen[nearest]
+    seen = track.seen[nearest_in_time(track.times, times)]
     if not track.seen.any():
         return seen, np.zeros((len(times), 68, 2))
     known = track.times[track.seen]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -26,6 +24,7 @@ from obamanet.evaluation.report import write_report
 from obamanet.evaluation.results import Evaluation, Failure, Setting, summarise, write_results
 from obamanet.evaluation.tracks import TRACKER
 from obamanet.files import sha256_of
+from obamanet.processes import map_in_processes
 from obamanet.progress import Progress
 
 if TYPE_CHECKING:
@@ -100,22 +99,23 @@ def render_split(
     wanted = [Pair(n, out / "generated" / f"{n}.mp4", r, protocol.words(n)) for n, r in recordings.items()]
     pairs: list[Pair] = []
     failures: list[Failure] = []
+    # Refuses a person of no use before a process is started for it.
+    _person(person_folder)
+    render = partial(_rendered, person_folder=person_folder, squares=out / "squares")
     # A process of its own, which takes the networks' memory with it when it ends: measuring needs it.
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        pool.submit(_check_person, person_folder).result()
-        rendered = pool.map(partial(_rendered, person_folder=person_folder, squares=out / "squares"), wanted)
-        for found in progress.track(rendered, "rendering", len(wanted)):
-            if isinstance(found, Failure):
-                failures.append(found)
-                progress.note(f"{found.pair.name}: {found.reason}")
-            else:
-                pairs.append(found)
+    rendered = map_in_processes(render, wanted, 1, partial(_died, doing="rendered"))
+    for found in progress.track(rendered, "rendering", len(wanted)):
+        if isinstance(found, Failure):
+            failures.append(found)
+            progress.note(f"{found.pair.name}: {found.reason}")
+        else:
+            pairs.append(found)
     return pairs, failures
 
 
-def _check_person(folder: Path) -> None:
-    """Raise :class:`obamanet.errors.PersonError` when there is no person in ``folder``."""
-    _person(folder)
+def _died(pair: Pair, doing: str) -> Failure:
+    """Return what is said of ``pair`` when the process that measured or rendered it is gone."""
+    return Failure(pair, f"the process that {doing} it was killed, perhaps of too little memory")
 
 
 def _rendered(pair: Pair, person_folder: Path, squares: Path) -> Pair | Failure:
@@ -170,9 +170,7 @@ def _measured(pairs: Sequence[Pair], workers: int, supplied: Supplied) -> Iterat
     if workers == 1:
         yield from map(measure, pairs)
         return
-    # A fresh process: a forked one would inherit TensorFlow's threads in a state it cannot use.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_alone) as pool:
-        yield from pool.map(measure, pairs)
+    yield from map_in_processes(measure, pairs, workers, partial(_died, doing="measured"), _alone)
 
 
 def _alone() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from obamanet.errors import EvaluationError, OptionError
 from obamanet.evaluation.judging import judge_folder, read_card
+from obamanet.timing import nearest_in_time
 from obamanet.training.grammar import SLOTS, decode, word_error
 from obamanet.training.mouths import HEIGHT, READ_FPS, WIDTH, place_mouths
 
@@ -67,8 +68,7 @@ class LipReader:
         steps = round((times[-1] - times[0]) * READ_FPS) + 1 if len(times) else 0
         if steps < len(SLOTS):
             raise ValueError(f"{steps} frames at {READ_FPS} fps are too few for {len(SLOTS)} words")
-        wanted = times[0] + np.arange(steps) / READ_FPS
-        nearest = np.abs(wanted[:, None] - times[None, :]).argmin(axis=1)
+        nearest = nearest_in_time(times, times[0] + np.arange(steps) / READ_FPS)
         return decode(self._scores(np.stack(list(mouths))[nearest]))
 
 

@@ -156,17 +156,17 @@ class Measurer:
         # Only now: it loads TensorFlow, which videos without sound can do without.
         self._own_syncnet = self._own_syncnet or OwnSyncNet()
         sources = (
-            (pair.generated if ours.has_sound else pair.reference, aligned.our_face),
-            (pair.reference if real.has_sound else None, aligned.real_face),
+            (pair.generated if ours.has_sound else pair.reference, aligned.our_mouth),
+            (pair.reference if real.has_sound else None, aligned.real_mouth),
         )
         found: list[tuple[float | None, float | None]] = []
         reasons = []
-        for path, faces in sources:
+        for path, mouth in sources:
             try:
                 if path is None:
                     raise ValueError("no sound")
                 sound = extract_features(stream_sound(path), FeatureOptions())
-                offset = self._own_syncnet.offset(faces[:, MOUTH], aligned.times, sound)
+                offset = self._own_syncnet.offset(mouth, aligned.times, sound)
                 found.append((offset.offset, offset.confidence))
                 reasons.append("")
             except (ValueError, SoundError) as problem:
@@ -327,7 +327,7 @@ class _Tally:
 def _mouth(aligned: Aligned) -> tuple[list[Score], MouthSeries]:
     """Return the scores of the landmarks, and both openings."""
     fps = float(aligned.fps)
-    ours, real = aligned.our_face[:, MOUTH], aligned.real_face[:, MOUTH]
+    ours, real = aligned.our_mouth, aligned.real_mouth
     opening, true_opening = mouth_opening(ours), mouth_opening(real)
     series = MouthSeries(aligned.times, opening, true_opening)
     frozen = _is_frozen(series)
@@ -368,7 +368,7 @@ def _sound(
     if not ours.has_sound:
         notes.append("the generated video has no sound: measured with the recording's")
     sources = pair.generated if ours.has_sound else pair.reference, pair.reference if real.has_sound else None
-    measured = [_one_sound(sources[0], aligned.our_face, aligned), _one_sound(sources[1], aligned.real_face, aligned)]
+    measured = [_one_sound(sources[0], aligned.our_mouth, aligned), _one_sound(sources[1], aligned.real_mouth, aligned)]
     if frozen:
         measured[0] = [None, None, 0.0, None], "the generated mouth is frozen"
     scores = []
@@ -377,11 +377,11 @@ def _sound(
     return scores
 
 
-def _one_sound(path: Path | None, faces: np.ndarray, aligned: Aligned) -> tuple[list[float | None], str]:
+def _one_sound(path: Path | None, mouth: np.ndarray, aligned: Aligned) -> tuple[list[float | None], str]:
     """Return offset, its size, confidence and motion in silence of one video, and why some are missing."""
     if path is None:
         return [None] * 4, "no sound"
-    mouth, times = faces[:, MOUTH], aligned.times
+    times = aligned.times
     found: list[float | None] = [None] * 4
     reasons = []
     try:

@@ -13,7 +13,7 @@ import numpy as np
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.judging import judge_folder, read_card
 from obamanet.evaluation.sync import LagCurve, SyncOffset, find_offset
-from obamanet.networks.config import LOST_FRAMES, SyncNetConfig
+from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.syncnet import (
     JUDGE_CARD,
@@ -30,6 +30,9 @@ from obamanet.types import FeatureSequence
 SHORTEST = LOST_FRAMES + 2 * LONGEST_LAG + 1
 """Frames at 25 per second: a clip shorter than 1.72 s is not embedded at every lag."""
 
+CHUNK = 1500
+"""Embeddings made at once, one minute: changes memory, not the result."""
+
 CONSTANT = 1e-4
 """Embeddings that differ less come of one and the same input: their length is 1, their rounding 1e-6."""
 
@@ -42,8 +45,6 @@ class OwnSyncNet:
 
     def __init__(self, folder: Path | None = None) -> None:
         import tensorflow as tf
-
-        from obamanet.networks.syncnet import build_syncnet
 
         place = judge_folder(folder)
         try:
@@ -74,8 +75,14 @@ class OwnSyncNet:
         if count <= LOST_FRAMES:
             raise ValueError(f"too short: {count / float(JUDGED_RATE):.2f} s")
         mouth = resample_in_time(keypoints.astype(np.float64), times, frame_times(count, JUDGED_RATE))
-        seen, heard = self._judge(mouth_values(mouth)[None], sound_values(sound, count)[None])
-        return np.asarray(seen)[0], np.asarray(heard)[0]
+        seen, heard = mouth_values(mouth), sound_values(sound, count)
+        parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        for first in range(0, count - LOST_FRAMES, CHUNK):
+            stop = min(first + CHUNK + LOST_FRAMES, count)
+            both = self._judge(seen[None, first:stop], heard[None, SOUND_STEPS * first : SOUND_STEPS * stop])
+            for embeddings, part in zip(parts, both, strict=True):
+                embeddings.append(np.asarray(part)[0])
+        return np.concatenate(parts[0]), np.concatenate(parts[1])
 
     def lag_curve(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> LagCurve:
         """Return minus the mean distance of mouth and sound at each lag; arguments as :meth:`embed` takes them.

@@ -1,4 +1,4 @@
-"""How sure a mean is, and whether two systems differ; all resampling is over clips and seeded."""
+"""How sure a mean is, and whether two systems differ; resampling is seeded, over clips or over stretches of one."""
 
 from __future__ import annotations
 
@@ -57,6 +57,28 @@ def joined_amplitude(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -
     return _interval(float(_amplitude(sums.sum(axis=0))), _amplitude(sums[_draws(len(sums))].sum(axis=1)))
 
 
+def block_correlation(ours: np.ndarray, theirs: np.ndarray, block: int) -> Interval:
+    """Return Pearson's correlation of two series (T,), with an interval over stretches of ``block`` frames of them.
+
+    Moving blocks (Künsch 1989): neighbouring frames are alike, so that frames drawn one by one would promise too much.
+    """
+    value = float(_correlation(_sums([ours], [theirs]).sum(axis=0)))
+    return _interval(value, _block_correlations(ours, theirs, block, 1, np.random.default_rng(SEED))[:, 0])
+
+
+def mean_block_correlation(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], block: int) -> Interval:
+    """Return the mean of several people's correlations, with an interval over people and over stretches of each.
+
+    ``ours`` and ``theirs`` are a series (T,) each of every person; people are drawn first, then their blocks.
+    """
+    random, count = np.random.default_rng(SEED), len(ours)
+    values = [float(_correlation(_sums([one], [other]).sum(axis=0))) for one, other in zip(ours, theirs, strict=True)]
+    each = [_block_correlations(one, other, block, count, random) for one, other in zip(ours, theirs, strict=True)]
+    drawn = random.integers(0, count, size=(RESAMPLES, count))
+    resampled = np.take_along_axis(np.stack(each), drawn[None], axis=0)[0]
+    return _interval(float(np.mean(values)), resampled.mean(axis=1))
+
+
 def paired_test(a: Sequence[float], b: Sequence[float]) -> PairedTest:
     """Compare finite ``a`` and ``b``, one value per clip each: bootstrap of the mean difference, and Wilcoxon's p.
 
@@ -72,6 +94,17 @@ def paired_test(a: Sequence[float], b: Sequence[float]) -> PairedTest:
 
 def _draws(count: int) -> np.ndarray:
     return np.random.default_rng(SEED).integers(0, count, size=(RESAMPLES, count))
+
+
+def _block_correlations(
+    ours: np.ndarray, theirs: np.ndarray, block: int, times: int, random: np.random.Generator
+) -> np.ndarray:
+    """Return the correlations (RESAMPLES, times) of two series put together of random stretches of ``block`` frames."""
+    block = min(block, len(ours))
+    windows = [slice(first, first + block) for first in range(len(ours) - block + 1)]
+    sums = _sums([ours[window] for window in windows], [theirs[window] for window in windows])
+    needed = -(-len(ours) // block)
+    return _correlation(sums[random.integers(0, len(sums), size=(RESAMPLES, times, needed))].sum(axis=2))
 
 
 def _interval(value: float, resampled: np.ndarray) -> Interval:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 
@@ -29,6 +25,7 @@ from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, main_face
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, made_folder, read_json, sha256_of
+from obamanet.processes import worker_pool
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.timing import parse_rate
@@ -220,38 +217,17 @@ def _expand(videos: Sequence[Path]) -> list[Path]:
 def _run(jobs: list[_Job], workers: int, progress: Progress) -> list[_Outcome]:
     if workers == 1 or len(jobs) == 1:
         return [_prepare_one(job) for job in progress.track(jobs, "preparing", len(jobs))]
-    # Spawned, not forked: a fork of a process that runs TensorFlow's threads can hang.
-    context = get_context("spawn")
-    theirs, ours = context.Pipe(duplex=False)
-    count = min(workers, len(jobs))
-    with theirs, ours, ProcessPoolExecutor(count, context, _start_worker, (theirs,)) as pool:
+    with worker_pool(min(workers, len(jobs))) as pool:
+        running = [pool.submit(_prepare_one, job) for job in jobs]
         try:
-            running = [pool.submit(_prepare_one, job) for job in jobs]
             for done in progress.track(as_completed(running), "preparing", len(jobs)):
                 done.result()
-            return [future.result() for future in running]
-        except BaseException as error:
-            # Ends the workers: after an error or Ctrl-C nobody waits for what they are still at.
-            ours.close()
-            if isinstance(error, BrokenProcessPool):
-                raise DatasetError(
-                    "preparing stopped: a worker process died, perhaps of too little memory; finished videos are kept: "
-                    "run it again, with fewer workers"
-                ) from error
-            raise
-
-
-def _start_worker(lifeline: Connection) -> None:
-    """Tie this worker process to its parent: it ends when the other end of ``lifeline`` closes, even by kill -9."""
-
-    def end_with_parent() -> None:
-        with suppress(EOFError, OSError):
-            lifeline.recv_bytes()
-        os._exit(1)
-
-    # Ctrl-C reaches the workers too; the parent ends them, quietly.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=end_with_parent, daemon=True).start()
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "preparing stopped: a worker process died, perhaps of too little memory; finished videos are kept: "
+                "run it again, with fewer workers"
+            ) from error
+        return [future.result() for future in running]
 
 
 @contextmanager

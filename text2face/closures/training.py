@@ -25,6 +25,7 @@ from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, cl
 from obamanet.training.recurrent import RecurrentLearner
 from obamanet.training.smoothed import Losses, check_course
 from obamanet.types import Span
+from text2face.closures.score import ClosureScore, score_closures
 from text2face.closures.sounds import (
     NOISE,
     RECORDED,
@@ -39,9 +40,6 @@ from text2face.closures.sounds import (
 
 RESULT: Final = "detector"
 """Folder, in a run's, of the finished detector; it may take the place of obamanet/hearing/detector."""
-
-TOLERANCE: Final = 0.04
-"""Seconds, a frame of 25 per second, by which a found closure may miss a true one."""
 
 BABBLE_EVERY: Final = 8
 """Every eighth recording is among the voices of which babble is made."""
@@ -234,17 +232,19 @@ class ClosureLearner(RecurrentLearner):
         self._quiet = np.repeat(quiet[None], config.delay, axis=0)
 
     def validate(self) -> dict[str, float]:
-        """Return per kind the share of closures that are ``missed``, and the ``false`` ones per true one.
+        """Return per kind the share of closures that are ``missed``, the ``false`` ones per true one, and ``f1``.
 
-        The score is their sum's mean over the kinds.
+        The score is the mean over the kinds of missed and false ones together.
         """
         metrics: dict[str, float] = {}
         kinds = [kind for kind in (VOICED, RECORDED) if any(sound.kind == kind for sound in self._val)]
+        errors = 0.0
         for kind in kinds:
-            counts = np.sum([self._count(sound) for sound in self._val if sound.kind == kind], axis=0)
-            true, missed, false = (float(count) for count in counts)
-            metrics |= {f"{kind}_missed": missed / max(true, 1), f"{kind}_false": false / max(true, 1)}
-        return {"score": sum(metrics.values()) / len(kinds), **metrics}
+            counted = sum((self._count(sound) for sound in self._val if sound.kind == kind), ClosureScore())
+            missed, false = 1 - counted.found_share, counted.false / max(counted.true, 1)
+            metrics |= {f"{kind}_missed": missed, f"{kind}_false": false, f"{kind}_f1": counted.f1}
+            errors += missed + false
+        return {"score": errors / len(kinds), **metrics}
 
     def sample(self, folder: Path, step: int) -> None:
         """Draw how likely the lips are shut in the first validation sounds, and when they are."""
@@ -273,25 +273,12 @@ class ClosureLearner(RecurrentLearner):
         loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.taught(heard)[..., 0]))
         return Losses(loss, {"cross_entropy": loss})
 
-    def _count(self, sound: HeardSound) -> tuple[int, int, int]:
-        found = shut_spans(self._likelihood(sound), self._rate)
-        return (len(sound.closures), *missed_and_false(found, sound.closures))
+    def _count(self, sound: HeardSound) -> ClosureScore:
+        return score_closures(shut_spans(self._likelihood(sound), self._rate), sound.closures)
 
     def _likelihood(self, sound: HeardSound) -> np.ndarray:
         heard = np.concatenate([sound.values, self._quiet]).astype(np.float32)
         return likelihood_of(self.said(heard))
-
-
-def missed_and_false(found: Sequence[Span], true: Sequence[Span]) -> tuple[int, int]:
-    """Return how many ``true`` closures none of the ``found`` touches within a frame, and how many touch none of them.
-
-    A frame of 25 per second.
-    """
-
-    def touches(one: Span, others: Sequence[Span]) -> bool:
-        return any(one.start <= other.end + TOLERANCE and other.start <= one.end + TOLERANCE for other in others)
-
-    return sum(not touches(span, found) for span in true), sum(not touches(span, true) for span in found)
 
 
 def shut_steps(sound: HeardSound, rate: float) -> np.ndarray:

@@ -1,0 +1,90 @@
+"""Worker processes that end with the process that started them, and say at which item one of them died."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from threading import Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def worker_pool(count: int, start: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of ``count`` fresh processes, each of which calls ``start`` first.
+
+    They end when the block ends by an exception, Ctrl-C among them, and when this process ends in any way, kill -9
+    among them; a worker that died raises :class:`BrokenProcessPool`.
+    """
+    # Spawned, not forked: a fork of a process that runs TensorFlow's threads can hang.
+    context = get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
+    with theirs, ours, ProcessPoolExecutor(count, context, _start_worker, (theirs, start)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            # Ends the workers: nobody waits for what they are still at.
+            ours.close()
+            raise
+
+
+def map_in_processes(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    count: int,
+    died: Callable[[Item], Result],
+    start: Callable[[], None] | None = None,
+) -> Iterator[Result]:
+    """Yield what ``work`` makes of each of ``items``, in their order, by ``count`` processes at once.
+
+    Where a process dies at an item, by the system for want of memory for example, ``died`` of that item is yielded and
+    another process takes its place. What ``work`` raises is raised here.
+    """
+    with ExitStack() as pools:
+
+        def new_pool() -> ProcessPoolExecutor:
+            # One process each: where several share a pool, nobody knows which of their items was fatal.
+            return pools.enter_context(worker_pool(1, start))
+
+        idle = [new_pool() for _ in range(min(count, len(items)))]
+        running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}
+        found: dict[int, Result] = {}
+        begun = told = 0
+        while told < len(items):
+            while idle and begun < len(items):
+                pool = idle.pop()
+                running[pool.submit(work, items[begun])] = begun, pool
+                begun += 1
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                index, pool = running.pop(future)
+                try:
+                    found[index] = future.result()
+                except BrokenProcessPool:
+                    found[index], pool = died(items[index]), new_pool()
+                idle.append(pool)
+            while told in found:
+                yield found.pop(told)
+                told += 1
+
+
+def _start_worker(lifeline: Connection, start: Callable[[], None] | None) -> None:
+    """Tie this worker process to its parent: it ends when the other end of ``lifeline`` closes, even by kill -9."""
+
+    def end_with_parent() -> None:
+        with suppress(EOFError, OSError):
+            lifeline.recv_bytes()
+        os._exit(1)
+
+    # Ctrl-C reaches the workers too; the parent ends them, quietly.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=end_with_parent, daemon=True).start()
+    if start is not None:
+        start()
