@@ -46,6 +46,9 @@ class OwnSyncNet:
     def __init__(self, folder: Path | None = None) -> None:
         import tensorflow as tf
 
+        # Here and not above: it loads Keras.
+        from obamanet.networks.syncnet import build_syncnet
+
         place = judge_folder(folder)
         try:
             card = read_card(place / JUDGE_CARD, JUDGE_SCHEMA)
