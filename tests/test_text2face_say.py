@@ -281,3 +281,13 @@ def test_timelines_tell_mouth_poses_without_a_video(tmp_path: Path) -> None:
     shown = {sound["phoneme"]: sound["mouth_pose"] for sound in sounds}
     assert shown["m"].startswith(("closed", "rest"))
     assert "open" in shown["a"]
+
+
+def test_tags_are_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = call(
+        program(), ["timeline", '<speak>Hello <break time="2s"/>you</speak>', "--out", str(tmp_path / "a.json")], "x"
+    )
+    assert code == 0
+    assert "SSML is not obeyed, its tags are left out: 1 break, 1 speak" in capsys.readouterr().err
+    words = json.loads((tmp_path / "a.json").read_text())["sentences"][0]["words"]
+    assert [word["text"] for word in words] == ["Hello", "you"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from text2face.text.markup import MarkupRemover
 from text2face.text.normalise import read_out
 from text2face.text.sentences import LONGEST, split_sentences
 
@@ -247,3 +248,42 @@ def test_a_megabyte_needs_little_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+SSML = (
+    '<?xml version="1.0"?><speak version="1.1" xml:lang="en">Dogs &amp; cats.<!-- a > b --><break time="1s"/> '
+    "<emphasis level='strong'>Very</emphasis> <lang xml:lang=\"es\">bien</lang>, "
+    '<sub alias="a, b. c">AB</sub><p>New</p></speak>'
+)
+
+
+def test_ssml_is_not_read_aloud() -> None:
+    for size in (1, 7, 10_000):
+        remover = MarkupRemover()
+        pieces = [SSML[start : start + size] for start in range(0, len(SSML), size)]
+        said = "".join(remover.plain(pieces))
+        assert " ".join(said.split()) == "Dogs & cats. , Very bien, AB New"
+        assert dict(remover.removed) == {"speak": 1, "break": 1, "emphasis": 1, "lang": 1, "sub": 1, "p": 1}
+        assert remover.notice() == (
+            "SSML is not obeyed, its tags are left out: 1 break, 1 emphasis, 1 lang, 1 p, 1 speak, 1 sub; "
+            "a break is said as a comma"
+        )
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b and c > d", "I <3 you", "x<y>z", "R&D &amp; more", "<speak", "1 <p 2> 3", "<" * 99]
+)
+def test_what_is_no_ssml_stays(text: str) -> None:
+    for pieces in ([text], list(text)):
+        remover = MarkupRemover()
+        assert "".join(remover.plain(pieces)) == text
+        assert remover.notice() == ""
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet="<>/&;=\"'ps eakbr\n", max_size=60), st.integers(1, 60))
+def test_markup_does_not_depend_on_how_the_text_is_cut(text: str, size: int) -> None:
+    whole, cut = MarkupRemover(), MarkupRemover()
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    assert "".join(cut.plain(pieces)) == "".join(whole.plain([text]))
+    assert cut.removed == whole.removed

@@ -21,6 +21,7 @@ from obamanet.keypoints.poses import pose_names
 from obamanet.progress import Progress
 from obamanet.types import AudioClip
 from text2face.syllables.timed import syllables_of
+from text2face.text.markup import MarkupRemover
 from text2face.text.normalise import read_out
 from text2face.text.sentences import split_sentences
 from text2face.timeline import TimedSentence, TimedWord, check_timeline_names, open_timelines
@@ -77,9 +78,12 @@ class _Notes:
     """Counts what of a text was not said."""
 
     left_out: Counter[str] = field(default_factory=Counter)
+    markup: MarkupRemover = field(default_factory=MarkupRemover)
 
     def tell(self, progress: Progress) -> None:
-        """Tell in one line what was left out, if anything was."""
+        """Tell in one line each what was left out and which tags were, if anything was."""
+        if notice := self.markup.notice():
+            progress.note(notice)
         if self.left_out:
             told = ", ".join(f"{count} {kind}" for kind, count in sorted(self.left_out.items()))
             progress.note(f"left out, since the voice cannot say them: {told}")
@@ -288,7 +292,8 @@ def _keypoints(mouth: MouthTrack, sound: Path, person: Person, via: Via) -> tupl
 
 def _readings(text: str | Iterable[str], language: str, notes: _Notes) -> Iterator[tuple[str, str]]:
     """Yield each sentence that has something to say, as written and as it is said."""
-    for sentence in split_sentences([text] if isinstance(text, str) else text, language):
+    plain = notes.markup.plain([text] if isinstance(text, str) else text)
+    for sentence in split_sentences(plain, language):
         reading = read_out(sentence, language)
         notes.left_out += reading.left_out
         if reading.text:
