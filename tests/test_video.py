@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -298,6 +298,85 @@ class TestRead:
         # The backdrop of this corpus is blue, which tells BGR from RGB.
         blue, _, red = frames[0].image[:40, :40].reshape(-1, 3).mean(axis=0)
         assert blue > red + 20
+
+
+def pq_signal(nits: np.ndarray) -> np.ndarray:
+    """Return the PQ signal, 0 to 1, of ``nits`` cd/m2 (ITU-R BT.2100-2, table 4)."""
+    power = (nits / 10_000) ** (2610 / 16384)
+    return ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
+
+
+def hlg_signal(nits: np.ndarray) -> np.ndarray:
+    """Return the HLG signal of grey that shows ``nits`` cd/m2 on a screen of 1000 (ITU-R BT.2100-2, table 5)."""
+    scene = (nits / 1000) ** (1 / 1.2)
+    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(12 * scene - 0.28466892) + 0.55991073)
+
+
+class TestConversion:
+    """What reading mends of footage that is not plain: high dynamic range and interlacing."""
+
+    NITS = np.array([5.0, 20.0, 60.0, 120.0])
+
+    def write_hdr(self, path: Path, transfer: str, signal: np.ndarray) -> Path:
+        """Write three frames of four grey fields of 16 x 48 pixels with ``signal`` (4,), 0 to 1, in ten bits."""
+        luma = np.broadcast_to(np.repeat(np.round(64 + 876 * signal), 16), (HEIGHT, WIDTH))
+        planes = np.concatenate([luma.ravel(), np.full(HEIGHT * WIDTH // 2, 512)]).astype("<u2")
+        raw = path.with_suffix(".yuv")
+        raw.write_bytes(planes.tobytes() * 3)
+        layout = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", "25")
+        tags = f"setparams=color_trc={transfer}:color_primaries=bt2020:colorspace=bt2020nc:range=tv"
+        ffmpeg(*layout, "-i", raw, "-vf", tags, "-c:v", "ffv1", path)
+        return path
+
+    @pytest.mark.parametrize(
+        ("transfer", "signal", "name"), [("smpte2084", pq_signal, "PQ"), ("arib-std-b67", hlg_signal, "HLG")]
+    )
+    def test_hdr_is_shown_as_a_plain_screen_would(
+        self, tmp_path: Path, transfer: str, signal: Callable[[np.ndarray], np.ndarray], name: str
+    ) -> None:
+        path = self.write_hdr(tmp_path / "hdr.mkv", transfer, signal(self.NITS))
+        assert probe_video(path).converted == (f"HDR ({name})",)
+        frames = list(read_frames(path))
+        assert [frame.time for frame in frames] == pytest.approx([0, 0.04, 0.08])
+        shown = frames[0].image.reshape(HEIGHT, 4, 16, 3)[:, :, 4:12].mean(axis=(0, 2))
+        # White of 203 cd/m2 (ITU-R BT.2408) on a screen of gamma 2.4 (BT.1886).
+        expected = 255 * (self.NITS / 203) ** (1 / 2.4)
+        np.testing.assert_allclose(shown, np.repeat(expected[:, None], 3, axis=1), atol=3)
+
+    def test_what_cannot_be_converted_is_refused_with_the_way_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = self.write_hdr(tmp_path / "hdr.mkv", "arib-std-b67", hlg_signal(self.NITS))
+        monkeypatch.setattr("obamanet.video.reader.TO_PLAIN", "no_such_option=1")
+        with pytest.raises(VideoError, match=r"HDR \(HLG\).*ffmpeg -i IN -vf zscale") as caught:
+            list(read_frames(path))
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("container", ["mp4", "mpg"])
+    def test_interlaced_frames_are_made_whole(self, tmp_path: Path, container: str) -> None:
+        source = ("-f", "lavfi", "-i", "testsrc2=size=128x96:rate=50:duration=0.6")
+        whole, woven = tmp_path / "whole.mkv", tmp_path / f"woven.{container}"
+        ffmpeg(*source, "-vf", "fps=25", "-c:v", "ffv1", whole)
+        coding = {"mp4": ("libx264", "-x264-params", "tff=1"), "mpg": ("mpeg2video",)}[container]
+        sharp = ("-flags", "+ilme+ildct", "-b:v", "8M")
+        ffmpeg(*source, "-vf", "interlace=scan=tff:lowpass=0", "-c:v", *coding, *sharp, woven)
+        info = probe_video(woven)
+        assert (info.converted, info.fps, info.variable_rate) == (("interlaced",), 25, False)
+        frames, expected = list(read_frames(woven)), list(read_frames(whole))
+        assert [frame.time for frame in frames] == pytest.approx([n / 25 for n in range(15)], abs=1e-4)
+        for frame, known in zip(frames, expected, strict=True):
+            assert combing(frame.image) < 1.3 * combing(known.image)
+
+    def test_plain_video_is_not_touched(self, greys: Path) -> None:
+        assert probe_video(greys).converted == ()
+
+
+def combing(image: np.ndarray) -> float:
+    """Return how much more each row of ``image`` (H, W, 3) differs from its neighbours than these from each other."""
+    rows = image.astype(float)
+    beside = np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean()
+    return float(beside / (np.abs(rows[2:] - rows[:-2]).mean() + 1))
 
 
 def read_bmp(path: Path) -> Iterator[np.ndarray]:

@@ -300,6 +300,8 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
         notes.append(f"{source}: {cuts} cut(s) or gap(s); nothing is learned across them")
     if info.variable_rate:
         notes.append(f"{source}: variable frame rate, brought to {float(job.fps):g} fps by time")
+    if info.converted:
+        notes.append(f"{source}: {' and '.join(info.converted)}, brought to plain frames")
     if not info.has_sound:
         notes.append(f"{source}: no sound; it trains the renderer only")
     about = {

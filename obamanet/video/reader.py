@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +18,7 @@ from obamanet.timing import standard_rate
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
+    from av.filter import Graph
     from av.video.stream import VideoStream
 
 VARIABLE_BEYOND = Fraction(1, 4)
@@ -32,6 +33,17 @@ END_TOLERANCE = 0.001
 UNTAGGED = 2
 """Code of a video that does not say its colour matrix (ITU-T H.273, table 4)."""
 
+HIGH_DYNAMIC_RANGE = {16: "PQ", 18: "HLG"}
+"""Transfer characteristics (ITU-T H.273, table 3) of pictures that are far too dull when taken for plain ones."""
+
+TO_PLAIN = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv"
+"""Options of FFmpeg's scale filter, from FFmpeg 8 on, that bring BT.2100 pictures to BT.709, white at 203 cd/m2."""
+
+BY_HAND = (
+    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+)
+"""The same for ffmpeg's command line, where the libraries at hand cannot do it."""
+
 HIGH_DEFINITION = 720
 """Lines. Untagged pictures at least this high are BT.709, lower ones BT.601, as players assume."""
 
@@ -44,7 +56,7 @@ class VideoInfo:
     ``variable_rate`` says that frame n does not lie at n / fps, so that reading at ``fps`` repeats some and leaves out
     others. ``frame_count`` is the number of coded pictures, ``duration`` the end of the last one in seconds from the
     container's start. ``rotation`` is the stored turn that brings frames upright, in degrees counter-clockwise: 0, 90,
-    180 or 270; reading applies it.
+    180 or 270; reading applies it. ``converted`` says in words what else reading mends: HDR, interlacing.
     """
 
     path: Path
@@ -56,6 +68,7 @@ class VideoInfo:
     variable_rate: bool
     rotation: int
     has_sound: bool
+    converted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,12 +111,14 @@ def probe_video(path: Path) -> VideoInfo:
             variable_rate=variable,
             rotation=rotation,
             has_sound=bool(container.streams.audio),
+            converted=_conversions(first),
         )
 
 
 def read_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
     """Yield the frames of the video at ``path`` in order, upright and with square pixels.
 
+    Interlaced frames are made whole, and HDR (HLG and PQ) is brought to BT.709.
     Times count from the container's start, which is the sound's zero too. With ``fps`` the n-th yielded frame belongs
     to n / fps seconds and shows the source frame closest to that time; one that comes later is taken only when it is
     less than half an output frame away, so that a held picture stays held. Memory does not grow with length.
@@ -173,7 +188,7 @@ def _decode(path: Path) -> Iterator[_Source]:
         shape: tuple[int, int, int] | None = None
         time = -length
         try:
-            for native in container.decode(stream):
+            for native in _plain(container.decode(stream), path):
                 shape = shape or _shape(stream, native)
                 # Raw streams carry no timestamps: their frames follow one another at the declared rate.
                 time = time + length if native.time is None else native.time - start
@@ -187,6 +202,71 @@ def _decode(path: Path) -> Iterator[_Source]:
             raise VideoError(f"video has no frames: {path}")
         if _ends_early(stream, path):
             raise VideoError(f"video is cut off: {count} frames read, its index names more: {path}")
+
+
+def _plain(frames: Iterable[VideoFrame], path: Path) -> Iterator[VideoFrame]:
+    """Yield ``frames`` deinterlaced and brought to BT.709 from the first that needs it on; others as they are."""
+    graph: Graph | None = None
+    built: tuple[object, ...] = ()
+    interlaced = False
+    for frame in frames:
+        interlaced = interlaced or frame.interlaced_frame
+        high = frame.color_trc in HIGH_DYNAMIC_RANGE
+        wanted = (frame.width, frame.height, frame.format.name, interlaced, high)
+        if wanted != built and (interlaced or high):
+            if graph:
+                yield from _flushed(graph)
+            graph, built = _graph(frame, path, interlaced=interlaced, high=high), wanted
+        if graph is None:
+            yield frame
+            continue
+        graph.vpush(frame)
+        yield from _pulled(graph)
+    if graph:
+        yield from _flushed(graph)
+
+
+def _graph(frame: VideoFrame, path: Path, *, interlaced: bool, high: bool) -> Graph:
+    """Return the filters that frames like ``frame`` need, linked and ready."""
+    import av
+    from av.filter import Graph
+
+    graph = Graph()
+    chain = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)]
+    try:
+        if interlaced:
+            chain.append(graph.add("bwdif", "mode=send_frame:deint=interlaced"))
+        if high:
+            chain += [graph.add("scale", TO_PLAIN), graph.add("format", "yuv444p")]
+        graph.link_nodes(*chain, graph.add("buffersink")).configure()
+    except (av.FFmpegError, ValueError) as error:
+        what = " and ".join(_conversions(frame))
+        raise VideoError(
+            f"video is {what}, which the FFmpeg at hand does not convert ({error}); convert it with: "
+            f"ffmpeg -i IN -vf {f'bwdif,{BY_HAND}' if interlaced else BY_HAND} OUT: {path}"
+        ) from error
+    return graph
+
+
+def _pulled(graph: Graph) -> Iterator[VideoFrame]:
+    """Yield the frames that have come out of ``graph``."""
+    import av
+
+    while True:
+        try:
+            yield graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+
+
+def _flushed(graph: Graph) -> Iterator[VideoFrame]:
+    graph.vpush(None)
+    yield from _pulled(graph)
+
+
+def _conversions(frame: VideoFrame) -> tuple[str, ...]:
+    high = HIGH_DYNAMIC_RANGE.get(frame.color_trc)
+    return (*(["interlaced"] if frame.interlaced_frame else []), *([f"HDR ({high})"] if high else []))
 
 
 @contextmanager
