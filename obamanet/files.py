@@ -13,8 +13,8 @@ from typing import Any
 
 from obamanet.errors import OutputError
 
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Error numbers of a full disk and of a used-up quota."""
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a full disk, of a used-up quota and of a file that is larger than is allowed."""
 
 HASH_CHUNK = 1 << 20
 """Bytes read at a time, so that hashing a long video needs no more memory than a short one."""
@@ -65,6 +65,31 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         # After a rename there is nothing left under this name.
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep ``folder`` to this process while the block runs; no file is left behind, not even by ``kill -9``.
+
+    Only who asks for the same lock is kept out. Where the file system has no locks, nobody is. Raises
+    :class:`OutputError` at once when another process has it, or when the folder cannot be read.
+    """
+    import fcntl
+
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _output_error(error, folder) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"another process is at work in {folder}; wait until it has ended") from None
+        except OSError:
+            pass  # This file system has no locks.
+        yield
+    finally:
+        os.close(handle)
 
 
 def atomic_write_bytes(path: Path, content: bytes) -> None:

@@ -15,6 +15,9 @@ from obamanet.networks.layers import InstanceNormalisation, PixelShuffle, Resize
 WIDEST = 256
 """Channels double with depth up to this many, or to the paper's 8 times the first layer's where that is more."""
 
+LARGEST_IMAGE = 2048
+"""Pixels. With this side one layer of the paper's width takes 1 GB."""
+
 LEAK = 0.2
 """Slope of the leaky rectifiers, from the paper."""
 
@@ -30,8 +33,8 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         # Below 32 pixels nothing is left for the discriminator's last convolution.
-        if self.image_size < 32 or self.image_size & (self.image_size - 1):
-            raise OptionError(f"image size must be a power of two of at least 32: got {self.image_size}")
+        if not 32 <= self.image_size <= LARGEST_IMAGE or self.image_size & (self.image_size - 1):
+            raise OptionError(f"image size must be a power of two from 32 to {LARGEST_IMAGE}: got {self.image_size}")
         if not 4 <= self.width <= 128:
             raise OptionError(f"generator width is out of range: got {self.width}, allowed is 4 to 128")
 

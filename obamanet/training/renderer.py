@@ -19,6 +19,7 @@ from obamanet.render.sketch import draw_face
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.loop import Limits, TrainReport
 from obamanet.training.pix2pix import Pair, TrainOptions, train_pix2pix
+from obamanet.training.trained import TrainedRenderer
 from obamanet.types import RenderMode
 
 MOUTH_WEIGHT = 5.0
@@ -68,12 +69,14 @@ def train_renderer(
     config: GeneratorConfig,
     options: TrainOptions,
     *,
+    start: TrainedRenderer | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train the renderer of ``mode`` on the split's training pieces into ``folder``; see :func:`train_pix2pix`.
 
-    Raises :class:`OptionError` when the generator's picture size is not the dataset's.
+    ``start`` is another face's renderer, or this one's from a run on other footage, to begin with. Raises
+    :class:`OptionError` when the generator's picture size is not the dataset's.
     """
     if config.image_size != dataset.image_size:
         raise OptionError(
@@ -85,7 +88,9 @@ def train_renderer(
         "render": {"mode": mode.value, "image_size": dataset.image_size},
         "data": {"split": split.digest},
     }
-    return train_pix2pix(train, val, folder, config, options, about=about, limits=limits, progress=progress)
+    return train_pix2pix(
+        train, val, folder, config, options, about=about, start=start, limits=limits, progress=progress
+    )
 
 
 def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from obamanet.constants import FEATURE_RATE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
 from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
-from obamanet.networks.weights import save_half
+from obamanet.networks.weights import save_half, save_weights
 from obamanet.progress import Progress
 from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.smoothed import check_training, falling_rate
@@ -80,7 +80,7 @@ class EncoderOptions:
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
         counts = ("steps", "batch_size", "stretches", "validating", "epoch_steps", "blocks")
-        check_training(self.learning_rate, **{name: getattr(self, name) for name in counts})
+        check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
         if self.precision not in PRECISIONS:
             raise OptionError(f"unknown precision: got {self.precision!r}, allowed are {', '.join(PRECISIONS)}")
 
@@ -253,7 +253,7 @@ class EncoderLearner:
 
     def save_weights(self, path: Path) -> None:
         """Write the encoder's weights."""
-        self._network.save_weights(path)
+        save_weights(self._network, path)
 
     def sample(self, folder: Path, step: int) -> None:
         """Draw what is wanted on the first validating stretch, and what the encoder says."""
