@@ -143,10 +143,11 @@ class _State:
 
 
 @contextmanager
-def own_folder(folder: Path) -> Iterator[None]:
+def own_folder(folder: Path, *, keep_prepared: bool = False) -> Iterator[None]:
     """Keep the run's ``folder``, which is made, to this process; an error before anything was learned leaves nothing.
 
-    An interrupt leaves what was prepared, so that the same command goes on. Raises :class:`OutputError`.
+    An interrupt leaves what was prepared, so that the same command goes on; with ``keep_prepared``, for what takes
+    hours, an error leaves it too. Raises :class:`OutputError`.
     """
     made = not folder.exists()
     try:
@@ -158,7 +159,7 @@ def own_folder(folder: Path) -> Iterator[None]:
         try:
             yield
         except Exception:
-            if not (folder / STATE_FILE).is_file():
+            if not keep_prepared and not (folder / STATE_FILE).is_file():
                 _remove(set(folder.iterdir()) - before)
                 if made:
                     folder.rmdir()

@@ -28,7 +28,7 @@ from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputErro
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
-from obamanet.files import NO_SPACE, atomic_write_json, sha256_of
+from obamanet.files import NO_SPACE, atomic_write_json, locked, sha256_of
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.training.dataset import JPEG_QUALITY
@@ -140,7 +140,8 @@ def prepare(
     if not folders:
         raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
     if begun is not None:
-        folders |= begun.clips
+        # Read again: another process may have added clips before this one had the folder to itself.
+        folders |= (_begun(out) or begun).clips
     atomic_write_json(
         out / "dataset.json",
         {
@@ -225,18 +226,19 @@ def _start_worker(lifeline: Connection) -> None:
 
 @contextmanager
 def _clean_clips(folder: Path) -> Iterator[None]:
-    """Make ``folder`` and keep it free of half-written clips: an earlier run's before, this one's after the block."""
+    """Make ``folder`` and keep it to this process and free of half-written clips, an earlier run's and its own."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"output folder cannot be made ({error.strerror}): {folder}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"output folder is not writable: {folder}")
-    try:
-        _remove_parts(folder)
-        yield
-    finally:
-        _remove_parts(folder)
+    with locked(folder):
+        try:
+            _remove_parts(folder)
+            yield
+        finally:
+            _remove_parts(folder)
 
 
 def _remove_parts(folder: Path) -> None:

@@ -20,7 +20,7 @@ from obamanet.files import atomic_path, atomic_write_json, sha256_of
 from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
 from obamanet.networks.weights import save_half, save_weights
 from obamanet.progress import Progress
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, own_folder, run_training
 from obamanet.training.smoothed import check_training, falling_rate
 from obamanet.training.stretches import find_sounds, read_sounds, sounds_digest
 from obamanet.training.taught import Survey, TaughtStretches, examples, padded, take_survey
@@ -107,30 +107,32 @@ def train_encoder(
     teacher = read_teacher(teacher_file, options.blocks)
     config = encoder_config(teacher, options)
     files = find_sounds(folders)
-    run.mkdir(parents=True, exist_ok=True)
     sections = {
         "network": asdict(config),
         "teacher": {"sha256": sha256_of(teacher_file)},
         "data": {"sounds": sounds_digest(folders, files), "files": sum(map(len, files))},
         "training": asdict(options),
     }
-    claim_folder(run, sections)
-    sounds = read_sounds(files, run / "sounds.pcm", progress)
-    taught = TaughtStretches(run / "stretches", teacher, sounds, options.stretches, options.validating, options.seed)
-    taught.make(progress)
-    survey = take_survey(taught, teacher, config.outputs, run / "survey.npz", progress)
-    learner = EncoderLearner(teacher, config, survey, taught, options)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    source = StretchSource(taught, survey, options)
-    report = run_training(learner, source.batch, run, schedule, limits=limits or Limits(), progress=progress)
-    origin = (
-        f"The first {options.blocks} blocks of the encoder in {teacher_file.name} (sha256 "
-        f"{sections['teacher']['sha256']}), given local attention and taught by distillation to hear through noise, "
-        f"rooms, telephones and other voices: {report.best_step} steps of {options.batch_size} stretches of "
-        f"{float(teacher.frames / FEATURE_RATE):g} s. {attribution}"
-    )
-    write_encoder(run, taught, config, origin, licence, {"step": report.best_step, "score": report.best_score})
-    return report
+    with own_folder(run, keep_prepared=True):
+        claim_folder(run, sections)
+        sounds = read_sounds(files, run / "sounds.pcm", progress)
+        taught = TaughtStretches(
+            run / "stretches", teacher, sounds, options.stretches, options.validating, options.seed
+        )
+        taught.make(progress)
+        survey = take_survey(taught, teacher, config.outputs, run / "survey.npz", progress)
+        learner = EncoderLearner(teacher, config, survey, taught, options)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        source = StretchSource(taught, survey, options)
+        report = run_training(learner, source.batch, run, schedule, limits=limits or Limits(), progress=progress)
+        origin = (
+            f"The first {options.blocks} blocks of the encoder in {teacher_file.name} (sha256 "
+            f"{sections['teacher']['sha256']}), given local attention and taught by distillation to hear through "
+            f"noise, rooms, telephones and other voices: {report.best_step} steps of {options.batch_size} stretches of "
+            f"{float(teacher.frames / FEATURE_RATE):g} s. {attribution}"
+        )
+        write_encoder(run, taught, config, origin, licence, {"step": report.best_step, "score": report.best_score})
+        return report
 
 
 def encoder_config(teacher: Teacher, options: EncoderOptions) -> EncoderConfig:
