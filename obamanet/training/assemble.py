@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from obamanet.errors import DatasetError, OptionError, OutputError, PersonError
+from obamanet.errors import DatasetError, OutputError, PersonError
 from obamanet.files import locked
 from obamanet.keypoints.poses import MouthPoses
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
@@ -41,6 +41,7 @@ from obamanet.person import (
 )
 from obamanet.render.crop import to_square
 from obamanet.training.dataset import Dataset, Piece, Split
+from obamanet.training.loop import check_told
 from obamanet.training.poses import learn_poses
 from obamanet.training.trained import TrainedPredictor, TrainedRenderer, load_weights, run_predictor, run_renderer
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
@@ -81,7 +82,7 @@ def assemble_person(
     not belong to the dataset or the split, :class:`PersonError` when footage is gone, and :class:`OutputError` when
     ``out`` holds something else than a person or another process is at work there.
     """
-    _check_told(name, origin)
+    check_told(name=name, **asdict(origin))
     if out.exists() and not is_person_place(out):
         raise OutputError(f"there is something else than a person, which is not replaced: {out}")
     predictor, renderer = run_predictor(keypoints_run, weights), run_renderer(renderer_run, weights)
@@ -112,12 +113,6 @@ def assemble_person(
             with suppress(OSError):
                 out.rmdir()  # Only when nothing came of it.
     return load_person(out)
-
-
-def _check_told(name: str, origin: Origin) -> None:
-    for what, told in {"name": name, **asdict(origin)}.items():
-        if not told.strip():
-            raise OptionError(f"{what} of the person is blank; say it in words")
 
 
 def _write_person(

@@ -33,7 +33,16 @@ from obamanet.training.grammar import (
     sentence_times,
     word_error,
 )
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_run, own_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_run,
+    own_folder,
+    run_training,
+)
 from obamanet.training.mouths import HEIGHT, MARGIN, READ_FPS, WIDTH, network_windows, normalise, place_mouths
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 
@@ -126,6 +135,7 @@ def train_lip_reader(
     lip reader itself (WEIGHTS_FILE, CARD_FILE) as it validated best, the card with ``licence`` and ``attribution`` of
     the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its frame rate.
     """
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")

@@ -142,6 +142,13 @@ class _State:
     chosen: bool = False
 
 
+def check_told(**told: str) -> None:
+    """Raise :class:`OptionError` for a name or a right that is blank; of an unknown one ``NOT_STATED`` is said."""
+    for what, words in told.items():
+        if not words.strip():
+            raise OptionError(f"{what} is blank: say it in words")
+
+
 @contextmanager
 def own_folder(folder: Path, *, keep_prepared: bool = False) -> Iterator[None]:
     """Keep the run's ``folder``, which is made, to this process; an error before anything was learned leaves nothing.

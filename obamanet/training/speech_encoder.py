@@ -20,7 +20,16 @@ from obamanet.files import atomic_path, atomic_write_json, sha256_of
 from obamanet.networks.speech_encoder import EncoderConfig, build_encoder
 from obamanet.networks.weights import save_half, save_weights
 from obamanet.progress import Progress
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, own_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_folder,
+    own_folder,
+    run_training,
+)
 from obamanet.training.smoothed import check_training, falling_rate
 from obamanet.training.stretches import find_sounds, read_sounds, sounds_digest
 from obamanet.training.taught import Survey, TaughtStretches, examples, padded, take_survey
@@ -103,6 +112,7 @@ def train_encoder(
     so far with its card, which carries ``licence`` and ``attribution`` of teacher and sounds. Raises
     :class:`DatasetError` for sounds or a teacher of no use, :class:`OptionError` when ``run`` holds another run.
     """
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     teacher = read_teacher(teacher_file, options.blocks)
     config = encoder_config(teacher, options)

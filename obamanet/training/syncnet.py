@@ -27,7 +27,16 @@ from obamanet.progress import Progress
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.log import logged
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_run, own_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_run,
+    own_folder,
+    run_training,
+)
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 from obamanet.types import FeatureSequence
 
@@ -157,6 +166,7 @@ def train_syncnet(
     The folder then holds the best judge as :data:`JUDGE_WEIGHTS` and :data:`JUDGE_CARD`, the card with ``licence`` and
     ``attribution`` of the recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
     """
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
     sections = {

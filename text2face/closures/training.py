@@ -20,7 +20,16 @@ from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Split
 from obamanet.training.log import logged
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, own_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_folder,
+    own_folder,
+    run_training,
+)
 from obamanet.training.recurrent import RecurrentLearner
 from obamanet.training.smoothed import Losses, check_course
 from obamanet.types import Span
@@ -114,6 +123,7 @@ def train_closures(
     which carries ``licence`` and ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing
     and :class:`OptionError` when ``folder`` holds another run.
     """
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     features = FeatureOptions(kind=SPEECH)
     size, rate = heard_size(features)
