@@ -43,9 +43,9 @@ OPTIONS_FILE, STATE_FILE = "options.json", "state.npz"
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged ``.npz`` raises."""
 
-SETTLING_STEPS, TIMED_SECONDS = 3, 10.0
-"""Steps at the beginning of a session that are not timed, since graphs are compiled in them, and how long the next ones
-are timed before the user is told how long the training takes."""
+SETTLING_STEPS, TIMED_STEPS, TIMED_SECONDS = 3, 10, 10.0
+"""Steps at the beginning of a session that are not timed, since graphs are compiled in them; and how many more steps,
+and for how long, are timed at least before the user is told how long the training takes."""
 
 
 @dataclass(frozen=True)
@@ -283,27 +283,29 @@ class _Pace:
     """Tells once how long the training takes, as soon as enough steps have been timed."""
 
     def __init__(self, schedule: Schedule, first: int) -> None:
-        self._schedule, self._first = schedule, first + SETTLING_STEPS
-        self._began: float | None = None
-        self._told = False
+        self._schedule, self._settled = schedule, first + SETTLING_STEPS
+        self._before: float | None = None
+        self._seconds = self._cost = 0.0
+        self._timed = 0
 
     def tell(self, reached: int, progress: Progress) -> None:
         """Count the step that was done as number ``reached``."""
-        if self._told or reached < self._first:
+        if reached < self._settled or self._timed < 0:
             return
-        now = time.monotonic()
-        if self._began is None:
-            self._first, self._began = reached, now
-        elif now - self._began >= TIMED_SECONDS:
-            self._told = True
-            schedule = self._schedule
-            each = (now - self._began) / schedule.cost(self._first, reached)
-            left = each * schedule.cost(reached, schedule.steps)
+        now, schedule = time.monotonic(), self._schedule
+        if self._before is not None:
+            self._timed += 1
+            self._seconds += now - self._before
+            self._cost += schedule.cost(reached - 1, reached)
+        self._before = now
+        if self._timed >= TIMED_STEPS and self._seconds >= TIMED_SECONDS:
+            self._timed = -1
+            left = self._seconds / self._cost * schedule.cost(reached, schedule.steps)
             progress.note(f"the {schedule.steps - reached} steps left take about {_duration(left)} on this machine")
 
     def pause(self) -> None:
         """Leave out what lies between two steps: an evaluation."""
-        self._began = None
+        self._before = None
 
 
 def _duration(seconds: float) -> str:
