@@ -46,9 +46,6 @@ RENDERER_WIDTH = 16
 
 OR_START = ", or as --start has it"
 
-TOOK = "The default person, of 20 minutes of footage, took two hours on two CPU cores, most of it the renderer."
-"""What the user is told to expect before steps can be timed; from checkpoints/README.md."""
-
 VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
 """Figures of a run's log that go into the person's card."""
 
@@ -248,7 +245,7 @@ def keypoints_command(
             dataset, chosen, run, options, renditions=voices, start=beginning, limits=limits, progress=progress
         )
 
-    _train(session, KEYPOINTS, train, f"{steps} steps of {batch_size} examples, after listening to the sounds")
+    _train(session, KEYPOINTS, train)
 
 
 def renderer_command(
@@ -339,7 +336,7 @@ def renderer_command(
             dataset, chosen, run, mode, config, options, start=beginning, limits=limits, progress=progress
         )
 
-    _train(session, RENDERER, train, f"{steps} steps of {batch_size} pictures")
+    _train(session, RENDERER, train)
 
 
 def lipreader_command(
@@ -521,12 +518,11 @@ def _run(session: Session, dataset: Dataset, kind: str, train: Train) -> TrainRe
     return report
 
 
-def _train(session: Session, kind: str, train: Train, length: str) -> None:
-    """Tell the ``length`` of the training, run the session, then make the person when the other run is there too."""
+def _train(session: Session, kind: str, train: Train) -> None:
+    """Run the session, then make the person when the other run is there too."""
     from obamanet.training.dataset import load_dataset
 
     dataset, progress = load_dataset(session.dataset), console(session.quiet)
-    progress.note(f"{length}. {TOOK} Interrupt it at any time: the same command goes on.")
     run = _run(session, dataset, kind, train).folder
     if session.out is not None:
         progress.note("not assembled: this run has its own folder; name it to obamanet assemble")

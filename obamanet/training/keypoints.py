@@ -26,7 +26,7 @@ from obamanet.person import MOUTH_FILE, MouthModel, save_mouth
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.hearing import HEARD_FILE, LessonMaker, Lessons, Utterance, loudness
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_run, own_folder, run_training
+from obamanet.training.loop import EXPECTED, Limits, Schedule, TrainReport, claim_run, own_folder, run_training
 from obamanet.training.pictures import draw_openings
 from obamanet.training.recurrent import RecurrentLearner
 from obamanet.training.renditions import Renditions
@@ -144,6 +144,8 @@ def train_keypoints(
     }
     with own_folder(folder):
         claim_run(folder, claim, caches=(HEARD_FILE,))
+        length = f"{options.steps} steps of {options.batch_size} examples, after listening to the sounds"
+        progress.note(f"{length}. {EXPECTED}")
         save_mouth(mouth, folder / MOUTH_FILE)
         listener = Listener(features)
         maker = LessonMaker(listener, dataset.fps, delay, options.seed, progress)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -42,6 +42,12 @@ OPTIONS_FILE, STATE_FILE = "options.json", "state.npz"
 
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged ``.npz`` raises."""
+
+EXPECTED: Final = (
+    "The default person, of 20 minutes of footage, took two hours on two CPU cores, most of it the renderer. Interrupt "
+    "it at any time: the same command goes on."
+)
+"""What users are told before steps can be timed; from checkpoints/README.md."""
 
 SETTLING_STEPS, TIMED_STEPS, TIMED_SECONDS = 3, 10, 10.0
 """Steps at the beginning of a session that are not timed, since graphs are compiled in them; and how many more steps,

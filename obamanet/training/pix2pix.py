@@ -117,6 +117,7 @@ def train_pix2pix(
     about: dict[str, dict[str, Any]] | None = None,
     start: TrainedRenderer | None = None,
     keep_steps: frozenset[int] = frozenset(),
+    expected: str = "",
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
@@ -124,7 +125,7 @@ def train_pix2pix(
 
     ``about`` are further sections of plain values for the run's options.json; ``start`` is a generator of the same
     sizes whose weights are taken as the beginning; ``keep_steps`` are steps whose weights are kept beside the best and
-    the last. Raises :class:`DatasetError` for empty data and :class:`OptionError` when ``start`` has other sizes or the
+    the last; ``expected`` says how long such a training takes. Raises :class:`DatasetError` for empty data and :class:`OptionError` when ``start`` has other sizes or the
     folder holds a run with other options; then nothing is written.
     """
     if not len(train) or not len(val):
@@ -140,9 +141,11 @@ def train_pix2pix(
         "start": {"weights": sha256_of(start.weights) if start else None},
         **(about or {}),
     }
+    progress = progress or Progress()
     epoch_steps = min(options.epoch_steps, max(1, len(train) // options.batch_size))
     with own_folder(folder):
         claim_run(folder, claim)
+        progress.note(f"{options.steps} steps of {options.batch_size} pictures. {expected}".rstrip())
         learner = Pix2PixLearner(config, options, val)
         if start:
             learner.begin_as(start)
@@ -153,7 +156,7 @@ def train_pix2pix(
             Schedule(options.steps, epoch_steps, options.batch_size, options.adversary_from, ADVERSARY_COST),
             keep_steps=keep_steps,
             limits=limits or Limits(),
-            progress=progress or Progress(),
+            progress=progress,
         )
 
 

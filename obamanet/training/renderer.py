@@ -17,7 +17,7 @@ from obamanet.render.compositor import draw_inpainting, region_mask
 from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_face
 from obamanet.training.dataset import Dataset, Piece, Split
-from obamanet.training.loop import Limits, TrainReport
+from obamanet.training.loop import EXPECTED, Limits, TrainReport
 from obamanet.training.pix2pix import Pair, TrainOptions, train_pix2pix
 from obamanet.training.trained import TrainedRenderer
 from obamanet.types import RenderMode
@@ -89,7 +89,16 @@ def train_renderer(
         "data": {"split": split.digest},
     }
     return train_pix2pix(
-        train, val, folder, config, options, about=about, start=start, limits=limits, progress=progress
+        train,
+        val,
+        folder,
+        config,
+        options,
+        about=about,
+        start=start,
+        expected=EXPECTED,
+        limits=limits,
+        progress=progress,
     )
 
 
