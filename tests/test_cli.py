@@ -489,7 +489,7 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
     assert (said.code, said.out, len(said.lines)) == (1, "", 1)
     assert (photos / "mother.jpg").is_file(), "a folder that is no person must stay"
 
-    said = obamanet("assemble", dataset, "-o", tmp_path / "p", *origin("Eve"), "--seed", 2)
+    said = obamanet("assemble", dataset, "-o", tmp_path / "p", *origin("Eve"), "--seed", 4)
     assert (said.code, said.out, len(said.lines)) == (1, "", 1)
     assert f"run was trained on another split of the footage: {dataset}/keypoints" in said.lines[0]
     for number in (1, 3, 5, 7, 9):
@@ -504,15 +504,15 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
     assert not (tmp_path / "p").exists()
 
     # Another mouth: the poser stays, and what has to be redone is said.
-    keypoints += ["--seed", 2, "--start", dataset, "--out", dataset / "k2"]
+    keypoints += ["--seed", 4, "--start", dataset, "--out", dataset / "k2"]
     said = obamanet(*keypoints, "--units", 16)
     assert (said.code, said.out, len(said.lines)) == (2, "", 1)
     assert "units 8 there, 16 here" in said.lines[0]
     assert not (dataset / "k2").exists()
     del keypoints[keypoints.index("--units") :][:2]
     assert obamanet(*keypoints).code == 0
-    assert obamanet(*renderer, "--seed", 2, "--start", dataset / "renderer", "--out", dataset / "r2").code == 0
-    runs = ["--keypoints", dataset / "k2", "--renderer", dataset / "r2", "--seed", 2, "--val-share", 0.3]
+    assert obamanet(*renderer, "--seed", 4, "--start", dataset / "renderer", "--out", dataset / "r2").code == 0
+    runs = ["--keypoints", dataset / "k2", "--renderer", dataset / "r2", "--seed", 4, "--val-share", 0.3]
     said = obamanet("assemble", dataset, "-o", dataset / "person", *origin("Eve"), *runs)
     assert (said.code, said.out, len(said.lines)) == (0, f"{dataset}/person\n", 1)
     assert "poser was trained for other mouth poses" in said.lines[0]

@@ -125,8 +125,9 @@ def train_pix2pix(
 
     ``about`` are further sections of plain values for the run's options.json; ``start`` is a generator of the same
     sizes whose weights are taken as the beginning; ``keep_steps`` are steps whose weights are kept beside the best and
-    the last; ``expected`` says how long such a training takes. Raises :class:`DatasetError` for empty data and :class:`OptionError` when ``start`` has other sizes or the
-    folder holds a run with other options; then nothing is written.
+    the last; ``expected`` says how long such a training takes. Raises :class:`DatasetError` for empty data and
+    :class:`OptionError` when ``start`` has other sizes or the folder holds a run with other options; then nothing is
+    written.
     """
     if not len(train) or not len(val):
         raise DatasetError(f"{len(train)} pairs to train and {len(val)} to validate; both are needed")
