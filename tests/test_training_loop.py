@@ -222,6 +222,12 @@ class TestTheFolder:
         assert json.loads((tmp_path / "options.json").read_text("utf-8")) == {"training": {"steps": 8}}
         assert not (tmp_path / "heard.npz").exists()
 
+    def test_half_written_files_of_a_killed_run_are_cleared(self, tmp_path: Path) -> None:
+        for name in (".state.123.part.npz", ".best.weights.123.part.h5"):
+            (tmp_path / name).touch()
+        with own_folder(tmp_path):
+            assert not list(tmp_path.iterdir())
+
     def test_a_second_process_is_refused(self, tmp_path: Path) -> None:
         with own_folder(tmp_path), pytest.raises(OutputError, match=f"another process is at work in {tmp_path}"):
             train(tmp_path)

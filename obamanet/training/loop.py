@@ -168,6 +168,8 @@ def own_folder(folder: Path, *, keep_prepared: bool = False) -> Iterator[None]:
     except OSError as error:
         raise OutputError(f"run's folder cannot be made ({error.strerror}): {folder}") from error
     with locked(folder):
+        # Nobody else is at work here: these are of a run that was killed.
+        _remove(set(folder.glob(".*.part*")))
         before = set(folder.iterdir())
         try:
             yield
