@@ -149,9 +149,10 @@ def test_no_flip_and_no_room_to_crop_leave_the_picture(tmp_path: Path) -> None:
         np.testing.assert_array_equal(source.pair(0, np.random.default_rng(seed)).condition, plain.condition)
 
 
-def test_a_load_size_below_the_image_size_is_refused() -> None:
-    with pytest.raises(OptionError, match="at least the image size 32: got 31"):
-        FolderPairs([], 32, load_size=31)
+@pytest.mark.parametrize("load_size", [31, 257, 1_000_000])
+def test_a_load_size_out_of_range_is_refused(load_size: int) -> None:
+    with pytest.raises(OptionError, match=rf"got {load_size}, allowed is 32 to 256 for the image size 32"):
+        FolderPairs([], 32, load_size=load_size)
 
 
 def break_a_picture(path: Path) -> None:
