@@ -20,7 +20,7 @@ from obamanet.files import sha256_of
 from obamanet.hearing.listener import encoder_digest
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import Renderer
-from obamanet.person import CARD, READY, Person, load_person, replace_person, save_card, save_mouth
+from obamanet.person import CARD, READY, Person, load_person, replace_person, save_card, save_mouth, save_region
 from obamanet.types import CropBox, RenderMode
 
 Change = Callable[[Path, dict[str, Any]], None]
@@ -212,6 +212,22 @@ class TestArrays:
     def test_a_reference_track_that_is_none(self, folder: Path, points: np.ndarray, says: str) -> None:
         rewrite(folder, reference(points))
         refused(folder, "does not fit", says)
+
+    def test_a_person_whose_region_told_the_opening_is_to_be_trained_anew(
+        self, tiny_inpaint_person: Person, tmp_path: Path
+    ) -> None:
+        folder = Path(shutil.copytree(tiny_inpaint_person.folder, tmp_path / "person"))
+        rewrite(folder, lambda _, card: card["files"].pop("region.npz"))
+        refused(folder, "before the painted region had one shape", "train renderer --mode inpaint")
+
+    def test_a_region_that_is_none(self, tiny_inpaint_person: Person, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(tiny_inpaint_person.folder, tmp_path / "person"))
+        region = tiny_inpaint_person.region
+        assert region is not None
+        for outline in (region.outline[:2], region.outline[:, :1], np.full_like(region.outline, np.nan)):
+            save_region(replace(region, outline=outline), folder / "region.npz")
+            rewrite(folder, lambda *_: None)
+            refused(folder, "region.npz: outline has shape")
 
     def test_squares_that_do_not_fit_the_footage(self, tiny_inpaint_person: Person, tmp_path: Path) -> None:
         folder = Path(shutil.copytree(tiny_inpaint_person.folder, tmp_path / "person"))

@@ -34,7 +34,7 @@ from obamanet.keypoints.placement import to_canonical, to_pixel
 from obamanet.keypoints.reference import nearest_frames
 from obamanet.keypoints.region import place_region
 from obamanet.networks.config import GeneratorConfig
-from obamanet.person import Origin, Person, load_person
+from obamanet.person import Origin, Person, load_person, load_region, save_region
 from obamanet.pipelines import speak as pipeline
 from obamanet.pipelines.speak import (
     SpeakOptions,
@@ -345,6 +345,13 @@ class TestInpainting:
         origin = Origin("GRID s1", "CC BY 4.0", "Cooke et al. 2006", "a published corpus")
         runs = (tmp_path / "k", tmp_path / "r")
         person = assemble_person(dataset, split, *runs, tmp_path / "p", name="s1", origin=origin)
+        # What is blanked when speaking is what was blanked in training, in a later session of the run too.
+        trained = load_region(tmp_path / "r" / "region.npz")
+        assert person.region is not None
+        np.testing.assert_array_equal(person.region.outline, trained.outline)
+        save_region(replace(trained, outline=trained.outline * 1.1), tmp_path / "r" / "region.npz")
+        train_renderer(dataset, split, tmp_path / "r", RenderMode.INPAINT, config, options, limits=Limits(steps=4))
+        np.testing.assert_array_equal(load_region(tmp_path / "r" / "region.npz").outline, trained.outline * 1.1)
         assert person.mode is RenderMode.INPAINT
         assert len(person.boxes) == len(person.reference.points)
         sizes = {frame.image.shape for frame in read_frames(person.footage)}
