@@ -77,6 +77,8 @@ class RenditionOptions:
         """Refuse what is outside the allowed values."""
         if not 1 <= self.voices <= 100:
             raise OptionError(f"voices per sentence are out of range: got {self.voices}, allowed is 1 to 100")
+        if self.seed < 0:
+            raise OptionError(f"seed must be 0 or more: got {self.seed}")
 
 
 @dataclass(frozen=True)

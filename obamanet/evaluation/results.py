@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from obamanet.card import CardError, read_card
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.catalogue import BY_KEY, METRICS, Better, Metric
 from obamanet.evaluation.fid import frechet_distance
@@ -117,15 +117,14 @@ def read_results(path: Path) -> StoredResults:
     """Read the results.json at ``path``, or in the folder ``path``; raises :class:`EvaluationError`."""
     path = path / RESULTS_FILE if path.is_dir() else path
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_card(path).content
         if content["schema"] != SCHEMA:
             raise EvaluationError(f"{path}: schema is {content['schema']!r}, readable is {SCHEMA}")
         clips = tuple((clip["name"], tuple(_score(score) for score in clip["scores"])) for clip in content["clips"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(
-            f"not the results of an evaluation: {path}: {type(error).__name__}: {error}; make them with: "
-            "obamanet evaluate GENERATED REFERENCE --out DIR"
-        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error) if isinstance(error, CardError) else f"{path}: its entries are not those of results"
+        how = "make them with: obamanet evaluate GENERATED REFERENCE --out DIR"
+        raise EvaluationError(f"not the results of an evaluation: {reason}; {how}") from None
     return StoredResults(path, clips)
 
 
