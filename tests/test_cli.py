@@ -1023,6 +1023,10 @@ def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
         ["speak", speech, *out, "--person", damaged],
         ["say", "Hello", *out, "--person", damaged],
         ["say", "Hello", *out, "--lang", "xx"],
+        ["say", "Hello", *out, *pem],
+        ["say", "Hello", *out, "--rate", "fast"],
+        ["evaluate", "--compare", empty, empty],
+        ["renditions", dataset, "--align", empty, "--out", tmp_path / "out" / "voices", "--seed", -1],
         ["say", "Hello", *out, "--articulation", "nan"],
         ["timeline", "Hello", "--out", tmp_path / "out" / "a.json", "--person", damaged],
         ["pose-sheet", tmp_path / "out" / "a.png", "--person", damaged],
@@ -1056,7 +1060,11 @@ for command in json.loads({json.dumps(json.dumps([[str(part) for part in command
     )
     assert result.returncode == 0, result.stderr
     assert len(result.stderr.splitlines()) == len(commands), result.stderr
-    assert not [line for line in result.stderr.splitlines() if re.search(r"Error\b|Errno|bug|NoneType", line)]
+    assert not [
+        line
+        for line in result.stderr.splitlines()
+        if re.search(r"Error\b|Errno|bug|NoneType|Value error|Input should", line)
+    ]
     assert not (tmp_path / "out").exists()
 
 

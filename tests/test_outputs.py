@@ -160,12 +160,16 @@ class TestCheck:
 def test_a_refused_run_leaves_no_folder(obamanet: Run, tiny_person: Person, tmp_path: Path) -> None:
     speech = sound(tmp_path / "speech.wav")
     new = tmp_path / "new" / "folder"
+    with VideoWriter(tmp_path / "black.mp4", (64, 64), Fraction(25)) as writer:
+        for _ in range(5):
+            writer.write(np.zeros((64, 64, 3), np.uint8))
     commands = [
         ("speak", speech, "--person", tiny_person.folder, "--out", new / "a.mp4", "--articulation", 9),
         ("say", "Hello", "--via", "syllables", "--person", tiny_person.folder, "--out", new / "a.mp4"),
         ("timeline", "...", "--out", new / "a.json"),
         ("evaluate", tmp_path / "none.mp4", tmp_path / "none2.mp4", "--out", new),
         ("prepare", speech, "--out", new),
+        ("prepare", tmp_path / "black.mp4", "--out", new, "--workers", 1),
     ]
     for command in commands:
         code, said = obamanet(*command)

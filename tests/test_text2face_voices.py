@@ -52,6 +52,7 @@ def test_every_voice_tells_its_licence() -> None:
         ("bob", "en-gb", 1.0, "no such voice: got 'bob', allowed are espeak"),
         ("espeak:x", "en-gb", 1.0, "no such voice"),
         ("espeak", "xx", 1.0, "no such language: got 'xx'"),
+        ("flite:", "en-gb", 1.0, "no such voice: got 'flite:'"),
         ("espeak", "", 1.0, "no such language"),
         ("espeak", "en-xx", 1.0, "no such language: got 'en-xx', near are en-gb, en-us, en"),
         ("espeak", "x" * 900, 1.0, "no such language: got 'xxxxxxxxxxxxxxxxxxxx', allowed are en-gb, en-us, es"),

@@ -140,6 +140,16 @@ Recording = Annotated[
     Path | None,
     typer.Option("--recording", metavar="SOUND", help="Your own recording of the text, instead of a voice."),
 ]
+TextOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="MP4",
+        help="The video to write.",
+        show_default="out/FIRST-WORDS.mp4 or out/TEXT-FILE.mp4",
+    ),
+]
 Timelines = Annotated[
     list[Path] | None,
     typer.Option(
@@ -267,7 +277,7 @@ def say_verb(
     via: Road = None,
     recording: Recording = None,
     timeline: Timelines = None,
-    out: Out = None,
+    out: TextOut = None,
     person: PersonFolder = None,
     fps: Fps = None,
     keypoints_out: KeypointsOut = None,

@@ -19,6 +19,7 @@ from obamanet.errors import OptionError, SoundError
 from obamanet.files import ensure_output_path, scratch_folder
 from obamanet.keypoints.poses import pose_names
 from obamanet.progress import Progress
+from obamanet.provenance import check_key
 from obamanet.types import AudioClip
 from text2face.syllables.timed import syllables_of
 from text2face.text.markup import MarkupRemover
@@ -118,6 +119,7 @@ def say(
     """
     options, progress = options or SayOptions(), progress or Progress()
     out = ensure_output_path(out)
+    _check_key(options)
     via = options.via or (Via.SYLLABLES if person.poser else Via.AUDIO)
     mouth = _mouth_track(person, via)
     with scratch_folder(out) as folder:
@@ -140,6 +142,7 @@ def say_recording(
     When the times of the text are not found, and are needed for nothing else, the sound alone moves the mouth.
     """
     options, progress = options or SayOptions(), progress or Progress()
+    _check_key(options)
     via = options.via or Via.AUDIO
     mouth = _mouth_track(person, via)
     try:
@@ -233,6 +236,11 @@ def write_recording_timelines(
                 timeline.add(following.follow(timed) if following.follow else timed)
         timeline.finish(float(clip.duration))
     notes.tell(progress)
+
+
+def _check_key(options: SayOptions) -> None:
+    """Tell a key that cannot sign before the text is voiced and networks are loaded."""
+    check_key(options.speak.key if options.speak else None)
 
 
 def _mouth_track(person: Person, via: Via) -> MouthTrack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -82,7 +83,8 @@ def explain(error: BaseException, name: str) -> tuple[str, int]:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else name
             # The message is typer's; getattr because its type depends on typer's version.
-            told = getattr(error, "format_message", error.__str__)()
+            told = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
+            told = re.sub(r"Input should be (a valid \w+).*", r"needed is \1", told)
             return f"{told.rstrip('.')} (see {command} --help)", 2
     kind = type(error).__name__
     hint = f"please report it with what {DEBUG_VARIABLE}=1 shows (see CONTRIBUTING.md)"

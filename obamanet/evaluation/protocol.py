@@ -76,7 +76,9 @@ def load_protocol(name: str) -> Protocol:
                 words_of_name(clip)
         return protocol
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EvaluationError(f"not a protocol file: {name}: {type(error).__name__}: {error}") from None
+        needed = 'needed is JSON with schema, name, title, source, licence and "splits" of clip names'
+        reason = error.strerror if isinstance(error, OSError) else str(error) if type(error) is ValueError else needed
+        raise EvaluationError(f"not a protocol file: {name}: {reason}") from None
 
 
 def with_words(pairs: Iterable[Pair], protocol: Protocol) -> tuple[Pair, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from obamanet.card import CardError, read_card
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.catalogue import BY_KEY, METRICS, Better, Metric
 from obamanet.evaluation.fid import frechet_distance
@@ -25,7 +26,7 @@ from obamanet.evaluation.statistics import (
     joined_correlation,
     paired_test,
 )
-from obamanet.files import atomic_write_json, atomic_write_text, read_json
+from obamanet.files import atomic_write_json, atomic_write_text
 
 SCHEMA = 1
 """Version of results.json's layout."""
@@ -116,15 +117,14 @@ def read_results(path: Path) -> StoredResults:
     """Read the results.json at ``path``, or in the folder ``path``; raises :class:`EvaluationError`."""
     path = path / RESULTS_FILE if path.is_dir() else path
     try:
-        content = read_json(path)
+        content = read_card(path).content
         if content["schema"] != SCHEMA:
             raise EvaluationError(f"{path}: schema is {content['schema']!r}, readable is {SCHEMA}")
         clips = tuple((clip["name"], tuple(_score(score) for score in clip["scores"])) for clip in content["clips"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(
-            f"not the results of an evaluation: {path}: {type(error).__name__}: {error}; make them with: "
-            "obamanet evaluate GENERATED REFERENCE --out DIR"
-        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error) if isinstance(error, CardError) else f"{path}: its entries are not those of results"
+        how = "make them with: obamanet evaluate GENERATED REFERENCE --out DIR"
+        raise EvaluationError(f"not the results of an evaluation: {reason}; {how}") from None
     return StoredResults(path, clips)
 
 

@@ -134,11 +134,11 @@ def prepare(
     jobs = [_Job(video, sha256, out, fps, image_size) for sha256, video in readable.items()]
     with _clean_clips(out / "clips"):
         outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
-    rejects += [reject for outcome in outcomes for reject in outcome.rejects]
-    notes += [note for outcome in outcomes for note in outcome.notes]
-    folders = {outcome.folder.name for outcome in outcomes if outcome.folder}
-    if not folders:
-        raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
+        rejects += [reject for outcome in outcomes for reject in outcome.rejects]
+        notes += [note for outcome in outcomes for note in outcome.notes]
+        folders = {outcome.folder.name for outcome in outcomes if outcome.folder}
+        if not folders:
+            raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
     if begun is not None:
         # Read again: another process may have added clips before this one had the folder to itself.
         begun = _begun(out) or begun

@@ -85,11 +85,11 @@ def choose_voice(name: str, language: str, rate: float = 1.0) -> Voice:
     language = known_language(language)
     kind, _, file = name.partition(":")
     match kind:
-        case "espeak" if not file:
+        case "espeak" if kind == name:
             return EspeakVoice(language, rate)
-        case "flite" if not file:
+        case "flite" if kind == name:
             return ProgramVoice(programs.flite(language, rate), language, rate)
-        case "pico" if not file:
+        case "pico" if kind == name:
             return ProgramVoice(programs.pico(language, rate), language, rate)
         case "piper" if file:
             return ProgramVoice(programs.piper(Path(file), rate), language, rate)
