@@ -10,15 +10,14 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path, atomic_write_json
+from obamanet.files import atomic_path
 from obamanet.networks.lipreader import LipReaderConfig, build_lip_reader
-from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.render.crop import to_square
 from obamanet.timing import frame_times
@@ -33,18 +32,10 @@ from obamanet.training.grammar import (
     sentence_times,
     word_error,
 )
+from obamanet.training.judges import LIPREADER, save_judge
 from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
 from obamanet.training.mouths import HEIGHT, MARGIN, READ_FPS, WIDTH, network_windows, normalise, place_mouths
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
-
-if TYPE_CHECKING:
-    import keras
-
-WEIGHTS_FILE, CARD_FILE = "lipreader.weights.h5", "lipreader.json"
-"""What a finished lip reader is: half-precision weights, and what they are."""
-
-SCHEMA = 1
-"""Version of the card's layout."""
 
 WARM_UP = 50
 """Steps over which the learning rate rises."""
@@ -91,23 +82,6 @@ class Sentence:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LipReaderCard:
-    """What a lip reader is and what it was made from.
-
-    ``split`` is the digest of the split, ``sentences`` how many it learned from, ``word_error`` per cent by side of the
-    split, ``step`` where training was best.
-    """
-
-    network: LipReaderConfig
-    split: str
-    sentences: int
-    licence: str
-    attribution: str
-    word_error: dict[str, float]
-    step: int
-
-
 def train_lip_reader(
     dataset: Dataset,
     split: Split,
@@ -123,22 +97,21 @@ def train_lip_reader(
     """Train a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
 
     ``alignments`` holds a ``*.align`` file of word times for each clip. The folder gets, beside what every run has, the
-    lip reader itself (WEIGHTS_FILE, CARD_FILE) as it validated best, the card with ``licence`` and ``attribution`` of
-    the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its frame rate.
+    lip reader itself as it validated best, with its card (:mod:`obamanet.training.judges`), which carries ``licence``
+    and ``attribution`` of the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its
+    frame rate.
     """
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")
     folder.mkdir(parents=True, exist_ok=True)
     config = LipReaderConfig(HEIGHT, WIDTH, CLASSES, options.filters, options.units, options.dropout)
-    claim_folder(
-        folder,
-        {
-            "network": {**asdict(config), "filters": list(config.filters)},
-            "data": {"split": split.digest},
-            "training": {**asdict(options), "filters": list(options.filters)},
-        },
-    )
+    sections = {
+        "network": {**asdict(config), "filters": list(config.filters)},
+        "data": {"split": split.digest},
+        "training": {**asdict(options), "filters": list(options.filters)},
+    }
+    claim_folder(folder, sections)
     pieces = [*split.train, *split.val]
     sentences = [read_sentence(piece, alignments) for piece in progress.track(pieces, "reading mouths", len(pieces))]
     train, val = sentences[: len(split.train)], sentences[len(split.train) :]
@@ -148,10 +121,17 @@ def train_lip_reader(
     report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
     finished = build_lip_reader(config)
     finished.load_weights(folder / "best.weights.h5")
-    card = LipReaderCard(
-        config, split.digest, len(train), licence, attribution, {"val": report.best_score}, report.best_step
-    )
-    save_lip_reader(finished, card, folder)
+    card = {
+        **sections,
+        "sentences": {"train": len(train), "val": len(val)},
+        "licence": licence,
+        "attribution": attribution,
+        "validation": {"step": report.best_step, "word_error": report.best_score},
+        "fps": READ_FPS,
+        "grammar": " ".join(SLOT_NAMES),
+        "vocabulary": list(VOCABULARY),
+    }
+    save_judge(finished, LIPREADER, card, folder)
     return report
 
 
@@ -176,19 +156,6 @@ def read_frame(path: Path) -> np.ndarray:
     if image is None:
         raise DatasetError(f"frame cannot be read: {path}; run obamanet prepare again")
     return image
-
-
-def save_lip_reader(network: keras.Model, card: LipReaderCard, folder: Path) -> None:
-    """Write the lip reader ``network`` into ``folder``: half-precision weights, and the ``card``."""
-    save_half(network, folder / WEIGHTS_FILE)
-    about = {
-        "schema": SCHEMA,
-        **asdict(card),
-        "fps": READ_FPS,
-        "grammar": " ".join(SLOT_NAMES),
-        "vocabulary": list(VOCABULARY),
-    }
-    atomic_write_json(folder / CARD_FILE, about)
 
 
 def frame_scores(run: Callable[[np.ndarray], Any], mouths: np.ndarray) -> np.ndarray:
