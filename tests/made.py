@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import islice
@@ -151,4 +151,19 @@ def prepare_recorded(grid_s1: Path, common_folder: Path) -> Path:
                 videos.append(common_folder / f"{name}.mpg")
                 ffmpeg("-t", "1.4", "-i", grid_s1 / "video" / videos[-1].name, "-c", "copy", videos[-1])
             prepare(videos, folder, image_size=64, workers=1)
+    return folder
+
+
+def write_judges(folder: Path) -> Path:
+    """Write a tiny judge of sync and a tiny lip reader, of random weights, as runs in the dataset ``folder``."""
+    from obamanet.networks.config import LipReaderConfig, SyncNetConfig
+    from obamanet.networks.lipreader import build_lip_reader
+    from obamanet.networks.syncnet import build_syncnet
+    from obamanet.training.judges import LIPREADER, SYNCNET, save_judge
+
+    sync = SyncNetConfig(width=8, size=4)
+    lips = LipReaderConfig(*LIPREADER.sizes.values(), filters=(4, 4), units=8)
+    for kind, network, config in ((SYNCNET, build_syncnet(sync), sync), (LIPREADER, build_lip_reader(lips), lips)):
+        (folder / kind.name).mkdir(parents=True)
+        save_judge(network, kind, {"network": asdict(config)}, folder / kind.name)
     return folder

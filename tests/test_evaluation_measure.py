@@ -11,17 +11,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made import recorded_frames, write_video
+from made import recorded_frames, write_judges, write_video
 
 from obamanet.constants import MOUTH
 from obamanet.errors import EvaluationError, FaceError, VideoError
 from obamanet.evaluation import tracks
 from obamanet.evaluation.align import align, covered
 from obamanet.evaluation.catalogue import METRICS
+from obamanet.evaluation.judging import find_judges
+from obamanet.evaluation.learned import Supplied
 from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score, _mouth, _unpasted
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.tracks import CACHE_VARIABLE, ClipTrack, Tracker, cache_folder
 from obamanet.render.crop import cut_square
+from obamanet.training.grammar import words_of_name
 
 FRAMES = 45
 """Of a sentence of 75; from the 10th on the mouth moves."""
@@ -68,6 +71,20 @@ def test_identical_clips_are_perfect(bench: Bench) -> None:
     for key in ("tremble", "sharp_face", "sharp_mouth", "cpbd", "flicker", "av_offset", "silence_motion"):
         assert scores[key].generated == scores[key].real, key
     assert clip.notes == ()
+
+
+def test_judges_of_ones_own_take_the_place_of_those_of_the_program(bench: Bench, tmp_path: Path) -> None:
+    judges = find_judges(write_judges(tmp_path / "mine"))
+    pair = Pair("bwig3a", bench.real, bench.real, words_of_name("bwig3a"))
+    ours, theirs = (
+        scores_of(Measurer(bench.folder / "cache", supplied).measure(pair))
+        for supplied in (None, Supplied(judges=judges))
+    )
+    for key in ("own_confidence", "word_error"):
+        assert theirs[key].real == theirs[key].generated is not None
+    assert abs(theirs["own_confidence"].real - ours["own_confidence"].real) > 0.01
+    # Random weights read nothing from lips; ours reads some of this half-sentence.
+    assert theirs["word_error"].real > ours["word_error"].real
 
 
 def test_a_frozen_mouth_is_named_and_has_no_correlation(bench: Bench) -> None:

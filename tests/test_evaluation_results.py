@@ -13,7 +13,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from made import foreign_files, recorded_frames, write_video
+from made import foreign_files, recorded_frames, write_judges, write_video
 
 from obamanet.cli import evaluate as command
 from obamanet.cli.app import obamanet_app
@@ -22,6 +22,7 @@ from obamanet.errors import EvaluationError
 from obamanet.evaluation import evaluate as pipeline
 from obamanet.evaluation.catalogue import BY_KEY, METRICS
 from obamanet.evaluation.evaluate import Subject, evaluate, render_split
+from obamanet.evaluation.judging import Judges, find_judges
 from obamanet.evaluation.learned import Lpips, Supplied
 from obamanet.evaluation.measure import ClipScores, MouthSeries, Score
 from obamanet.evaluation.pairing import Pair
@@ -255,6 +256,7 @@ def test_the_command_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (("none.mp4", "none.mpg"), "no such file or folder: none.mp4"),
         ((__file__, __file__, "--syncnet", "none.model"), "the weights cannot be read: none.model: No such file"),
         ((__file__, __file__, "--syncnet", __file__), "not a PyTorch file of weights"),
+        ((__file__, __file__, "--judges", "none"), "no judge in this folder: none; needed is syncnet.json or"),
     ],
 )
 def test_a_wrong_command_is_one_line(
@@ -265,6 +267,26 @@ def test_a_wrong_command_is_one_line(
     assert code in (1, 2) and said.out == ""
     (line,) = said.err.splitlines()
     assert message in line
+
+
+def test_judges_are_found_in_a_run_and_in_a_dataset(tmp_path: Path) -> None:
+    folder = write_judges(tmp_path / "mine")
+    assert find_judges(folder) == Judges(folder / "syncnet", folder / "lipreader")
+    assert find_judges(folder / "syncnet") == Judges(folder / "syncnet", None)
+    (pair,) = [Pair("one", tmp_path / "lost.mp4", tmp_path / "lost.mp4")]
+    setting = evaluate([pair], tmp_path / "out", Subject("x"), supplied=Supplied(judges=find_judges(folder))).setting
+    assert dict(setting.versions)["lip reader"].endswith(f", {folder / 'lipreader'}")
+
+
+def test_a_judge_of_another_kind_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_judges(tmp_path / "mine")
+    for end in ("json", "weights.h5"):
+        (folder / "syncnet" / f"syncnet.{end}").replace(folder / "lipreader" / f"lipreader.{end}")
+    arguments = [__file__, __file__, "--judges", str(folder), "--out", str(tmp_path / "out")]
+    assert call(obamanet_app(), ["evaluate", *arguments], "obamanet") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "lip reader cannot be loaded" in line and str(folder / "lipreader") in line
+    assert not (tmp_path / "out").exists()
 
 
 def test_every_metric_says_how_it_is_measured() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,8 @@ from obamanet.training.grammar import (
     sentence_times,
     words_of_name,
 )
-from obamanet.training.lipreader import (
-    WINDOW,
-    LipReaderCard,
-    LipReaderOptions,
-    Sentence,
-    SentenceSource,
-    save_lip_reader,
-    train_lip_reader,
-)
+from obamanet.training.judges import LIPREADER, save_judge
+from obamanet.training.lipreader import WINDOW, LipReaderOptions, Sentence, SentenceSource, train_lip_reader
 from obamanet.training.loop import Limits
 from obamanet.training.mouths import HEIGHT, MARGIN, WIDTH, network_windows, place_mouths
 from obamanet.training.word_times import TimedWord
@@ -300,6 +293,7 @@ class TestTraining:
         card = json.loads((tmp_path / "whole" / "lipreader.json").read_text())
         assert (card["attribution"], card["split"]) == ("GRID", split.digest)
         assert foreign_files(tmp_path / "whole") == []
+        assert (card["attribution"], card["data"]["split"], card["training"]["steps"]) == ("GRID", split.digest, 2)
         assert card["vocabulary"] == list(VOCABULARY)
         assert len(LipReader(tmp_path / "whole").read(np.zeros((30, 40, 56), np.uint8), np.arange(30) / 25)) == 6
 
@@ -336,7 +330,7 @@ class TestDamage:
         from obamanet.networks.lipreader import build_lip_reader
 
         config = LipReaderConfig(HEIGHT, WIDTH, CLASSES, (4, 4), 8)
-        save_lip_reader(build_lip_reader(config), LipReaderCard(config, "", 1, "", "", {}, 1), tmp_path)
+        save_judge(build_lip_reader(config), LIPREADER, {"network": asdict(config)}, tmp_path)
         card = json.loads((tmp_path / "lipreader.json").read_text())
         card["network"]["units"] = 16
         (tmp_path / "lipreader.json").write_text(json.dumps(card))
@@ -420,6 +414,7 @@ class TestJudge:
         card = shipped_card()
         assert card["vocabulary"] == list(VOCABULARY)
         assert "10.5281/zenodo.3625687" in card["attribution"]
+        assert card["test"]["word_error"] <= 35
 
 
 class TestRow:

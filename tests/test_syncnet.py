@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,9 @@ from obamanet.networks.syncnet import build_syncnet
 from obamanet.progress import Progress
 from obamanet.timing import frame_times
 from obamanet.training.dataset import Dataset, load_dataset, split_dataset
+from obamanet.training.judges import SCHEMA, SYNCNET, save_judge
 from obamanet.training.loop import Limits
 from obamanet.training.syncnet import (
-    JUDGE_CARD,
-    JUDGE_WEIGHTS,
     MIRRORED_MOUTH,
     SyncNetOptions,
     TalkSource,
@@ -139,7 +138,7 @@ class TestTraining:
         split = split_dataset(dataset, val_share=0.2)
         report = train_syncnet(dataset, split, tmp_path, TINY, licence="CC0-1.0", attribution="a test")
         assert (report.step, report.steps) == (60, 60)
-        card = json.loads((tmp_path / JUDGE_CARD).read_text())
+        card = json.loads((tmp_path / SYNCNET.card).read_text())
         assert (card["licence"], card["attribution"], card["data"]["split"]) == ("CC0-1.0", "a test", split.digest)
         assert card["validation"]["told_apart"] > 0.9
         judge = OwnSyncNet(tmp_path)
@@ -191,8 +190,8 @@ class TestTraining:
             answer = runner.invoke(obamanet_app(), [*words, "--licence", "CC0-1.0", *limit])
             assert answer.exit_code == 0, answer.output
             assert str(run) in answer.stdout
-        assert json.loads((run / JUDGE_CARD).read_text())["licence"] == "CC0-1.0"
-        assert (run / JUDGE_WEIGHTS).is_file()
+        assert json.loads((run / SYNCNET.card).read_text())["licence"] == "CC0-1.0"
+        assert (run / SYNCNET.weights).is_file()
 
     def test_what_cannot_be_learned_from_says_why(self, dataset: Dataset, tmp_path: Path) -> None:
         split = split_dataset(dataset, val_share=0.2)
@@ -218,20 +217,22 @@ def sentences(grid_s1: Path, track_cache: Path) -> Sentences:
 
 
 def shipped_card() -> dict[str, Any]:
-    card: dict[str, Any] = json.loads((JUDGES / JUDGE_CARD).read_text())
+    card: dict[str, Any] = json.loads((JUDGES / SYNCNET.card).read_text())
     return card
 
 
 class TestShippedJudge:
     def test_it_is_small_installed_and_says_what_it_was_learned_from(self) -> None:
-        assert (JUDGES / JUDGE_WEIGHTS).stat().st_size < 1_000_000
+        assert (JUDGES / SYNCNET.weights).stat().st_size < 1_000_000
         card = shipped_card()
         assert card["licence"] == "CC BY 4.0" and "10.5281/zenodo.3625687" in card["attribution"]
         assert card["sentences"] == {"train": 410, "val": 40} and len(card["data"]["split"]) == 16
+        assert "obamanet train syncnet" in card["origin"]
+        assert card["validation"]["told_apart"] >= 0.9 and card["validation"]["in_time"] >= 0.95
         setup = configparser.ConfigParser()
         setup.read(ROOT / "setup.cfg")
         patterns = setup["options.package_data"]["obamanet.evaluation"].split()
-        assert all(any(Path("judges", name).match(p) for p in patterns) for name in (JUDGE_CARD, JUDGE_WEIGHTS))
+        assert all(any(Path("judges", name).match(p) for p in patterns) for name in (SYNCNET.card, SYNCNET.weights))
 
     def test_a_second_is_told_from_the_seconds_beside_it(
         self, judge: OwnSyncNet, recorded_test_split: list[Recorded]
@@ -317,12 +318,34 @@ class TestShippedJudge:
         with pytest.raises(ValueError, match="silent"):
             judge.offset(mouth, times_of(mouth), hear(np.zeros(3 * SAMPLE_RATE, np.float32)))
 
-    @pytest.mark.parametrize("content", ["", "{}", '{"schema": 2}', '{"schema": 1, "network": {"width": 16}}'])
+    @pytest.mark.parametrize(
+        "content", ["", "{}", '{"schema": 99}', f'{{"schema": {SCHEMA}, "network": {{"width": 16}}}}']
+    )
     def test_a_folder_without_a_judge_says_so(self, tmp_path: Path, content: str) -> None:
         if content:
-            (tmp_path / JUDGE_CARD).write_text(content)
+            (tmp_path / SYNCNET.card).write_text(content)
         with pytest.raises(
-            EvaluationError, match=r"judge of sync cannot be loaded|schema is 2, readable is 1"
+            EvaluationError, match=rf"judge of sync cannot be loaded|schema is 99, readable is {SCHEMA}"
         ) as found:
             OwnSyncNet(tmp_path)
         assert "\n" not in str(found.value)
+
+    def test_a_judge_that_does_not_fit_says_why(self, tmp_path: Path) -> None:
+        config = SyncNetConfig(width=8, size=4)
+        save_judge(build_syncnet(config), SYNCNET, {"network": asdict(config)}, tmp_path)
+        OwnSyncNet(tmp_path)
+        good = (tmp_path / SYNCNET.card).read_text()
+        for old, new, message in (
+            (
+                '"kind": "syncnet"',
+                '"kind": "lipreader"',
+                "no judge of sync that can be used here: .*kind is 'lipreader'",
+            ),
+            ('"points": 40', '"points": 20', "points is 20, needed is 40"),
+            ('"sha256": "', '"sha256": "0', "judge of sync is damaged"),
+            ('"width": 8', '"width": 1', "judge of sync cannot be loaded: .*SyncNet size is wrong"),
+        ):
+            assert old in good
+            (tmp_path / SYNCNET.card).write_text(good.replace(old, new))
+            with pytest.raises(EvaluationError, match=message):
+                OwnSyncNet(tmp_path)

@@ -71,6 +71,15 @@ def evaluate_command(
             "--syncnet", metavar="FILE", help="Chung's syncnet_v2.model, for LSE-C and LSE-D; read as weights only."
         ),
     ] = None,
+    judges: Annotated[
+        Path | None,
+        typer.Option(
+            "--judges",
+            metavar="DIR",
+            help="A run of train syncnet or train lipreader, or the dataset that both are in.",
+            show_default="the program's own",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Processes.", show_default="2")
     ] = None,
@@ -86,11 +95,13 @@ def evaluate_command(
     if compare is not None:
         _compare(*compare, out)
         return
+    from obamanet.evaluation.judging import Judges, find_judges
     from obamanet.evaluation.learned import Supplied
 
     files = [path for path in (generated, syncnet) if path and path.is_file()]
     check_outputs((out / REPORT, out / RESULTS), files)
-    progress, supplied = console(quiet), Supplied(syncnet)
+    supplied = Supplied(syncnet, find_judges(judges) if judges else Judges())
+    progress = console(quiet)
     if person is not None:
         evaluation = _person(person, protocol, split, data, out, workers, progress, supplied)
     else:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from obamanet.about import VERSION
 from obamanet.errors import ObamanetError
 from obamanet.evaluation import lse
+from obamanet.evaluation.judging import judge_folder, read_card
 from obamanet.evaluation.learned import Supplied
 from obamanet.evaluation.measure import ClipScores, Measurer
 from obamanet.evaluation.pairing import Pair
@@ -26,6 +27,7 @@ from obamanet.evaluation.tracks import TRACKER
 from obamanet.files import sha256_of
 from obamanet.processes import map_in_processes
 from obamanet.progress import Progress
+from obamanet.training.judges import KINDS
 
 if TYPE_CHECKING:
     from obamanet.person import Person
@@ -184,6 +186,9 @@ def _setting(subject: Subject, supplied: Supplied) -> Setting:
     found = [(name, _version(name)) for name in MEASURED_WITH]
     if supplied.syncnet:
         found.append((supplied.syncnet.name, f"sha256 {sha256_of(supplied.syncnet)}"))
+    for kind, own in zip(KINDS, (supplied.judges.syncnet, supplied.judges.lipreader), strict=True):
+        folder = judge_folder(own)
+        found.append((kind.title, f"sha256 {read_card(kind, folder)['sha256']}, {folder}"))
     versions = (("obamanet", VERSION), ("python", platform.python_version()), *found)
     return Setting(
         what=subject.what,

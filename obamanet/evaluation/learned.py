@@ -6,13 +6,14 @@ import importlib
 import importlib.util
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from obamanet.errors import EvaluationError
+from obamanet.evaluation.judging import Judges
 
 Tool = TypeVar("Tool")
 
@@ -25,9 +26,10 @@ SMALLEST_SIDE = 32
 
 @dataclass(frozen=True)
 class Supplied:
-    """What the user supplies beside the videos: the file of Chung's SyncNet, or None."""
+    """What the user supplies beside the videos: the file of Chung's SyncNet, or None, and judges of their own."""
 
     syncnet: Path | None = None
+    judges: Judges = field(default_factory=Judges)
 
 
 def where_there(make: Callable[[], Tool]) -> tuple[Tool | None, str]:

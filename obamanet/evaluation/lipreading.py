@@ -16,6 +16,7 @@ from obamanet.errors import EvaluationError, OptionError
 from obamanet.evaluation.judging import judge_folder, read_card
 from obamanet.timing import nearest_in_time
 from obamanet.training.grammar import SLOTS, decode, word_error
+from obamanet.training.judges import LIPREADER
 from obamanet.training.mouths import HEIGHT, READ_FPS, WIDTH, place_mouths
 
 __all__ = ["LipReader", "MouthPair", "word_error"]
@@ -37,21 +38,18 @@ class LipReader:
         # Here and not above: they load Keras, which a comparison without transcripts can do without.
         from obamanet.networks.config import LipReaderConfig
         from obamanet.networks.lipreader import build_lip_reader
-        from obamanet.training.lipreader import CARD_FILE, SCHEMA, WEIGHTS_FILE, frame_scores
 
         place = judge_folder(folder)
+        card = read_card(LIPREADER, place)
         try:
-            card = read_card(place / CARD_FILE, SCHEMA)
             config = LipReaderConfig(**{**card["network"], "filters": tuple(card["network"]["filters"])})
             network = build_lip_reader(config)
-            network.load_weights(place / WEIGHTS_FILE)
+            network.load_weights(place / LIPREADER.weights)
         except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
             reason = str(error).partition("\n")[0]
-            raise EvaluationError(f"lip reader cannot be loaded: {place}: {type(error).__name__}: {reason}") from None
-        if (config.height, config.width) != (HEIGHT, WIDTH):
             raise EvaluationError(
-                f"{place / CARD_FILE}: windows are {config.height}x{config.width}, readable are {HEIGHT}x{WIDTH}"
-            )
+                f"{LIPREADER.title} cannot be loaded: {place}: {type(error).__name__}: {reason}"
+            ) from None
         run = tf.function(
             lambda windows: network(windows, training=False),
             input_signature=[tf.TensorSpec((None, None, HEIGHT, WIDTH))],

@@ -116,8 +116,9 @@ class Measurer:
         self._embedder: FaceEmbedder | None = None
         self._lpips, self._no_lpips = where_there(Lpips)
         self._inception, self._no_fid = where_there(Inception)
-        file = supplied.syncnet if supplied else None
-        self._chung = ChungSyncNet(file) if file else None
+        supplied = supplied or Supplied()
+        self._chung = ChungSyncNet(supplied.syncnet) if supplied.syncnet else None
+        self._judges = supplied.judges
         self._lip_reader: LipReader | None = None
         self._own_syncnet: OwnSyncNet | None = None
 
@@ -154,7 +155,7 @@ class Measurer:
         from obamanet.evaluation.own_sync import OwnSyncNet
 
         # Only now: it loads TensorFlow, which videos without sound can do without.
-        self._own_syncnet = self._own_syncnet or OwnSyncNet()
+        self._own_syncnet = self._own_syncnet or OwnSyncNet(self._judges.syncnet)
         sources = (
             (pair.generated if ours.has_sound else pair.reference, aligned.our_mouth),
             (pair.reference if real.has_sound else None, aligned.real_mouth),
@@ -202,7 +203,7 @@ class Measurer:
             return Score("word_error", None, None, NO_TRANSCRIPT)
         try:
             # Only now: it loads TensorFlow, which most comparisons can do without.
-            self._lip_reader = self._lip_reader or LipReader()
+            self._lip_reader = self._lip_reader or LipReader(self._judges.lipreader)
             return Score("word_error", *mouths.word_errors(self._lip_reader, pair.words))
         except ValueError as error:
             return Score("word_error", None, None, str(error))

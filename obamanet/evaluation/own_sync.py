@@ -10,21 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from obamanet.errors import EvaluationError
+from obamanet.errors import EvaluationError, OptionError
 from obamanet.evaluation.judging import judge_folder, read_card
 from obamanet.evaluation.sync import LagCurve, SyncOffset, find_offset
 from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
 from obamanet.timing import frame_times, resample_in_time
-from obamanet.training.syncnet import (
-    JUDGE_CARD,
-    JUDGE_SCHEMA,
-    JUDGE_WEIGHTS,
-    JUDGED_RATE,
-    LONGEST_LAG,
-    lag_distances,
-    mouth_values,
-    sound_values,
-)
+from obamanet.training.judges import SYNCNET
+from obamanet.training.syncnet import JUDGED_RATE, LONGEST_LAG, lag_distances, mouth_values, sound_values
 from obamanet.types import FeatureSequence
 
 SHORTEST = LOST_FRAMES + 2 * LONGEST_LAG + 1
@@ -50,15 +42,15 @@ class OwnSyncNet:
         from obamanet.networks.syncnet import build_syncnet
 
         place = judge_folder(folder)
+        card = read_card(SYNCNET, place)
         try:
-            card = read_card(place / JUDGE_CARD, JUDGE_SCHEMA)
             config = SyncNetConfig(**card["network"])
             network = build_syncnet(config)
-            network.load_weights(place / JUDGE_WEIGHTS)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            network.load_weights(place / SYNCNET.weights)
+        except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
             reason = str(error).partition("\n")[0]
             raise EvaluationError(
-                f"judge of sync cannot be loaded: {place}: {type(error).__name__}: {reason}"
+                f"{SYNCNET.title} cannot be loaded: {place}: {type(error).__name__}: {reason}"
             ) from None
         shapes = [(1, None, config.points), (1, None, config.bands)]
         self._judge = tf.function(

@@ -10,15 +10,14 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path, atomic_write_json
+from obamanet.files import atomic_path
 from obamanet.networks.config import LipReaderConfig
-from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.render.crop import to_square
 from obamanet.sources import add_sources
@@ -34,6 +33,7 @@ from obamanet.training.grammar import (
     sentence_times,
     word_error,
 )
+from obamanet.training.judges import LIPREADER, save_judge
 from obamanet.training.loop import (
     NOT_STATED,
     Limits,
@@ -46,15 +46,6 @@ from obamanet.training.loop import (
 )
 from obamanet.training.mouths import HEIGHT, MARGIN, READ_FPS, WIDTH, network_windows, normalise, place_mouths
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
-
-if TYPE_CHECKING:
-    import keras
-
-WEIGHTS_FILE, CARD_FILE = "lipreader.weights.h5", "lipreader.json"
-"""What a finished lip reader is: half-precision weights, and what they are."""
-
-SCHEMA = 1
-"""Version of the card's layout."""
 
 WARM_UP = 50
 """Steps over which the learning rate rises."""
@@ -101,23 +92,6 @@ class Sentence:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LipReaderCard:
-    """What a lip reader is and what it was made from.
-
-    ``split`` is the digest of the split, ``sentences`` how many it learned from, ``word_error`` per cent by side of the
-    split, ``step`` where training was best.
-    """
-
-    network: LipReaderConfig
-    split: str
-    sentences: int
-    licence: str
-    attribution: str
-    word_error: dict[str, float]
-    step: int
-
-
 def train_lip_reader(
     dataset: Dataset,
     split: Split,
@@ -132,26 +106,24 @@ def train_lip_reader(
 ) -> TrainReport:
     """Train a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
 
-    ``alignments`` holds a file of word times for each clip. The folder gets, beside what every run has, the
-    lip reader itself (WEIGHTS_FILE, CARD_FILE) as it validated best, the card with ``licence`` and ``attribution`` of
-    the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its frame rate.
+    ``alignments`` holds a ``*.align`` file of word times for each clip. The folder gets, beside what every run has, the
+    lip reader itself as it validated best, with its card (:mod:`obamanet.training.judges`), which carries ``licence``
+    and ``attribution`` of the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its
+    frame rate.
     """
-    from obamanet.networks.lipreader import build_lip_reader
 
     check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")
     config = LipReaderConfig(HEIGHT, WIDTH, CLASSES, options.filters, options.units, options.dropout)
+    sections = {
+        "network": {**asdict(config), "filters": list(config.filters)},
+        "data": {"split": split.digest},
+        "training": {**asdict(options), "filters": list(options.filters)},
+    }
     with own_folder(folder):
-        claim_run(
-            folder,
-            {
-                "network": {**asdict(config), "filters": list(config.filters)},
-                "data": {"split": split.digest},
-                "training": {**asdict(options), "filters": list(options.filters)},
-            },
-        )
+        claim_run(folder, sections)
         add_sources(folder, split.sources)
         pieces = [*split.train, *split.val]
         sentences = [
@@ -164,10 +136,17 @@ def train_lip_reader(
         report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
         finished = build_lip_reader(config)
         finished.load_weights(folder / "best.weights.h5")
-        card = LipReaderCard(
-            config, split.digest, len(train), licence, attribution, {"val": report.best_score}, report.best_step
-        )
-        save_lip_reader(finished, card, folder)
+        card = {
+            **sections,
+            "sentences": {"train": len(train), "val": len(val)},
+            "licence": licence,
+            "attribution": attribution,
+            "validation": {"step": report.best_step, "word_error": report.best_score},
+            "fps": READ_FPS,
+            "grammar": " ".join(SLOT_NAMES),
+            "vocabulary": list(VOCABULARY),
+        }
+        save_judge(finished, LIPREADER, card, folder)
         return report
 
 
@@ -192,19 +171,6 @@ def read_frame(path: Path) -> np.ndarray:
     if image is None:
         raise DatasetError(f"frame cannot be read: {path}; run obamanet prepare again")
     return image
-
-
-def save_lip_reader(network: keras.Model, card: LipReaderCard, folder: Path) -> None:
-    """Write the lip reader ``network`` into ``folder``: half-precision weights, and the ``card``."""
-    save_half(network, folder / WEIGHTS_FILE)
-    about = {
-        "schema": SCHEMA,
-        **asdict(card),
-        "fps": READ_FPS,
-        "grammar": " ".join(SLOT_NAMES),
-        "vocabulary": list(VOCABULARY),
-    }
-    atomic_write_json(folder / CARD_FILE, about)
 
 
 def frame_scores(run: Callable[[np.ndarray], Any], mouths: np.ndarray) -> np.ndarray:
@@ -286,8 +252,6 @@ class LipReaderLearner(SmoothedLearner):
 
     def __init__(self, config: LipReaderConfig, options: LipReaderOptions, val: Sequence[Sentence]) -> None:
         import tensorflow as tf
-
-        from obamanet.networks.lipreader import build_lip_reader
 
         super().__init__(partial(build_lip_reader, config), options, weight_decay=0.01, warm_up=WARM_UP)
         self._options, self._val = options, val

@@ -19,14 +19,14 @@ from obamanet.audio.load import load_sound
 from obamanet.audio.normalise import normalise_utterance, quiet_vector
 from obamanet.constants import FEATURE_RATE, MOUTH
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path, atomic_write_json
+from obamanet.files import atomic_path
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
 from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
-from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.dataset import Dataset, Piece, Split
+from obamanet.training.judges import SYNCNET, save_judge
 from obamanet.training.log import logged
 from obamanet.training.loop import (
     NOT_STATED,
@@ -58,9 +58,6 @@ WARM_UP = 50
 
 MOVEMENT = 0.017
 """Eye distances. Standard deviation of a speaking mouth's coordinates, by which they are divided."""
-
-JUDGE_WEIGHTS, JUDGE_CARD, JUDGE_SCHEMA = "syncnet.weights.h5", "syncnet.json", 1
-"""A judge's folder holds its weights, half precision, and what they are and came from; the layout's version."""
 
 MIRRORED_MOUTH = np.array([*range(6, -1, -1), *range(11, 6, -1), *range(16, 11, -1), 19, 18, 17])
 """Which of the 20 mouth points each becomes in a mirror."""
@@ -164,10 +161,9 @@ def train_syncnet(
 ) -> TrainReport:
     """Train the judge on the split's training pieces into ``folder``, or go on with the run that is there.
 
-    The folder then holds the best judge as :data:`JUDGE_WEIGHTS` and :data:`JUDGE_CARD`, the card with ``licence`` and
+    The folder then holds the best judge with its card (:mod:`obamanet.training.judges`), which carries ``licence`` and
     ``attribution`` of the recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
     """
-    from obamanet.networks.syncnet import build_syncnet
 
     check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
@@ -188,17 +184,15 @@ def train_syncnet(
         report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
         network = build_syncnet(config)
         network.load_weights(folder / "best.weights.h5")
-        save_half(network, folder / JUDGE_WEIGHTS)
         said = logged(folder, report.best_step)
         card = {
-            "schema": JUDGE_SCHEMA,
             **sections,
             "sentences": {"train": len(train), "val": len(val)},
             "licence": licence,
             "attribution": attribution,
             "validation": {name: said[name] for name in ("step", "score", "told_apart", "in_time") if name in said},
         }
-        atomic_write_json(folder / JUDGE_CARD, card)
+        save_judge(network, SYNCNET, card, folder)
         return report
 
 
@@ -284,8 +278,6 @@ class SyncNetLearner(SmoothedLearner):
 
     def __init__(self, config: SyncNetConfig, options: SyncNetOptions, val: Sequence[Talk]) -> None:
         import tensorflow as tf
-
-        from obamanet.networks.syncnet import build_syncnet
 
         super().__init__(partial(build_syncnet, config), options, weight_decay=1e-3, warm_up=WARM_UP)
         self._options, self._val = options, val
