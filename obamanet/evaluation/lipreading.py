@@ -38,6 +38,7 @@ class LipReader:
         # Here and not above: they load Keras, which a comparison without transcripts can do without.
         from obamanet.networks.config import LipReaderConfig
         from obamanet.networks.lipreader import build_lip_reader
+        from obamanet.training.lipreader import frame_scores
 
         place = judge_folder(folder)
         card = read_card(LIPREADER, place)

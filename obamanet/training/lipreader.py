@@ -134,6 +134,8 @@ def train_lip_reader(
         source = SentenceSource(train, options)
         schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
         report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        from obamanet.networks.lipreader import build_lip_reader
+
         finished = build_lip_reader(config)
         finished.load_weights(folder / "best.weights.h5")
         card = {
@@ -252,6 +254,8 @@ class LipReaderLearner(SmoothedLearner):
 
     def __init__(self, config: LipReaderConfig, options: LipReaderOptions, val: Sequence[Sentence]) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.lipreader import build_lip_reader
 
         super().__init__(partial(build_lip_reader, config), options, weight_decay=0.01, warm_up=WARM_UP)
         self._options, self._val = options, val

@@ -182,6 +182,8 @@ def train_syncnet(
         source = TalkSource(train, options)
         learner = SyncNetLearner(config, options, val)
         report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        from obamanet.networks.syncnet import build_syncnet
+
         network = build_syncnet(config)
         network.load_weights(folder / "best.weights.h5")
         said = logged(folder, report.best_step)
@@ -278,6 +280,8 @@ class SyncNetLearner(SmoothedLearner):
 
     def __init__(self, config: SyncNetConfig, options: SyncNetOptions, val: Sequence[Talk]) -> None:
         import tensorflow as tf
+
+        from obamanet.networks.syncnet import build_syncnet
 
         super().__init__(partial(build_syncnet, config), options, weight_decay=1e-3, warm_up=WARM_UP)
         self._options, self._val = options, val
