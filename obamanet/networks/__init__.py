@@ -3,4 +3,9 @@
 Importing it makes the layers known to Keras, so that exported networks load.
 """
 
-from obamanet.networks import layers as layers
+from obamanet.memory import check_memory
+
+# Before Keras: with too little memory its import may crash, which nobody can catch.
+check_memory()
+
+from obamanet.networks import layers as layers  # noqa: E402
