@@ -896,6 +896,8 @@ class TestBoundary:
             (OSError(errno.ENOSPC, "No space", "a.mp4"), 1, "program: no space left on the disk: a.mp4"),
             (PermissionError(errno.EACCES, "Permission denied", "a"), 1, "program: Permission denied: a"),
             (MemoryError(), 1, "program: not enough memory"),
+            (ImportError("libtensorflow_cc.so.2: failed to map segment from"), 1, "program: not enough memory"),
+            (RuntimeError("OOM when allocating tensor with shape[8,9]"), 1, "program: not enough memory"),
             (ModuleNotFoundError("No module named 'cv2'"), 1, "program: No module named 'cv2': the installation .*"),
             (ValueError("shapes"), BUG, "program: this is a bug in obamanet: ValueError: shapes; .*OBAMANET_DEBUG=1.*"),
             (OSError("odd"), BUG, "program: this is a bug in obamanet: OSError: odd; .*"),

@@ -257,6 +257,21 @@ class TestRead:
         [independent] = read_bmp(tmp_path / "upright.bmp")
         np.testing.assert_allclose(frame.image.astype(int), independent, atol=4)
 
+    @pytest.mark.parametrize(
+        "turn", [("-display_hflip",), ("-display_vflip",), ("-display_rotation", "90", "-display_hflip")]
+    )
+    def test_a_mirrored_picture_is_mirrored_back(self, tmp_path: Path, turn: tuple[str, ...]) -> None:
+        corner = np.full((HEIGHT, WIDTH, 3), 30, np.uint8)
+        corner[: HEIGHT // 2, : WIDTH // 2] = 220
+        flat, turned = tmp_path / "flat.mp4", tmp_path / "turned.mp4"
+        with VideoWriter(flat, (WIDTH, HEIGHT), Fraction(25)) as writer:
+            writer.write(corner)
+        ffmpeg(*turn, "-i", flat, "-c", "copy", turned)
+        ffmpeg("-i", turned, "-frames:v", "1", tmp_path / "upright.bmp")  # ffmpeg turns it upright itself.
+        [frame] = read_frames(turned)
+        [independent] = read_bmp(tmp_path / "upright.bmp")
+        np.testing.assert_allclose(frame.image.astype(int), independent, atol=4)
+
     @pytest.mark.parametrize(("aspect", "size"), [("2/1", (128, 48)), ("1/2", (64, 96)), ("16/15", (68, 48))])
     def test_pixels_are_made_square(self, tmp_path: Path, aspect: str, size: tuple[int, int]) -> None:
         source, wide = write_greys(tmp_path / "a.mp4", 2), tmp_path / "wide.mp4"

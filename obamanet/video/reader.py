@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from obamanet.timing import standard_rate
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.buffer import Buffer
     from av.container import InputContainer
     from av.filter import Graph
     from av.video.stream import VideoStream
@@ -354,7 +355,10 @@ def _shape(stream: VideoStream, frame: VideoFrame) -> tuple[int, int, int]:
 
 
 def upright_bgr(frame: VideoFrame, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``: width, height, then turned by degrees."""
+    """Return ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``: width, height, then turned by degrees.
+
+    A mirrored picture, as cameras that face their user store it, is mirrored back.
+    """
     from av.video.reformatter import Colorspace, Interpolation
 
     width, height, rotation = shape
@@ -363,7 +367,22 @@ def upright_bgr(frame: VideoFrame, shape: tuple[int, int, int]) -> np.ndarray:
     # The faster default is off by up to three levels, and dithers when only the rounding is asked for.
     careful = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
     image = frame.to_ndarray(format="bgr24", width=width, height=height, src_colorspace=source, interpolation=careful)
-    return np.ascontiguousarray(np.rot90(image, rotation // 90))
+    image = np.rot90(image, rotation // 90)
+    if _is_mirrored(frame):
+        # The turn has brought the picture's rows upright; what is mirrored is the direction across them.
+        image = image[:, ::-1] if rotation in (90, 270) else image[::-1]
+    return np.ascontiguousarray(image)
+
+
+def _is_mirrored(frame: VideoFrame) -> bool:
+    """Return whether the display matrix of ``frame``, 3 x 3 numbers of 32 bits, mirrors it: its determinant says so."""
+    try:
+        # PyAV's types name one kind only.
+        matrix = cast("Mapping[str, Buffer]", frame.side_data)["DISPLAYMATRIX"]
+    except (KeyError, ValueError):  # ValueError: PyAV does not know some kind of what comes with the frame.
+        return False
+    (a, b), (c, d) = np.frombuffer(bytes(matrix), np.int32).reshape(3, 3)[:2, :2].tolist()
+    return bool(a * d - b * c < 0)
 
 
 def _ends_early(stream: VideoStream, path: Path) -> bool:
