@@ -30,6 +30,9 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, EOFError, zi
 JSON_DEPTH = 32
 """Levels of lists and objects inside each other; the program's own files have six at most."""
 
+JSON_SHOWN = 40
+"""Characters of a wrong value that a message shows."""
+
 JSON_DIGITS = 20
 """Of a whole number; every 64-bit one fits."""
 NAME_BYTES = 255
@@ -215,7 +218,7 @@ def parse_json(text: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(f"JSON is nested too deep, allowed are {JSON_DEPTH} levels") from None
     if not isinstance(content, dict):
-        raise ValueError(f"a JSON object is needed, got {type(content).__name__}")
+        raise ValueError(f"an object in braces is needed, got {json.dumps(content)[:JSON_SHOWN]}")
     level: list[Any] = [content]
     for _ in range(JSON_DEPTH):
         level = [inner for value in level for inner in _inner(value)]

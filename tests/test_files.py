@@ -95,7 +95,7 @@ def test_what_json_holds_is_read_again(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("", "Expecting value"),
-        ("[1]", "a JSON object is needed, got list"),
+        ("[1]", r"an object in braces is needed, got \[1\]"),
         ('{"a": NaN}', "not finite: NaN"),
         ('{"a": -1e999}', "not finite: -1e999"),
         ('{"a": 123456789012345678901}', "a number of 21 digits, allowed are 20"),

@@ -176,7 +176,7 @@ class TestRefusals:
     @pytest.mark.parametrize("content", UNREADABLE_JSON)
     def test_options_that_cannot_be_read(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "options.json").write_text(UNREADABLE_JSON[content])
-        with pytest.raises(DatasetError, match="no training run in"):
+        with pytest.raises(DatasetError, match="options of the run are damaged"):
             claim_folder(tmp_path, {"training": {"steps": 7}})
 
     def test_no_sound_on_a_side(self, tmp_path: Path) -> None:

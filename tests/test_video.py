@@ -324,7 +324,9 @@ def pq_signal(nits: np.ndarray) -> np.ndarray:
 def hlg_signal(nits: np.ndarray) -> np.ndarray:
     """Return the HLG signal of grey that shows ``nits`` cd/m2 on a screen of 1000 (ITU-R BT.2100-2, table 5)."""
     scene = (nits / 1000) ** (1 / 1.2)
-    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(12 * scene - 0.28466892) + 0.55991073)
+    return np.where(
+        scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+    )
 
 
 class TestConversion:

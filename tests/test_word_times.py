@@ -201,7 +201,7 @@ def test_sounds_are_timed_inside_the_words_of_a_textgrid(tmp_path: Path) -> None
     head = '"ooTextFile"\n"TextGrid"\n0\n9\n<exists>\n1\n"IntervalTier"\n"words"\n0\n9\n2\n'
     (tmp_path / "clip.TextGrid").write_text(head + rows)
     still = np.zeros((50, 68, 2), np.float32)
-    clip = Clip("clip", tmp_path, "made", still, still, np.zeros(50, np.int32), CropBox(0, 0, 64), (64, 64))
+    clip = Clip("clip", tmp_path, "made", still, still, np.zeros(50, np.int32), CropBox(0, 0, 64), (64, 64), "0" * 64)
     words = recorded_words(Piece(clip, 0, 50), tmp_path, "es")
     assert ["".join(s.text for s in word) for word in words] == ["bonita", "semana"]
     for word, (_, start, end) in zip(words, spans, strict=True):

@@ -220,8 +220,8 @@ def _run(jobs: list[_Job], workers: int, progress: Progress) -> list[_Outcome]:
     if workers == 1 or len(jobs) == 1:
         return [_prepare_one(job) for job in progress.track(jobs, "preparing", len(jobs))]
     with worker_pool(min(workers, len(jobs))) as pool:
-        running = [pool.submit(_prepare_one, job) for job in jobs]
         try:
+            running = [pool.submit(_prepare_one, job) for job in jobs]
             for done in progress.track(as_completed(running), "preparing", len(jobs)):
                 done.result()
         except BrokenProcessPool as error:
