@@ -61,7 +61,7 @@ from obamanet.training.grammar import words_of_name
 from obamanet.training.renditions import carried_over
 from obamanet.training.stretches import find_sounds
 from obamanet.training.word_times import GRID_LETTERS
-from obamanet.types import AudioClip, CanonicalKeypoints, Span
+from obamanet.types import AudioClip, CanonicalKeypoints
 from text2face.mouth.frames import Word
 from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, Way, at_sample_rate, say_again, say_timed
 from text2face.syllables.timed import syllables_of
@@ -84,6 +84,9 @@ LANGUAGES = {"ljspeech": "en-us", "asterisk_es": "es-419"}
 
 ACCENTS = {"en": "en-gb", "es": "es"}
 """Languages of the benchmarks' prose, of which no training heard a sentence, and the accents it is said in."""
+
+PARTS = ("sounds", "stillness", "lips", "talkers", "speech", "cost")
+"""Tables: sounds against right lips, no speech, closures, other talkers, voices without pictures, time taken."""
 
 HERE = Path(__file__).resolve().parent
 
@@ -114,36 +117,42 @@ def main() -> None:
     parser.add_argument("--painted", type=int, default=0, help="sounds of each kind to paint and look at")
     parser.add_argument("--music", type=Path, help="folder of recorded music without singing")
     parser.add_argument("--noise", type=Path, help="folder of recorded noise without voices")
+    parser.add_argument("--parts", default=",".join(PARTS), help="which tables to print")
     given = parser.parse_args()
+    parts, testing = given.parts.split(","), given.side == "test"
+    if not set(parts) <= set(PARTS):
+        parser.error(f"--parts are of {','.join(PARTS)}: got {given.parts}")
     person = load_person(given.person)
     talker = Talker(person)
     names = json.loads((given.data / "grid_s1" / "split.json").read_text(encoding="utf-8"))
     clips = {clip.name: clip for clip in load_dataset(given.dataset).clips if (clip.segment == 0).all()}
-    own = [recorded(clips[name], person) for name in names[given.side] if name in clips]
+    these = [clips[name] for name in names[given.side] if name in clips]
+    own = [recorded(clip, person) for clip in these]
     recorded_sounds = {
         kind: recordings(folder) for kind, folder in (("noise", given.noise), ("music", given.music)) if folder
     }
+    held = HELD_FOR_MEASURING if testing else HELD_FOR_CHOOSING
+    taught, speech = [words_of_name(name) for name in names["train"]], given.data / "speech"
     print(f"\n{given.side} split, {len(own)} sentences, person {given.person}\n")
-    taught = [words_of_name(name) for name in names["train"]]
     print(f"{shared_words('These sentences', [mouth.words for mouth in own], taught)}\n")
-    print("| sound | opening correlation, as learned | as shown | amplitude | sync, frames |\n|---|---|---|---|---|")
-    clean = report("own voice", own, [mouth.sound for mouth in own], talker)
-    voices(own, talker, HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING)
-    disturbances(own, talker, sorted((given.data / "speech" / "ljspeech").glob("*.wav")), recorded_sounds, clean)
-    stillness(own, talker, recorded_sounds)
-    speech, held = given.data / "speech", HELD_FOR_MEASURING if given.side == "test" else HELD_FOR_CHOOSING
-    labials(
-        [clips[name] for name in names[given.side] if name in clips],
-        speech if given.side == "test" else None,
-        held,
-        talker,
-        given.painted,
-    )
-    if given.side == "test":
+    if "sounds" in parts:
+        print(
+            "| sound | opening correlation, as learned | as shown | amplitude | sync, frames |\n|---|---|---|---|---|"
+        )
+        clean = report("own voice", own, [mouth.sound for mouth in own], talker)
+        voices(own, talker, held)
+        disturbances(own, talker, sorted((speech / "ljspeech").glob("*.wav")), recorded_sounds, clean)
+    if "stillness" in parts:
+        stillness(own, talker, recorded_sounds)
+    if "lips" in parts:
+        labials(these, speech if testing else None, held, talker, given.painted)
+    if "talkers" in parts and testing:
         learned = [recorded(clips[name], person) for name in names["train"] if name in clips]
         others(own, learned, given.data / "grid_other", talker, taught)
-        foreign(given.data / "speech", talker)
-    cost(own, talker)
+    if "speech" in parts and testing:
+        foreign(speech, talker)
+    if "cost" in parts:
+        cost(own, talker)
 
 
 def recorded(clip: Clip, person: Person) -> Mouth:
@@ -160,7 +169,6 @@ class Said:
 
     learned: np.ndarray
     shown: np.ndarray
-    closures: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -189,7 +197,7 @@ class Talker:
         heard = self._predictor.listen(extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features))
         learned = self._predictor.follow(heard)
         closures = self._detector.find(heard, self._predictor.quiet) if self._detector else ()
-        return Said(learned.points, shut_lips(learned, closures, self.person).points, closures)
+        return Said(learned.points, shut_lips(learned, closures, self.person).points)
 
     def painted(self, mouth: np.ndarray) -> Tracked:
         """Return ``mouth`` (T, 20, 2) as it is found anew in the painted frames, NaN where no face is."""
