@@ -13,7 +13,8 @@ Speaking:   :func:`default_person_folder`, :func:`load_person`, :func:`speak`, :
             :func:`parse_rate`
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
-            :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`
+            :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`; to begin with another's
+            networks :func:`trained_predictor`, :func:`begun_with`, :func:`trained_renderer`
 What is in
 a video:    :func:`verify_video`
 Forgetting: :func:`find_traces`, :func:`erase`
@@ -41,11 +42,12 @@ if TYPE_CHECKING:
     from obamanet.timing import parse_rate
     from obamanet.training.assemble import assemble_person
     from obamanet.training.dataset import load_dataset, split_dataset
-    from obamanet.training.keypoints import KeypointOptions, train_keypoints
+    from obamanet.training.keypoints import KeypointOptions, begun_with, train_keypoints
     from obamanet.training.loop import Limits
     from obamanet.training.pix2pix import TrainOptions
     from obamanet.training.prepare import prepare
     from obamanet.training.renderer import train_renderer
+    from obamanet.training.trained import trained_predictor, trained_renderer
     from obamanet.types import RenderMode
 
 _HOMES = {
@@ -65,6 +67,7 @@ _HOMES = {
     "find_traces": "erasure.find",
     "dub": "pipelines.dub",
     "default_person_folder": "about",
+    "begun_with": "training.keypoints",
     "load_dataset": "training.dataset",
     "load_person": "person",
     "parse_rate": "timing",
@@ -73,6 +76,8 @@ _HOMES = {
     "split_dataset": "training.dataset",
     "train_keypoints": "training.keypoints",
     "train_renderer": "training.renderer",
+    "trained_predictor": "training.trained",
+    "trained_renderer": "training.trained",
     "verify_video": "provenance",
 }
 """The module of each public name; a test holds this against the imports above."""
@@ -92,6 +97,7 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "assemble_person",
+    "begun_with",
     "default_person_folder",
     "dub",
     "erase",
@@ -104,6 +110,8 @@ __all__ = [
     "split_dataset",
     "train_keypoints",
     "train_renderer",
+    "trained_predictor",
+    "trained_renderer",
     "verify_video",
 ]
 

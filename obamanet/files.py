@@ -19,8 +19,8 @@ from typing import Any
 
 from obamanet.errors import OutputError
 
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Error numbers of a full disk and of a used-up quota."""
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a full disk, of a used-up quota and of a file that is larger than is allowed."""
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, EOFError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged JSON or .npz file, or one of other content, raises."""
@@ -140,6 +140,31 @@ def made_folder(folder: Path) -> Iterator[Path]:
             for place in made:
                 place.rmdir()
         raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep ``folder`` to this process while the block runs; no file is left behind, not even by ``kill -9``.
+
+    Only who asks for the same lock is kept out. Where the file system has no locks, nobody is. Raises
+    :class:`OutputError` at once when another process has it, or when the folder cannot be read.
+    """
+    import fcntl
+
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _output_error(error, folder) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"another process is at work in {folder}; wait until it has ended") from None
+        except OSError:
+            pass  # This file system has no locks.
+        yield
+    finally:
+        os.close(handle)
 
 
 def atomic_write_bytes(path: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ sources.json          which recordings it was learned from; older persons have n
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -46,6 +47,22 @@ FOOTAGE_FILE = "footage.mp4"
 REGION_FILE = "region.npz"
 POSES_FILE = "poses.npz"
 POSER_FILE = "poser.weights.h5"
+
+PARTS = (
+    MOUTH_FILE,
+    PREDICTOR_FILE,
+    RENDERER_FILE,
+    REFERENCE_FILE,
+    FOOTAGE_FILE,
+    REGION_FILE,
+    POSES_FILE,
+    POSER_FILE,
+    SOURCES_FILE,
+)
+"""Every file that a person may have beside its card."""
+
+READY = ".ready"
+"""Folder, inside a person's, that holds a complete new person whose files are about to take the old ones' places."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +166,8 @@ def load_person(folder: Path) -> Person:
     Raises :class:`PersonError`, naming the file and the reason, when a file is missing or altered, the schema is newer
     than this program's, or the parts do not fit each other.
     """
+    _finish_replacing(folder)
+    card = _read_card(folder)
     try:
         card = _read_card(folder)
         mode, files = _read_mode(card), card.part("files").all_texts()
@@ -193,6 +212,47 @@ def load_person(folder: Path) -> Person:
     except ObamanetError as error:
         raise PersonError(f"person is damaged: {folder / CARD}: {error}") from error
     return person
+
+
+def is_person_place(folder: Path) -> bool:
+    """Return whether ``folder`` holds a person, or nothing yet, so that one may be written there."""
+    return folder.is_dir() and ((folder / CARD).is_file() or not any(folder.iterdir()))
+
+
+def replace_person(made: Path, folder: Path) -> None:
+    """Give the complete person in ``made`` the place ``folder``, which is empty or holds an older one.
+
+    ``made`` lies beside it and is gone afterwards. A crash leaves the old person or the new one: from one rename on it
+    is the new one, whose files the next :func:`load_person` puts in place. What else is in ``folder`` stays. Raises
+    OSError.
+    """
+    if not any(folder.iterdir()):
+        made.replace(folder)
+        return
+    _finish_replacing(folder)
+    made.replace(folder / READY)
+    _finish_replacing(folder)
+
+
+def _finish_replacing(folder: Path) -> None:
+    """Put the files of a new person that is ready in ``folder`` in place; several processes may be at it at once."""
+    ready = folder / READY
+    if not ready.is_dir():
+        return
+    try:
+        for path in sorted(ready.iterdir()):
+            with suppress(FileNotFoundError):
+                path.replace(folder / path.name)
+        named = _read_card(folder).part("files").content
+        for name in PARTS:
+            if name not in named:
+                (folder / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            ready.rmdir()
+    except OSError as error:
+        raise PersonError(
+            f"person is half replaced, and that cannot be finished ({error.strerror}): {ready}"
+        ) from error
 
 
 def save_card(person: Person) -> None:

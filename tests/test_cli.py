@@ -30,9 +30,10 @@ from made import foreign_files, one_colour, self_signed
 from obamanet.cli import boundary
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import BUG, INTERRUPTED, call
-from obamanet.cli.train import keypoints_command, prepared, renderer_command
+from obamanet.cli.train import RENDERER_WIDTH, keypoints_command, prepared, renderer_command
 from obamanet.errors import OptionError, SoundError
-from obamanet.person import Origin, Person, load_person
+from obamanet.files import sha256_of
+from obamanet.person import POSES_FILE, Origin, Person, PoserCard, load_person, poser_of, save_card
 from obamanet.sources import read_sources
 from obamanet.training.keypoints import KeypointOptions
 from obamanet.training.prepare import PrepareReport, Reject
@@ -482,6 +483,8 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
 
     said = obamanet(*keypoints)
     assert (said.code, said.out) == (0, f"{dataset}/keypoints\n")
+    assert said.lines[0].startswith("2 steps of 2 examples, after listening to the sounds. ")
+    assert "two hours on two CPU cores" in said.lines[0]
     assert said.lines[-1] == f"no person yet; next: obamanet train renderer {dataset}"
 
     said = obamanet(*renderer, "--max-steps", 1)
@@ -496,9 +499,11 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
     assert (said.code, said.out, said.lines) == (0, f"{dataset}/person\n", [])
     assert load_person(dataset / "person").name == "Ada"
 
+    add_poser(load_person(dataset / "person"))
     said = obamanet(*renderer, "--quiet")
     assert (said.code, said.out, said.lines) == (0, f"{dataset}/person\n", [])
     person = load_person(dataset / "person")
+    assert poser_of(person).recorded == "nothing", "a trained poser stays"
     assert (person.name, person.origin) == ("Ada", Origin("drawings", "CC0-1.0", "nobody", "nobody is shown"))
     assert person.metrics["renderer_step"] == 2
     assert {path.suffix for path in (dataset / "renderer").glob("curves*")} == {".png"}
@@ -527,8 +532,49 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
     photos.mkdir()
     (photos / "mother.jpg").touch()
     said = obamanet("assemble", dataset, "-o", photos, *origin("Eve"))
-    assert (said.code, said.out, len(said.lines)) == (2, "", 1)
+    assert (said.code, said.out, len(said.lines)) == (1, "", 1)
     assert (photos / "mother.jpg").is_file(), "a folder that is no person must stay"
+
+    said = obamanet("assemble", dataset, "-o", tmp_path / "p", *origin("Eve"), "--seed", 4)
+    assert (said.code, said.out, len(said.lines)) == (1, "", 1)
+    assert f"run was trained on another split of the footage: {dataset}/keypoints" in said.lines[0]
+    for number in (1, 3, 5, 7, 9):
+        blank = origin("Eve")
+        blank[number] = " "
+        said = obamanet("assemble", dataset, "-o", tmp_path / "p", *blank)
+        assert (said.code, said.out, said.lines) == (
+            2,
+            "",
+            [f"obamanet: {blank[number - 1][2:]} is blank: say it in words"],
+        )
+    assert not (tmp_path / "p").exists()
+
+    # Another mouth: the poser stays, and what has to be redone is said.
+    keypoints += ["--seed", 4, "--start", dataset, "--out", dataset / "k2"]
+    said = obamanet(*keypoints, "--units", 16)
+    assert (said.code, said.out, len(said.lines)) == (2, "", 1)
+    assert "units 8 there, 16 here" in said.lines[0]
+    assert not (dataset / "k2").exists()
+    del keypoints[keypoints.index("--units") :][:2]
+    assert obamanet(*keypoints).code == 0
+    assert obamanet(*renderer, "--seed", 4, "--start", dataset / "renderer", "--out", dataset / "r2").code == 0
+    runs = ["--keypoints", dataset / "k2", "--renderer", dataset / "r2", "--seed", 4, "--val-share", 0.3]
+    said = obamanet("assemble", dataset, "-o", dataset / "person", *origin("Eve"), *runs)
+    assert (said.code, said.out, len(said.lines)) == (0, f"{dataset}/person\n", 1)
+    assert "poser was trained for other mouth poses" in said.lines[0]
+
+
+def add_poser(person: Person) -> None:
+    """Put a poser with random weights into ``person``."""
+    from obamanet.networks.config import PoserConfig
+    from obamanet.networks.poser import build_poser
+    from obamanet.networks.weights import save_half
+
+    assert person.poses is not None
+    config = PoserConfig(inputs=5, poses=person.poses.count, units=8, layers=1)
+    save_half(build_poser(config), person.poser_weights)
+    card = PoserCard(config, sha256_of(person.folder / POSES_FILE), "nothing", "nothing")
+    save_card(dataclasses.replace(person, poser=card))
 
 
 def origin(name: str) -> list[str]:
@@ -550,6 +596,12 @@ def origin(name: str) -> list[str]:
         (["renderer", "nowhere", "--gan-start", "2"], 2, "got 2.0"),
         (["renderer", "nowhere", "--max-minutes", "-1"], 2, "max minutes must be above 0: got -1.0"),
         (["renderer", "nowhere", "--max-steps", "0"], 2, "max steps must be above 0: got 0"),
+        (["renderer", "nowhere", "--max-minutes", "nan"], 2, "max minutes must be above 0: got nan"),
+        (["renderer", "nowhere", "--seed", "-1"], 2, "seed is out of range: got -1, allowed is 0 to 4294967295"),
+        (["keypoints", "nowhere", "--seed", "-1"], 2, "seed is out of range: got -1, allowed is 0 to 4294967295"),
+        (["renderer", "nowhere", "--gan-weight", "nan"], 2, "gan weight must be a number of at least 0: got nan"),
+        (["keypoints", "nowhere", "--start", "nobody"], 1, "no such person folder: nobody"),
+        (["renderer", "nowhere", "--start", "nobody"], 1, "no such person folder: nobody"),
     ],
 )
 def test_a_bad_training_is_one_line(
@@ -570,8 +622,11 @@ def test_a_bad_training_is_one_line(
 def test_keypoint_defaults_are_the_librarys_own() -> None:
     parameters = inspect.signature(keypoints_command).parameters
     own = {field.name: field.default for field in dataclasses.fields(KeypointOptions)}
-    shared = own.keys() & parameters.keys()
-    assert {"steps", "batch_size", "learning_rate", "units", "layers", "lookahead", "features", "seed"} <= shared
+    # These are the library's own too, or those of the person to begin with.
+    of_start = {"units", "layers", "lookahead"}
+    assert {parameters[name].default for name in of_start} == {None}
+    shared = (own.keys() & parameters.keys()) - of_start
+    assert {"steps", "batch_size", "learning_rate", "features", "seed"} <= shared
     assert {name: parameters[name].default for name in shared} == {name: own[name] for name in shared}
 
 
@@ -611,10 +666,11 @@ def test_a_renderers_run_is_given_every_option(
 
 def test_renderer_defaults_are_quick_on_a_cpu() -> None:
     defaults = {name: value.default for name, value in inspect.signature(renderer_command).parameters.items()}
-    chosen = {"width": 16, "discriminator_width": 16, "batch_size": 4, "learning_rate": 5e-4}
+    chosen = {"width": None, "discriminator_width": 16, "batch_size": 4, "learning_rate": 5e-4}
     # With these the default person was trained; see checkpoints/README.md.
     chosen |= {"gan_start": 0.65, "gan_weight": 0.1}
     assert chosen.items() <= defaults.items()
+    assert RENDERER_WIDTH == 16
 
 
 class TestPrepare:
@@ -786,6 +842,18 @@ class TestPix2pix:
             (["combine", "nowhere", "here", "--out", "pairs"], 1, "nowhere"),
             (["split", "nowhere", "--out", "data"], 1, "nowhere"),
             (["split", "nowhere", "--out", "data", "--train", "0.9"], 2, "got 0.9, 0.1, 0.1"),
+            (["split", "nowhere", "--out", "data", "--train", "nan"], 2, "got nan, 0.1, 0.1"),
+            (["split", "nowhere", "--out", "data", "--test", "nan"], 2, "got 0.8, 0.1, nan"),
+            (["split", "nowhere", "--out", "data", "--seed", "-1"], 2, "seed is out of range: got -1"),
+            (
+                ["resize", "nowhere", "--out", "squares", "--size", "200000"],
+                2,
+                "got 200000 pixels, allowed is 1 to 16384",
+            ),
+            (["train", "nowhere", "--out", "run", "--image-size", "1048576"], 2, "got 1048576"),
+            (["train", "nowhere", "--out", "run", "--l1-weight", "nan"], 2, "l1 weight must be a number of at least 0"),
+            (["train", "nowhere", "--out", "run", "--seed", "-1"], 2, "seed is out of range: got -1"),
+            (["train", "nowhere", "--out", "run", "--max-minutes", "nan"], 2, "max minutes must be above 0: got nan"),
         ],
     )
     def test_bad_input_is_one_line(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from obamanet.audio.normalise import normalise_utterance, quiet_vector
 from obamanet.audio.stack import stack_features, stacked_size
 from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, OptionError
+from obamanet.files import sha256_of
 from obamanet.hearing.listener import Listener, encoder_digest
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
@@ -27,7 +30,14 @@ from obamanet.person import Person, load_mouth
 from obamanet.progress import Progress
 from obamanet.training.dataset import Dataset, Split, load_dataset, split_dataset
 from obamanet.training.hearing import LessonMaker, Lessons, Utterance
-from obamanet.training.keypoints import ExampleSource, KeypointLearner, KeypointOptions, fit_mouth, train_keypoints
+from obamanet.training.keypoints import (
+    ExampleSource,
+    KeypointLearner,
+    KeypointOptions,
+    begun_with,
+    fit_mouth,
+    train_keypoints,
+)
 from obamanet.training.loop import Limits, claim_folder, read_options
 from obamanet.training.renditions import (
     Rendition,
@@ -37,6 +47,7 @@ from obamanet.training.renditions import (
     save_renditions,
     save_sound,
 )
+from obamanet.training.trained import trained_predictor
 
 LAG = 3
 """Frames, 120 ms, by which the made mouths follow their sound."""
@@ -126,6 +137,9 @@ def made_canonical(landmarks: np.ndarray) -> np.ndarray:
     return landmarks[:, MOUTH]
 
 
+RUNS = ("whole", "parts")
+
+
 def test_a_stopped_run_ends_like_one_that_was_not(dataset: Dataset, tmp_path: Path) -> None:
     split = split_dataset(dataset, val_share=0.2)
     options = replace(TINY, steps=4, epoch_steps=2, batch_size=2, dropout=0.3, sequence=1.0, units=8)
@@ -136,9 +150,13 @@ def test_a_stopped_run_ends_like_one_that_was_not(dataset: Dataset, tmp_path: Pa
     with np.load(tmp_path / "whole" / "state.npz") as whole, np.load(tmp_path / "parts" / "state.npz") as parts:
         assert set(whole) == set(parts)
         for name in whole:
-            # The best is chosen among more evaluations in a run with more stops.
-            if name != "best":
-                np.testing.assert_array_equal(whole[name], parts[name], err_msg=name)
+            np.testing.assert_array_equal(whole[name], parts[name], err_msg=name)
+    for name in ("best.weights.h5", "last.weights.h5"):
+        one, two = (build_predictor(PredictorConfig(**read_options(tmp_path / run)["predictor"])) for run in RUNS)
+        one.load_weights(tmp_path / "whole" / name)
+        two.load_weights(tmp_path / "parts" / name)
+        for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=name)
 
 
 def test_a_bidirectional_predictor_is_trained(dataset: Dataset, tmp_path: Path) -> None:
@@ -151,6 +169,7 @@ def test_a_bidirectional_predictor_is_trained(dataset: Dataset, tmp_path: Path) 
 class TestRefusals:
     def test_other_options_in_the_same_folder(self, dataset: Dataset, tmp_path: Path) -> None:
         (tmp_path / "options.json").write_text('{"training": {"steps": 7}}')
+        (tmp_path / "state.npz").touch()
         with pytest.raises(OptionError, match="steps 7 -> 180"):
             train_keypoints(dataset, split_dataset(dataset), tmp_path, TINY)
 
@@ -166,6 +185,7 @@ class TestRefusals:
         split = split_dataset(dataset, val_share=0.3)
         with pytest.raises(DatasetError, match=r"no clip with sound on the (train|val) side"):
             train_keypoints(dataset, split, tmp_path / "run", TINY)
+        assert not (tmp_path / "run").exists()
 
     @pytest.mark.parametrize(
         "wrong",
@@ -176,6 +196,14 @@ class TestRefusals:
             {"lookahead": -0.1},
             {"lookahead": 3},
             {"sequence": 0.2},
+            {"seed": -1},
+            {"seed": 2**32},
+            {"steps": 10**12},
+            {"lookahead": float("nan")},
+            {"disturbed": float("nan")},
+            {"opening_weight": float("nan")},
+            {"velocity_weight": -1},
+            {"smoothing": float("nan")},
         ],
     )
     def test_options_out_of_range(self, wrong: dict[str, float]) -> None:
@@ -184,20 +212,23 @@ class TestRefusals:
 
 
 class TestBeginningAsAnother:
-    def test_the_mouth_moves_as_the_other_persons_did(self, tiny_person: Person) -> None:
+    @pytest.mark.parametrize("dropped", [0, 1])
+    def test_the_mouth_moves_as_the_other_persons_did(self, tiny_person: Person, dropped: int) -> None:
         rng = np.random.default_rng(3)
         pca = tiny_person.mouth.pca
-        # Another face, whose principal components are turned against the first one's.
-        turn, _ = np.linalg.qr(rng.normal(size=(pca.count, pca.count)))
-        turned = turn @ (pca.components * pca.spread[:, None])
+        # Another face, whose principal components are turned against the first one's, with one more or as many.
+        count = pca.count + dropped
+        moves = np.concatenate([pca.components * pca.spread[:, None], rng.normal(0, 0.01, (dropped, 40))])
+        turn, _ = np.linalg.qr(rng.normal(size=(count, count)))
+        turned = turn @ moves
         spread = np.linalg.norm(turned, axis=1)
         mean = (pca.mean + rng.normal(0, 0.1, 40)).astype(np.float32)
         other = MouthPca(mean, (turned / spread[:, None]).astype(np.float32), spread.astype(np.float32))
         mouth = replace(tiny_person.mouth, pca=other)
         inputs = rng.normal(size=(30, tiny_person.predictor.inputs)).astype(np.float32)
         val = [Utterance(inputs, np.zeros((30 - tiny_person.predictor.delay, 20, 2), np.float32))]
-        learner = KeypointLearner(tiny_person.predictor, TINY, mouth, val)
-        learner.begin_as(tiny_person)
+        learner = KeypointLearner(replace(tiny_person.predictor, outputs=count), TINY, mouth, val)
+        learner.begin_as(trained_predictor(tiny_person.folder))
 
         network = build_predictor(tiny_person.predictor)
         network.load_weights(tiny_person.predictor_weights)
@@ -208,11 +239,56 @@ class TestBeginningAsAnother:
         assert np.abs(theirs).max() > 1e-3
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
-    def test_another_kind_is_refused(self, tiny_person: Person) -> None:
-        config = replace(tiny_person.predictor, units=16)
-        learner = KeypointLearner(config, TINY, tiny_person.mouth, [])
-        with pytest.raises(OptionError, match="of another kind"):
-            learner.begin_as(tiny_person)
+    def test_a_person_of_another_rate_is_a_beginning(self, tiny_person: Person, tmp_path: Path) -> None:
+        fps = Fraction(30000, 1001)
+        dataset = load_dataset(write_dataset(tmp_path / "d", [made_clip(f"c{n}", 3.0, n) for n in range(3)], fps))
+        start = trained_predictor(tiny_person.folder)
+        options = begun_with(start, replace(TINY, steps=1, batch_size=2, sequence=1.0, units=24, lookahead=0.5))
+        assert (options.units, options.layers, options.lookahead) == (8, 2, 0.2)
+        train_keypoints(dataset, split_dataset(dataset, val_share=0.3), tmp_path / "run", options, start=start)
+        config = PredictorConfig(**read_options(tmp_path / "run")["predictor"])
+        # 0.2 s are 5 frames at 25 per second and 6 at 29.97.
+        assert (start.config.delay, config.delay, config.units, config.layers) == (5, 6, 8, 2)
+
+        again = begun_with(trained_predictor(tmp_path / "run"), TINY)
+        assert round(again.lookahead * fps) == 6
+        assert round(again.lookahead * 25) == 5
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"units": 16}, "units 8 there, 16 here"),
+            ({"layers": 1}, "LSTM layers 2 there, 1 here"),
+            ({"bidirectional": True}, "form with look-ahead there, bidirectional here"),
+            ({"features": SPEECH}, "features logfbank there, speech here"),
+        ],
+    )
+    def test_another_kind_is_refused_and_nothing_is_written(
+        self, dataset: Dataset, tiny_person: Person, tmp_path: Path, changed: dict[str, Any], told: str
+    ) -> None:
+        start = trained_predictor(tiny_person.folder)
+        options = replace(begun_with(start, TINY), **changed)
+        with pytest.raises(OptionError, match=rf"of another kind: .*{told}"):
+            train_keypoints(dataset, split_dataset(dataset), tmp_path / "run", options, start=start)
+        assert not list(tmp_path.iterdir())
+
+    def test_a_run_goes_on_when_a_clip_was_added(self, dataset: Dataset, tmp_path: Path) -> None:
+        few = replace(dataset, clips=dataset.clips[:4])
+        options = replace(TINY, steps=2, epoch_steps=1, batch_size=2, sequence=1.0, units=8)
+        run = tmp_path / "run"
+        train_keypoints(few, split_dataset(few), run, options)
+        with pytest.raises(OptionError, match=rf"split .* -> .*--start {run}"):
+            train_keypoints(dataset, split_dataset(dataset), run, options)
+        split = split_dataset(dataset)
+        start = trained_predictor(run)
+        report = train_keypoints(dataset, split, tmp_path / "more", options, start=start)
+        assert report.step == 2
+        begun = read_options(tmp_path / "more")["data"]
+        assert begun["start"] == sha256_of(run / "best.weights.h5")
+        # The same command goes on, and another beginning is another run.
+        assert train_keypoints(dataset, split, tmp_path / "more", options, start=start).step == 2
+        with pytest.raises(OptionError, match=r"start .* -> None"):
+            train_keypoints(dataset, split, tmp_path / "more", options)
 
 
 def made_lessons(

@@ -20,7 +20,7 @@ from obamanet.files import sha256_of
 from obamanet.hearing.listener import encoder_digest
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import Renderer
-from obamanet.person import Person, load_person, save_card, save_mouth
+from obamanet.person import CARD, READY, Person, load_person, replace_person, save_card, save_mouth
 from obamanet.types import CropBox, RenderMode
 
 Change = Callable[[Path, dict[str, Any]], None]
@@ -271,3 +271,77 @@ class TestFit:
         with pytest.raises(PersonError, match="do not fit") as caught:
             network(load_person(folder))
         assert "\n" not in str(caught.value)
+
+
+class TestReplacing:
+    """A person takes another one's place; whatever happens, one of the two is there."""
+
+    @pytest.fixture
+    def made(self, tiny_person: Person, tmp_path: Path) -> Path:
+        """Return a complete person beside ``folder``, of another name and with other weights."""
+        made = Path(shutil.copytree(tiny_person.folder, tmp_path / ".person.part"))
+        keypoints = replace(tiny_person.mouth, rest=tiny_person.mouth.rest + np.float32(0.25))
+        save_mouth(keypoints, made / "mouth.npz")
+        save_card(replace(tiny_person, folder=made, name="new"))
+        return made
+
+    def test_the_new_one_is_there_and_nothing_else(self, made: Path, folder: Path) -> None:
+        names = {path.name for path in folder.iterdir()}
+        replace_person(made, folder)
+        assert load_person(folder).name == "new"
+        assert {path.name for path in folder.iterdir()} == names
+        assert not made.exists()
+
+    def test_an_empty_place(self, made: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        replace_person(made, tmp_path / "empty")
+        assert load_person(tmp_path / "empty").name == "new"
+
+    def test_what_else_lies_there_stays_and_what_the_new_one_has_not_goes(self, made: Path, folder: Path) -> None:
+        (folder / "letter.txt").write_text("dear")
+        (folder / "footage.mp4").write_bytes(b"of an in-painted person before")
+        replace_person(made, folder)
+        assert (folder / "letter.txt").read_text() == "dear"
+        assert not (folder / "footage.mp4").exists()
+
+    def test_a_crash_at_any_moment_leaves_one_of_them(
+        self, made: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moves = [0]
+        move = Path.replace
+
+        def crash(after: int) -> Callable[[Path, Path], Path]:
+            def replace(self: Path, target: Path) -> Path:
+                if moves[0] == after:
+                    raise KeyboardInterrupt
+                moves[0] += 1
+                return move(self, target)
+
+            return replace
+
+        seen = []
+        for after in range(len(list(made.iterdir())) + 1):
+            place, new = tmp_path / f"{after}", tmp_path / f"{after}.part"
+            shutil.copytree(folder, place)
+            shutil.copytree(made, new)
+            moves[0] = 0
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "replace", crash(after))
+                with pytest.raises(KeyboardInterrupt):
+                    replace_person(new, place)
+            # Whoever loads it next finishes the work.
+            seen.append(load_person(place).name)
+            assert not (place / READY).exists()
+        assert seen == ["tiny"] + ["new"] * (len(seen) - 1)
+
+    def test_two_may_finish_at_once(self, made: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        made.replace(folder / READY)
+        move = Path.replace
+
+        def raced(self: Path, target: Path) -> Path:
+            if self.name == CARD:
+                move(self, target)
+            return move(self, target)
+
+        monkeypatch.setattr(Path, "replace", raced)
+        assert load_person(folder).name == "new"

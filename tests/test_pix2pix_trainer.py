@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 
 from obamanet.errors import DatasetError, OptionError
+from obamanet.files import sha256_of
 from obamanet.networks.config import GeneratorConfig
+from obamanet.pix2pix.checkpoint import load_generator
 from obamanet.training.loop import Limits
 from obamanet.training.pix2pix import Pair, Pix2PixLearner, TrainOptions, draw_batch, train_pix2pix
+from obamanet.training.trained import trained_renderer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -117,8 +120,13 @@ def test_a_run_in_sessions_equals_one_in_a_single_go(uninterrupted: Path, tmp_pa
     for steps in (5, 8, None):
         train_short(tmp_path, limits=Limits(steps=steps))
     with np.load(uninterrupted / "state.npz") as one, np.load(tmp_path / "state.npz") as two:
-        for name in set(one.files) - {"best"}:
+        assert one["best"][1] == two["best"][1]
+        for name in one.files:
             np.testing.assert_allclose(one[name], two[name], rtol=0, atol=1e-6, err_msg=name)
+    for name in ("best.weights.h5", "last.weights.h5"):
+        first, second = (load_generator(CONFIG, folder / name).get_weights() for folder in (uninterrupted, tmp_path))
+        for a, b in zip(first, second, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-6, err_msg=name)
 
 
 def test_a_finished_run_is_left_alone(uninterrupted: Path) -> None:
@@ -152,6 +160,41 @@ def test_other_options_are_refused_by_name(uninterrupted: Path) -> None:
         train_pix2pix(MadePairs(6), MadePairs(2), uninterrupted, CONFIG, replace(SHORT, l1_weight=10.0))
 
 
+def test_without_an_adversary_there_is_no_fresh_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([3.0, 1.0, 2.0, 4.0])
+    monkeypatch.setattr(Pix2PixLearner, "validate", lambda self: {"score": next(scores)})
+    options = replace(SHORT, gan_weight=0.0)
+    report = train_pix2pix(MadePairs(6), MadePairs(2, seed=1), tmp_path, CONFIG, options)
+    # With one, what was best before step 6 would count no more.
+    assert (report.best_step, report.best_score) == (6, 1.0)
+
+
+def test_another_runs_generator_is_a_beginning(uninterrupted: Path, tmp_path: Path) -> None:
+    start = trained_renderer(uninterrupted)
+    pairs = MadePairs(2, seed=1)
+    fresh, begun = (Pix2PixLearner(CONFIG, SHORT, pairs) for _ in range(2))
+    begun.begin_as(start)
+    wanted = load_generator(CONFIG, uninterrupted / "best.weights.h5").get_weights()
+    for network in (begun.generator, begun.smoothed):
+        for one, two in zip(network.get_weights(), wanted, strict=True):
+            np.testing.assert_array_equal(one, two)
+    assert begun.validate()["score"] < fresh.validate()["score"]
+    np.testing.assert_array_equal(begun.discriminator.get_weights()[0], fresh.discriminator.get_weights()[0])
+
+    train_pix2pix(MadePairs(6), pairs, tmp_path / "on", CONFIG, SHORT, start=start, limits=Limits(steps=1))
+    options = json.loads((tmp_path / "on" / "options.json").read_text("utf-8"))
+    assert options["start"] == {"weights": sha256_of(uninterrupted / "best.weights.h5")}
+    with pytest.raises(OptionError, match=r"weights .* -> None"):
+        train_pix2pix(MadePairs(6), pairs, tmp_path / "on", CONFIG, SHORT)
+
+
+def test_a_beginning_of_another_size_is_refused_and_nothing_is_written(uninterrupted: Path, tmp_path: Path) -> None:
+    config = GeneratorConfig(image_size=32, width=4)
+    with pytest.raises(OptionError, match="paints 32 px with width 8, this one 32 px with width 4"):
+        train_pix2pix(MadePairs(6), MadePairs(2), tmp_path / "r", config, SHORT, start=trained_renderer(uninterrupted))
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_pairs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="0 pairs to train"):
         train_pix2pix(MadePairs(0), MadePairs(2), tmp_path, CONFIG, SHORT)
@@ -159,7 +202,18 @@ def test_no_pairs_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"steps": 0}, {"batch_size": 0}, {"gan_start": 1.1}, {"learning_rate": 0.0}, {"smoothing": 1.0}],
+    [
+        {"steps": 0},
+        {"batch_size": 0},
+        {"gan_start": 1.1},
+        {"learning_rate": 0.0},
+        {"smoothing": 1.0},
+        {"seed": -1},
+        {"l1_weight": float("nan")},
+        {"l1_weight": -1.0},
+        {"gan_weight": float("inf")},
+        {"discriminator_width": 10**6},
+    ],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:

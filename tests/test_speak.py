@@ -20,11 +20,12 @@ from made import babble, prepare_recorded, write_sound
 
 from obamanet.audio.load import open_sound
 from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH, SAMPLE_RATE
-from obamanet.errors import ObamanetError, OutputError, PersonError, SoundError
+from obamanet.errors import DatasetError, ObamanetError, OutputError, PersonError, SoundError
 from obamanet.evaluation.tracks import Tracker
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
+from obamanet.files import locked
 from obamanet.hearing.closures import ClosureDetector
 from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.head import place_head
@@ -343,7 +344,7 @@ class TestInpainting:
         train_renderer(dataset, split, tmp_path / "r", RenderMode.INPAINT, config, options, limits=Limits(steps=3))
         origin = Origin("GRID s1", "CC BY 4.0", "Cooke et al. 2006", "a published corpus")
         runs = (tmp_path / "k", tmp_path / "r")
-        person = assemble_person(dataset, split.train, *runs, tmp_path / "p", name="s1", origin=origin)
+        person = assemble_person(dataset, split, *runs, tmp_path / "p", name="s1", origin=origin)
         assert person.mode is RenderMode.INPAINT
         assert len(person.boxes) == len(person.reference.points)
         sizes = {frame.image.shape for frame in read_frames(person.footage)}
@@ -352,13 +353,20 @@ class TestInpainting:
         assert np.isfinite(spoken.points).all()
         self.check(person, 55, Fraction(25))
         # A person of that name is replaced whole; anything else in the place is left alone.
-        again = assemble_person(dataset, split.train, *runs, tmp_path / "p", name="new", origin=origin)
+        again = assemble_person(dataset, split, *runs, tmp_path / "p", name="new", origin=origin)
         assert load_person(tmp_path / "p").name == again.name == "new"
         assert not list(tmp_path.glob(".p*"))
+        with locked(tmp_path / "p"), pytest.raises(OutputError, match="another process is at work"):
+            assemble_person(dataset, split, *runs, tmp_path / "p", name="third", origin=origin)
+        other = split_dataset(dataset, val_share=0.5, seed=2)
+        assert other.digest != split.digest
+        with pytest.raises(DatasetError, match=f"trained on another split of the footage: {runs[0]}"):
+            assemble_person(dataset, other, *runs, tmp_path / "q", name="s1", origin=origin)
+        assert not list(tmp_path.glob("*q*"))
         (tmp_path / "mine").mkdir()
         (tmp_path / "mine" / "letter.txt").write_text("dear")
         with pytest.raises(OutputError, match="something else than a person"):
-            assemble_person(dataset, split.train, *runs, tmp_path / "mine", name="s1", origin=origin)
+            assemble_person(dataset, split, *runs, tmp_path / "mine", name="s1", origin=origin)
         assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
     @pytest.mark.parametrize("leave", ["close", "interrupt"])

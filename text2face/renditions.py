@@ -15,11 +15,13 @@ import soxr
 from obamanet.audio.load import load_sound
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.errors import DatasetError, OptionError, SoundError
+from obamanet.files import locked
 from obamanet.progress import Progress
 from obamanet.sources import Sources, add_sources
 from obamanet.training.dataset import Piece, videos_of
 from obamanet.training.loop import claim_folder
 from obamanet.training.renditions import Rendition, Renditions, save_renditions, save_sound
+from obamanet.training.smoothed import check_seed
 from obamanet.training.word_times import read_word_times, text_of
 from obamanet.types import AudioClip
 from text2face.types import Speech, SpokenWord
@@ -78,6 +80,7 @@ class RenditionOptions:
         """Refuse what is outside the allowed values."""
         if not 1 <= self.voices <= 100:
             raise OptionError(f"voices per sentence are out of range: got {self.voices}, allowed is 1 to 100")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -104,21 +107,22 @@ def make_renditions(
             f"no clip to say again: all {len(pieces)} pieces are cut from longer clips; cut the footage into sentences"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    claim_folder(folder, {"renditions": {**asdict(options), "named": list(options.named)}})
-    add_sources(folder, Sources(videos_of(whole)))
-    entries = []
-    for piece in progress.track(whole, "saying sentences again", len(whole)):
-        text = text_of(read_word_times(align_folder, piece.clip.name))
-        for number, way in enumerate(draw_ways(piece.clip.name, options)):
-            name = piece.clip.folder.name
-            entry = Rendition(name, way.voice, way.rate, way.pitch, f"{name}-{number}.npz")
-            if not (folder / entry.file).is_file():
-                _render(piece, text, way, options.language, folder / entry.file)
-            entries.append(entry)
-    made = f"eSpeak NG's variants, and Flite's voices where installed; seed {options.seed}"
-    renditions = Renditions(folder, made, tuple(entries))
-    save_renditions(renditions)
-    return renditions
+    with locked(folder):
+        claim_folder(folder, {"renditions": {**asdict(options), "named": list(options.named)}})
+        add_sources(folder, Sources(videos_of(whole)))
+        entries = []
+        for piece in progress.track(whole, "saying sentences again", len(whole)):
+            text = text_of(read_word_times(align_folder, piece.clip.name))
+            for number, way in enumerate(draw_ways(piece.clip.name, options)):
+                name = piece.clip.folder.name
+                entry = Rendition(name, way.voice, way.rate, way.pitch, f"{name}-{number}.npz")
+                if not (folder / entry.file).is_file():
+                    _render(piece, text, way, options.language, folder / entry.file)
+                entries.append(entry)
+        made = f"eSpeak NG's variants, and Flite's voices where installed; seed {options.seed}"
+        renditions = Renditions(folder, made, tuple(entries))
+        save_renditions(renditions)
+        return renditions
 
 
 def say_again(recording: AudioClip, text: str, way: Way, language: str) -> tuple[AudioClip, np.ndarray]:

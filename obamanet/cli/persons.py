@@ -37,6 +37,13 @@ def find_person(given: Path | None) -> Path:
     return given
 
 
+def find_start(given: Path) -> Path:
+    """Return the folder of what a training is to begin with: ``given`` if it is a run, else as :func:`find_person`."""
+    from obamanet.training.loop import OPTIONS_FILE
+
+    return given if (given / OPTIONS_FILE).is_file() else find_person(given)
+
+
 def in_words(poses: MouthPoses | None) -> str:
     """Return a line on a person's mouth poses."""
     if poses is None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from obamanet.cli.boundary import console, result
-from obamanet.cli.persons import CARD, find_person, in_words
+from obamanet.cli.persons import CARD, find_person, find_start, in_words
 from obamanet.cli.speak import Quiet
 from obamanet.constants import IMAGE_SIZE
-from obamanet.errors import OptionError
+from obamanet.errors import OptionError, PersonError
 from obamanet.files import read_json
 from obamanet.timing import parse_rate
 from obamanet.training.log import logged
@@ -42,6 +41,10 @@ SYNCNET = "syncnet"
 
 SYNCNET_STEPS = 600
 
+
+RENDERER_WIDTH = 16
+
+OR_START = ", or as --start has it"
 
 VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
 """Figures of a run's log that go into the person's card."""
@@ -81,7 +84,11 @@ MaxSteps = Annotated[
     int | None, typer.Option("--max-steps", help="Stop after this many steps in all; run again to go on.")
 ]
 MaxMinutes = Annotated[
-    float | None, typer.Option("--max-minutes", help="Stop after this many minutes from now; run again to go on.")
+    float | None,
+    typer.Option(
+        "--max-minutes",
+        help="Stop this many minutes from now, preparing included, which is always finished; run again to go on.",
+    ),
 ]
 
 
@@ -92,6 +99,12 @@ class SplitChoice:
     file: Path | None
     val_share: float
     seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that cannot be."""
+        from obamanet.training.smoothed import check_seed
+
+        check_seed(self.seed)
 
     def of(self, dataset: Dataset) -> Split:
         """Return the split of ``dataset``."""
@@ -163,19 +176,30 @@ def keypoints_command(
     steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 900,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Examples per step.")] = 32,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Size of the first steps.")] = 2e-3,
-    units: Annotated[int, typer.Option("--units", help="Cells of an LSTM layer, 8 to 1024.")] = 128,
-    layers: Annotated[int, typer.Option("--layers", help="LSTM layers, 1 to 4.")] = 2,
+    units: Annotated[
+        int | None, typer.Option("--units", help="Cells of an LSTM layer, 8 to 1024.", show_default=f"128{OR_START}")
+    ] = None,
+    layers: Annotated[
+        int | None, typer.Option("--layers", help="LSTM layers, 1 to 4.", show_default=f"2{OR_START}")
+    ] = None,
     renditions: Annotated[
         Path | None,
         typer.Option("--renditions", metavar="DIR", help="The sentences in other voices, from: obamanet renditions."),
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--start", metavar="PERSON", help="Begin with this person's predictor: for little footage."),
+        typer.Option(
+            "--start",
+            metavar="PERSON",
+            help="Begin with the predictor of this person, of any frame rate, or of this run, on other footage.",
+        ),
     ] = None,
     lookahead: Annotated[
-        float, typer.Option("--lookahead", help="Seconds of sound heard ahead of each frame, 0 to 2.")
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            "--lookahead", help="Seconds of sound heard ahead of each frame, 0 to 2.", show_default=f"0.2{OR_START}"
+        ),
+    ] = None,
     bidirectional: Annotated[
         bool, typer.Option("--bidirectional", help="Hear the whole sound instead; cannot run on a live stream.")
     ] = False,
@@ -191,9 +215,9 @@ def keypoints_command(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.person import load_person
-    from obamanet.training.keypoints import KeypointOptions, train_keypoints
+    from obamanet.training.keypoints import KeypointOptions, begun_with, train_keypoints
     from obamanet.training.renditions import load_renditions
+    from obamanet.training.trained import trained_predictor
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
     limits = session.limits()
@@ -201,16 +225,20 @@ def keypoints_command(
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        units=units,
-        layers=layers,
-        lookahead=lookahead,
         bidirectional=bidirectional,
         features=features.value,
         seed=seed,
     )
-
     voices = load_renditions(renditions) if renditions else None
-    beginning = load_person(find_person(start)) if start else None
+    beginning = trained_predictor(find_start(start)) if start else None
+    if beginning:
+        options = begun_with(beginning, options)
+    options = replace(
+        options,
+        units=options.units if units is None else units,
+        layers=options.layers if layers is None else layers,
+        lookahead=options.lookahead if lookahead is None else lookahead,
+    )
 
     def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
         return train_keypoints(
@@ -232,12 +260,22 @@ def renderer_command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/renderer")
     ] = None,
-    width: Annotated[
-        int,
+    start: Annotated[
+        Path | None,
         typer.Option(
-            "--width", help="Filters of the first layer, 4 to 128; pix2pix's own is 64, 16 is quick on a CPU."
+            "--start",
+            metavar="PERSON",
+            help="Begin with the renderer of this person, of the same picture size, or of this run, on other footage.",
         ),
-    ] = 16,
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            "--width",
+            help="Filters of the first layer, 4 to 128; pix2pix's own is 64, 16 is quick on a CPU.",
+            show_default=f"{RENDERER_WIDTH}{OR_START}",
+        ),
+    ] = None,
     discriminator_width: Annotated[
         int, typer.Option("--discriminator-width", help="The same for the adversary; pix2pix's own is 64.")
     ] = 16,
@@ -274,6 +312,7 @@ def renderer_command(
     from obamanet.networks.config import GeneratorConfig
     from obamanet.training.pix2pix import TrainOptions
     from obamanet.training.renderer import train_renderer
+    from obamanet.training.trained import trained_renderer
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
     limits = session.limits()
@@ -288,9 +327,14 @@ def renderer_command(
         seed=seed,
     )
 
+    beginning = trained_renderer(find_start(start)) if start else None
+    filters = width or (beginning.config.width if beginning else RENDERER_WIDTH)
+
     def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
-        config = GeneratorConfig(image_size=dataset.image_size, width=width)
-        return train_renderer(dataset, chosen, run, mode, config, options, limits=limits, progress=progress)
+        config = GeneratorConfig(image_size=dataset.image_size, width=filters)
+        return train_renderer(
+            dataset, chosen, run, mode, config, options, start=beginning, limits=limits, progress=progress
+        )
 
     _train(session, RENDERER, train)
 
@@ -401,7 +445,7 @@ def assemble_command(
     origin = Origin(footage, licence, attribution, consent)
     dataset = load_dataset(folder)
     runs = (keypoints_run or folder / KEYPOINTS, renderer_run or folder / RENDERER)
-    _assemble(dataset, SplitChoice(split, val_share, seed), runs, out, name, origin, weights)
+    _assemble(dataset, SplitChoice(split, val_share, seed), runs, out, name, origin, weights, console(False))
     result(out)
 
 
@@ -458,9 +502,10 @@ def _frames(first: int | None, last: int | None) -> str:
 def tell(report: TrainReport, progress: Progress) -> None:
     """Say where the run that ``report`` tells of stands."""
     rate = f", {report.examples_per_second:.1f} examples/s" if report.examples_per_second else ""
-    progress.note(
-        f"step {report.step} of {report.steps}; best score {report.best_score:.4g} at step {report.best_step}{rate}"
-    )
+    best = f"best score {report.best_score:.4g} at step {report.best_step}"
+    if not report.chosen:
+        best = f"score {report.best_score:.4g}; no evaluation that chooses the best weights was reached yet"
+    progress.note(f"step {report.step} of {report.steps}; {best}{rate}")
     if report.step < report.steps:
         progress.note("not finished yet; the same command goes on")
 
@@ -489,9 +534,17 @@ def _train(session: Session, kind: str, train: Train) -> None:
         progress.note(f"no person yet; next: obamanet train {missing[0]} {session.dataset}")
         result(run)
         return
+    for path in runs:
+        if _is_of_another_split(path, session, dataset):
+            progress.note(
+                f"person not made anew: {path} was trained on other footage; go on from it with: "
+                f"obamanet train {path.name} {session.dataset} --start {path} --out {path}-2"
+            )
+            result(run)
+            return
     out = session.dataset / PERSON
     name, origin = _card(out, session.dataset)
-    _assemble(dataset, session.split, runs, out, name, origin, Weights.BEST)
+    _assemble(dataset, session.split, runs, out, name, origin, Weights.BEST, progress)
     progress.note(f"person '{name}' is ready; to name it and its rights: obamanet assemble --help")
     result(out)
 
@@ -504,28 +557,36 @@ def _assemble(
     name: str,
     origin: Origin,
     weights: Weights,
+    progress: Progress,
 ) -> None:
+    from obamanet.person import poser_of
     from obamanet.training.assemble import assemble_person
 
-    # An older person is replaced; any other folder is somebody's.
-    if out.exists() and not (out / CARD).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise OptionError(f"the person's folder must be new or hold a person: got {out}")
-    pieces = split.of(dataset).train
     metrics = {**_metrics(runs[0], KEYPOINTS, weights), **_metrics(runs[1], RENDERER, weights)}
-    assemble_person(
-        dataset, pieces, *runs, out.resolve(), name=name, origin=origin, metrics=metrics, weights=weights.value
+    person = assemble_person(
+        dataset, split.of(dataset), *runs, out.resolve(), name=name, origin=origin, metrics=metrics, weights=weights
     )
+    if person.poser:
+        try:
+            poser_of(person)
+        except PersonError as error:
+            progress.note(f"note: {error}")
+
+
+def _is_of_another_split(run: Path, session: Session, dataset: Dataset) -> bool:
+    from obamanet.training.loop import read_options
+
+    split = read_options(run).get("data", {}).get("split")
+    return split is not None and split != session.split.of(dataset).digest
 
 
 def _metrics(run: Path, kind: str, weights: Weights) -> dict[str, float]:
     """Return what validation said of the weights that are taken, each figure named after the run."""
-    try:
-        with np.load(run / "state.npz", allow_pickle=False) as state:
-            step = int(state["best"][1] if weights is Weights.BEST else state["step"])
-    except (OSError, ValueError, KeyError):
-        return {}
-    # A run whose log is lost still makes a person; its figures are not known then.
-    record = logged(run, step)
+    from obamanet.training.loop import chosen_step
+
+    step = chosen_step(run, weights)
+    # A run whose state or log is lost still makes a person; its figures are not known then.
+    record = logged(run, step) if step is not None else {}
     return {f"{kind}_{name}": record[name] for name in VALIDATED if name in record}
 
 

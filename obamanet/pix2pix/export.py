@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from obamanet.errors import OptionError
-from obamanet.files import atomic_path, atomic_write_json
-from obamanet.networks.weights import save_half
+from obamanet.files import atomic_write_json
+from obamanet.networks.weights import save_half, save_network
 from obamanet.pix2pix.checkpoint import Which, load_checkpoint, load_generator
 
 
@@ -34,8 +34,7 @@ def export_generator(checkpoint: Path, out: Path, *, which: Which = Which.BEST) 
     run = load_checkpoint(checkpoint)
     generator = load_generator(run.generator, run.weights(which))
     report = ExportReport(out, out.with_suffix(".weights.h5"), out.with_suffix(".json"))
-    with atomic_path(report.model) as part:
-        generator.save(part)
+    save_network(generator, report.model)
     save_half(generator, report.weights)
     about = {
         **asdict(run.generator),

@@ -18,8 +18,12 @@ from obamanet.pix2pix.pictures import (
     write_picture,
 )
 from obamanet.progress import Progress
+from obamanet.training.smoothed import check_seed
 
 PARTS = ("train", "val", "test")
+
+LARGEST_SIDE = 16_384
+"""Pixels of a resized picture's side: 0.8 GB of memory."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Shares:
     def __post_init__(self) -> None:
         """Refuse shares that are no shares."""
         shares = (self.train, self.val, self.test)
-        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        if not (all(share >= 0 for share in shares) and abs(sum(shares) - 1) <= 1e-6):
             got = ", ".join(f"{share:g}" for share in shares)
             raise OptionError(f"shares must be 0 or more and 1 in all: got {got}")
 
@@ -69,8 +73,8 @@ def resize_folder(source: Path, out: Path, size: int, *, pad: bool = False, prog
     The middle square is cut out, so that nothing is stretched; with ``pad`` the whole picture is kept and the rest is
     black. Raises :class:`DatasetError` for a picture that cannot be read, :class:`OutputError` for an ``out`` in use.
     """
-    if size < 1:
-        raise OptionError(f"size must be at least 1 pixel: got {size}")
+    if not 1 <= size <= LARGEST_SIDE:
+        raise OptionError(f"size is out of range: got {size} pixels, allowed is 1 to {LARGEST_SIDE}")
     pictures = by_stem(list_pictures(source))
     with whole_folder(out) as part:
         for stem, path in (progress or Progress()).track(pictures.items(), "resizing", len(pictures)):
@@ -106,8 +110,9 @@ def split_folder(
     """Copy the pictures of ``source`` into ``out``/train, val and test, each into one; returns how many went where.
 
     Which goes where depends on the names and ``seed`` alone. A part with a share of 0 is not made.
-    Raises :class:`DatasetError` for a picture that cannot be read or too few pictures.
+    Raises :class:`DatasetError` for a picture that cannot be read or too few pictures, :class:`OptionError` for a seed.
     """
+    check_seed(seed)
     pictures = list_pictures(source)
     counts = (shares or Shares()).counts(len(pictures))
     order = np.random.default_rng(seed).permutation(len(pictures))

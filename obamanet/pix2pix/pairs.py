@@ -17,6 +17,10 @@ JITTER = 286 / 256
 """Side that a picture is scaled to before the random crop, over the crop's (Isola et al. 2017, section 6.2)."""
 
 
+LARGEST_LOAD = 8
+"""How many times the crop's side a picture may be scaled to."""
+
+
 class Direction(StrEnum):
     """Which half is the condition, and which the target."""
 
@@ -36,7 +40,8 @@ class FolderPairs:
     """A|B pictures as a :class:`obamanet.training.pix2pix.PairSource`; any size, each half is scaled to the square.
 
     ``load_size`` is the side in pixels from which training crops ``image_size`` at random; ``flip`` lets training
-    mirror half of the pairs. Raises :class:`OptionError` when ``load_size`` is smaller than ``image_size``.
+    mirror half of the pairs. Raises :class:`OptionError` when ``load_size`` is smaller than ``image_size`` or many
+    times as large.
     """
 
     def __init__(
@@ -53,8 +58,11 @@ class FolderPairs:
         self._direction = direction
         self._load_size = load_size or default_load_size(image_size)
         self._flip = flip
-        if self._load_size < image_size:
-            raise OptionError(f"load size must be at least the image size {image_size}: got {self._load_size}")
+        if not image_size <= self._load_size <= LARGEST_LOAD * image_size:
+            raise OptionError(
+                f"load size is out of range: got {self._load_size}, allowed is {image_size} to "
+                f"{LARGEST_LOAD * image_size} for the image size {image_size}"
+            )
 
     def __len__(self) -> int:
         return len(self._pictures)

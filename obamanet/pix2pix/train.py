@@ -16,6 +16,7 @@ from obamanet.pix2pix.pictures import list_pictures
 from obamanet.progress import Progress
 from obamanet.training.loop import Limits, TrainReport
 from obamanet.training.pix2pix import TrainOptions, train_pix2pix
+from obamanet.training.trained import TrainedRenderer
 
 VAL_SHARE = 0.1
 """Share of the pictures that only validates when there is no folder for it."""
@@ -34,6 +35,7 @@ def train_folder(
     load_size: int | None = None,
     flip: bool = True,
     keep_epochs: Sequence[int] = (),
+    start: TrainedRenderer | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
@@ -42,8 +44,9 @@ def train_folder(
     ``epochs`` passes over all training pairs, where given, stand for ``options.steps``. ``val`` are the pictures that
     choose the best weights; without it a seeded ``val_share`` of ``pictures`` does, and is not trained on.
     ``load_size`` is the side that is cropped from, see :class:`FolderPairs`. The weights after ``keep_epochs`` are kept
-    for comparison. Raises :class:`DatasetError` for pictures that cannot be used, :class:`OptionError` when ``out``
-    holds a run with other options.
+    for comparison. ``start`` is a trained generator to begin with, see :func:`train_pix2pix`. Raises
+    :class:`DatasetError` for pictures that cannot be used, :class:`OptionError` when ``out`` holds a run with other
+    options.
     """
     progress = progress or Progress()
     found = list_pictures(pictures)
@@ -72,6 +75,7 @@ def train_folder(
         config,
         options,
         about={"folder": about},
+        start=start,
         keep_steps=frozenset(_step_of(epoch, len(found), options.batch_size) for epoch in keep_epochs),
         limits=limits,
         progress=progress,

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from obamanet.audio.features import FeatureOptions
-from obamanet.card import Card
-from obamanet.errors import DatasetError, OptionError, OutputError, PersonError
+from obamanet.errors import DatasetError, OutputError, PersonError
+from obamanet.files import locked
+from obamanet.keypoints.poses import MouthPoses
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
-from obamanet.networks.config import GeneratorConfig, PredictorConfig
 from obamanet.networks.weights import save_half
 from obamanet.person import (
-    CARD,
     FOOTAGE_FILE,
     MOUTH_FILE,
+    POSER_FILE,
     POSES_FILE,
     PREDICTOR_FILE,
     REFERENCE_FILE,
     REGION_FILE,
     RENDERER_FILE,
+    MouthModel,
     Origin,
     Person,
-    load_mouth,
+    PoserCard,
+    is_person_place,
     load_person,
     load_region,
+    replace_person,
     save_card,
     save_mouth,
     save_poses,
@@ -39,10 +42,10 @@ from obamanet.person import (
 )
 from obamanet.render.crop import to_square
 from obamanet.sources import Sources, add_sources, read_sources
-from obamanet.timing import parse_rate
-from obamanet.training.dataset import Dataset, Piece, videos_of
-from obamanet.training.loop import read_options
+from obamanet.training.dataset import Dataset, Piece, Split, videos_of
+from obamanet.training.loop import check_told
 from obamanet.training.poses import learn_poses
+from obamanet.training.trained import TrainedPredictor, TrainedRenderer, load_weights, run_predictor, run_renderer
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 from obamanet.video.footage import write_footage
 from obamanet.video.reader import read_frames
@@ -60,7 +63,7 @@ FOOTAGE_SECONDS = 60
 
 def assemble_person(
     dataset: Dataset,
-    pieces: Sequence[Piece],
+    split: Split,
     keypoints_run: Path,
     renderer_run: Path,
     out: Path,
@@ -72,24 +75,45 @@ def assemble_person(
 ) -> Person:
     """Write the person folder ``out`` from the two training runs and return it, loaded and checked.
 
-    ``pieces`` are the training pieces, from which the reference track and the mouth poses are taken. ``weights`` says
-    which are used, "best" or "last". The folder is made beside and renamed. Raises :class:`DatasetError` when a run has
-    no weights yet or does not belong to the dataset, :class:`PersonError` when footage is gone, and
-    :class:`OutputError` when ``out`` holds something else than a person.
+    The reference track and the mouth poses are taken from the training side of ``split``, on which both runs must have
+    been trained. ``weights`` says which are used, "best" or "last". A person that is in ``out`` is replaced when the
+    new one is complete. Its poser stays, with the mouth poses it was trained for where the mouth is still the same;
+    where it is not, :func:`obamanet.person.poser_of` says that the poser has to be trained anew.
+
+    Raises :class:`OptionError` for a blank name or right, :class:`DatasetError` when a run has no weights yet or does
+    not belong to the dataset or the split, :class:`PersonError` when footage is gone, and :class:`OutputError` when
+    ``out`` holds something else than a person or another process is at work there.
     """
-    if out.exists() and not (out / CARD).is_file() and (out.is_file() or any(out.iterdir())):
+    check_told(name=name, **asdict(origin))
+    if out.exists() and not is_person_place(out):
         raise OutputError(f"there is something else than a person, which is not replaced: {out}")
+    predictor, renderer = run_predictor(keypoints_run, weights), run_renderer(renderer_run, weights)
+    for run in (predictor, renderer):
+        if run.split is not None and run.split != split.digest:
+            raise DatasetError(
+                f"run was trained on another split of the footage: {run.folder} has {run.split}, given is "
+                f"{split.digest}; name the split, share and seed that it was trained with, or train it anew"
+            )
+    made = not out.exists()
     part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        _write_person(part, dataset, pieces, keypoints_run, renderer_run, name, origin, metrics or {}, weights)
-        load_person(part)
-        _put_in_place(part, out)
+        out.mkdir(parents=True, exist_ok=True)
+        with locked(out):
+            try:
+                # Only who has the lock makes this folder: what lies there is of a run that was killed.
+                shutil.rmtree(part, ignore_errors=True)
+                part.mkdir()
+                _write_person(part, dataset, split.train, predictor, renderer, out, name, origin, metrics or {})
+                load_person(part)
+                replace_person(part, out)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"person cannot be written ({error.strerror or error}): {out}") from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if made:
+            with suppress(OSError):
+                out.rmdir()  # Only when nothing came of it.
     return load_person(out)
 
 
@@ -97,39 +121,32 @@ def _write_person(
     part: Path,
     dataset: Dataset,
     pieces: Sequence[Piece],
-    keypoints_run: Path,
-    renderer_run: Path,
+    predictor: TrainedPredictor,
+    renderer: TrainedRenderer,
+    out: Path,
     name: str,
     origin: Origin,
     metrics: dict[str, float],
-    weights: str,
 ) -> None:
     from obamanet.networks.pix2pix import build_generator
     from obamanet.networks.predictor import build_predictor
 
-    predictor, renderer = (Card(read_options(run), run / "options.json") for run in (keypoints_run, renderer_run))
-    try:
-        mode = RenderMode(renderer.part("render").text("mode"))
-        generator = renderer.part("generator").build(GeneratorConfig)
-        region = load_region(renderer_run / REGION_FILE) if mode is RenderMode.INPAINT else None
-    except (ValueError, OptionError) as error:
-        raise DatasetError(f"not a renderer's training run: {error}") from error
-    try:
-        fps = parse_rate(predictor.part("rates").text("fps"))
-        config = predictor.part("predictor").build(PredictorConfig)
-        features = predictor.part("features").build(FeatureOptions)
-        data, mouth = predictor.part("data"), load_mouth(keypoints_run / MOUTH_FILE)
-    except (ValueError, OptionError) as error:
-        raise DatasetError(f"not a predictor's training run: {error}") from error
+    mode, generator, mouth = renderer.mode, renderer.config, predictor.mouth
+    if mode is None:
+        raise DatasetError(f"not a renderer's training run: {renderer.folder}: it paints no face")
+    region = load_region(renderer.folder / REGION_FILE) if mode is RenderMode.INPAINT else None
     if generator.image_size != dataset.image_size:
         raise DatasetError(
-            f"renderer paints {generator.image_size} px, the dataset has {dataset.image_size} px: {renderer_run}"
+            f"renderer paints {generator.image_size} px, the dataset has {dataset.image_size} px: {renderer.folder}"
         )
     save_mouth(mouth, part / MOUTH_FILE)
-    poses = learn_poses(pieces, mouth)
-    save_poses(poses, part / POSES_FILE)
-    _copy_weights(build_predictor(config), keypoints_run, weights, part / PREDICTOR_FILE)
-    _copy_weights(build_generator(generator), renderer_run, weights, part / RENDERER_FILE)
+    poses, poser = _poses_and_poser(part, pieces, mouth, out)
+    for network, trained, file in (
+        (build_predictor(predictor.config), predictor.weights, PREDICTOR_FILE),
+        (build_generator(generator), renderer.weights, RENDERER_FILE),
+    ):
+        load_weights(network, trained)
+        save_half(network, part / file)
     boxes: tuple[CropBox, ...] = ()
     if region is None:
         track = LandmarkTrack(_stitched(pieces, dataset), dataset.fps)
@@ -144,19 +161,18 @@ def _write_person(
         if written != len(landmarks):
             raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
     save_reference(part / REFERENCE_FILE, track, boxes)
-    learned = read_sources(keypoints_run) | read_sources(renderer_run)
+    learned = read_sources(predictor.folder) | read_sources(renderer.folder)
     # Runs of before there were notes of sources name their split alone.
-    datas = [run.part("data") for run in (predictor, renderer) if run.has("data")]
-    splits = frozenset(data.text("split") for data in datas if data.has("split"))
+    splits = frozenset(run.split for run in (predictor, renderer) if run.split is not None)
     add_sources(part, learned | Sources(videos_of(pieces), splits))
     save_card(
         Person(
             part,
             name,
-            fps,
+            predictor.fps,
             mode,
-            features,
-            config,
+            predictor.features,
+            predictor.config,
             generator,
             mouth,
             track,
@@ -164,33 +180,37 @@ def _write_person(
             origin,
             metrics,
             poses,
-            encoder=data.content.get("encoder"),
-            voices=str(data.content.get("voices", "")),
+            poser,
+            encoder=predictor.encoder,
+            voices=predictor.voices,
             region=region,
         )
     )
 
 
-def _put_in_place(part: Path, out: Path) -> None:
-    """Give the folder ``part`` the name ``out``; a person of that name goes only when the new one is there."""
-    if not out.exists():
-        part.replace(out)
-        return
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    out.rename(old)
-    part.replace(out)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _copy_weights(network: Any, run: Path, which: str, path: Path) -> None:
-    source = run / f"{which}.weights.h5"
+def _poses_and_poser(
+    part: Path, pieces: Sequence[Piece], mouth: MouthModel, out: Path
+) -> tuple[MouthPoses, PoserCard | None]:
+    """Write the mouth poses into ``part``, and the poser of the person that is in ``out``; return them."""
     try:
-        network.load_weights(source)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).partition("\n")[0]
-        raise DatasetError(f"no usable weights: {source}: {reason}; train first") from error
-    save_half(network, path)
+        before = load_person(out)
+    except PersonError:
+        before = None
+    if before and before.poser:
+        shutil.copyfile(before.poser_weights, part / POSER_FILE)
+    if before and before.poses and _same_mouth(before.mouth, mouth):
+        shutil.copyfile(before.folder / POSES_FILE, part / POSES_FILE)
+        return before.poses, before.poser
+    poses = learn_poses(pieces, mouth)
+    save_poses(poses, part / POSES_FILE)
+    return poses, before.poser if before else None
+
+
+def _same_mouth(one: MouthModel, other: MouthModel) -> bool:
+    """Return whether values of one mouth's PCA are the same mouth for the other, but for rounding."""
+    pairs = [(getattr(one.pca, name), getattr(other.pca, name)) for name in ("mean", "components", "spread")]
+    pairs.append((one.rest, other.rest))
+    return all(a.shape == b.shape and np.allclose(a, b, atol=1e-4) for a, b in pairs)
 
 
 def _stitched(pieces: Sequence[Piece], dataset: Dataset) -> np.ndarray:

@@ -22,16 +22,17 @@ from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import fit_pca
 from obamanet.keypoints.placement import fit_template, to_canonical
 from obamanet.networks.config import PredictorConfig
-from obamanet.person import MOUTH_FILE, MouthModel, Person, save_mouth
+from obamanet.person import MOUTH_FILE, MouthModel, save_mouth
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
 from obamanet.training.dataset import Dataset, Piece, Split
-from obamanet.training.hearing import LessonMaker, Lessons, Utterance, loudness
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.hearing import HEARD_FILE, LessonMaker, Lessons, Utterance, loudness
+from obamanet.training.loop import EXPECTED, Limits, Schedule, TrainReport, claim_run, own_folder, run_training
 from obamanet.training.pictures import draw_openings
 from obamanet.training.recurrent import RecurrentLearner
 from obamanet.training.renditions import Renditions
-from obamanet.training.smoothed import Losses, check_course
+from obamanet.training.smoothed import Losses, check_amounts, check_course
+from obamanet.training.trained import TrainedPredictor, load_weights
 
 TEMPLATE_FRAMES = 2000
 """Frames, spread over the footage, from which the mean face is taken; more change it by less than 0.01 pixel."""
@@ -78,11 +79,15 @@ class KeypointOptions:
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
         check_course(self)
+        names = ("velocity_weight", "opening_weight", "noise", "disturbed", "rendered")
+        check_amounts(**{name: getattr(self, name) for name in names})
+        if not 0 <= self.dropout < 1:
+            raise OptionError(f"dropout is out of range: got {self.dropout}, allowed is 0 to below 1")
         if not 0 <= self.lookahead <= 2:
             raise OptionError(f"lookahead is out of range: got {self.lookahead} s, allowed is 0 to 2")
         if not 0 <= self.copies <= 20:
             raise OptionError(f"disturbed copies are out of range: got {self.copies}, allowed is 0 to 20")
-        if min(self.disturbed, self.rendered) < 0 or self.disturbed + self.rendered > 1:
+        if self.disturbed + self.rendered > 1:
             raise OptionError(
                 f"shares of examples are out of range: got {self.disturbed} disturbed and {self.rendered} rendered, "
                 "allowed are 0 to 1 in all"
@@ -98,18 +103,18 @@ def train_keypoints(
     options: KeypointOptions,
     *,
     renditions: Renditions | None = None,
-    start: Person | None = None,
+    start: TrainedPredictor | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train the predictor on the split's training pieces into ``folder``, or go on with the run that is there.
 
-    ``renditions`` are the training sentences in other voices; ``start`` is a person whose predictor is taken as the
-    beginning, which little footage needs. Raises :class:`DatasetError` when no clip has sound, and :class:`OptionError`
-    when that predictor is of another kind.
+    ``renditions`` are the training sentences in other voices. ``start`` is a predictor to begin with, of a person or of
+    a run on other footage; its frame rate, look-ahead and PCA may be others, its layers must be those of ``options``:
+    :func:`begun_with` sees to it. Raises :class:`DatasetError` when no clip has sound, and :class:`OptionError` when
+    ``start`` is of another kind or ``folder`` holds another run; then nothing is written.
     """
     progress = progress or Progress()
-    folder.mkdir(parents=True, exist_ok=True)
     features = FeatureOptions(kind=options.features)
     delay = 0 if options.bidirectional else round(options.lookahead * dataset.fps)
     train, val = audible_pieces(dataset, split)
@@ -123,35 +128,70 @@ def train_keypoints(
         bidirectional=options.bidirectional,
         dropout=options.dropout,
     )
-    claim_folder(
-        folder,
-        {
-            "predictor": asdict(config),
-            "features": asdict(features),
-            "rates": {"fps": str(dataset.fps)},
-            "data": {
-                "split": split.digest,
-                "renditions": renditions.digest if renditions else None,
-                "encoder": encoder_digest(features),
-                "start": sha256_of(start.predictor_weights) if start else None,
-                "voices": heard_voices(len(train), options, renditions),
-            },
-            "training": asdict(options),
-        },
-    )
-    add_sources(folder, split.sources)
-    save_mouth(mouth, folder / MOUTH_FILE)
-    listener = Listener(features)
-    maker = LessonMaker(listener, dataset.fps, delay, options.seed, progress)
-    to_learn, to_choose = ([(piece, _mouth(piece, mouth.head)) for piece in side] for side in (train, val))
-    lessons = maker.lessons(to_learn, to_choose, options.copies, renditions, folder)
-    quiet = np.tile(listener.quiet, config.inputs // len(listener.quiet))
-    source = ExampleSource(lessons, mouth.rest, quiet, delay, round(options.sequence * dataset.fps), options)
-    learner = KeypointLearner(config, options, mouth, lessons.val)
     if start:
-        learner.begin_as(start)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        check_start(start, config, features)
+    claim = {
+        "predictor": asdict(config),
+        "features": asdict(features),
+        "rates": {"fps": str(dataset.fps)},
+        "data": {
+            "split": split.digest,
+            "renditions": renditions.digest if renditions else None,
+            "encoder": encoder_digest(features),
+            "start": sha256_of(start.weights) if start else None,
+            "voices": heard_voices(len(train), options, renditions),
+        },
+        "training": asdict(options),
+    }
+    with own_folder(folder):
+        claim_run(folder, claim, caches=(HEARD_FILE,))
+        length = f"{options.steps} steps of {options.batch_size} examples, after listening to the sounds"
+        progress.note(f"{length}. {EXPECTED}")
+        add_sources(folder, split.sources)
+        save_mouth(mouth, folder / MOUTH_FILE)
+        listener = Listener(features)
+        maker = LessonMaker(listener, dataset.fps, delay, options.seed, progress)
+        to_learn, to_choose = ([(piece, _mouth(piece, mouth.head)) for piece in side] for side in (train, val))
+        lessons = maker.lessons(to_learn, to_choose, options.copies, renditions, folder)
+        quiet = np.tile(listener.quiet, config.inputs // len(listener.quiet))
+        source = ExampleSource(lessons, mouth.rest, quiet, delay, round(options.sequence * dataset.fps), options)
+        learner = KeypointLearner(config, options, mouth, lessons.val)
+        if start:
+            learner.begin_as(start)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+
+
+def begun_with(start: TrainedPredictor, options: KeypointOptions) -> KeypointOptions:
+    """Return ``options`` with the layers and the look-ahead, in seconds, of ``start``."""
+    return replace(options, units=start.config.units, layers=start.config.layers, lookahead=start.lookahead)
+
+
+def check_start(start: TrainedPredictor, config: PredictorConfig, features: FeatureOptions) -> None:
+    """Raise :class:`OptionError` when a predictor of ``config``, which hears ``features``, cannot begin as ``start``.
+
+    Frame rate and look-ahead do not matter, since no weight belongs to them: an LSTM's step is one video frame, so that
+    at another rate it has to learn to keep what it heard for more steps or fewer. Nor does the PCA, see
+    :meth:`KeypointLearner.begin_as`.
+    """
+    theirs = start.config
+    form = {True: "bidirectional", False: "with look-ahead"}
+    faults = [
+        f"{name} {told} there, {wanted} here"
+        for name, told, wanted in (
+            ("features", start.features.kind, features.kind),
+            ("form", form[theirs.bidirectional], form[config.bidirectional]),
+            ("LSTM layers", theirs.layers, config.layers),
+            ("units", theirs.units, config.units),
+        )
+        if told != wanted
+    ]
+    if not faults and (start.features != features or theirs.inputs != config.inputs):
+        faults.append("features of other sizes")
+    if not faults and start.encoder != encoder_digest(features):
+        faults.append("it learned through another speech encoder than this version's")
+    if faults:
+        raise OptionError(f"predictor to begin with is of another kind: {start.folder}: {'; '.join(faults)}")
 
 
 def heard_voices(pieces: int, options: KeypointOptions, renditions: Renditions | None) -> str:
@@ -279,23 +319,19 @@ class KeypointLearner(RecurrentLearner):
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
 
-    def begin_as(self, person: Person) -> None:
-        """Take over the predictor of ``person``, whose canonical mouth is led into this one's PCA.
+    def begin_as(self, start: TrainedPredictor) -> None:
+        """Take over the predictor ``start``, whose canonical mouth is led into this one's PCA.
 
         Values c move the mouth by c D, D being components times spread: the same movement here is c D D'+, with the
-        pseudo-inverse of this person's D'. Raises :class:`OptionError` when features or sizes differ.
+        pseudo-inverse of this person's D'. Raises :class:`DatasetError` for weights that cannot be read.
         """
+
         from obamanet.networks.predictor import build_predictor
 
-        theirs, mine = person.predictor, self._config
-        if replace(theirs, outputs=mine.outputs, dropout=mine.dropout) != mine:
-            raise OptionError(
-                f"predictor to begin with is of another kind: {person.folder} has {theirs}, this one is {mine}"
-            )
-        network = build_predictor(theirs)
-        network.load_weights(person.predictor_weights)
+        network = build_predictor(start.config)
+        load_weights(network, start.weights)
         *body, kernel, bias = network.get_weights()
-        moved = person.mouth.pca.components * person.mouth.pca.spread[:, None]
+        moved = start.mouth.pca.components * start.mouth.pca.spread[:, None]
         lead = moved @ np.linalg.pinv(self._mouth.pca.components * self._mouth.pca.spread[:, None])
         for mine_now in (self._network, self._smoothed):
             mine_now.set_weights([*body, kernel @ lead, bias @ lead])

@@ -34,7 +34,16 @@ from obamanet.training.grammar import (
     sentence_times,
     word_error,
 )
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_run,
+    own_folder,
+    run_training,
+)
 from obamanet.training.mouths import HEIGHT, MARGIN, READ_FPS, WIDTH, network_windows, normalise, place_mouths
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 
@@ -129,34 +138,37 @@ def train_lip_reader(
     """
     from obamanet.networks.lipreader import build_lip_reader
 
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")
-    folder.mkdir(parents=True, exist_ok=True)
     config = LipReaderConfig(HEIGHT, WIDTH, CLASSES, options.filters, options.units, options.dropout)
-    claim_folder(
-        folder,
-        {
-            "network": {**asdict(config), "filters": list(config.filters)},
-            "data": {"split": split.digest},
-            "training": {**asdict(options), "filters": list(options.filters)},
-        },
-    )
-    add_sources(folder, split.sources)
-    pieces = [*split.train, *split.val]
-    sentences = [read_sentence(piece, alignments) for piece in progress.track(pieces, "reading mouths", len(pieces))]
-    train, val = sentences[: len(split.train)], sentences[len(split.train) :]
-    learner = LipReaderLearner(config, options, val)
-    source = SentenceSource(train, options)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
-    finished = build_lip_reader(config)
-    finished.load_weights(folder / "best.weights.h5")
-    card = LipReaderCard(
-        config, split.digest, len(train), licence, attribution, {"val": report.best_score}, report.best_step
-    )
-    save_lip_reader(finished, card, folder)
-    return report
+    with own_folder(folder):
+        claim_run(
+            folder,
+            {
+                "network": {**asdict(config), "filters": list(config.filters)},
+                "data": {"split": split.digest},
+                "training": {**asdict(options), "filters": list(options.filters)},
+            },
+        )
+        add_sources(folder, split.sources)
+        pieces = [*split.train, *split.val]
+        sentences = [
+            read_sentence(piece, alignments) for piece in progress.track(pieces, "reading mouths", len(pieces))
+        ]
+        train, val = sentences[: len(split.train)], sentences[len(split.train) :]
+        learner = LipReaderLearner(config, options, val)
+        source = SentenceSource(train, options)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        finished = build_lip_reader(config)
+        finished.load_weights(folder / "best.weights.h5")
+        card = LipReaderCard(
+            config, split.digest, len(train), licence, attribution, {"val": report.best_score}, report.best_step
+        )
+        save_lip_reader(finished, card, folder)
+        return report
 
 
 def read_sentence(piece: Piece, alignments: Path) -> Sentence:

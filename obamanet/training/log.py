@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from obamanet.errors import DatasetError
 from obamanet.files import atomic_path, atomic_write_text
 
 LOG_FILE = "log.jsonl"
@@ -19,9 +20,8 @@ class TrainingLog:
         self._curves = folder / "curves.png"
         self.records: list[dict[str, float]] = []
         if resume_at and self._path.is_file():
-            lines = self._path.read_text(encoding="utf-8").splitlines()
             # Records after the resumed step come from steps that will be run again.
-            self.records = [record for record in map(json.loads, lines) if record["step"] <= resume_at]
+            self.records = [record for record in _read(self._path) if record["step"] <= resume_at]
 
     def add(self, record: dict[str, float]) -> None:
         """Append ``record``, which names its "step", and rewrite both files whole."""
@@ -33,10 +33,23 @@ class TrainingLog:
 def logged(folder: Path, step: int) -> dict[str, float]:
     """Return what the log of the run in ``folder`` says of ``step``; nothing when the log is lost."""
     try:
-        records = [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
+        records = _read(folder / LOG_FILE)
+    except DatasetError:
         return {}
-    return next((record for record in records if record.get("step") == step), {})
+    return next((record for record in records if record["step"] == step), {})
+
+
+def _read(path: Path) -> list[dict[str, float]]:
+    """Return the records in ``path``; raises :class:`DatasetError` when it is damaged."""
+    try:
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if not all(
+            isinstance(value, int | float) for record in records for value in [record["step"], *record.values()]
+        ):
+            raise ValueError("not every value is a number")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DatasetError(f"log of the run is damaged: {path}: {error}; without it the run goes on") from None
+    return records
 
 
 def draw_curves(records: Sequence[dict[str, float]], path: Path) -> None:

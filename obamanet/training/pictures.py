@@ -1,4 +1,4 @@
-"""The picture that a training run shows of a mouth: its opening over time, recorded and predicted."""
+"""The pictures that training runs show: a mouth's opening over time, recorded and predicted, or painted frames."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, atomic_write_bytes
 from obamanet.keypoints.opening import mouth_opening
 
 
@@ -24,3 +24,12 @@ def draw_openings(recorded: np.ndarray, predicted: np.ndarray, folder: Path, ste
     axes.legend(fontsize=8)
     with atomic_path(folder / f"step_{step:07d}.png") as part:
         figure.savefig(part, dpi=80)
+
+
+def save_picture(picture: np.ndarray, path: Path) -> None:
+    """Write ``picture`` (H, W, 3) uint8 BGR as PNG; raises :class:`obamanet.errors.OutputError`."""
+    import cv2
+
+    # OpenCV's own writing does not say when the disk is full.
+    _, content = cv2.imencode(".png", picture)
+    atomic_write_bytes(path, content.tobytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path
+from obamanet.files import sha256_of
 from obamanet.networks.config import GeneratorConfig
+from obamanet.networks.weights import save_weights
 from obamanet.progress import Progress
-from obamanet.sources import Sources, add_sources
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
-from obamanet.training.smoothed import check_training
+from obamanet.training.loop import Limits, Schedule, TrainReport, claim_run, own_folder, run_training
+from obamanet.training.pictures import save_picture
+from obamanet.training.smoothed import check_amounts, check_training
+from obamanet.training.trained import TrainedRenderer, load_weights
 
 if TYPE_CHECKING:
     import keras
@@ -25,6 +28,13 @@ SAMPLE_ROWS = 6
 
 VALIDATION_PAIRS = 96
 """Pairs that choose the best weights, spread over the validation set."""
+
+
+ADVERSARY_COST = 3.0
+"""How many times as long a step takes with the adversary."""
+
+WIDEST_DISCRIMINATOR = 512
+"""Filters of the discriminator's first layer; the paper has 64."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,25 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         counts = ("steps", "batch_size", "epoch_steps", "discriminator_width")
-        check_training(self.learning_rate, **{name: getattr(self, name) for name in counts})
+        check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
+        check_amounts(l1_weight=self.l1_weight, gan_weight=self.gan_weight)
+        if self.discriminator_width > WIDEST_DISCRIMINATOR:
+            raise OptionError(
+                f"discriminator width is out of range: got {self.discriminator_width}, "
+                f"allowed is 1 to {WIDEST_DISCRIMINATOR}"
+            )
         if not 0 <= self.gan_start <= 1:
             raise OptionError(f"gan start is a share of the run from 0 to 1: got {self.gan_start}")
         if not 0 <= self.smoothing < 1:
             raise OptionError(f"smoothing must be from 0 to below 1: got {self.smoothing}")
+
+    @property
+    def adversary_from(self) -> float:
+        """The step from which on there is an adversary; beyond the last where there is none.
+
+        It trades a little L1 for sharpness: what was best without it is no measure any more.
+        """
+        return self.gan_start * self.steps if self.gan_weight > 0 else float(self.steps)
 
 
 def train_pix2pix(
@@ -86,36 +110,54 @@ def train_pix2pix(
     options: TrainOptions,
     *,
     about: dict[str, dict[str, Any]] | None = None,
-    sources: Sources | None = None,
+    write_notes: Callable[[], None] | None = None,
+    start: TrainedRenderer | None = None,
     keep_steps: frozenset[int] = frozenset(),
+    expected: str = "",
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train on ``train``, choose by ``val``, and keep everything in ``folder``; go on from there if it was begun.
 
-    ``about`` are further sections of plain values for the run's options.json; ``sources`` are the recordings that the
-    pairs come from, where they are known; ``keep_steps`` are steps whose weights are kept beside the best and the last.
-    Raises :class:`DatasetError` for empty data and :class:`OptionError` when the folder holds a run with other options.
+    ``about`` are further sections of plain values for the run's options.json; ``write_notes`` writes what else belongs
+    to the run, once ``folder`` is this process's own; ``start`` is a generator of the same
+    sizes whose weights are taken as the beginning; ``keep_steps`` are steps whose weights are kept beside the best and
+    the last; ``expected`` says how long such a training takes. Raises :class:`DatasetError` for empty data and
+    :class:`OptionError` when ``start`` has other sizes or the folder holds a run with other options; then nothing is
+    written.
     """
     if not len(train) or not len(val):
         raise DatasetError(f"{len(train)} pairs to train and {len(val)} to validate; both are needed")
-    folder.mkdir(parents=True, exist_ok=True)
-    claim_folder(folder, {"generator": asdict(config), "training": asdict(options), **(about or {})})
-    if sources:
-        add_sources(folder, sources)
-    learner = Pix2PixLearner(config, options, val)
+    if start and start.config != config:
+        raise OptionError(
+            f"renderer to begin with is of another size: {start.folder} paints {start.config.image_size} px with width "
+            f"{start.config.width}, this one {config.image_size} px with width {config.width}"
+        )
+    claim = {
+        "generator": asdict(config),
+        "training": asdict(options),
+        "start": {"weights": sha256_of(start.weights) if start else None},
+        **(about or {}),
+    }
+    progress = progress or Progress()
     epoch_steps = min(options.epoch_steps, max(1, len(train) // options.batch_size))
-    # The adversary trades a little L1 for sharpness: what was best without it is no measure any more.
-    schedule = Schedule(options.steps, epoch_steps, options.batch_size, fresh_start=options.gan_start * options.steps)
-    return run_training(
-        learner,
-        lambda step: draw_batch(train, options, step),
-        folder,
-        schedule,
-        keep_steps=keep_steps,
-        limits=limits or Limits(),
-        progress=progress or Progress(),
-    )
+    with own_folder(folder):
+        claim_run(folder, claim)
+        if write_notes:
+            write_notes()
+        progress.note(f"{options.steps} steps of {options.batch_size} pictures. {expected}".rstrip())
+        learner = Pix2PixLearner(config, options, val)
+        if start:
+            learner.begin_as(start)
+        return run_training(
+            learner,
+            lambda step: draw_batch(train, options, step),
+            folder,
+            Schedule(options.steps, epoch_steps, options.batch_size, options.adversary_from, ADVERSARY_COST),
+            keep_steps=keep_steps,
+            limits=limits or Limits(),
+            progress=progress,
+        )
 
 
 class Pix2PixLearner:
@@ -148,6 +190,14 @@ class Pix2PixLearner:
         }
         self._paint = tf.function(lambda pictures: self.smoothed(pictures, training=False), autograph=False)
 
+    def begin_as(self, start: TrainedRenderer) -> None:
+        """Take over the generator ``start``; adversary and optimizers begin anew.
+
+        Raises :class:`DatasetError` for weights that cannot be read.
+        """
+        load_weights(self.generator, start.weights)
+        self.smoothed.set_weights(self.generator.get_weights())
+
     def step(self, batch: tuple[np.ndarray, np.ndarray, np.ndarray], number: int) -> dict[str, float]:
         """Learn from one batch of (conditions, targets, weights) as step ``number``; returns the losses."""
         import tensorflow as tf
@@ -156,7 +206,7 @@ class Pix2PixLearner:
         rate = options.learning_rate * min(1.0, 2 * (1 - number / options.steps))
         decay = min(options.smoothing, (1 + number) / (10 + number))
         conditions, targets, weights = batch
-        losses = self._traced[number >= options.gan_start * options.steps and options.gan_weight > 0](
+        losses = self._traced[number >= options.adversary_from](
             _to_unit(conditions),
             _to_unit(targets),
             tf.constant(weights[..., None]),
@@ -180,16 +230,13 @@ class Pix2PixLearner:
 
     def save_weights(self, path: Path) -> None:
         """Write the smoothed generator's weights."""
-        self.smoothed.save_weights(path)
+        save_weights(self.smoothed, path)
 
     def sample(self, folder: Path, step: int) -> None:
         """Write validation pairs as rows of condition, painted, target."""
-        import cv2
-
         pairs = [self._val.pair(index, None) for index in _spread(len(self._val), SAMPLE_ROWS)]
         rows = [np.hstack([pair.condition, self.paint(pair.condition[None])[0], pair.target]) for pair in pairs]
-        with atomic_path(folder / f"step_{step:07d}.png") as part:
-            cv2.imwrite(str(part), np.vstack(rows))
+        save_picture(np.vstack(rows), folder / f"step_{step:07d}.png")
 
     def variables(self) -> list[keras.Variable]:
         """Return both networks, the smoothed generator and both optimizers."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from obamanet.constants import MOUTH
+from obamanet.files import locked
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.placement import to_canonical
 from obamanet.keypoints.poses import MouthPoses, fit_poses
@@ -38,8 +39,9 @@ def add_poses(person: Person, pieces: Sequence[Piece], *, seed: int = 1) -> Pers
     Older ones are replaced. Raises as :func:`learn_poses`, and :class:`obamanet.errors.OutputError`.
     """
     poses = learn_poses(pieces, person.mouth, seed=seed)
-    # The card never names a file that is not whole: first none, then the file, then the card with it.
-    save_card(replace(person, poses=None))
-    save_poses(poses, person.folder / POSES_FILE)
-    save_card(replace(person, poses=poses))
+    with locked(person.folder):
+        # The card never names a file that is not whole: first none, then the file, then the card with it.
+        save_card(replace(person, poses=None))
+        save_poses(poses, person.folder / POSES_FILE)
+        save_card(replace(person, poses=poses))
     return load_person(person.folder)

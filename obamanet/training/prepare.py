@@ -24,7 +24,7 @@ from obamanet.face.detector import FaceDetector
 from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, main_face
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
-from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, made_folder, read_json, sha256_of
+from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, read_json, sha256_of
 from obamanet.processes import worker_pool
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
@@ -140,6 +140,8 @@ def prepare(
     if not folders:
         raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
     if begun is not None:
+        # Read again: another process may have added clips before this one had the folder to itself.
+        begun = _begun(out) or begun
         folders |= begun.clips
         # What was left out of other videos before stays told.
         given = {path.resolve() for path in files}
@@ -232,15 +234,16 @@ def _run(jobs: list[_Job], workers: int, progress: Progress) -> list[_Outcome]:
 
 @contextmanager
 def _clean_clips(folder: Path) -> Iterator[None]:
-    """Make ``folder`` and keep it free of half-written clips: an earlier run's before, this one's after the block."""
+    """Make ``folder`` and keep it to this process and free of half-written clips, an earlier run's and its own."""
     with made_folder(folder):
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"output folder is not writable: {folder}")
-        try:
-            _remove_parts(folder)
-            yield
-        finally:
-            _remove_parts(folder)
+        with locked(folder):
+            try:
+                _remove_parts(folder)
+                yield
+            finally:
+                _remove_parts(folder)
 
 
 def _remove_parts(folder: Path) -> None:

@@ -21,9 +21,11 @@ from obamanet.progress import Progress
 from obamanet.render.compositor import draw_inpainting, region_mask
 from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_face
+from obamanet.sources import add_sources
 from obamanet.training.dataset import Dataset, Piece, Split
-from obamanet.training.loop import Limits, TrainReport
+from obamanet.training.loop import EXPECTED, STATE_FILE, Limits, TrainReport
 from obamanet.training.pix2pix import Pair, TrainOptions, train_pix2pix
+from obamanet.training.trained import TrainedRenderer
 from obamanet.types import RenderMode
 
 MOUTH_WEIGHT = 5.0
@@ -80,12 +82,14 @@ def train_renderer(
     config: GeneratorConfig,
     options: TrainOptions,
     *,
+    start: TrainedRenderer | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train the renderer of ``mode`` on the split's training pieces into ``folder``; see :func:`train_pix2pix`.
 
-    Raises :class:`OptionError` when the generator's picture size is not the dataset's.
+    ``start`` is another face's renderer, or this one's from a run on other footage, to begin with. Raises
+    :class:`OptionError` when the generator's picture size is not the dataset's.
     """
     if config.image_size != dataset.image_size:
         raise OptionError(
@@ -100,8 +104,24 @@ def train_renderer(
     }
     if region is not None:
         about["render"]["region"] = REGION_KIND
+
+    def write_notes() -> None:
+        add_sources(folder, split.sources)
+        if region is not None:
+            save_region(region, folder / REGION_FILE)
+
     return train_pix2pix(
-        train, val, folder, config, options, about=about, sources=split.sources, limits=limits, progress=progress
+        train,
+        val,
+        folder,
+        config,
+        options,
+        about=about,
+        write_notes=write_notes,
+        start=start,
+        expected=EXPECTED,
+        limits=limits,
+        progress=progress,
     )
 
 
@@ -114,17 +134,14 @@ def learn_region(pieces: Sequence[Piece]) -> MouthRegion:
 
 
 def _region(folder: Path, pieces: Sequence[Piece]) -> MouthRegion:
-    """Return the region of the run in ``folder``, learned from ``pieces`` and saved there when the run is new."""
+    """Return the region that the run in ``folder`` was trained with, or for a new run that of ``pieces``."""
     path = folder / REGION_FILE
-    if path.is_file():
+    if path.is_file() and (folder / STATE_FILE).is_file():
         try:
             return load_region(path)
         except CardError as error:
             raise DatasetError(f"region of the run is damaged: {error}; train in another folder") from error
-    region = learn_region(pieces)
-    if not (folder / "options.json").is_file():
-        save_region(region, path)
-    return region
+    return learn_region(pieces)
 
 
 def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:

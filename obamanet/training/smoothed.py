@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     import keras
 
 
+LARGEST_SEED = 2**32 - 1
+"""NumPy's legacy generator, which Keras seeds too, takes no more."""
+
+MOST = 1_000_000_000
+"""Largest number of steps, examples or filters that is not taken for a slip of the hand."""
+
+
 class Course(Protocol):
     """The options by which a :class:`SmoothedLearner` learns."""
 
@@ -98,7 +105,9 @@ class SmoothedLearner(ABC):
 
     def save_weights(self, path: Path) -> None:
         """Write the smoothed network's weights."""
-        self._smoothed.save_weights(path)
+        from obamanet.networks.weights import save_weights
+
+        save_weights(self._smoothed, path)
 
     def _step(self, rate: Any, decay: Any, *batch: Any) -> dict[str, Any]:
         import tensorflow as tf
@@ -118,17 +127,36 @@ def falling_rate(highest: float, number: int, steps: int, warm_up: int) -> float
     return highest * min(1.0, (1 + number) / warm_up) * 0.5 * float(1 + np.cos(np.pi * number / steps))
 
 
-def check_training(learning_rate: float, **counts: int) -> None:
-    """Raise :class:`OptionError` for a learning rate outside 0 to 1 or a count, named as its option, below 1."""
+def check_training(learning_rate: float, seed: int, **counts: int) -> None:
+    """Raise :class:`OptionError` for a rate outside 0 to 1, a bad seed, or a count, named as its option, below 1."""
     for name, count in counts.items():
-        if count < 1:
-            raise OptionError(f"{name.replace('_', ' ')} must be at least 1: got {count}")
+        if not 1 <= count <= MOST:
+            raise OptionError(f"{name.replace('_', ' ')} must be at least 1{_at_most(count)}: got {count}")
     if not 0 < learning_rate < 1:
         raise OptionError(f"learning rate must lie between 0 and 1: got {learning_rate}")
+    check_seed(seed)
+
+
+def check_seed(seed: int) -> None:
+    """Raise :class:`OptionError` for a seed that not every random generator takes."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise OptionError(f"seed is out of range: got {seed}, allowed is 0 to {LARGEST_SEED}")
+
+
+def check_amounts(**amounts: float) -> None:
+    """Raise :class:`OptionError` for an amount, named as its option, that is below 0 or no finite number."""
+    for name, amount in amounts.items():
+        if not 0 <= amount < np.inf:
+            raise OptionError(f"{name.replace('_', ' ')} must be a number of at least 0: got {amount}")
 
 
 def check_course(course: Course) -> None:
-    """Raise :class:`OptionError` for a course without steps, with empty batches, or at a rate outside 0 to 1."""
-    check_training(
-        course.learning_rate, steps=course.steps, batch_size=course.batch_size, epoch_steps=course.epoch_steps
-    )
+    """Raise :class:`OptionError` for a course whose steps, batches, learning rate, smoothing or seed cannot be."""
+    counts = {name: getattr(course, name) for name in ("steps", "batch_size", "epoch_steps")}
+    check_training(course.learning_rate, course.seed, **counts)
+    if not 0 <= course.smoothing < 1:
+        raise OptionError(f"smoothing must be from 0 to below 1: got {course.smoothing}")
+
+
+def _at_most(count: int) -> str:
+    return f" and at most {MOST}" if count > MOST else ""

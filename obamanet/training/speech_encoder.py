@@ -18,9 +18,18 @@ from obamanet.constants import FEATURE_RATE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
 from obamanet.networks.config import EncoderConfig
-from obamanet.networks.weights import save_half
+from obamanet.networks.weights import save_half, save_weights
 from obamanet.progress import Progress
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_folder,
+    own_folder,
+    run_training,
+)
 from obamanet.training.smoothed import check_training, falling_rate
 from obamanet.training.stretches import find_sounds, read_sounds, sounds_digest
 from obamanet.training.taught import Survey, TaughtStretches, examples, padded, take_survey
@@ -80,7 +89,7 @@ class EncoderOptions:
     def __post_init__(self) -> None:
         """Refuse what is outside the allowed values."""
         counts = ("steps", "batch_size", "stretches", "validating", "epoch_steps", "blocks")
-        check_training(self.learning_rate, **{name: getattr(self, name) for name in counts})
+        check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
         if self.precision not in PRECISIONS:
             raise OptionError(f"unknown precision: got {self.precision!r}, allowed are {', '.join(PRECISIONS)}")
 
@@ -103,34 +112,37 @@ def train_encoder(
     so far with its card, which carries ``licence`` and ``attribution`` of teacher and sounds. Raises
     :class:`DatasetError` for sounds or a teacher of no use, :class:`OptionError` when ``run`` holds another run.
     """
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     teacher = read_teacher(teacher_file, options.blocks)
     config = encoder_config(teacher, options)
     files = find_sounds(folders)
-    run.mkdir(parents=True, exist_ok=True)
     sections = {
         "network": asdict(config),
         "teacher": {"sha256": sha256_of(teacher_file)},
         "data": {"sounds": sounds_digest(folders, files), "files": sum(map(len, files))},
         "training": asdict(options),
     }
-    claim_folder(run, sections)
-    sounds = read_sounds(files, run / "sounds.pcm", progress)
-    taught = TaughtStretches(run / "stretches", teacher, sounds, options.stretches, options.validating, options.seed)
-    taught.make(progress)
-    survey = take_survey(taught, teacher, config.outputs, run / "survey.npz", progress)
-    learner = EncoderLearner(teacher, config, survey, taught, options)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    source = StretchSource(taught, survey, options)
-    report = run_training(learner, source.batch, run, schedule, limits=limits or Limits(), progress=progress)
-    origin = (
-        f"The first {options.blocks} blocks of the encoder in {teacher_file.name} (sha256 "
-        f"{sections['teacher']['sha256']}), given local attention and taught by distillation to hear through noise, "
-        f"rooms, telephones and other voices: {report.best_step} steps of {options.batch_size} stretches of "
-        f"{float(teacher.frames / FEATURE_RATE):g} s. {attribution}"
-    )
-    write_encoder(run, taught, config, origin, licence, {"step": report.best_step, "score": report.best_score})
-    return report
+    with own_folder(run, keep_prepared=True):
+        claim_folder(run, sections)
+        sounds = read_sounds(files, run / "sounds.pcm", progress)
+        taught = TaughtStretches(
+            run / "stretches", teacher, sounds, options.stretches, options.validating, options.seed
+        )
+        taught.make(progress)
+        survey = take_survey(taught, teacher, config.outputs, run / "survey.npz", progress)
+        learner = EncoderLearner(teacher, config, survey, taught, options)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        source = StretchSource(taught, survey, options)
+        report = run_training(learner, source.batch, run, schedule, limits=limits or Limits(), progress=progress)
+        origin = (
+            f"The first {options.blocks} blocks of the encoder in {teacher_file.name} (sha256 "
+            f"{sections['teacher']['sha256']}), given local attention and taught by distillation to hear through "
+            f"noise, rooms, telephones and other voices: {report.best_step} steps of {options.batch_size} stretches of "
+            f"{float(teacher.frames / FEATURE_RATE):g} s. {attribution}"
+        )
+        write_encoder(run, taught, config, origin, licence, {"step": report.best_step, "score": report.best_score})
+        return report
 
 
 def encoder_config(teacher: Teacher, options: EncoderOptions) -> EncoderConfig:
@@ -257,7 +269,7 @@ class EncoderLearner:
 
     def save_weights(self, path: Path) -> None:
         """Write the encoder's weights."""
-        self._network.save_weights(path)
+        save_weights(self._network, path)
 
     def sample(self, folder: Path, step: int) -> None:
         """Draw what is wanted on the first validating stretch, and what the encoder says."""
@@ -300,6 +312,7 @@ def write_encoder(
     Mean 0 and deviation 1 over the first stretches are folded into the last layer, so that a predictor's inputs are of
     one size. The card is written last: without its hash in it the weights are refused.
     """
+
     from obamanet.networks.speech_encoder import build_encoder
 
     network = build_encoder(config)

@@ -28,7 +28,16 @@ from obamanet.sources import add_sources
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.dataset import Dataset, Piece, Split
 from obamanet.training.log import logged
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_run,
+    own_folder,
+    run_training,
+)
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 from obamanet.types import FeatureSequence
 
@@ -160,36 +169,37 @@ def train_syncnet(
     """
     from obamanet.networks.syncnet import build_syncnet
 
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
-    folder.mkdir(parents=True, exist_ok=True)
     config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
     sections = {
         "network": asdict(config),
         "data": {"split": split.digest},
         "training": asdict(options),
     }
-    claim_folder(folder, sections)
-    add_sources(folder, split.sources)
-    train = load_talks(split.train, dataset, options.frames, progress)
-    val = load_talks(split.val, dataset, options.frames, progress)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    source = TalkSource(train, options)
-    learner = SyncNetLearner(config, options, val)
-    report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
-    network = build_syncnet(config)
-    network.load_weights(folder / "best.weights.h5")
-    save_half(network, folder / JUDGE_WEIGHTS)
-    said = logged(folder, report.best_step)
-    card = {
-        "schema": JUDGE_SCHEMA,
-        **sections,
-        "sentences": {"train": len(train), "val": len(val)},
-        "licence": licence,
-        "attribution": attribution,
-        "validation": {name: said[name] for name in ("step", "score", "told_apart", "in_time") if name in said},
-    }
-    atomic_write_json(folder / JUDGE_CARD, card)
-    return report
+    with own_folder(folder):
+        claim_run(folder, sections)
+        add_sources(folder, split.sources)
+        train = load_talks(split.train, dataset, options.frames, progress)
+        val = load_talks(split.val, dataset, options.frames, progress)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        source = TalkSource(train, options)
+        learner = SyncNetLearner(config, options, val)
+        report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        network = build_syncnet(config)
+        network.load_weights(folder / "best.weights.h5")
+        save_half(network, folder / JUDGE_WEIGHTS)
+        said = logged(folder, report.best_step)
+        card = {
+            "schema": JUDGE_SCHEMA,
+            **sections,
+            "sentences": {"train": len(train), "val": len(val)},
+            "licence": licence,
+            "attribution": attribution,
+            "validation": {name: said[name] for name in ("step", "score", "told_apart", "in_time") if name in said},
+        }
+        atomic_write_json(folder / JUDGE_CARD, card)
+        return report
 
 
 def load_talks(pieces: Sequence[Piece], dataset: Dataset, frames: int, progress: Progress) -> list[Talk]:

@@ -21,7 +21,16 @@ from obamanet.progress import Progress
 from obamanet.sources import add_sources
 from obamanet.training.dataset import Dataset, Split
 from obamanet.training.log import logged
-from obamanet.training.loop import NOT_STATED, Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_folder,
+    own_folder,
+    run_training,
+)
 from obamanet.training.recurrent import RecurrentLearner
 from obamanet.training.smoothed import Losses, check_course
 from obamanet.types import Span
@@ -113,49 +122,50 @@ def train_closures(
     which carries ``licence`` and ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing
     and :class:`OptionError` when ``folder`` holds another run.
     """
+    check_told(licence=licence, attribution=attribution)
     progress = progress or Progress()
     features = FeatureOptions(kind=SPEECH)
     size, rate = heard_size(features)
     config = PredictorConfig(
         size, 1, options.units, options.layers, round(options.lookahead * rate), dropout=options.dropout
     )
-    folder.mkdir(parents=True, exist_ok=True)
     sections = {
         "network": asdict(config),
         "data": {"split": split.digest, "language": language, "encoder": encoder_digest(features)},
         "training": asdict(options),
     }
-    claim_folder(folder, sections)
-    add_sources(folder, split.sources)
-    listener = Listener(features)
-    sides = {}
-    for side, pieces in (("train", split.train), ("val", split.val)):
-        kept = folder / f"{side}.npz"
-        if not kept.is_file():
-            recorded = list(recorded_sounds(pieces, align, language, progress))
-            validating = side == "val"
-            texts = [
-                *prose_texts(options.prose_voices, validating=validating),
-                *recorded_texts(pieces, align, language, options.recorded_voices),
-            ]
-            voiced = voiced_sounds(texts, options.seed, validating=validating, progress=progress)
-            sounds: Iterable[Sound] = (sound for kind in (recorded, voiced) for sound in kind)
-            if side == "train":
-                others = [sound.samples for sound in recorded[::BABBLE_EVERY]]
-                sounds = disturbed_sounds(sounds, others, options.seed)
-            save_heard([_heard(sound, listener) for sound in sounds], kept)
-        sides[side] = load_heard(kept)
-    source = ClosureSource(sides["train"], float(rate), config.delay, options)
-    learner = ClosureLearner(config, options, sides["val"], float(rate), listener.quiet)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
-    origin = (
-        f"{report.best_step} steps of {options.batch_size} stretches of {options.sequence:g} s: prose in English and "
-        f"Spanish in {options.prose_voices} ways of speaking of eSpeak NG and Flite, recorded sentences in "
-        f"{options.recorded_voices}, and the recordings. {attribution}"
-    )
-    write_detector(report, config, encoder_digest(features), origin, licence)
-    return report
+    with own_folder(folder, keep_prepared=True):
+        claim_folder(folder, sections)
+        add_sources(folder, split.sources)
+        listener = Listener(features)
+        sides = {}
+        for side, pieces in (("train", split.train), ("val", split.val)):
+            kept = folder / f"{side}.npz"
+            if not kept.is_file():
+                recorded = list(recorded_sounds(pieces, align, language, progress))
+                validating = side == "val"
+                texts = [
+                    *prose_texts(options.prose_voices, validating=validating),
+                    *recorded_texts(pieces, align, language, options.recorded_voices),
+                ]
+                voiced = voiced_sounds(texts, options.seed, validating=validating, progress=progress)
+                sounds: Iterable[Sound] = (sound for kind in (recorded, voiced) for sound in kind)
+                if side == "train":
+                    others = [sound.samples for sound in recorded[::BABBLE_EVERY]]
+                    sounds = disturbed_sounds(sounds, others, options.seed)
+                save_heard([_heard(sound, listener) for sound in sounds], kept)
+            sides[side] = load_heard(kept)
+        source = ClosureSource(sides["train"], float(rate), config.delay, options)
+        learner = ClosureLearner(config, options, sides["val"], float(rate), listener.quiet)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        origin = (
+            f"{report.best_step} steps of {options.batch_size} stretches of {options.sequence:g} s: prose in English "
+            f"and Spanish in {options.prose_voices} ways of speaking of eSpeak NG and Flite, recorded sentences in "
+            f"{options.recorded_voices}, and the recordings. {attribution}"
+        )
+        write_detector(report, config, encoder_digest(features), origin, licence)
+        return report
 
 
 def write_detector(

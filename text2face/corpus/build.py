@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from obamanet.errors import DatasetError, OutputError
-from obamanet.files import NO_SPACE, sha256_of
+from obamanet.files import NO_SPACE, locked, sha256_of
 from obamanet.progress import Progress
 from obamanet.video.reader import VideoInfo, probe_video
 from text2face.corpus.clips import Unit
@@ -155,44 +156,50 @@ def build_corpus(
         language=options.language,
         unit=options.unit.value,
     )
-    _open_folder(out, corpus)
-    run = _Run(out, corpus, info, options)
-    try:
-        for window in progress.track(plan.windows, "cutting", len(plan.windows)):
-            run.add(window)
-    except BaseException:
-        if run.clips:
-            run.write_manifest(plan.windows)
-        raise
-    if not run.clips:
-        reason, count = run.reasons.most_common(1)[0]
-        raise DatasetError(f"no clip can be cut from {len(plan.windows)} cues; {count} times: {reason}: {video}")
-    _remove_others(out / "clips", len(plan.windows))
-    return CorpusReport(
-        manifest=run.write_manifest(plan.windows),
-        cues=run.cues,
-        cached=run.cached,
-        clips=run.clips,
-        timed=run.timed,
-        reasons=run.reasons,
-        crowded=run.crowded,
-        beyond=plan.beyond,
-        duration=info.duration,
-    )
+    with _own_folder(out, corpus):
+        run = _Run(out, corpus, info, options)
+        try:
+            for window in progress.track(plan.windows, "cutting", len(plan.windows)):
+                run.add(window)
+        except BaseException:
+            if run.clips:
+                run.write_manifest(plan.windows)
+            raise
+        if not run.clips:
+            reason, count = run.reasons.most_common(1)[0]
+            raise DatasetError(f"no clip can be cut from {len(plan.windows)} cues; {count} times: {reason}: {video}")
+        _remove_others(out / "clips", len(plan.windows))
+        return CorpusReport(
+            manifest=run.write_manifest(plan.windows),
+            cues=run.cues,
+            cached=run.cached,
+            clips=run.clips,
+            timed=run.timed,
+            reasons=run.reasons,
+            crowded=run.crowded,
+            beyond=plan.beyond,
+            duration=info.duration,
+        )
 
 
-def _open_folder(out: Path, corpus: Corpus) -> None:
-    """Make the folder, or see that it is this corpus's, and clear away what an interrupted run left."""
+@contextmanager
+def _own_folder(out: Path, corpus: Corpus) -> Iterator[None]:
+    """Make the folder, or see that it is this corpus's, keep it to this process, and clear what an earlier run left."""
     folder = out / "clips"
     if out.exists() and not out.is_dir():
         raise OutputError(f"output must be a folder, got a file: {out}")
     begin(out, corpus)
     try:
         folder.mkdir(exist_ok=True)
-        for part in folder.glob(".*.part"):
-            shutil.rmtree(part)
     except OSError as error:
         raise OutputError(f"output folder cannot be used ({error.strerror}): {folder}") from error
+    with locked(folder):
+        try:
+            for part in folder.glob(".*.part"):
+                shutil.rmtree(part)
+        except OSError as error:
+            raise OutputError(f"output folder cannot be used ({error.strerror}): {folder}") from error
+        yield
 
 
 def _remove_others(folder: Path, count: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from obamanet.errors import DatasetError
-from obamanet.files import sha256_of
+from obamanet.files import locked, sha256_of
 from obamanet.networks.config import PoserConfig
 from obamanet.networks.weights import save_half
 from obamanet.person import POSES_FILE, Person, PoserCard, load_person, save_card
@@ -32,10 +32,11 @@ def keep_poser(person: Person, report: TrainReport, sentences: int) -> Person:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise DatasetError(f"no usable weights: {best}: {reason}; train first") from None
-    # A stop between the next lines leaves a person without a poser, not one with a poser that is not its own.
-    save_card(replace(person, poser=None))
-    save_half(network, person.poser_weights)
-    save_card(replace(person, poser=_card(person, config, options["training"], report, sentences)))
+    with locked(person.folder):
+        # A stop between the next lines leaves a person without a poser, not one with a poser that is not its own.
+        save_card(replace(person, poser=None))
+        save_half(network, person.poser_weights)
+        save_card(replace(person, poser=_card(person, config, options["training"], report, sentences)))
     return load_person(person.folder)
 
 

@@ -21,7 +21,7 @@ from obamanet.person import POSES_FILE, Person, poses_of
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
 from obamanet.training.dataset import Dataset, Piece, Split
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, run_training
+from obamanet.training.loop import Limits, Schedule, TrainReport, claim_folder, own_folder, run_training
 from obamanet.training.pictures import draw_openings
 from obamanet.training.smoothed import Losses, SmoothedLearner, check_course
 from text2face.mouth.examples import (
@@ -101,32 +101,32 @@ def train_poser(
     if dataset.fps != person.fps:
         raise DatasetError(f"dataset and person have different frame rates: {dataset.fps} and {person.fps} per second")
     config = PoserConfig(INPUTS, poses.count, options.units, options.layers, options.dropout)
-    folder.mkdir(parents=True, exist_ok=True)
-    claim_folder(
-        folder,
-        {
-            "poser": asdict(config),
-            "data": {
-                "split": split.digest,
-                "language": language,
-                "poses": sha256_of(person.folder / POSES_FILE),
-                "teacher": sha256_of(person.predictor_weights),
+    with own_folder(folder, keep_prepared=True):
+        claim_folder(
+            folder,
+            {
+                "poser": asdict(config),
+                "data": {
+                    "split": split.digest,
+                    "language": language,
+                    "poses": sha256_of(person.folder / POSES_FILE),
+                    "teacher": sha256_of(person.predictor_weights),
+                },
+                "training": {**asdict(options), "languages": list(options.languages)},
             },
-            "training": {**asdict(options), "languages": list(options.languages)},
-        },
-    )
-    add_sources(folder, split.sources)
-    sides = {}
-    for side, pieces in (("train", split.train), ("val", split.val)):
-        kept = folder / f"{side}.npz"
-        if not kept.is_file():
-            save_examples(_examples(side, pieces, align, language, person, options, progress), kept)
-        sides[side] = load_examples(kept)
-    train, val = sides["train"], sides["val"]
-    source = ExampleSource(train, round(options.sequence * dataset.fps), options)
-    learner = PoserLearner(config, options, person, poses, val)
-    schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-    return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        )
+        add_sources(folder, split.sources)
+        sides = {}
+        for side, pieces in (("train", split.train), ("val", split.val)):
+            kept = folder / f"{side}.npz"
+            if not kept.is_file():
+                save_examples(_examples(side, pieces, align, language, person, options, progress), kept)
+            sides[side] = load_examples(kept)
+        train, val = sides["train"], sides["val"]
+        source = ExampleSource(train, round(options.sequence * dataset.fps), options)
+        learner = PoserLearner(config, options, person, poses, val)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        return run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
 
 
 def _examples(
