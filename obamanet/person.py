@@ -167,7 +167,6 @@ def load_person(folder: Path) -> Person:
     than this program's, or the parts do not fit each other.
     """
     _finish_replacing(folder)
-    card = _read_card(folder)
     try:
         card = _read_card(folder)
         mode, files = _read_mode(card), card.part("files").all_texts()
