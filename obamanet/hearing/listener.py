@@ -66,10 +66,13 @@ def encoder_folder() -> Path:
     return Path(str(files("obamanet.hearing"))) / "encoder"
 
 
-def heard_size(options: FeatureOptions) -> tuple[int, Fraction]:
-    """Return values per step and steps per second of what a :class:`Listener` makes of features of ``options``."""
+def heard_size(options: FeatureOptions, encoder: EncoderConfig | None = None) -> tuple[int, Fraction]:
+    """Return values per step and steps per second of what a :class:`Listener` makes of ``options``.
+
+    ``encoder`` are the sizes of the speech encoder, None for the shipped one.
+    """
     if options.kind == SPEECH:
-        return encoder_card().config.outputs, FEATURE_RATE / STRIDE
+        return (encoder or encoder_card().config).outputs, FEATURE_RATE / STRIDE
     return options.count, FEATURE_RATE
 
 
@@ -89,9 +92,7 @@ class Listener:
         self, options: FeatureOptions, encoder: StoredNetwork | None = None, engine: Engine = Engine.ONNXRUNTIME
     ) -> None:
         self._options = options
-        self._encoder = (
-            SpeechEncoder(encoder or encoder_card().network, engine) if options.kind == SPEECH else None
-        )
+        self._encoder = SpeechEncoder(encoder or encoder_card().network, engine) if options.kind == SPEECH else None
         self.quiet = self._encoder.quiet if self._encoder else quiet_vector(options.count, options.kind)
 
     def hear(self, samples: np.ndarray) -> FeatureSequence:
