@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from obamanet.files import read_json
+from obamanet.files import open_arrays, read_json
 
 T = TypeVar("T")
 
@@ -146,7 +146,7 @@ def read_card(path: Path) -> Card:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Return all arrays of the .npz file ``path``; raises :class:`CardError`, a missing array a KeyError when asked."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_arrays(path) as arrays:
             return _Arrays({name: arrays[name] for name in arrays}, path)
     except FileNotFoundError:
         raise CardError(f"{path} is missing") from None

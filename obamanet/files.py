@@ -11,11 +11,13 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+
+import numpy as np
 
 from obamanet.errors import OutputError
 
@@ -184,6 +186,17 @@ def atomic_write_json(path: Path, content: Any) -> None:
     Not-a-number is refused with ValueError, since other JSON readers cannot read it.
     """
     atomic_write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """Give the arrays of the .npz file ``path`` by name, each read when it is asked for; no pickled objects.
+
+    The file is closed after the block, also when it is none of arrays, which ``numpy.load`` leaves open then. Raises
+    one of DAMAGED.
+    """
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        yield arrays
 
 
 def read_json(path: Path) -> dict[str, Any]:

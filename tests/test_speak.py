@@ -448,8 +448,8 @@ class TestDefaultPerson:
         assert opening.std() > 0.01
 
     def test_its_lips_are_those_recorded(self, default_person: Person, grid_s1: Path, track_cache: Path) -> None:
-        """Eight sentences that it was not trained on; what all 40 give is in benchmarks/RESULTS.md."""
-        names = sorted(json.loads((grid_s1 / "split.json").read_text("utf-8"))["test"])[::5]
+        """Seven sentences that it was not trained on; what all 40 give is in benchmarks/RESULTS.md."""
+        names = sorted(json.loads((grid_s1 / "split.json").read_text("utf-8"))["test"])[::6]
         predictor, tracker, mouth = Predictor(default_person), Tracker(track_cache), default_person.mouth
         said, true, pixels, mean_pixels, true_pixels = [], [], [], [], []
         for video in (grid_s1 / "video" / f"{name}.mpg" for name in names):
@@ -467,10 +467,11 @@ class TestDefaultPerson:
             np.linalg.norm(np.concatenate(one) - np.concatenate(true_pixels), axis=-1).mean()
             for one in (pixels, mean_pixels)
         )
-        assert np.corrcoef(opening, true_opening)[0, 1] > 0.89
-        assert 0.9 < opening.std() / true_opening.std() < 1.1
-        assert distance < 0.72
-        assert distance < 0.6 * mean_distance
+        # Measured: 0.948, 0.995, 0.67 px and 0.50.
+        assert np.corrcoef(opening, true_opening)[0, 1] > 0.93
+        assert 0.93 < opening.std() / true_opening.std() < 1.07
+        assert distance < 0.71
+        assert distance < 0.55 * mean_distance
 
     def test_the_finished_video_shows_that_mouth(self, default_person: Person, tmp_path: Path) -> None:
         sound = ROOT / "data" / "audio" / "hello_en.wav"

@@ -8,7 +8,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from obamanet.errors import OptionError, OutputError
-from obamanet.files import ensure_output_path
+from obamanet.files import ensure_output_path, open_arrays
 
 HEAD = 4096
 """Bytes of a text file that tell whether this program wrote it."""
@@ -97,9 +97,8 @@ def _is_our_sound(path: Path) -> bool:
 
 
 def _is_our_npz(path: Path) -> bool:
-    import numpy as np
 
-    with np.load(path, allow_pickle=False) as arrays:
+    with open_arrays(path) as arrays:
         return set(arrays) == {"keypoints", "fps"}
 
 

@@ -17,7 +17,7 @@ from obamanet.errors import FaceError, OutputError
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
-from obamanet.files import atomic_path, sha256_of
+from obamanet.files import atomic_path, open_arrays, sha256_of
 from obamanet.video.reader import probe_video, read_frames
 
 CACHE_VARIABLE = "OBAMANET_CACHE_DIR"
@@ -100,7 +100,7 @@ def cache_folder() -> Path:
 def _read(kept: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return the kept arrays, or None when there are none or they are damaged: then they are made anew."""
     try:
-        with np.load(kept, allow_pickle=False) as arrays:
+        with open_arrays(kept) as arrays:
             times, landmarks, seen = arrays["times"], arrays["landmarks"], arrays["seen"]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None

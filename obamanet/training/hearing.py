@@ -18,7 +18,7 @@ from obamanet.audio.load import load_sound
 from obamanet.audio.normalise import normalise_utterance, quiet_vector
 from obamanet.audio.stack import stack_features
 from obamanet.constants import SAMPLE_RATE
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, open_arrays
 from obamanet.progress import Progress
 from obamanet.timing import frames_to_cover
 from obamanet.training.dataset import Clip, Piece
@@ -186,7 +186,7 @@ def _samples(clip: Clip) -> np.ndarray:
 def _read(path: Path) -> dict[str, np.ndarray] | None:
     """Return what was kept, or None when there is nothing or it is damaged: then it is heard anew."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        with open_arrays(path) as arrays:
+            return {name: arrays[name] for name in arrays}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -22,7 +22,7 @@ import numpy as np
 from obamanet.background import in_background
 from obamanet.card import CardError, read_card
 from obamanet.errors import DatasetError, OptionError, OutputError
-from obamanet.files import atomic_path, atomic_write_json, locked
+from obamanet.files import atomic_path, atomic_write_json, locked, open_arrays
 from obamanet.progress import Progress
 from obamanet.training.log import TrainingLog
 
@@ -229,7 +229,7 @@ def read_options(folder: Path) -> dict[str, Any]:
 def chosen_step(folder: Path, weights: str) -> int | None:
     """Return after which step the run's ``weights``, "best" or "last", were saved; None when that is lost."""
     try:
-        with np.load(folder / STATE_FILE, allow_pickle=False) as state:
+        with open_arrays(folder / STATE_FILE) as state:
             return int(state["best"][1] if weights == "best" else state["step"])
     except DAMAGE:
         return None
@@ -371,7 +371,7 @@ def _load(learner: Learner, path: Path) -> _State:
         return _State()
     variables = learner.variables()
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_arrays(path) as arrays:
             values = [arrays[f"v{i:04d}"] for i in range(len(variables))]
             best_score, best_step = (float(value) for value in arrays["best"])
             chosen = bool(arrays["chosen"]) if "chosen" in arrays else True

@@ -24,7 +24,7 @@ from obamanet.face.detector import FaceDetector
 from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, main_face
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
-from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, read_json, sha256_of
+from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
 from obamanet.processes import worker_pool
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
@@ -189,7 +189,7 @@ def _strangers(folder: Path, names: Iterable[str]) -> dict[str, Reject]:
     frames: list[int] = []
     for name in sorted(names):
         # A damaged clip is told when the dataset is read; one that was made before faces were compared has none.
-        with suppress(*DAMAGED), np.load(folder / name / "track.npz", allow_pickle=False) as arrays:
+        with suppress(*DAMAGED), open_arrays(folder / name / "track.npz") as arrays:
             faces[name] = arrays["identity"]
             frames.append(int((arrays["segment"] >= 0).sum()))
     if len(faces) < 2:

@@ -17,7 +17,7 @@ import numpy as np
 
 from obamanet.constants import FEATURE_RATE
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path, atomic_write_json, read_json
+from obamanet.files import atomic_path, atomic_write_json, open_arrays, read_json
 
 SCHEMA = 1
 INDEX = "renditions.json"
@@ -84,7 +84,7 @@ def load_sound_of(renditions: Renditions, entry: Rendition) -> tuple[np.ndarray,
     """
     path = renditions.folder / entry.file
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_arrays(path) as arrays:
             return arrays["sound"].astype(np.float32) / FULL_SCALE, arrays["times"].astype(np.float64)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetError(f"rendition is damaged: {path}: {error}; make them anew") from None

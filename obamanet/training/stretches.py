@@ -16,7 +16,7 @@ from obamanet.audio.disturb.voice import shift_voice
 from obamanet.audio.load import load_sound
 from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, SAMPLE_RATE
 from obamanet.errors import DatasetError, SoundError
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, open_arrays
 from obamanet.progress import Progress
 
 SOUND_SUFFIXES: Final = (".aac", ".aiff", ".flac", ".g722", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav")
@@ -125,7 +125,7 @@ def read_sounds(files: Sequence[Sequence[Path]], store: Path, progress: Progress
     index = store.with_suffix(".npz")
     if not index.is_file():
         _decode(files, store, index, progress)
-    with np.load(index, allow_pickle=False) as arrays:
+    with open_arrays(index) as arrays:
         places, numbers = arrays["places"], arrays["groups"]
     groups = tuple(places[numbers == number] for number in range(len(files)))
     for group, paths in zip(groups, files, strict=True):

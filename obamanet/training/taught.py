@@ -13,7 +13,7 @@ from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.normalise import normalise_utterance, quiet_vector
 from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, open_arrays
 from obamanet.hearing.listener import CENTRE
 from obamanet.progress import Progress
 from obamanet.training.stretches import Sounds, Stretch, make_stretch, samples_of
@@ -85,7 +85,7 @@ class TaughtStretches:
         return self._folder / f"{number:06d}.npz"
 
     def _array(self, number: int, name: str) -> np.ndarray:
-        with np.load(self._path(number), allow_pickle=False) as arrays:
+        with open_arrays(self._path(number)) as arrays:
             return np.asarray(arrays[name], dtype=np.float32)
 
 
@@ -113,7 +113,7 @@ def take_survey(taught: TaughtStretches, teacher: Teacher, outputs: int, path: P
         root = np.sqrt(np.maximum(variances[chosen], 0) + LEAST_VARIANCE * variances.max())
         with atomic_path(path) as part, part.open("wb") as out:
             np.savez(out, inputs=inputs, centre=centre, projection=components[:, chosen] / root)
-    with np.load(path, allow_pickle=False) as arrays:
+    with open_arrays(path) as arrays:
         return Survey(*(arrays[name].astype(np.float32) for name in ("inputs", "centre", "projection")))
 
 

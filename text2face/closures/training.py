@@ -12,7 +12,7 @@ import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.files import atomic_path, atomic_write_json, open_arrays, sha256_of
 from obamanet.hearing.closures import CARD, THRESHOLD, WEIGHTS, likelihood_of, shut_spans
 from obamanet.hearing.listener import Listener, encoder_digest, heard_size
 from obamanet.networks.config import PredictorConfig
@@ -316,7 +316,7 @@ def save_heard(sounds: Sequence[HeardSound], path: Path) -> None:
 def load_heard(path: Path) -> list[HeardSound]:
     """Read what :func:`save_heard` wrote; raises :class:`DatasetError` when it is not that."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_arrays(path) as arrays:
             values = np.split(arrays["values"], np.cumsum(arrays["lengths"])[:-1])
             closures = np.split(arrays["closures"], np.cumsum(arrays["counts"])[:-1])
             rows = zip(arrays["kinds"], values, closures, strict=True)

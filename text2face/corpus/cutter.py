@@ -14,7 +14,7 @@ from obamanet.errors import DatasetError, FaceError, OutputError
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, open_arrays
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
 from obamanet.timing import frames_to_cover
 from obamanet.types import AudioClip
@@ -140,7 +140,7 @@ class Cutter:
         if not self._template.exists():
             with atomic_path(self._template) as part:
                 np.savez(part, template=fit_template(track.landmarks[seen]))
-        with np.load(self._template, allow_pickle=False) as arrays:
+        with open_arrays(self._template) as arrays:
             template = arrays["template"]
         if template.shape != (LANDMARK_COUNT, 2):
             raise DatasetError(f"corpus is damaged: {self._template}; choose another folder")

@@ -20,7 +20,7 @@ import numpy as np
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, open_arrays
 from obamanet.inference.predictor import Predictor
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.placement import to_canonical
@@ -163,7 +163,7 @@ def save_examples(examples: Sequence[PoserExample], path: Path) -> None:
 def load_examples(path: Path) -> list[PoserExample]:
     """Read what :func:`save_examples` wrote; raises :class:`DatasetError` when it is not that."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_arrays(path) as arrays:
             cuts = np.cumsum(arrays["lengths"])[:-1]
             parts = zip(*(np.split(arrays[name], cuts) for name in ("inputs", "keypoints")), strict=True)
             return [PoserExample(str(kind), *part) for kind, part in zip(arrays["kinds"], parts, strict=True)]
