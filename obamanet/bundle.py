@@ -1,7 +1,7 @@
 """Bundles: a folder with a card (JSON) that says what it is and the sha256 of each of its files.
 
-Persons, speech encoders and judges are bundles. Nothing in one can execute code: cards are JSON, arrays are .npz without
-pickled objects, networks are ONNX or Keras weights.
+Nothing in one can execute code: cards are JSON, arrays are .npz without pickled objects, networks are ONNX or Keras
+weights.
 """
 
 from __future__ import annotations

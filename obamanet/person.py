@@ -1,7 +1,7 @@
 """A person: the bundle that makes one face speak or move, and what it was made from.
 
-A person has parts. Renderer and reference track are always there; the speech part (sound to keypoints) and the text part
-(timed syllables to mouth poses) may be missing, and say so when they are needed.
+A person has parts. Renderer and reference track are always there; the speech part (sound to keypoints) and the text
+part (timed syllables to mouth poses) may be missing, and say so when they are needed.
 
 person.json                     the card: schema, parts, origin, licence, consent, metrics, sha256 of each file
 renderer.onnx, .weights.h5      sketch to picture
@@ -14,8 +14,8 @@ poses.npz                       text: the mouth poses
 poser.onnx, .weights.h5         text: timed phonemes to weights of mouth poses, where that was trained
 sources.json                    which recordings it was learned from; older persons have none
 
-Networks run from the ONNX files; the weights are what training goes on from and may be left out. In persons of schema 1,
-which have no ONNX files, they are all there is: :func:`obamanet.export.export_person` writes the others.
+Networks run from the ONNX files; the weights are what training goes on from and may be left out. Persons of schema 1
+have the weights alone: :func:`obamanet.export.upgrade_person` writes the ONNX files.
 """
 
 from __future__ import annotations
@@ -144,6 +144,11 @@ class SpeechPart:
     mouth: MouthModel
     encoder: EncoderCard | None = None
     voices: str = ""
+
+    @property
+    def encoder_digest(self) -> str | None:
+        """The sha256 that says which speech encoder it is; None without one."""
+        return self.encoder.sha256 if self.encoder else None
 
 
 @dataclass(frozen=True)
@@ -473,15 +478,17 @@ def load_poses(path: Path) -> MouthPoses:
 
 
 def _read_speech(folder: Path, card: Card) -> SpeechPart | None:
+    encoder = None
     if card.whole("schema") == 1:
         part = card
-        # The card of schema 1 has the encoder's sha256 alone; its sizes are known where it is the shipped one.
-        known = card.text("encoder") if card.has("encoder") else None
-        encoder = EncoderCard(encoder_card().config, known) if known else None
+        if card.has("encoder"):
+            # Such a card has the sha256 alone; the sizes are known where it is the shipped one.
+            encoder = EncoderCard(encoder_card().config, card.text("encoder"))
     elif card.has("speech"):
         part = card.part("speech")
-        told = part.part("encoder") if part.has("encoder") else None
-        encoder = told and EncoderCard(told.part("config").build(EncoderConfig), told.text("sha256"))
+        if part.has("encoder"):
+            told = part.part("encoder")
+            encoder = EncoderCard(told.part("config").build(EncoderConfig), told.text("sha256"))
     else:
         return None
     return SpeechPart(
@@ -577,12 +584,15 @@ def _wrong_speech(person: Person) -> list[str]:
         faults.append(f"predictor takes {speech.predictor.inputs} values, the features have {inputs}")
     if (speech.encoder is not None) != (speech.features.kind == SPEECH):
         faults.append("speech features need a speech encoder, and others have none")
-    elif speech.encoder and not (person.folder / ENCODER_FILE).is_file():
-        if speech.encoder.sha256 != encoder_card().sha256:
-            faults.append("its speech encoder is neither in the folder nor this version's")
+    elif speech.encoder and not (person.folder / ENCODER_FILE).is_file() and _is_not_shipped(speech.encoder):
+        faults.append("its speech encoder is neither in the folder nor this version's")
     if speech.predictor.outputs != speech.mouth.pca.count:
         faults.append(f"predictor gives {speech.predictor.outputs} values, PCA takes {speech.mouth.pca.count}")
     return faults
+
+
+def _is_not_shipped(encoder: EncoderCard) -> bool:
+    return encoder.sha256 != encoder_card().sha256
 
 
 def _wrong_shapes(mouth: MouthModel) -> list[str]:

@@ -272,8 +272,8 @@ class TestDetector:
         assert card.encoder == encoder_card().sha256
         assert "GRID" in card.origin
         assert card.licence
-        assert hears_closures(FeatureOptions(kind=SPEECH))
-        assert not hears_closures(FeatureOptions())
+        assert hears_closures(encoder_card().sha256)
+        assert not hears_closures(None)
 
     def test_damaged_weights_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = Path(shutil.copytree(closures.closure_folder(), tmp_path / "detector"))

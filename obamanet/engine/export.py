@@ -142,7 +142,7 @@ def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.nda
 
     names = [value.name for value in model.graph.input]
 
-    class Samples(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime comes without types
+    class Samples(CalibrationDataReader):
         def __init__(self) -> None:
             self._waiting = iter([dict(zip(names, arrays, strict=True)) for arrays in samples])
 

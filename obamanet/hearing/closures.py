@@ -15,11 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from obamanet.audio.features import FeatureOptions
 from obamanet.engine.network import Engine, StoredNetwork
 from obamanet.errors import PersonError
 from obamanet.files import read_json, sha256_of
-from obamanet.hearing.listener import encoder_digest
 from obamanet.hearing.recurrent import Recurrent
 from obamanet.networks.config import PredictorConfig
 from obamanet.types import FeatureSequence, Span
@@ -72,9 +70,9 @@ def closure_folder() -> Path:
     return Path(str(files("obamanet.hearing"))) / "detector"
 
 
-def hears_closures(features: FeatureOptions) -> bool:
-    """Return whether the shipped detector understands what a listener makes of ``features``."""
-    return encoder_digest(features) == closure_card().encoder
+def hears_closures(encoder: str | None) -> bool:
+    """Return whether the shipped detector learned from the features of the encoder with this sha256."""
+    return encoder == closure_card().encoder
 
 
 class ClosureDetector:

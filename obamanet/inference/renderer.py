@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from obamanet.engine.network import Engine, load_network
 from obamanet.person import Person
+
+Job = TypeVar("Job")
 
 AHEAD = 4
 """Pictures in work or waiting per thread: enough that no thread waits, few enough that memory stays small."""
@@ -33,15 +36,33 @@ class Renderer:
 
     def paint_all(self, sketches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the picture of each sketch (S, S, 3) uint8 BGR in order, painted by all cores."""
-        waiting: deque[Future[np.ndarray]] = deque()
+        for _, picture in self.paint_jobs(sketches, lambda sketch: sketch):
+            assert picture is not None
+            yield picture
+
+    def paint_jobs(
+        self, jobs: Iterable[Job], sketch_of: Callable[[Job], np.ndarray | None]
+    ) -> Iterator[tuple[Job, np.ndarray | None]]:
+        """Yield each of ``jobs`` in order with the picture of its sketch, None where ``sketch_of`` returns none.
+
+        Painted by all cores. When this iterator is closed, what is being painted is finished first.
+        """
+        waiting: deque[tuple[Job, Future[np.ndarray] | None]] = deque()
+
+        def next_painted() -> tuple[Job, np.ndarray | None]:
+            job, future = waiting.popleft()
+            return job, future.result() if future else None
+
         with ThreadPoolExecutor(self._workers) as pool:
             try:
-                for sketch in sketches:
-                    waiting.append(pool.submit(self.paint, sketch))
+                for job in jobs:
+                    sketch = sketch_of(job)
+                    waiting.append((job, None if sketch is None else pool.submit(self.paint, sketch)))
                     if len(waiting) >= AHEAD * self._workers:
-                        yield waiting.popleft().result()
+                        yield next_painted()
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield next_painted()
             finally:
-                for future in waiting:
-                    future.cancel()
+                for _, future in waiting:
+                    if future:
+                        future.cancel()

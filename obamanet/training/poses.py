@@ -12,7 +12,7 @@ from obamanet.files import locked
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.placement import to_canonical
 from obamanet.keypoints.poses import MouthPoses, fit_poses
-from obamanet.person import POSES_FILE, MouthModel, Person, load_person, save_card, save_poses
+from obamanet.person import POSES_FILE, MouthModel, Person, TextPart, load_person, save_card, save_poses
 from obamanet.training.dataset import Piece
 
 

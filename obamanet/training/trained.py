@@ -61,9 +61,14 @@ def trained_predictor(folder: Path) -> TrainedPredictor:
         return run_predictor(folder)
     person = load_person(folder)
     speech = person.speech_part
-    encoder = speech.encoder.sha256 if speech.encoder else None
     return TrainedPredictor(
-        folder, speech.predictor, speech.features, person.fps, speech.mouth, person.predictor_weights, encoder
+        folder,
+        speech.predictor,
+        speech.features,
+        person.fps,
+        speech.mouth,
+        person.predictor_weights,
+        speech.encoder_digest,
     )
 
 
