@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from obamanet.card import read_card
 from obamanet.engine.export import Precision, export_network
 from obamanet.engine.network import StoredNetwork
 from obamanet.errors import EngineError
-from obamanet.files import atomic_path
+from obamanet.files import atomic_path, ensure_output_path, locked
 from obamanet.hearing.listener import encoder_card
-from obamanet.person import ENCODER_FILE, Person, load_person, save_card
+from obamanet.person import CARD, ENCODER_FILE, PARTS, Person, load_person, save_card
 
 
 def export_weights(stored: StoredNetwork, precision: Precision = Precision.FP16) -> None:
@@ -44,8 +45,21 @@ def export_networks(person: Person) -> None:
 
 
 def upgrade_person(folder: Path) -> Person:
-    """Give the person in ``folder`` what newer persons have, the exported networks, and return it as loaded anew."""
-    person = load_person(folder)
-    export_networks(person)
-    save_card(person)
+    """Give the person in ``folder`` what newer persons have, the exported networks, and return it as loaded anew.
+
+    The card is written last: an interrupted upgrade leaves the person as it was. Raises
+    :class:`obamanet.errors.PersonError`, :class:`EngineError`, and :class:`obamanet.errors.OutputError` when the folder
+    cannot be written or another process is at work there.
+    """
+    load_person(folder)
+    ensure_output_path(folder / CARD)
+    with locked(folder):
+        person = load_person(folder)
+        known = read_card(folder / CARD).part("files").content
+        for path in folder.glob("*.onnx"):
+            # Of an export that was interrupted, perhaps of other weights than these.
+            if path.name in PARTS and path.name not in known:
+                path.unlink()
+        export_networks(person)
+        save_card(person)
     return load_person(folder)

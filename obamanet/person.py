@@ -284,7 +284,7 @@ def load_person(folder: Path) -> Person:
         card = read_bundle(folder, PERSON)
         renderer = card.part("renderer") if card.whole("schema") > 1 else card
         mode, files = _read_mode(renderer), card.part("files").all_texts()
-        _check_parts(folder, mode, files)
+        _check_parts(card, mode, files)
         arrays = read_arrays(folder / REFERENCE_FILE)
         points, squares = arrays["landmarks"], arrays["boxes"]
         if squares.ndim != 2 or squares.shape[1] != 3:
@@ -501,10 +501,17 @@ def _read_speech(folder: Path, card: Card) -> SpeechPart | None:
 
 
 def _read_text(folder: Path, card: Card, files: dict[str, str]) -> TextPart | None:
-    if POSES_FILE not in files:
+    part = _text_card(card, files)
+    if part is None:
         return None
-    part = card if card.whole("schema") == 1 else card.part("text")
     return TextPart(load_poses(folder / POSES_FILE), _read_poser(part.part("poser")) if part.has("poser") else None)
+
+
+def _text_card(card: Card, files: dict[str, str]) -> Card | None:
+    """Return what ``card`` says of the text part, None without one: in schema 1 the poses alone tell that it is."""
+    if card.whole("schema") == 1:
+        return card if POSES_FILE in files else None
+    return card.part("text") if card.has("text") else None
 
 
 def _read_mode(card: Card) -> RenderMode:
@@ -537,18 +544,27 @@ def _read_poser(card: Card) -> PoserCard:
     return card.build(PoserCard, config=card.part("config").build(PoserConfig), metrics=metrics)
 
 
-def _check_parts(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:
-    """Raise :class:`PersonError` when a file that every person of ``mode`` needs has no sha256 in the card."""
+def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
+    """Raise :class:`PersonError` when a file that the parts in ``card`` need has no sha256 among ``files``."""
+    folder = card.path.parent
     if mode is RenderMode.INPAINT and REGION_FILE not in files:
         raise PersonError(
             f"person was made before the painted region had one shape: {folder}; train its renderer anew with: "
             "obamanet train renderer --mode inpaint"
         )
-    for name in _needed(mode, speech=PREDICTOR_FILE in files or onnx_name(PREDICTOR_FILE) in files):
-        if name not in files:
-            raise PersonError(f"person is damaged: {folder / CARD} has no sha256 of {name}")
-    if not {RENDERER_FILE, onnx_name(RENDERER_FILE)} & files.keys():
-        raise PersonError(f"person is damaged: {folder / CARD} has no sha256 of {RENDERER_FILE}")
+    speech, text = card.whole("schema") == 1 or card.has("speech"), _text_card(card, files)
+    needed = [{name} for name in _needed(mode, speech)]
+    needed += [{POSES_FILE}] if text else []
+    networks = [
+        RENDERER_FILE,
+        *([PREDICTOR_FILE] if speech else []),
+        *([POSER_FILE] if text and text.has("poser") else []),
+    ]
+    # Of a network either form is enough: the weights to train on from, the ONNX file to run.
+    needed += [{name, onnx_name(name)} for name in networks]
+    for names in needed:
+        if not names & files.keys():
+            raise PersonError(f"person is damaged: {card.path} has no sha256 of {' or '.join(sorted(names))}")
 
 
 def _check_fit(person: Person) -> None:

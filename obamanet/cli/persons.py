@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from obamanet.person import Person
 
 CARD = "person.json"
-"""The file that makes a folder a person; obamanet.person says the same, but importing that loads TensorFlow."""
+"""The file that makes a folder a person; obamanet.person says the same, but importing that takes a second."""
 
 
 def find_person(given: Path | None) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,20 +63,26 @@ def load_network(stored: StoredNetwork, engine: Engine = Engine.ONNXRUNTIME, thr
         threads: processor threads of one call; several calls may run at once.
 
     Raises:
-        EngineError: the back end is not installed, the file is missing or damaged, or its operations are too new.
+        EngineError: the back end is not installed, the file is missing, damaged or holds another network, or its
+            operations are too new.
     """
     check_engine(engine)
     if engine is Engine.KERAS:
         from obamanet.engine.keras_engine import KerasNetwork
 
         return KerasNetwork(stored)
+    _check_exported(stored)
+    network: OnnxruntimeNetwork | OpenvinoNetwork
     if engine is Engine.OPENVINO:
         from obamanet.engine.openvino_engine import OpenvinoNetwork
 
-        return OpenvinoNetwork(stored.onnx, threads)
-    from obamanet.engine.onnxruntime_engine import OnnxruntimeNetwork
+        network = OpenvinoNetwork(stored.onnx, threads)
+    else:
+        from obamanet.engine.onnxruntime_engine import OnnxruntimeNetwork
 
-    return OnnxruntimeNetwork(stored.onnx, threads)
+        network = OnnxruntimeNetwork(stored.onnx, threads)
+    _check_fit(stored, network.metadata)
+    return network
 
 
 def check_engine(engine: Engine) -> None:
@@ -83,3 +91,25 @@ def check_engine(engine: Engine) -> None:
     if importlib.util.find_spec(engine.value) is None:
         how = f"pip install 'obamanet[{extra}]'" if extra else "install the program anew"
         raise EngineError(f"engine is not installed: {engine.value}; {how}")
+
+
+def _check_exported(stored: StoredNetwork) -> None:
+    """Raise :class:`EngineError`, which names the command to run, when ``stored`` has no ONNX file."""
+    if stored.onnx.is_file():
+        return
+    if stored.weights and stored.weights.is_file():
+        raise EngineError(f"network is not exported yet: {stored.onnx}; run: obamanet export {stored.onnx.parent}")
+    raise EngineError(f"network is missing: {stored.onnx}")
+
+
+def _check_fit(stored: StoredNetwork, metadata: Mapping[str, str]) -> None:
+    """Raise :class:`EngineError` unless the ``metadata`` of an ONNX file tells the kind and sizes of ``stored``."""
+    wanted = {"kind": stored.kind, **asdict(stored.config)}
+    try:
+        told = json.loads(metadata[CONFIG_KEY])
+        # Sizes that were added since the file was written are not told; their defaults are what it has.
+        fits = told["kind"] == stored.kind and {**wanted, **told} == wanted
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise EngineError(f"network does not fit its card: {stored.onnx} holds one of another kind or size")

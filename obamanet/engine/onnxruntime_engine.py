@@ -13,7 +13,10 @@ ERRORS_ONLY = 3
 
 
 class OnnxruntimeNetwork:
-    """An ONNX file in ONNX Runtime; see :class:`obamanet.engine.network.Network`. Raises :class:`EngineError`."""
+    """An ONNX file in ONNX Runtime, a :class:`obamanet.engine.network.Network`; ``metadata`` is what else it tells.
+
+    Raises :class:`EngineError`.
+    """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         import onnxruntime
@@ -24,11 +27,11 @@ class OnnxruntimeNetwork:
         options.log_severity_level = ERRORS_ONLY
         # Waiting threads give the processor to the next stage instead of spinning.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._path = path
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base but this
             raise EngineError(unreadable(path, error)) from error
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self._inputs = [value.name for value in self._session.get_inputs()]
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -38,8 +41,6 @@ class OnnxruntimeNetwork:
 
 def unreadable(path: Path, error: Exception) -> str:
     """Return the one line that says why the network at ``path`` cannot be loaded."""
-    if not path.is_file():
-        return f"network is missing: {path}"
     reason = str(error).lower()
     if "opset" in reason or "ir version" in reason:
         return f"network is of a newer ONNX version than the installed engine reads: {path}; update the engine"

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from obamanet.engine.network import CONFIG_KEY
 from obamanet.engine.onnxruntime_engine import unreadable
 from obamanet.errors import EngineError
 
 
 class OpenvinoNetwork:
-    """An ONNX file in OpenVINO; see :class:`obamanet.engine.network.Network`. Raises :class:`EngineError`.
+    """An ONNX file in OpenVINO, a :class:`obamanet.engine.network.Network`; ``metadata`` is what else the file tells.
 
+    Raises :class:`EngineError`.
     Reading and compiling a model sends no telemetry: only OpenVINO's converter does, which is not used.
     """
 
@@ -23,9 +25,13 @@ class OpenvinoNetwork:
         settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         try:
             core = openvino.Core()
-            self._model = core.compile_model(core.read_model(path), "CPU", settings)
+            model = core.read_model(path)
+            self._model = core.compile_model(model, "CPU", settings)
         except Exception as error:  # it raises RuntimeError for everything, and others while parsing
             raise EngineError(unreadable(path, error)) from error
+        # Where OpenVINO's ONNX reader puts the file's metadata.
+        place = ["framework", CONFIG_KEY]
+        self.metadata = {CONFIG_KEY: str(model.get_rt_info(place).value)} if model.has_rt_info(place) else {}
         self._local = threading.local()
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:

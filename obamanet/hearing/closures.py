@@ -61,7 +61,7 @@ def closure_card() -> ClosureCard:
     """Return what is known of the shipped detector."""
     card = read_json(closure_folder() / CARD)
     return ClosureCard(
-        PredictorConfig(**card["config"]), card["onnx"], card["encoder"], card["origin"], card["licence"]
+        PredictorConfig(**card["config"]), card.get("onnx", ""), card["encoder"], card["origin"], card["licence"]
     )
 
 
@@ -81,7 +81,7 @@ class ClosureDetector:
     def __init__(self, engine: Engine = Engine.ONNXRUNTIME) -> None:
         card, folder = closure_card(), closure_folder()
         stored = StoredNetwork("predictor", card.config, folder / NETWORK, folder / WEIGHTS)
-        if sha256_of(stored.onnx) != card.sha256:
+        if not stored.onnx.is_file() or sha256_of(stored.onnx) != card.sha256:
             raise PersonError(f"detector of shut lips is damaged: {stored.onnx}; install the program anew")
         self._network = Recurrent(stored, engine)
 

@@ -56,7 +56,7 @@ def encoder_card() -> EncoderCard:
     card = read_json(folder / f"{ENCODER}.json")
     config = EncoderConfig(**card["config"])
     stored = StoredNetwork(ENCODER, config, folder / f"{ENCODER}.onnx", folder / f"{ENCODER}.weights.h5")
-    if sha256_of(stored.onnx) != card["onnx"]:
+    if not stored.onnx.is_file() or sha256_of(stored.onnx) != card.get("onnx"):
         raise PersonError(f"speech encoder is damaged: {stored.onnx}; install the program anew")
     return EncoderCard(config, card["sha256"], card["origin"], card["licence"], stored)
 

@@ -133,11 +133,12 @@ def hear(sound: Path, person: Person) -> FeatureSequence:
     return extract_features(stream_sound(sound), person.features)
 
 
-def follow(features: FeatureSequence, speaker: Speaker, options: SpeakOptions) -> CanonicalKeypoints:
+def follow(features: FeatureSequence, speaker: Speaker | Person, options: SpeakOptions) -> CanonicalKeypoints:
     """Return the speaker's mouth for ``features`` at the video's frame rate, its lips shut where they meet.
 
     That they meet is heard in speech features alone: with others the lips are as the predictor has them.
     """
+    speaker = as_speaker(speaker)
     person, predictor = speaker.person, speaker.predictor
     heard = predictor.listen(features)
     closures: Sequence[Span] = ()

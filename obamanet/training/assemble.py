@@ -170,7 +170,14 @@ def _write_person(
     # Runs of before there were notes of sources name their split alone.
     splits = frozenset(run.split for run in (predictor, renderer) if run.split is not None)
     add_sources(part, learned | Sources(videos_of(pieces), splits))
-    encoder = EncoderCard(encoder_card().config, predictor.encoder) if predictor.encoder else None
+    encoder = None
+    if predictor.encoder:
+        encoder = EncoderCard(encoder_card().config, predictor.encoder)
+        if encoder.sha256 != encoder_card().sha256:
+            raise DatasetError(
+                f"predictor was trained with another speech encoder than this version's: {predictor.folder}; "
+                "train it anew with: obamanet train keypoints"
+            )
     person = Person(
         folder=part,
         name=name,

@@ -18,8 +18,8 @@ class Poser:
     """A person's syllables-to-poses network; build it once, it holds the weights."""
 
     def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
-        self._person, self._poses = person, poses_of(person)
         self._network = load_network(person.poser_network, engine)
+        self._person, self._poses = person, poses_of(person)
 
     def weights(self, words: Sequence[Word], first: int, count: int) -> np.ndarray:
         """Return how much of each pose is in the person's video frames ``first`` to ``first + count``: (count, K).
