@@ -168,7 +168,7 @@ def main() -> int:
     progress = ConsoleProgress()
     rows: list[Row] = []
     if "keypoints" in arguments.parts:
-        for shown in (False, True) if hears_closures(person.features) else (False,):
+        for shown in (False, True) if hears_closures(person.speech_part.encoder_digest) else (False,):
             rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person, shown=shown)
     if "renderer" in arguments.parts:
         rows += measure_renderer(list(progress.track(clips, "renderer", len(clips))), person, arguments.pictures)

@@ -70,11 +70,9 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         times[name] = times.get(name, 0.0) + time.perf_counter() - began
 
     with timed("start: imports"):
-        import tensorflow  # noqa: F401
-
         from obamanet.hearing.closures import ClosureDetector
         from obamanet.inference.predictor import Predictor
-        from obamanet.inference.renderer import BATCH, Renderer
+        from obamanet.inference.renderer import Renderer
         from obamanet.person import load_person
         from obamanet.pipelines.speak import hear, place, shut_lips
         from obamanet.render.sketch import draw_face
@@ -82,7 +80,7 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
     with timed("start: person and networks"):
         person = load_person(folder)
         predictor, detector, renderer = Predictor(person), ClosureDetector(), Renderer(person)
-        renderer.paint(np.zeros((1, person.image_size, person.image_size, 3), np.uint8))
+        renderer.paint(np.zeros((person.image_size, person.image_size, 3), np.uint8))
     with tempfile.TemporaryDirectory() as temporary:
         sound = Path(temporary) / "speech.wav"
         make_sound(sound, seconds)
@@ -96,7 +94,7 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         with timed("keypoints to sketches"):
             sketches = np.stack([draw_face(face, person.image_size) for face in place(keypoints, person)])
         with timed("sketches to pictures"):
-            pictures = [renderer.paint(sketches[i : i + BATCH]) for i in range(0, len(sketches), BATCH)]
+            pictures = list(renderer.paint_all(sketches))
         with (
             timed("pictures to mp4"),
             VideoWriter(
@@ -107,9 +105,8 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
                 sound_duration=Fraction(seconds),
             ) as writer,
         ):
-            for batch in pictures:
-                for picture in batch:
-                    writer.write(picture)
+            for picture in pictures:
+                writer.write(picture)
     return times
 
 

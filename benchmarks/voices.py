@@ -190,7 +190,7 @@ class Talker:
 
     def __init__(self, person: Person) -> None:
         self.person, self._predictor = person, Predictor(person)
-        self._detector = ClosureDetector() if hears_closures(person.features) else None
+        self._detector = ClosureDetector() if hears_closures(person.speech_part.encoder_digest) else None
 
     def say(self, sound: np.ndarray) -> Said:
         """Return what the mouth does at ``sound`` (N,) at 16 kHz."""

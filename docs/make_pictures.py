@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from obamanet.inference.renderer import Renderer
+from obamanet.inference.speaker import Speaker
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import load_person
 from obamanet.pipelines.speak import SpeakOptions, follow, hear, place
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument("--sound", type=Path, default=ROOT / "data" / "audio" / "hello_en.wav")
     arguments = parser.parse_args()
     person = load_person(arguments.person)
-    keypoints = follow(hear(arguments.sound, person), person, SpeakOptions())
+    keypoints = follow(hear(arguments.sound, person), Speaker(person), SpeakOptions())
     sketches = [draw_face(face, person.image_size) for face in place(keypoints, person)]
     pictures = list(Renderer(person).paint_all(sketches))
 

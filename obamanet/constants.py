@@ -55,7 +55,7 @@ IMAGE_SIZE: Final = 256
 LARGEST_IMAGE_SIZE: Final = 1024
 """Pixels. Twice the side of a face in 1080p; beyond, one training batch needs more memory than most machines have."""
 
-PERSON_SCHEMA: Final = 1
+PERSON_SCHEMA: Final = 2
 """Version of the person folder's layout; a larger one in a folder is refused."""
 
 DATASET_SCHEMA: Final = 1

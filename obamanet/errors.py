@@ -39,6 +39,10 @@ class DatasetError(ObamanetError):
     """A prepared dataset or an image folder is missing, empty or inconsistent."""
 
 
+class EngineError(ObamanetError):
+    """A back end is not installed, or a stored network cannot be loaded by it."""
+
+
 class ProvenanceError(ObamanetError):
     """A manifest or a signing key cannot be read or written."""
 

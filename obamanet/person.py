@@ -1,15 +1,21 @@
-"""A person: one folder with all that is needed to make that face speak, and what it was made from.
+"""A person: the bundle that makes one face speak or move, and what it was made from.
 
-person.json           schema, rates, sizes, mode, training data and its licence, consent, metrics, sha256 of each file
-mouth.npz             mean face, PCA of the mouth, jaw regression, mouth at rest
-predictor.weights.h5  sound features to PCA values
-renderer.weights.h5   sketch to picture
-reference.npz         the reference track, in pixels of the square
-footage.mp4           in-painting only: the frames that belong to the reference track
-region.npz            in-painting only: the region that is blanked and painted
-poses.npz             the mouth poses; older persons have none
-poser.weights.h5      timed syllables to weights of mouth poses; only when it was trained
-sources.json          which recordings it was learned from; older persons have none
+A person has parts. Renderer and reference track are always there; the speech part (sound to keypoints) and the text
+part (timed syllables to mouth poses) may be missing, and say so when they are needed.
+
+person.json                     the card: schema, parts, origin, licence, consent, metrics, sha256 of each file
+renderer.onnx, .weights.h5      sketch to picture
+reference.npz                   the reference track, in pixels of the square
+footage.mp4, region.npz         in-painting only: the frames that belong to the reference track, and what is painted
+mouth.npz                       speech: mean face, PCA of the mouth, jaw regression, mouth at rest
+predictor.onnx, .weights.h5     speech: sound features to PCA values
+speech_encoder.onnx             speech: the encoder that the predictor was trained with, for speech features
+poses.npz                       text: the mouth poses
+poser.onnx, .weights.h5         text: timed phonemes to weights of mouth poses, where that was trained
+sources.json                    which recordings it was learned from; older persons have none
+
+Networks run from the ONNX files; the weights are what training goes on from and may be left out. Persons of schema 1
+have the weights alone: :func:`obamanet.export.upgrade_person` writes the ONNX files.
 """
 
 from __future__ import annotations
@@ -18,27 +24,31 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from obamanet.audio.features import FeatureOptions
+from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.stack import stacked_size
+from obamanet.bundle import BundleKind, read_bundle, write_card
 from obamanet.card import Card, CardError, read_arrays, read_card
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
+from obamanet.engine.network import StoredNetwork
 from obamanet.errors import ObamanetError, PersonError
-from obamanet.files import atomic_path, atomic_write_json, sha256_of
-from obamanet.hearing.listener import encoder_digest, heard_size
+from obamanet.files import atomic_path, sha256_of
+from obamanet.hearing.listener import ENCODER, encoder_card, heard_size
 from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.poses import MouthPoses, PoseCurve
 from obamanet.keypoints.region import MouthRegion
-from obamanet.networks.config import GeneratorConfig, PoserConfig, PredictorConfig
+from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
 from obamanet.sources import SOURCES_FILE
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
-CARD = "person.json"
+PERSON = BundleKind("person", "person.json", PERSON_SCHEMA, PersonError)
+CARD = PERSON.card
 MOUTH_FILE = "mouth.npz"
 PREDICTOR_FILE = "predictor.weights.h5"
 RENDERER_FILE = "renderer.weights.h5"
@@ -47,6 +57,13 @@ FOOTAGE_FILE = "footage.mp4"
 REGION_FILE = "region.npz"
 POSES_FILE = "poses.npz"
 POSER_FILE = "poser.weights.h5"
+ENCODER_FILE = f"{ENCODER}.onnx"
+
+
+def onnx_name(weights: str) -> str:
+    """Return the name of the ONNX file beside the file ``weights``, named ``*.weights.h5``."""
+    return weights.removesuffix(".weights.h5") + ".onnx"
+
 
 PARTS = (
     MOUTH_FILE,
@@ -57,6 +74,8 @@ PARTS = (
     REGION_FILE,
     POSES_FILE,
     POSER_FILE,
+    ENCODER_FILE,
+    *(onnx_name(name) for name in (PREDICTOR_FILE, RENDERER_FILE, POSER_FILE)),
     SOURCES_FILE,
 )
 """Every file that a person may have beside its card."""
@@ -105,34 +124,97 @@ class PoserCard:
 
 
 @dataclass(frozen=True)
+class EncoderCard:
+    """The speech encoder that a predictor was trained with: its sizes, and the sha256 of its training weights."""
+
+    config: EncoderConfig
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SpeechPart:
+    """What turns sound into keypoints.
+
+    ``encoder`` is None for features that need none. ``voices`` says in words whose voices the predictor learned from,
+    how augmented, and with which seed.
+    """
+
+    features: FeatureOptions
+    predictor: PredictorConfig
+    mouth: MouthModel
+    encoder: EncoderCard | None = None
+    voices: str = ""
+
+    @property
+    def encoder_digest(self) -> str | None:
+        """The sha256 that says which speech encoder it is; None without one."""
+        return self.encoder.sha256 if self.encoder else None
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """What turns timed syllables into keypoints: the mouth poses, and the network that chooses them, if trained."""
+
+    poses: MouthPoses
+    poser: PoserCard | None = None
+
+
+@dataclass(frozen=True)
 class Person:
-    """A loaded person; weights are read by the stages that need them.
+    """A loaded person; networks are read by the stages that run them.
 
     ``reference`` is in pixels of the square of ``generator.image_size``. ``boxes`` say, for in-painting, where that
-    square lies in each frame of the footage, and ``region`` what is painted; for whole faces it is None. ``poses`` are
-    None in a person that was made before there were any; :func:`poses_of` says so. ``poser`` is None where none was
-    trained, see :func:`poser_of`. ``encoder`` is the sha256 of the speech encoder that its predictor learned to listen
-    through, None for other features. ``voices`` says in words whose voices it learned from, in which disguise, and with
-    which seed.
+    square lies in each frame of the footage, and ``region`` what is painted; for whole faces it is None. ``speech`` and
+    ``text`` are None where a person lacks that part; the properties below raise :class:`PersonError` then.
     """
 
     folder: Path
     name: str
     fps: Fraction
     mode: RenderMode
-    features: FeatureOptions
-    predictor: PredictorConfig
     generator: GeneratorConfig
-    mouth: MouthModel
     reference: LandmarkTrack
     boxes: tuple[CropBox, ...]
     origin: Origin
     metrics: dict[str, float] = field(default_factory=dict)
-    poses: MouthPoses | None = None
-    poser: PoserCard | None = None
-    encoder: str | None = None
-    voices: str = ""
+    speech: SpeechPart | None = None
+    text: TextPart | None = None
     region: MouthRegion | None = None
+
+    @property
+    def speech_part(self) -> SpeechPart:
+        """The speech part; raises :class:`PersonError` for a person that has none."""
+        if self.speech is None:
+            raise PersonError(
+                f"person has no speech part: {self.folder} has no {MOUTH_FILE} and no predictor; "
+                "train one with: obamanet train keypoints"
+            )
+        return self.speech
+
+    @property
+    def mouth(self) -> MouthModel:
+        """The mouth model of the speech part."""
+        return self.speech_part.mouth
+
+    @property
+    def features(self) -> FeatureOptions:
+        """What the predictor is given."""
+        return self.speech_part.features
+
+    @property
+    def predictor(self) -> PredictorConfig:
+        """Sizes of the predictor."""
+        return self.speech_part.predictor
+
+    @property
+    def poses(self) -> MouthPoses | None:
+        """The mouth poses, None for a person without; :func:`poses_of` raises then."""
+        return self.text.poses if self.text else None
+
+    @property
+    def poser(self) -> PoserCard | None:
+        """What is known of the poser, None for a person without; :func:`poser_of` raises then."""
+        return self.text.poser if self.text else None
 
     @property
     def image_size(self) -> int:
@@ -140,24 +222,55 @@ class Person:
         return self.generator.image_size
 
     @property
+    def renderer_network(self) -> StoredNetwork:
+        """The network from sketch to picture."""
+        return self._network("generator", self.generator, RENDERER_FILE)
+
+    @property
+    def predictor_network(self) -> StoredNetwork:
+        """The network from features to PCA values."""
+        return self._network("predictor", self.predictor, PREDICTOR_FILE)
+
+    @property
+    def poser_network(self) -> StoredNetwork:
+        """The network from timed phonemes to weights of mouth poses."""
+        return self._network("poser", poser_of(self).config, POSER_FILE)
+
+    @property
+    def encoder_network(self) -> StoredNetwork | None:
+        """The speech encoder's network: the person's own, the shipped one where that is the same, None without one."""
+        encoder = self.speech_part.encoder
+        if encoder is None:
+            return None
+        shipped = encoder_card()
+        own = self.folder / ENCODER_FILE
+        if own.is_file():
+            weights = shipped.network.weights if shipped.sha256 == encoder.sha256 else None
+            return StoredNetwork(ENCODER, encoder.config, own, weights)
+        return shipped.network
+
+    @property
     def predictor_weights(self) -> Path:
-        """The predictor's weights."""
+        """The predictor's training weights."""
         return self.folder / PREDICTOR_FILE
 
     @property
     def renderer_weights(self) -> Path:
-        """The renderer's weights."""
+        """The renderer's training weights."""
         return self.folder / RENDERER_FILE
 
     @property
     def poser_weights(self) -> Path:
-        """The poser's weights."""
+        """The poser's training weights."""
         return self.folder / POSER_FILE
 
     @property
     def footage(self) -> Path:
         """The footage that an in-painted person is painted into."""
         return self.folder / FOOTAGE_FILE
+
+    def _network(self, kind: str, config: Any, weights: str) -> StoredNetwork:
+        return StoredNetwork(kind, config, self.folder / onnx_name(weights), self.folder / weights)
 
 
 def load_person(folder: Path) -> Person:
@@ -168,32 +281,26 @@ def load_person(folder: Path) -> Person:
     """
     _finish_replacing(folder)
     try:
-        card = _read_card(folder)
-        mode, files = _read_mode(card), card.part("files").all_texts()
-        _check_files(folder, mode, files)
-        mouth = load_mouth(folder / MOUTH_FILE)
+        card = read_bundle(folder, PERSON)
+        renderer = card.part("renderer") if card.whole("schema") > 1 else card
+        mode, files = _read_mode(renderer), card.part("files").all_texts()
+        _check_parts(card, mode, files)
         arrays = read_arrays(folder / REFERENCE_FILE)
         points, squares = arrays["landmarks"], arrays["boxes"]
         if squares.ndim != 2 or squares.shape[1] != 3:
             raise CardError(f"{folder / REFERENCE_FILE}: boxes have shape {squares.shape}, needed is (T, 3)")
-        boxes = tuple(CropBox(*map(float, box)) for box in squares)
         person = Person(
             folder=folder,
             name=card.text("name"),
             fps=parse_rate(card.text("fps")),
             mode=mode,
-            features=card.part("features").build(FeatureOptions),
-            predictor=card.part("predictor").build(PredictorConfig),
-            generator=card.part("generator").build(GeneratorConfig),
-            mouth=mouth,
+            generator=renderer.part("generator").build(GeneratorConfig),
             reference=LandmarkTrack(points, parse_rate(card.text("reference_fps"))),
-            boxes=boxes,
+            boxes=tuple(CropBox(*map(float, box)) for box in squares),
             origin=card.part("origin").build(Origin),
             metrics=card.part("metrics").all_numbers(),
-            poses=load_poses(folder / POSES_FILE) if POSES_FILE in files else None,
-            poser=_read_poser(card.part("poser")) if card.has("poser") else None,
-            encoder=card.text("encoder") if card.has("encoder") else None,
-            voices=card.text("voices") if card.has("voices") else "",
+            speech=_read_speech(folder, card),
+            text=_read_text(folder, card, files),
             region=load_region(folder / REGION_FILE) if mode is RenderMode.INPAINT else None,
         )
         _check_fit(person)
@@ -242,7 +349,7 @@ def _finish_replacing(folder: Path) -> None:
         for path in sorted(ready.iterdir()):
             with suppress(FileNotFoundError):
                 path.replace(folder / path.name)
-        named = _read_card(folder).part("files").content
+        named = read_card(folder / CARD).part("files").content
         for name in PARTS:
             if name not in named:
                 (folder / name).unlink(missing_ok=True)
@@ -256,24 +363,27 @@ def _finish_replacing(folder: Path) -> None:
 
 def save_card(person: Person) -> None:
     """Write ``person.json`` beside the person's other files, with the sha256 of each of them."""
-    atomic_write_json(
-        person.folder / CARD,
+    speech, text = person.speech, person.text
+    write_card(
+        person.folder,
+        PERSON,
         {
-            "schema": PERSON_SCHEMA,
             "name": person.name,
             "fps": str(person.fps),
             "reference_fps": str(person.reference.fps),
-            "mode": person.mode.value,
-            "features": asdict(person.features),
-            "predictor": asdict(person.predictor),
-            "generator": asdict(person.generator),
+            "renderer": {"mode": person.mode.value, "generator": asdict(person.generator)},
+            "speech": speech
+            and {
+                "features": asdict(speech.features),
+                "predictor": asdict(speech.predictor),
+                "encoder": speech.encoder and asdict(speech.encoder),
+                "voices": speech.voices,
+            },
+            "text": text and {"poser": text.poser and asdict(text.poser)},
             "origin": asdict(person.origin),
             "metrics": person.metrics,
-            "encoder": person.encoder,
-            "voices": person.voices,
-            "poser": asdict(person.poser) if person.poser else None,
-            "files": {name: sha256_of(person.folder / name) for name in _all_files(person)},
         },
+        _all_files(person),
     )
 
 
@@ -367,17 +477,41 @@ def load_poses(path: Path) -> MouthPoses:
     return MouthPoses(arrays["centres"], arrays["counts"], arrays["scale"], curve, variance, seed, rule)
 
 
-def _read_card(folder: Path) -> Card:
-    path = folder / CARD
-    if not folder.is_dir():
-        raise PersonError(f"no such person: {folder} is not a folder")
-    if not path.exists():
-        raise PersonError(f"not a person: {folder} has no {CARD}")
-    card = read_card(path)
-    schema = card.whole("schema")
-    if schema > PERSON_SCHEMA:
-        raise PersonError(f"{path}: schema {schema} is newer than this program's {PERSON_SCHEMA}; update obamanet")
-    return card
+def _read_speech(folder: Path, card: Card) -> SpeechPart | None:
+    encoder = None
+    if card.whole("schema") == 1:
+        part = card
+        if card.has("encoder"):
+            # Such a card has the sha256 alone; the sizes are known where it is the shipped one.
+            encoder = EncoderCard(encoder_card().config, card.text("encoder"))
+    elif card.has("speech"):
+        part = card.part("speech")
+        if part.has("encoder"):
+            told = part.part("encoder")
+            encoder = EncoderCard(told.part("config").build(EncoderConfig), told.text("sha256"))
+    else:
+        return None
+    return SpeechPart(
+        features=part.part("features").build(FeatureOptions),
+        predictor=part.part("predictor").build(PredictorConfig),
+        mouth=load_mouth(folder / MOUTH_FILE),
+        encoder=encoder,
+        voices=part.text("voices") if part.has("voices") else "",
+    )
+
+
+def _read_text(folder: Path, card: Card, files: dict[str, str]) -> TextPart | None:
+    part = _text_card(card, files)
+    if part is None:
+        return None
+    return TextPart(load_poses(folder / POSES_FILE), _read_poser(part.part("poser")) if part.has("poser") else None)
+
+
+def _text_card(card: Card, files: dict[str, str]) -> Card | None:
+    """Return what ``card`` says of the text part, None without one: in schema 1 the poses alone tell that it is."""
+    if card.whole("schema") == 1:
+        return card if POSES_FILE in files else None
+    return card.part("text") if card.has("text") else None
 
 
 def _read_mode(card: Card) -> RenderMode:
@@ -387,16 +521,22 @@ def _read_mode(card: Card) -> RenderMode:
     return RenderMode(mode)
 
 
-def _file_names(mode: RenderMode) -> list[str]:
-    names = [MOUTH_FILE, PREDICTOR_FILE, RENDERER_FILE, REFERENCE_FILE]
-    return [*names, FOOTAGE_FILE, REGION_FILE] if mode is RenderMode.INPAINT else names
-
-
 def _all_files(person: Person) -> list[str]:
-    poses = [POSES_FILE] if person.poses is not None else []
-    poser = [POSER_FILE] if person.poser is not None else []
-    sources = [SOURCES_FILE] if (person.folder / SOURCES_FILE).is_file() else []
-    return [*_file_names(person.mode), *poses, *poser, *sources]
+    """Return the names of the files that belong to ``person``: those that it needs, and those that are there."""
+    needed = _needed(person.mode, person.speech is not None)
+    networks = [RENDERER_FILE]
+    if person.speech:
+        networks.append(PREDICTOR_FILE)
+    if person.poser:
+        networks.append(POSER_FILE)
+    optional = [SOURCES_FILE, ENCODER_FILE, *networks, *map(onnx_name, networks)]
+    there = [name for name in optional if (person.folder / name).is_file()]
+    return [*needed, *([POSES_FILE] if person.text else []), *there]
+
+
+def _needed(mode: RenderMode, speech: bool) -> list[str]:
+    names = [REFERENCE_FILE, *([MOUTH_FILE] if speech else [])]
+    return [*names, FOOTAGE_FILE, REGION_FILE] if mode is RenderMode.INPAINT else names
 
 
 def _read_poser(card: Card) -> PoserCard:
@@ -404,36 +544,31 @@ def _read_poser(card: Card) -> PoserCard:
     return card.build(PoserCard, config=card.part("config").build(PoserConfig), metrics=metrics)
 
 
-def _check_files(folder: Path, mode: RenderMode, files: dict[str, str]) -> None:
-    for name in files:
-        if Path(name).name != name:
-            raise PersonError(f"person is damaged: {folder / CARD} names a file outside the folder: {name!r}")
-    for name in _file_names(mode):
-        if name == REGION_FILE and name not in files:
-            raise PersonError(
-                f"person was made before the painted region had one shape: {folder}; train its renderer anew with: "
-                "obamanet train renderer --mode inpaint"
-            )
-        if name not in files:
-            raise PersonError(f"person is damaged: {folder / CARD} has no sha256 of {name}")
-    for name, digest in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise PersonError(f"person is incomplete: {path} is missing")
-        found = sha256_of(path)
-        if found != digest:
-            raise PersonError(f"person was altered: {path} has sha256 {found[:12]}..., {CARD} says {digest[:12]}...")
+def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
+    """Raise :class:`PersonError` when a file that the parts in ``card`` need has no sha256 among ``files``."""
+    folder = card.path.parent
+    if mode is RenderMode.INPAINT and REGION_FILE not in files:
+        raise PersonError(
+            f"person was made before the painted region had one shape: {folder}; train its renderer anew with: "
+            "obamanet train renderer --mode inpaint"
+        )
+    speech, text = card.whole("schema") == 1 or card.has("speech"), _text_card(card, files)
+    needed = [{name} for name in _needed(mode, speech)]
+    needed += [{POSES_FILE}] if text else []
+    networks = [
+        RENDERER_FILE,
+        *([PREDICTOR_FILE] if speech else []),
+        *([POSER_FILE] if text and text.has("poser") else []),
+    ]
+    # Of a network either form is enough: the weights to train on from, the ONNX file to run.
+    needed += [{name, onnx_name(name)} for name in networks]
+    for names in needed:
+        if not names & files.keys():
+            raise PersonError(f"person is damaged: {card.path} has no sha256 of {' or '.join(sorted(names))}")
 
 
 def _check_fit(person: Person) -> None:
-    faults = [*_wrong_shapes(person.mouth), *_wrong_poses(person), *_wrong_region(person)]
-    inputs = stacked_size(*heard_size(person.features))
-    if person.predictor.inputs != inputs:
-        faults.append(f"predictor takes {person.predictor.inputs} values, the features have {inputs}")
-    if person.encoder != encoder_digest(person.features):
-        faults.append("predictor was trained with another speech encoder than this version's; train it anew")
-    if person.predictor.outputs != person.mouth.pca.count:
-        faults.append(f"predictor gives {person.predictor.outputs} values, PCA takes {person.mouth.pca.count}")
+    faults = [*_wrong_speech(person), *_wrong_poses(person), *_wrong_region(person)]
     if (
         person.reference.points.ndim != 3
         or person.reference.points.shape[1:] != (68, 2)
@@ -455,6 +590,27 @@ def _check_fit(person: Person) -> None:
         raise PersonError(f"person does not fit together: {person.folder}: {'; '.join(faults)}")
 
 
+def _wrong_speech(person: Person) -> list[str]:
+    speech = person.speech
+    if speech is None:
+        return ["the text part needs a speech part"] if person.text else []
+    faults = _wrong_shapes(speech.mouth)
+    inputs = stacked_size(*heard_size(speech.features, speech.encoder.config if speech.encoder else None))
+    if speech.predictor.inputs != inputs:
+        faults.append(f"predictor takes {speech.predictor.inputs} values, the features have {inputs}")
+    if (speech.encoder is not None) != (speech.features.kind == SPEECH):
+        faults.append("speech features need a speech encoder, and others have none")
+    elif speech.encoder and not (person.folder / ENCODER_FILE).is_file() and _is_not_shipped(speech.encoder):
+        faults.append("its speech encoder is neither in the folder nor this version's")
+    if speech.predictor.outputs != speech.mouth.pca.count:
+        faults.append(f"predictor gives {speech.predictor.outputs} values, PCA takes {speech.mouth.pca.count}")
+    return faults
+
+
+def _is_not_shipped(encoder: EncoderCard) -> bool:
+    return encoder.sha256 != encoder_card().sha256
+
+
 def _wrong_shapes(mouth: MouthModel) -> list[str]:
     count = mouth.pca.count
     needed = {
@@ -472,7 +628,7 @@ def _wrong_shapes(mouth: MouthModel) -> list[str]:
 def _wrong_poses(person: Person) -> list[str]:
     if person.poses is None:
         return []
-    poses, values = person.poses, person.mouth.pca.count
+    poses, values = person.poses, person.speech.mouth.pca.count if person.speech else 0
     count = max(2, len(poses.counts)) if poses.counts.ndim else 2
     needed = {
         "centres": (poses.centres, (count, values)),

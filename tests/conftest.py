@@ -227,6 +227,7 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
     from obamanet.audio.features import FeatureOptions
     from obamanet.audio.stack import stacked_size
     from obamanet.constants import MOUTH
+    from obamanet.export import export_networks
     from obamanet.keypoints.head import fit_head
     from obamanet.keypoints.jaw import fit_jaw
     from obamanet.keypoints.pca import fit_pca
@@ -241,6 +242,7 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
         MouthModel,
         Origin,
         Person,
+        SpeechPart,
         load_person,
         save_card,
         save_mouth,
@@ -267,14 +269,16 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
         name="tiny",
         fps=fps,
         mode=mode,
-        features=FeatureOptions(),
-        predictor=PredictorConfig(inputs=stacked_size(FeatureOptions().count), outputs=mouth.pca.count, units=8),
         generator=GeneratorConfig(image_size=64, width=4),
-        mouth=mouth,
         reference=LandmarkTrack(landmarks, fps),
         boxes=(),
         origin=Origin("drawn by a test", "CC0-1.0", "nobody", "nobody is shown"),
         metrics={"made": 1.0},
+        speech=SpeechPart(
+            FeatureOptions(),
+            PredictorConfig(inputs=stacked_size(FeatureOptions().count), outputs=mouth.pca.count, units=8),
+            mouth,
+        ),
     )
     keras.utils.set_random_seed(1)
     save_mouth(mouth, person.folder / "mouth.npz")
@@ -287,5 +291,6 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
         write_footage(person.footage, frames, fps)
         save_region(fit_region([landmarks], head), folder / REGION_FILE)
     save_reference(person.folder / "reference.npz", person.reference, person.boxes)
+    export_networks(person)
     save_card(person)
     return load_person(folder)

@@ -33,7 +33,7 @@ from obamanet.cli.boundary import BUG, INTERRUPTED, call
 from obamanet.cli.train import RENDERER_WIDTH, keypoints_command, prepared, renderer_command
 from obamanet.errors import OptionError, SoundError
 from obamanet.files import sha256_of
-from obamanet.person import POSES_FILE, Origin, Person, PoserCard, load_person, poser_of, save_card
+from obamanet.person import POSES_FILE, Origin, Person, PoserCard, TextPart, load_person, poser_of, save_card
 from obamanet.sources import read_sources
 from obamanet.training.keypoints import KeypointOptions
 from obamanet.training.prepare import PrepareReport, Reject
@@ -574,7 +574,7 @@ def add_poser(person: Person) -> None:
     config = PoserConfig(inputs=5, poses=person.poses.count, units=8, layers=1)
     save_half(build_poser(config), person.poser_weights)
     card = PoserCard(config, sha256_of(person.folder / POSES_FILE), "nothing", "nothing")
-    save_card(dataclasses.replace(person, poser=card))
+    save_card(dataclasses.replace(person, text=TextPart(person.poses, card)))
 
 
 def origin(name: str) -> list[str]:

@@ -272,12 +272,12 @@ class TestDetector:
         assert card.encoder == encoder_card().sha256
         assert "GRID" in card.origin
         assert card.licence
-        assert hears_closures(FeatureOptions(kind=SPEECH))
-        assert not hears_closures(FeatureOptions())
+        assert hears_closures(encoder_card().sha256)
+        assert not hears_closures(None)
 
-    def test_damaged_weights_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_damaged_network_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = Path(shutil.copytree(closures.closure_folder(), tmp_path / "detector"))
-        path = folder / closures.WEIGHTS
+        path = folder / closures.NETWORK
         path.write_bytes(path.read_bytes()[:-1] + b"x")
         monkeypatch.setattr(closures, "closure_folder", lambda: folder)
         with pytest.raises(PersonError, match=r"^detector of shut lips is damaged: .*install the program anew$"):

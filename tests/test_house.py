@@ -174,12 +174,23 @@ def test_no_tracked_file_is_large() -> None:
 
 
 def dependencies() -> list[str]:
-    """Return the name of every package that setup.cfg asks for, extras included."""
+    """Return the name of every package that setup.cfg asks for, extras included, but for its own other extras."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", "utf-8")
     lists = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
     lines = [line.strip() for text in lists for line in text.splitlines()]
-    return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in lines if line and not line.startswith("#")]
+    lines = [line for line in lines if line and not line.startswith(("#", "obamanet["))]
+    return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in lines]
+
+
+def test_extras_name_extras_that_are_there() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", "utf-8")
+    extras = setup["options.extras_require"]
+    named = {name for text in extras.values() for part in re.findall(r"obamanet\[(.+?)\]", text)
+             for name in part.split(",")}  # fmt: skip
+    assert {"train", "align"} <= named
+    assert named <= set(extras)
 
 
 def test_every_dependency_is_in_the_licence_table() -> None:
@@ -193,8 +204,9 @@ def test_every_dependency_is_in_the_licence_table() -> None:
 def test_every_shipped_weight_is_in_the_licence_table() -> None:
     told = (ROOT / "THIRD_PARTY.md").read_text("utf-8")
     rows = [row for row in told.splitlines() if row.startswith("| `")]
-    weights = [path for room in ("checkpoints", "obamanet") for path in (ROOT / room).rglob("*.h5")]
-    assert len(weights) >= 7
+    rooms, kinds = ("checkpoints", "obamanet"), ("*.h5", "*.onnx")
+    weights = [path for room in rooms for kind in kinds for path in (ROOT / room).rglob(kind)]
+    assert len(weights) >= 13
     missing = [path.name for path in weights if not any(path.name in row and path.parent.name in row for row in rows)]
     assert not missing
 

@@ -14,6 +14,7 @@ from made import babble
 
 from obamanet.audio.features import extract_features
 from obamanet.constants import SAMPLE_RATE
+from obamanet.export import export_weights
 from obamanet.inference.predictor import Predictor
 from obamanet.networks.predictor import build_predictor
 from obamanet.person import Person
@@ -32,7 +33,8 @@ def features_of(samples: np.ndarray, person: Person) -> FeatureSequence:
 def lively(tiny_person: Person) -> Person:
     """Return the tiny person with a mouth that moves ten times as far, so that differences show."""
     pca = replace(tiny_person.mouth.pca, spread=10 * tiny_person.mouth.pca.spread)
-    return replace(tiny_person, mouth=replace(tiny_person.mouth, pca=pca))
+    speech = replace(tiny_person.speech_part, mouth=replace(tiny_person.mouth, pca=pca))
+    return replace(tiny_person, speech=speech)
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +121,10 @@ def test_silence_is_still(predictor: Predictor, tiny_person: Person) -> None:
 def test_a_bidirectional_person_speaks(tiny_person: Person, speech: FeatureSequence, tmp_path: Path) -> None:
     config = replace(tiny_person.predictor, bidirectional=True, delay=0)
     folder = Path(shutil.copytree(tiny_person.folder, tmp_path / "person"))
-    person = replace(tiny_person, folder=folder, predictor=config)
+    person = replace(tiny_person, folder=folder, speech=replace(tiny_person.speech_part, predictor=config))
     keras.utils.set_random_seed(1)
     build_predictor(config).save_weights(person.predictor_weights)
+    export_weights(person.predictor_network)
     predictor = Predictor(person)
     one, other = (predictor.predict(speech, chunk).points for chunk in (7, 1000))
     assert len(one) == frames_to_cover(speech.duration, person.fps)

@@ -85,7 +85,7 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def encoder() -> SpeechEncoder:
-    return SpeechEncoder()
+    return SpeechEncoder(listener.encoder_card().network)
 
 
 class TestGraph:
@@ -170,16 +170,16 @@ class TestShippedEncoder:
         assert np.mean(heard) > 0.67
         assert np.mean(heard) > np.mean(raw) + 0.1
 
-    def test_damaged_weights_are_refused(self, tmp_path: Path, use_encoder: Callable[[Path], None]) -> None:
+    def test_a_damaged_network_is_refused(self, tmp_path: Path, use_encoder: Callable[[Path], None]) -> None:
         folder = tmp_path / "encoder"
         shutil.copytree(listener.encoder_folder(), folder)
-        weights = folder / "speech_encoder.weights.h5"
-        content = bytearray(weights.read_bytes())
+        network = folder / "speech_encoder.onnx"
+        content = bytearray(network.read_bytes())
         content[len(content) // 2] ^= 1
-        weights.write_bytes(content)
+        network.write_bytes(content)
         use_encoder(folder)
         with pytest.raises(PersonError, match="speech encoder is damaged") as error:
-            SpeechEncoder()
+            SpeechEncoder(listener.encoder_card().network)
         assert "\n" not in str(error.value)
 
 
@@ -326,7 +326,7 @@ class TestTeacher:
 
     def test_a_missing_package_is_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-        with pytest.raises(OptionError, match=r"install obamanet\[encoder\]$"):
+        with pytest.raises(OptionError, match=r"install obamanet\[train\]$"):
             read_teacher(tmp_path / "teacher.onnx", 2)
 
     def test_it_says_what_the_graph_with_its_weights_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,7 +489,7 @@ class TestTraining:
         assert "smart-turn.onnx" in card["origin"]
         use_encoder(finished / RESULT)
         heard = Listener(FeatureOptions(kind=SPEECH))
-        made = SpeechEncoder().encode(energies(babbling(1.0)))
+        made = SpeechEncoder(listener.encoder_card().network).encode(energies(babbling(1.0)))
         assert made.values.shape == (50, TINY.outputs)
         assert heard.quiet.shape == (TINY.outputs,)
         # Mean 0 and deviation 1 over what was learned from.

@@ -25,7 +25,7 @@ from obamanet.keypoints.placement import to_canonical
 from obamanet.keypoints.poses import fit_poses
 from obamanet.networks.config import PoserConfig
 from obamanet.networks.poser import build_poser
-from obamanet.person import POSES_FILE, Person, load_person, poser_of, poses_of, save_card, save_poses
+from obamanet.person import POSES_FILE, Person, TextPart, load_person, poser_of, poses_of, save_card, save_poses
 from obamanet.pipelines.speak import SpeakOptions
 from obamanet.timing import frame_times
 from obamanet.training.dataset import load_dataset, split_dataset
@@ -76,7 +76,7 @@ def posed(tiny_person: Person, tmp_path_factory: pytest.TempPathFactory) -> Pers
     canonical = to_canonical(landmarks, place_head(landmarks, person.mouth.head))[:, MOUTH].astype(np.float32)
     poses = fit_poses(canonical, person.mouth.pca, person.mouth.rest)
     save_poses(poses, folder / POSES_FILE)
-    save_card(replace(person, poses=poses))
+    save_card(replace(person, text=TextPart(poses)))
     return load_person(folder)
 
 
@@ -308,7 +308,7 @@ class TestTraining:
         other = load_person(tmp_path / "person")
         poses = replace(poses_of(other), centres=poses_of(other).centres[::-1].copy())
         save_poses(poses, other.folder / POSES_FILE)
-        save_card(replace(other, poses=poses))
+        save_card(replace(other, text=TextPart(poses, other.poser)))
         with pytest.raises(PersonError, match="trained for other mouth poses"):
             Poser(load_person(other.folder))
 

@@ -32,6 +32,7 @@ from text2face.voice.espeak import NothingToSayError, speak_timed
 from text2face.voice.voices import Voice, choose_voice, known_language
 
 if TYPE_CHECKING:
+    from obamanet.inference.speaker import Speaker
     from obamanet.person import Person
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo
     from obamanet.types import CanonicalKeypoints
@@ -106,11 +107,11 @@ def followed_by(person: Person) -> Following:
 def say(
     text: str | Iterable[str],
     out: Path,
-    person: Person,
+    speaker: Speaker | Person,
     options: SayOptions | None = None,
     progress: Progress | None = None,
 ) -> SpokenVideo:
-    """Write the video ``out`` of ``person`` saying ``text``, labelled and signed as synthetic.
+    """Write the video ``out`` of a person saying ``text``, labelled and signed as synthetic.
 
     A long text may come in pieces, cut anywhere; it is voiced sentence by sentence, and memory does not grow with its
     length. Timelines are complete before the video is begun. Raises an :class:`obamanet.errors.ObamanetError` for a
@@ -120,29 +121,37 @@ def say(
     options, progress = options or SayOptions(), progress or Progress()
     out = ensure_output_path(out)
     _check_key(options)
+    from obamanet.inference.speaker import as_speaker
+
+    speaker = as_speaker(speaker)
+    person = speaker.person
     via = options.via or (Via.SYLLABLES if person.poser else Via.AUDIO)
     mouth = _mouth_track(person, via)
     with scratch_folder(out) as folder:
         wav = folder / "voice.wav"
         following = Following(_follower(mouth), _pose_names(person, via))
         write_voice(text, wav, options, progress, following, longest=float(MAX_SOUND_SECONDS))
-        return _show(mouth, wav, out, person, via, options.speak, progress)
+        return _show(mouth, wav, out, speaker, via, options.speak, progress)
 
 
 def say_recording(
     text: str | Iterable[str],
     recording: Path,
     out: Path,
-    person: Person,
+    speaker: Speaker | Person,
     options: SayOptions | None = None,
     progress: Progress | None = None,
 ) -> SpokenVideo:
-    """Write the video ``out`` of ``person`` saying ``recording``, whose words are ``text``; else as :func:`say`.
+    """Write the video ``out`` of a person saying ``recording``, whose words are ``text``; else as :func:`say`.
 
     When the times of the text are not found, and are needed for nothing else, the sound alone moves the mouth.
     """
     options, progress = options or SayOptions(), progress or Progress()
     _check_key(options)
+    from obamanet.inference.speaker import as_speaker
+
+    speaker = as_speaker(speaker)
+    person = speaker.person
     via = options.via or Via.AUDIO
     mouth = _mouth_track(person, via)
     try:
@@ -152,7 +161,7 @@ def say_recording(
         if options.timelines or via is Via.SYLLABLES:
             raise
         progress.note(f"the mouth goes by the sound alone: {error}")
-    return _show(mouth, recording, out, person, via, options.speak, progress)
+    return _show(mouth, recording, out, speaker, via, options.speak, progress)
 
 
 def write_voice(
@@ -272,7 +281,7 @@ def _show(
     mouth: MouthTrack,
     sound: Path,
     out: Path,
-    person: Person,
+    speaker: Speaker,
     via: Via,
     speaking: SpeakOptions | None,
     progress: Progress,
@@ -282,20 +291,20 @@ def _show(
 
     speaking = speaking or SpeakOptions()
     out = check_output(sound, out, speaking)
-    learned, duration = _keypoints(mouth, sound, person, via)
-    spoken = move_lips(learned, duration, person, speaking, mouth.articulate)
-    return show(spoken, sound, duration, out, person, speaking, progress)
+    learned, duration = _keypoints(mouth, sound, speaker, via)
+    spoken = move_lips(learned, duration, speaker.person, speaking, mouth.articulate)
+    return show(spoken, sound, duration, out, speaker, speaking, progress)
 
 
-def _keypoints(mouth: MouthTrack, sound: Path, person: Person, via: Via) -> tuple[CanonicalKeypoints, Fraction]:
+def _keypoints(mouth: MouthTrack, sound: Path, speaker: Speaker, via: Via) -> tuple[CanonicalKeypoints, Fraction]:
     """Return the mouth at the person's frame rate, and the length of ``sound`` in seconds."""
     from obamanet.pipelines.speak import hear, predict_keypoints
 
     if via is Via.SYLLABLES:
         duration = open_sound(sound).duration
         return mouth.keypoints(duration), duration
-    features = hear(sound, person)
-    return predict_keypoints(features, person), features.duration
+    features = hear(sound, speaker.person)
+    return predict_keypoints(features, speaker), features.duration
 
 
 def _readings(text: str | Iterable[str], language: str, notes: _Notes) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +30,11 @@ FFT_LENGTH: Final = 512
 
 MEL_COUNT: Final = 80
 """Mel filters of Whisper's smaller models (same place)."""
+
+MEL_BREAK_HZ: Final = 1000.0
+MEL_HZ: Final = 200.0 / 3.0
+MEL_LOG_STEP: Final = math.log(6.4) / 27.0
+"""Slaney's mel scale: one mel is 66.7 Hz up to 1 kHz, and from there on 27 mels are a factor of 6.4."""
 
 LEAST_ENERGY: Final = 1e-10
 """Filter energy below which there is digital silence (same place)."""
@@ -143,16 +149,36 @@ def _frames(emphasised: np.ndarray, options: FeatureOptions, rate: int) -> np.nd
 
 def _log_mel(samples: np.ndarray, rate: int) -> np.ndarray:
     """Return the natural logarithm of the mel energies (f, 80) float32, the last frame filled with zeros."""
-    from librosa.filters import mel
-
     window, step = _window_and_step(rate)
     count = 1 + max(0, -(-(len(samples) - window) // step))
     filled = np.pad(samples, (0, max(0, (count - 1) * step + window - len(samples))))
     frames = np.lib.stride_tricks.sliding_window_view(filled, window)[::step][:count]
     # The periodic form of the window, as for every short-time Fourier transform.
     power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], axis=-1)) ** 2
-    filters = mel(sr=rate, n_fft=window, n_mels=MEL_COUNT)
+    filters = mel_filters(rate, window, MEL_COUNT)
     return np.log(np.maximum(power @ filters.T, LEAST_ENERGY)).astype(np.float32)
+
+
+def mel_filters(rate: int, window: int, count: int) -> np.ndarray:
+    """Return the triangular filters of Slaney's Auditory Toolbox (1998), each of area 1: (count, window // 2 + 1).
+
+    They lie from 0 to half of ``rate`` Hz over the lines of a Fourier transform of ``window`` samples: linear in
+    frequency up to 1 kHz, logarithmic above. Equal to ``librosa.filters.mel``, which a test holds.
+    """
+    lines = np.fft.rfftfreq(window, 1 / rate)
+    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(rate / 2), count + 2))
+    rising = (lines - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - lines) / np.diff(edges)[1:, None]
+    return np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (edges[2:] - edges[:-2]))[:, None]
+
+
+def _hz_to_mel(hz: float) -> float:
+    return hz / MEL_HZ if hz < MEL_BREAK_HZ else MEL_BREAK_HZ / MEL_HZ + math.log(hz / MEL_BREAK_HZ) / MEL_LOG_STEP
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    above = MEL_BREAK_HZ * np.exp(MEL_LOG_STEP * (mel - MEL_BREAK_HZ / MEL_HZ))
+    return np.where(mel < MEL_BREAK_HZ / MEL_HZ, mel * MEL_HZ, above)
 
 
 def _window_and_step(rate: int) -> tuple[int, int]:
@@ -167,6 +193,8 @@ def _window_and_step(rate: int) -> tuple[int, int]:
 
 def _check_filters(options: FeatureOptions, rate: int) -> None:
     """Refuse filters beyond half the sample rate or too narrow to hold a line of the Fourier transform."""
+    if options.kind == SPEECH:
+        return
     from python_speech_features import get_filterbanks
 
     high = rate / 2 if options.high_hz is None else options.high_hz

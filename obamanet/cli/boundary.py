@@ -27,6 +27,17 @@ INTERRUPTED = 130
 BUG = 70
 """Exit code of an error inside the program (EX_SOFTWARE of BSD's sysexits.h)."""
 
+EXTRAS = {
+    **dict.fromkeys(
+        ("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx", "sklearn", "tensorflow", "tf2onnx"),
+        "train",
+    ),
+    "librosa": "align",
+    "openvino": "openvino",
+    "pocketsphinx": "align",
+}
+"""The extra of setup.cfg that brings each module which the light installation lacks."""
+
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -79,7 +90,7 @@ def explain(error: BaseException, name: str) -> tuple[str, int]:
         case OSError() if error.strerror:
             return f"{error.strerror}{_named(error)}", 1
         case ModuleNotFoundError():
-            return f"{error}: the installation is incomplete; run: make install", 1
+            return _lacking(error), 1
         case _ if isinstance(error, UsageError):
             context = getattr(error, "ctx", None)
             command = context.command_path if context else name
@@ -101,6 +112,15 @@ def result(path: Path) -> None:
     """Print the path of what was made, alone on standard output."""
     # Flushed here, where a closed pipe can still be dealt with.
     print(path, flush=True)
+
+
+def _lacking(error: ModuleNotFoundError) -> str:
+    """Return which extra brings the module that is missing."""
+    module = (error.name or "").partition(".")[0]
+    extra = EXTRAS.get(module)
+    if extra is None:
+        return f"{error}: the installation is incomplete; install the program anew"
+    return f"this needs {module}, which the light installation leaves out: pip install 'obamanet[{extra}]'"
 
 
 def _named(error: OSError) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from obamanet.person import Person
 
 CARD = "person.json"
-"""The file that makes a folder a person; obamanet.person says the same, but importing that loads TensorFlow."""
+"""The file that makes a folder a person; obamanet.person says the same, but importing that takes a second."""
 
 
 def find_person(given: Path | None) -> Path:
@@ -51,18 +51,25 @@ def in_words(poses: MouthPoses | None) -> str:
     return f"{poses.count}, of {poses.counts.sum()} frames; k-means on {poses.variance:.0%} of the mouth's movement"
 
 
+def _speech_in_words(person: Person) -> str:
+    if person.speech is None:
+        return "none; obamanet train keypoints learns it"
+    network = person.speech.predictor
+    form = "bidirectional" if network.bidirectional else f"{float(network.delay / person.fps):.2g} s look-ahead"
+    return f"{network.layers} LSTM layers of {network.units}, {form}, {person.speech.features.kind}"
+
+
 def describe(person: Person) -> list[str]:
     """Return the person's card as lines for people."""
-    size, network = person.image_size, person.predictor
-    form = "bidirectional" if network.bidirectional else f"{float(network.delay / person.fps):.2g} s look-ahead"
+    size = person.image_size
     lines = {
         "name": person.name,
         "folder": person.folder,
         "rendering": f"{person.mode.value}, {size}x{size} pixels, generator width {person.generator.width}",
         "frame rate": f"{person.fps} fps",
-        "predictor": f"{network.layers} LSTM layers of {network.units}, {form}, {person.features.kind}",
+        "speech": _speech_in_words(person),
         "reference": f"{float(len(person.reference.points) / person.reference.fps):.1f} s of head movement",
-        "voices": person.voices or "not told",
+        "voices": person.speech.voices if person.speech and person.speech.voices else "not told",
         "mouth poses": in_words(person.poses),
         "syllables": f"{person.poser.recorded}; {person.poser.spoken}" if person.poser else "not learned",
         "footage": person.origin.footage,

@@ -44,7 +44,8 @@ PERSON = Layout(
     ("person.json",),
     (
         r"(mouth|reference|poses)\.npz",
-        r"(predictor|renderer|poser)\.weights\.h5",
+        r"(predictor|renderer|poser)\.(weights\.h5|onnx)",
+        r"speech_encoder\.onnx",
         r"footage\.mp4",
         r"sources\.json",
         r"person\.json",
@@ -71,7 +72,7 @@ RUN = Layout(
         r"log\.jsonl",
         r"curves\.png",
         r"(lipreader|syncnet)\.(weights\.h5|json)",
-        r"detector/closures\.(weights\.h5|json)",
+        r"detector/closures\.(weights\.h5|onnx|json)",
         # Renditions that were interrupted have no list yet.
         *RENDITIONS.files,
     ),

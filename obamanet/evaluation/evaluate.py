@@ -154,6 +154,7 @@ def _measurer(supplied: Supplied) -> Measurer:
 
 def _square(pair: Pair, person: Person, folder: Path) -> Path:
     """Return the video of what the renderer painted for ``pair``: a whole face is the video itself."""
+    from obamanet.inference.speaker import Speaker
     from obamanet.pipelines.speak import SpeakOptions, follow, hear, render_squares, write_video
     from obamanet.types import RenderMode
 
@@ -161,8 +162,9 @@ def _square(pair: Pair, person: Person, folder: Path) -> Path:
         return pair.generated
     path = folder / pair.generated.name
     features, options = hear(pair.reference, person), SpeakOptions()
-    keypoints = follow(features, person, options)
-    squares = render_squares(keypoints, person)
+    speaker = Speaker(person)
+    keypoints = follow(features, speaker, options)
+    squares = render_squares(keypoints, speaker)
     return write_video(squares, keypoints, pair.reference, features.duration, path, person, options, Progress()).path
 
 

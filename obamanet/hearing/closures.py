@@ -15,15 +15,15 @@ from typing import Final
 
 import numpy as np
 
-from obamanet.audio.features import FeatureOptions
+from obamanet.engine.network import Engine, StoredNetwork
 from obamanet.errors import PersonError
 from obamanet.files import read_json, sha256_of
-from obamanet.hearing.listener import encoder_digest
 from obamanet.hearing.recurrent import Recurrent
 from obamanet.networks.config import PredictorConfig
 from obamanet.types import FeatureSequence, Span
 
 WEIGHTS: Final = "closures.weights.h5"
+NETWORK: Final = "closures.onnx"
 CARD: Final = "closures.json"
 """The files of a detector's folder."""
 
@@ -47,7 +47,7 @@ CHUNK_STEPS: Final = 1000
 
 @dataclass(frozen=True)
 class ClosureCard:
-    """The detector that comes with the program: its sizes, the sha256 of its weights, and whose features it hears."""
+    """The detector that comes with the program: its sizes, the sha256 of its network, and whose features it hears."""
 
     config: PredictorConfig
     sha256: str
@@ -61,7 +61,7 @@ def closure_card() -> ClosureCard:
     """Return what is known of the shipped detector."""
     card = read_json(closure_folder() / CARD)
     return ClosureCard(
-        PredictorConfig(**card["config"]), card["sha256"], card["encoder"], card["origin"], card["licence"]
+        PredictorConfig(**card["config"]), card.get("onnx", ""), card["encoder"], card["origin"], card["licence"]
     )
 
 
@@ -70,19 +70,20 @@ def closure_folder() -> Path:
     return Path(str(files("obamanet.hearing"))) / "detector"
 
 
-def hears_closures(features: FeatureOptions) -> bool:
-    """Return whether the shipped detector understands what a listener makes of ``features``."""
-    return encoder_digest(features) == closure_card().encoder
+def hears_closures(encoder: str | None) -> bool:
+    """Return whether the shipped detector learned from the features of the encoder with this sha256."""
+    return encoder == closure_card().encoder
 
 
 class ClosureDetector:
     """The shipped detector; build it once, it holds the weights. Raises :class:`PersonError` when they are damaged."""
 
-    def __init__(self) -> None:
-        card, weights = closure_card(), closure_folder() / WEIGHTS
-        if sha256_of(weights) != card.sha256:
-            raise PersonError(f"detector of shut lips is damaged: {weights}; install the program anew")
-        self._network = Recurrent(card.config, weights)
+    def __init__(self, engine: Engine = Engine.ONNXRUNTIME) -> None:
+        card, folder = closure_card(), closure_folder()
+        stored = StoredNetwork("predictor", card.config, folder / NETWORK, folder / WEIGHTS)
+        if not stored.onnx.is_file() or sha256_of(stored.onnx) != card.sha256:
+            raise PersonError(f"detector of shut lips is damaged: {stored.onnx}; install the program anew")
+        self._network = Recurrent(stored, engine)
 
     def find(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
         """Return when the lips are shut in the encoded features ``heard`` (T, D), around which is ``quiet`` (D,)."""

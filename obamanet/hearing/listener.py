@@ -7,12 +7,14 @@ from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.normalise import about_reference, normalise_utterance, quiet_vector, speech_reference
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
+from obamanet.engine.network import Engine, StoredNetwork, load_network
 from obamanet.errors import PersonError
 from obamanet.files import read_json, sha256_of
 from obamanet.networks.config import EncoderConfig
@@ -28,21 +30,35 @@ CHUNK_STEPS = 500
 """Steps of 20 ms that the encoder takes at once, beside what it sees around them; the number changes nothing."""
 
 
+ENCODER: Final = "speech_encoder"
+"""Kind of the network, and the name of its files without their suffix."""
+
+
 @dataclass(frozen=True)
 class EncoderCard:
-    """The speech encoder that comes with the program: its sizes, the sha256 of its weights, and where it is from."""
+    """What is known of a speech encoder.
+
+    ``sha256`` of its training weights says which encoder it is. ``network`` are its files. ``origin`` and ``licence``
+    are words for people.
+    """
 
     config: EncoderConfig
     sha256: str
     origin: str
     licence: str
+    network: StoredNetwork
 
 
 @cache
 def encoder_card() -> EncoderCard:
-    """Return what is known of the shipped speech encoder."""
-    card = read_json(encoder_folder() / "speech_encoder.json")
-    return EncoderCard(EncoderConfig(**card["config"]), card["sha256"], card["origin"], card["licence"])
+    """Return what is known of the shipped speech encoder; raises :class:`PersonError` when it is damaged."""
+    folder = encoder_folder()
+    card = read_json(folder / f"{ENCODER}.json")
+    config = EncoderConfig(**card["config"])
+    stored = StoredNetwork(ENCODER, config, folder / f"{ENCODER}.onnx", folder / f"{ENCODER}.weights.h5")
+    if not stored.onnx.is_file() or sha256_of(stored.onnx) != card.get("onnx"):
+        raise PersonError(f"speech encoder is damaged: {stored.onnx}; install the program anew")
+    return EncoderCard(config, card["sha256"], card["origin"], card["licence"], stored)
 
 
 def encoder_folder() -> Path:
@@ -50,10 +66,13 @@ def encoder_folder() -> Path:
     return Path(str(files("obamanet.hearing"))) / "encoder"
 
 
-def heard_size(options: FeatureOptions) -> tuple[int, Fraction]:
-    """Return values per step and steps per second of what a :class:`Listener` makes of features of ``options``."""
+def heard_size(options: FeatureOptions, encoder: EncoderConfig | None = None) -> tuple[int, Fraction]:
+    """Return values per step and steps per second of what a :class:`Listener` makes of ``options``.
+
+    ``encoder`` are the sizes of the speech encoder, None for the shipped one.
+    """
     if options.kind == SPEECH:
-        return encoder_card().config.outputs, FEATURE_RATE / STRIDE
+        return (encoder or encoder_card().config).outputs, FEATURE_RATE / STRIDE
     return options.count, FEATURE_RATE
 
 
@@ -63,13 +82,18 @@ def encoder_digest(options: FeatureOptions) -> str | None:
 
 
 class Listener:
-    """Makes a predictor's inputs, for training and for running alike; build it once, it may hold the encoder."""
+    """Makes a predictor's inputs, for training and for running alike; build it once, it may hold the encoder.
 
-    def __init__(self, options: FeatureOptions) -> None:
+    ``encoder`` is the speech encoder's network, None for the shipped one; other features need none. ``quiet`` (D,) is
+    what silence becomes.
+    """
+
+    def __init__(
+        self, options: FeatureOptions, encoder: StoredNetwork | None = None, engine: Engine = Engine.ONNXRUNTIME
+    ) -> None:
         self._options = options
-        quiet = quiet_vector(options.count, options.kind)
-        self._encoder = SpeechEncoder() if options.kind == SPEECH else None
-        self.quiet = self._encoder.quiet if self._encoder else quiet
+        self._encoder = SpeechEncoder(encoder or encoder_card().network, engine) if options.kind == SPEECH else None
+        self.quiet = self._encoder.quiet if self._encoder else quiet_vector(options.count, options.kind)
 
     def hear(self, samples: np.ndarray) -> FeatureSequence:
         """Return :meth:`listen` of the features of mono ``samples`` (N,) in [-1, 1] at 16 kHz, a whole utterance."""
@@ -81,31 +105,21 @@ class Listener:
 
 
 class SpeechEncoder:
-    """The shipped speech encoder; ``quiet`` (D,) is what it makes of silence.
+    """A loaded speech encoder; ``quiet`` (D,) is what it makes of silence. Several threads may encode at once.
 
-    Raises :class:`PersonError` when its weights are damaged.
+    Raises :class:`obamanet.errors.EngineError` when it cannot be loaded.
     """
 
-    def __init__(self) -> None:
-        import tensorflow as tf
+    def __init__(self, stored: StoredNetwork, engine: Engine = Engine.ONNXRUNTIME) -> None:
+        self._network = load_network(stored, engine)
+        self._config: EncoderConfig = stored.config
+        before, after = self._config.reach
+        silence = np.tile(quiet_vector(self._config.bands, SPEECH), (STRIDE * (before + after) + 2 * CENTRE, 1))
+        self.quiet = self._run(silence)[before]
 
-        from obamanet.networks.speech_encoder import build_encoder
-
-        card = encoder_card()
-        weights = encoder_folder() / "speech_encoder.weights.h5"
-        if sha256_of(weights) != card.sha256:
-            raise PersonError(f"speech encoder is damaged: {weights}; install the program anew")
-        network = build_encoder(card.config)
-        network.load_weights(weights)
-        self._config = card.config
-        self._run = tf.function(
-            lambda features: network(features, training=False),
-            input_signature=[tf.TensorSpec((1, None, card.config.bands))],
-            autograph=False,
-        )
-        before, after = card.config.reach
-        silence = np.tile(quiet_vector(card.config.bands, SPEECH), (STRIDE * (before + after) + 2 * CENTRE, 1))
-        self.quiet = np.asarray(self._run(silence[None]))[0, before]
+    def _run(self, features: np.ndarray) -> np.ndarray:
+        """Return the network's steps for normalised ``features`` (F, bands)."""
+        return self._network(features[None].astype(np.float32))[0][0]
 
     def encode(self, features: FeatureSequence, chunk: int = CHUNK_STEPS) -> FeatureSequence:
         """Return a whole utterance's encoded features (F / 2, D) float32 at 50 per second; around it there is silence.
@@ -121,11 +135,10 @@ class SpeechEncoder:
         parts = []
         for first in range(0, steps, chunk):
             count = min(chunk, steps - first)
-            # Every chunk but the last has one shape, which the graph is traced for.
             start = STRIDE * (first - before) - CENTRE
             wanted = np.arange(start, STRIDE * (first + count + after) + CENTRE)
             inside = (wanted >= 0) & (wanted < len(values))
             normalised = about_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
             heard = np.where(inside[:, None], normalised, quiet)
-            parts.append(np.asarray(self._run(heard[None].astype(np.float32)))[0, before : before + count])
+            parts.append(self._run(heard)[before : before + count])
         return FeatureSequence(np.concatenate(parts), features.rate / STRIDE, features.duration)

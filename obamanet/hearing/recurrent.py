@@ -1,49 +1,51 @@
-"""Runs a predictor's graph over a long sound, chunk by chunk, its state handed on from one to the next."""
+"""Runs an LSTM network over a long sequence, chunk by chunk, its states handed on from one chunk to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
+from obamanet.engine.network import Engine, StoredNetwork, load_network
 from obamanet.networks.config import PredictorConfig
 
 
 class Recurrent:
-    """The trained LSTM at ``weights``; build it once, it holds them.
+    """A loaded LSTM network of :class:`PredictorConfig`; several threads may stream from it at once.
 
-    Raises OSError, ValueError or KeyError, with what is wrong in its first line, for weights that do not fit.
+    Raises :class:`obamanet.errors.EngineError` when it cannot be loaded.
     """
 
-    def __init__(self, config: PredictorConfig, weights: Path) -> None:
-        import tensorflow as tf
+    def __init__(self, stored: StoredNetwork, engine: Engine = Engine.ONNXRUNTIME) -> None:
+        self._network = load_network(stored, engine)
+        self.config: PredictorConfig = stored.config
 
-        from obamanet.networks.predictor import build_predictor, run_predictor
+    def first_states(self) -> list[np.ndarray]:
+        """Return the states before the first step, zeros of shape (1, units), two per layer."""
+        return [np.zeros((1, *shape), np.float32) for shape in self.config.state_shapes]
 
-        network = build_predictor(config)
-        network.load_weights(weights)
-        self._config = config
-        shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
-        self._run = tf.function(
-            lambda *inputs: run_predictor(network, list(inputs), training=False),
-            input_signature=[tf.TensorSpec(shape) for shape in shapes],
-            autograph=False,
-        )
+    def step(self, inputs: np.ndarray, states: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the outputs (n, D) for ``inputs`` (n, S) float32 and the states after them."""
+        outputs, *after = self._network(inputs[None], *states)
+        return outputs[0], list(after)
 
     def stream(self, inputs: Callable[[int, int], np.ndarray], count: int, chunk: int) -> Iterator[np.ndarray]:
-        """Yield the first ``count`` outputs (n, D) in order, ``chunk`` inputs at a time; the number changes nothing.
+        """Yields the first ``count`` outputs in order, the look-ahead taken off.
 
-        ``inputs(first, count)`` returns the inputs (count, S) from ``first`` on, also those beyond the sound's end that
-        the look-ahead hears.
+        Args:
+            inputs: returns the inputs (n, S) float32 of n steps from the given first one on, also beyond the end.
+            count: outputs in all.
+            chunk: steps per call; changes memory, not the result.
+
+        Yields:
+            Outputs (n, D) float32.
         """
-        steps = count + self._config.delay
-        chunk = steps if self._config.bidirectional else chunk
-        states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]
+        steps = count + self.config.delay
+        chunk = steps if self.config.bidirectional else chunk
+        states = self.first_states()
         for first in range(0, steps, chunk):
-            wanted = inputs(first, min(chunk, steps - first))
-            outputs, *states = self._run(wanted[None], *states)
+            outputs, states = self.step(inputs(first, min(chunk, steps - first)), states)
             # The first outputs look back before the sound: they belong to no step.
-            ready = np.asarray(outputs)[0, max(0, self._config.delay - first) :]
+            ready = outputs[max(0, self.config.delay - first) :]
             if len(ready):
                 yield ready

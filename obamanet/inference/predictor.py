@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from obamanet.audio.stack import stack_features
-from obamanet.errors import PersonError
+from obamanet.engine.network import Engine
 from obamanet.hearing.listener import Listener
 from obamanet.hearing.recurrent import Recurrent
 from obamanet.person import Person
@@ -21,14 +21,10 @@ CHUNK_FRAMES = 250
 class Predictor:
     """A person's sound-to-keypoints network; build it once, it holds the weights."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
         self._person = person
-        self._listener = Listener(person.features)
-        try:
-            self._network = Recurrent(person.predictor, person.predictor_weights)
-        except (OSError, ValueError, KeyError) as error:
-            reason = str(error).partition("\n")[0]
-            raise PersonError(f"predictor weights do not fit: {person.predictor_weights}: {reason}") from error
+        self._listener = Listener(person.features, person.encoder_network, engine)
+        self._network = Recurrent(person.predictor_network, engine)
 
     @property
     def quiet(self) -> np.ndarray:

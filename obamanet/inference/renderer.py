@@ -1,55 +1,68 @@
-"""Paints pictures from sketches with a person's pix2pix generator, batch by batch through one traced function."""
+"""Paints pictures from sketches with a person's generator, several at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
-from obamanet.errors import PersonError
+from obamanet.engine.network import Engine, load_network
 from obamanet.person import Person
 
-BATCH = 8
-"""Pictures painted at once: enough to keep two cores busy, little enough that memory stays small."""
+Job = TypeVar("Job")
+
+AHEAD = 4
+"""Pictures in work or waiting per thread: enough that no thread waits, few enough that memory stays small."""
 
 
 class Renderer:
-    """A person's sketch-to-picture network; build it once, it holds the weights."""
+    """A person's sketch-to-picture network, loaded once; several threads may paint with it.
 
-    def __init__(self, person: Person) -> None:
-        import tensorflow as tf
+    Each picture is one call on one thread: that keeps all cores busy without the wait at the end of a shared call.
+    Raises :class:`obamanet.errors.EngineError` when the network cannot be loaded.
+    """
 
-        from obamanet.networks.pix2pix import build_generator
+    def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
+        self._network = load_network(person.renderer_network, engine)
+        self._workers = os.cpu_count() or 1
 
-        size, channels = person.generator.image_size, person.generator.in_channels
-        self._network = build_generator(person.generator)
-        try:
-            self._network.load_weights(person.renderer_weights)
-        except (OSError, ValueError, KeyError) as error:
-            reason = str(error).partition("\n")[0]
-            raise PersonError(f"renderer weights do not fit: {person.renderer_weights}: {reason}") from error
-        self._shape = (BATCH, size, size, channels)
-        self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(self._shape, tf.uint8)], autograph=False)
-
-    def paint(self, sketches: np.ndarray) -> np.ndarray:
-        """Return the pictures of ``sketches`` (n, S, S, 3) uint8 BGR, n at most 8: the same shape and type."""
-        batch = np.zeros(self._shape, np.uint8)
-        batch[: len(sketches)] = sketches
-        return np.asarray(self._run(batch))[: len(sketches)]
+    def paint(self, sketch: np.ndarray) -> np.ndarray:
+        """Return the picture of one ``sketch`` (S, S, 3) uint8 BGR: the same shape and type."""
+        return self._network(sketch[None])[0][0]
 
     def paint_all(self, sketches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield the picture of each sketch (S, S, 3) uint8 BGR in order, painted eight at a time."""
-        waiting: list[np.ndarray] = []
-        for sketch in sketches:
-            waiting.append(sketch)
-            if len(waiting) == BATCH:
-                yield from self.paint(np.stack(waiting))
-                waiting = []
-        if waiting:
-            yield from self.paint(np.stack(waiting))
+        """Yield the picture of each sketch (S, S, 3) uint8 BGR in order, painted by all cores."""
+        for _, picture in self.paint_jobs(sketches, lambda sketch: sketch):
+            assert picture is not None
+            yield picture
 
-    def _paint(self, sketches: object) -> object:
-        import tensorflow as tf
+    def paint_jobs(
+        self, jobs: Iterable[Job], sketch_of: Callable[[Job], np.ndarray | None]
+    ) -> Iterator[tuple[Job, np.ndarray | None]]:
+        """Yield each of ``jobs`` in order with the picture of its sketch, None where ``sketch_of`` returns none.
 
-        pictures = self._network(tf.cast(sketches, tf.float32) / 127.5 - 1.0, training=False)
-        return tf.cast(tf.clip_by_value((pictures + 1.0) * 127.5 + 0.5, 0.0, 255.0), tf.uint8)
+        Painted by all cores. When this iterator is closed, what is being painted is finished first.
+        """
+        waiting: deque[tuple[Job, Future[np.ndarray] | None]] = deque()
+
+        def next_painted() -> tuple[Job, np.ndarray | None]:
+            job, future = waiting.popleft()
+            return job, future.result() if future else None
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            try:
+                for job in jobs:
+                    sketch = sketch_of(job)
+                    waiting.append((job, None if sketch is None else pool.submit(self.paint, sketch)))
+                    if len(waiting) >= AHEAD * self._workers:
+                        yield next_painted()
+                while waiting:
+                    yield next_painted()
+            finally:
+                for _, future in waiting:
+                    if future:
+                        future.cancel()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from obamanet.background import closed_after, in_background
-from obamanet.inference.renderer import BATCH, Renderer
+from obamanet.inference.renderer import Renderer
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import put_mouth
 from obamanet.keypoints.region import fit_region, place_region
@@ -18,6 +17,9 @@ from obamanet.render.compositor import draw_inpainting, match_colours, paste_squ
 from obamanet.render.crop import cut_square
 from obamanet.render.sketch import draw_face
 from obamanet.types import CropBox, RenderMode
+
+JOBS_AHEAD = 16
+"""Frames read and drawn ahead of the renderer."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,10 @@ def paint_squares(jobs: Iterable[FrameJob], renderer: Renderer) -> Iterator[tupl
 
     The jobs are made ahead in a thread, which has ended when this iterator is closed.
     """
-    ahead = in_background(jobs, 2 * BATCH)
-    with closed_after(ahead):
-        while batch := list(islice(ahead, BATCH)):
-            conditions = [job.patch.condition for job in batch if job.patch]
-            squares = iter(renderer.paint(np.stack(conditions)) if conditions else ())
-            for job in batch:
-                yield job, next(squares) if job.patch else None
+    ahead = in_background(jobs, JOBS_AHEAD)
+    painted = renderer.paint_jobs(ahead, lambda job: job.patch.condition if job.patch else None)
+    with closed_after(ahead), closed_after(painted):
+        yield from painted
 
 
 def _paste(frame: np.ndarray, patch: FacePatch, square: np.ndarray, person: Person) -> np.ndarray:

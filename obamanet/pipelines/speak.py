@@ -16,9 +16,8 @@ from obamanet.audio.load import stream_sound
 from obamanet.background import in_background
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
-from obamanet.hearing.closures import ClosureDetector, hears_closures
-from obamanet.inference.predictor import Predictor
-from obamanet.inference.renderer import Renderer
+from obamanet.hearing.closures import hears_closures
+from obamanet.inference.speaker import Speaker, as_speaker
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import put_mouth
 from obamanet.keypoints.lips import HEARD_RAMP, close_lips, uncross_lips
@@ -76,20 +75,26 @@ class SpokenVideo:
 
 
 def speak(
-    sound: Path, out: Path, person: Person, options: SpeakOptions | None = None, progress: Progress | None = None
+    sound: Path,
+    out: Path,
+    speaker: Speaker | Person,
+    options: SpeakOptions | None = None,
+    progress: Progress | None = None,
 ) -> SpokenVideo:
-    """Write the video ``out`` of ``person`` saying ``sound``, with that sound, labelled and signed as synthetic.
+    """Write the video ``out`` of a person saying ``sound``, with that sound, labelled and signed as synthetic.
 
-    Raises an :class:`obamanet.errors.ObamanetError` for anything wrong with the sound, the person or the output; then
-    ``out`` is as it was before.
+    Who speaks often gives a :class:`Speaker`, which keeps its networks loaded from call to call. Raises an
+    :class:`obamanet.errors.ObamanetError` for anything wrong with the sound, the person or the output; then ``out`` is
+    as it was before.
     """
     options, progress = options or SpeakOptions(), progress or Progress()
     out = check_output(sound, out, options)
-    features = hear(sound, person)
-    spoken, duration = follow(features, person, options), features.duration
+    speaker = as_speaker(speaker)
+    features = hear(sound, speaker.person)
+    spoken, duration = follow(features, speaker, options), features.duration
     # An hour of features is 115 MB, and the rest of the work streams.
     del features
-    return show(spoken, sound, duration, out, person, options, progress)
+    return show(spoken, sound, duration, out, speaker, options, progress)
 
 
 def show(
@@ -97,19 +102,19 @@ def show(
     sound: Path,
     duration: Fraction,
     out: Path,
-    person: Person,
+    speaker: Speaker,
     options: SpeakOptions,
     progress: Progress,
 ) -> SpokenVideo:
-    """Write the video ``out`` of ``person`` with the mouth ``spoken`` and ``sound``, ``duration`` seconds of it.
+    """Write the video ``out`` with the mouth ``spoken`` and ``sound``, ``duration`` seconds of it.
 
     Where the keypoints come from does not matter here; they are what :func:`move_lips` returned. ``out`` is one that
     :func:`check_output` returned.
     """
     if options.keypoints_out:
         save_keypoints(spoken, options.keypoints_out)
-    frames = render_frames(spoken, person)
-    return write_video(frames, spoken, sound, duration, out, person, options, progress)
+    frames = render_frames(spoken, speaker)
+    return write_video(frames, spoken, sound, duration, out, speaker.person, options, progress)
 
 
 def check_output(sound: Path, out: Path, options: SpeakOptions) -> Path:
@@ -128,16 +133,17 @@ def hear(sound: Path, person: Person) -> FeatureSequence:
     return extract_features(stream_sound(sound), person.features)
 
 
-def follow(features: FeatureSequence, person: Person, options: SpeakOptions) -> CanonicalKeypoints:
-    """Return the mouth that ``person`` makes for ``features`` at the video's frame rate, its lips shut where they meet.
+def follow(features: FeatureSequence, speaker: Speaker | Person, options: SpeakOptions) -> CanonicalKeypoints:
+    """Return the speaker's mouth for ``features`` at the video's frame rate, its lips shut where they meet.
 
     That they meet is heard in speech features alone: with others the lips are as the predictor has them.
     """
-    predictor = Predictor(person)
+    speaker = as_speaker(speaker)
+    person, predictor = speaker.person, speaker.predictor
     heard = predictor.listen(features)
     closures: Sequence[Span] = ()
-    if options.shut_lips and hears_closures(person.features):
-        closures = ClosureDetector().find(heard, predictor.quiet)
+    if options.shut_lips and hears_closures(person.speech_part.encoder_digest):
+        closures = speaker.closures.find(heard, predictor.quiet)
     return move_lips(
         predictor.follow(heard), heard.duration, person, options, lambda mouth: shut_lips(mouth, closures, person)
     )
@@ -160,9 +166,9 @@ def move_lips(
     return CanonicalKeypoints(uncross_lips(held.points), held.fps)
 
 
-def predict_keypoints(features: FeatureSequence, person: Person) -> CanonicalKeypoints:
-    """Return the mouth that the predictor of ``person`` makes for ``features``, at the person's own frame rate."""
-    return Predictor(person).predict(features)
+def predict_keypoints(features: FeatureSequence, speaker: Speaker | Person) -> CanonicalKeypoints:
+    """Return the mouth that the speaker's predictor makes for ``features``, at the person's own frame rate."""
+    return as_speaker(speaker).predictor.predict(features)
 
 
 def shut_lips(keypoints: CanonicalKeypoints, closures: Sequence[Span], person: Person) -> CanonicalKeypoints:
@@ -201,20 +207,22 @@ def save_keypoints(keypoints: CanonicalKeypoints, path: Path) -> None:
         np.savez_compressed(file, keypoints=keypoints.points, fps=np.array(str(keypoints.fps)))
 
 
-def render_frames(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
+def render_frames(keypoints: CanonicalKeypoints, speaker: Speaker | Person) -> Iterator[np.ndarray]:
     """Yield the video's frames, (H, W, 3) uint8 BGR; drawing and painting overlap, memory does not grow."""
-    renderer = Renderer(person)
+    speaker = as_speaker(speaker)
+    person, renderer = speaker.person, speaker.renderer
     if person.mode is RenderMode.WHOLE_FACE:
         sketches = (draw_face(face, person.image_size) for face in place(keypoints, person))
         return in_background(renderer.paint_all(in_background(sketches, 16)), 16)
     return in_background(paint_frames(_footage_jobs(keypoints, person), person, renderer), 16)
 
 
-def render_squares(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
+def render_squares(keypoints: CanonicalKeypoints, speaker: Speaker | Person) -> Iterator[np.ndarray]:
     """Yield what the renderer paints, (S, S, 3) uint8 BGR, before it is pasted: for measuring the renderer alone."""
-    if person.mode is RenderMode.WHOLE_FACE:
-        return render_frames(keypoints, person)
-    painted = paint_squares(_footage_jobs(keypoints, person), Renderer(person))
+    speaker = as_speaker(speaker)
+    if speaker.person.mode is RenderMode.WHOLE_FACE:
+        return render_frames(keypoints, speaker)
+    painted = paint_squares(_footage_jobs(keypoints, speaker.person), speaker.renderer)
     return (square for _, square in painted if square is not None)
 
 

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 
 from obamanet.errors import DatasetError, OutputError, PersonError
+from obamanet.export import export_networks
 from obamanet.files import locked
+from obamanet.hearing.listener import encoder_card
 from obamanet.keypoints.poses import MouthPoses
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
 from obamanet.networks.weights import save_half
@@ -26,10 +28,13 @@ from obamanet.person import (
     REFERENCE_FILE,
     REGION_FILE,
     RENDERER_FILE,
+    EncoderCard,
     MouthModel,
     Origin,
     Person,
     PoserCard,
+    SpeechPart,
+    TextPart,
     is_person_place,
     load_person,
     load_region,
@@ -165,27 +170,30 @@ def _write_person(
     # Runs of before there were notes of sources name their split alone.
     splits = frozenset(run.split for run in (predictor, renderer) if run.split is not None)
     add_sources(part, learned | Sources(videos_of(pieces), splits))
-    save_card(
-        Person(
-            part,
-            name,
-            predictor.fps,
-            mode,
-            predictor.features,
-            predictor.config,
-            generator,
-            mouth,
-            track,
-            boxes,
-            origin,
-            metrics,
-            poses,
-            poser,
-            encoder=predictor.encoder,
-            voices=predictor.voices,
-            region=region,
-        )
+    encoder = None
+    if predictor.encoder:
+        encoder = EncoderCard(encoder_card().config, predictor.encoder)
+        if encoder.sha256 != encoder_card().sha256:
+            raise DatasetError(
+                f"predictor was trained with another speech encoder than this version's: {predictor.folder}; "
+                "train it anew with: obamanet train keypoints"
+            )
+    person = Person(
+        folder=part,
+        name=name,
+        fps=predictor.fps,
+        mode=mode,
+        generator=generator,
+        reference=track,
+        boxes=boxes,
+        origin=origin,
+        metrics=metrics,
+        speech=SpeechPart(predictor.features, predictor.config, mouth, encoder, predictor.voices),
+        text=TextPart(poses, poser),
+        region=region,
     )
+    export_networks(person)
+    save_card(person)
 
 
 def _poses_and_poser(
@@ -198,7 +206,7 @@ def _poses_and_poser(
         before = None
     if before and before.poser:
         shutil.copyfile(before.poser_weights, part / POSER_FILE)
-    if before and before.poses and _same_mouth(before.mouth, mouth):
+    if before and before.speech and before.poses and _same_mouth(before.mouth, mouth):
         shutil.copyfile(before.folder / POSES_FILE, part / POSES_FILE)
         return before.poses, before.poser
     poses = learn_poses(pieces, mouth)

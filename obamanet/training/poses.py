@@ -12,7 +12,7 @@ from obamanet.files import locked
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.placement import to_canonical
 from obamanet.keypoints.poses import MouthPoses, fit_poses
-from obamanet.person import POSES_FILE, MouthModel, Person, load_person, save_card, save_poses
+from obamanet.person import POSES_FILE, MouthModel, Person, TextPart, load_person, save_card, save_poses
 from obamanet.training.dataset import Piece
 
 
@@ -41,7 +41,7 @@ def add_poses(person: Person, pieces: Sequence[Piece], *, seed: int = 1) -> Pers
     poses = learn_poses(pieces, person.mouth, seed=seed)
     with locked(person.folder):
         # The card never names a file that is not whole: first none, then the file, then the card with it.
-        save_card(replace(person, poses=None))
+        save_card(replace(person, text=None))
         save_poses(poses, person.folder / POSES_FILE)
-        save_card(replace(person, poses=poses))
+        save_card(replace(person, text=TextPart(poses, person.poser)))
     return load_person(person.folder)

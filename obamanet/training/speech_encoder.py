@@ -15,8 +15,11 @@ import numpy as np
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.normalise import FLOOR_BELOW
 from obamanet.constants import FEATURE_RATE
+from obamanet.engine.network import StoredNetwork
 from obamanet.errors import DatasetError, OptionError
+from obamanet.export import export_weights
 from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.hearing.listener import ENCODER
 from obamanet.networks.config import EncoderConfig
 from obamanet.networks.weights import save_half, save_weights
 from obamanet.progress import Progress
@@ -41,8 +44,8 @@ if TYPE_CHECKING:
 RESULT: Final = "encoder"
 """Folder, in a run's, of the finished encoder; it may take the place of obamanet/hearing/encoder."""
 
-WEIGHTS, CARD = "speech_encoder.weights.h5", "speech_encoder.json"
-"""What a finished encoder's folder holds: the weights, half precision, and what they are and came from."""
+WEIGHTS, NETWORK, CARD = f"{ENCODER}.weights.h5", f"{ENCODER}.onnx", f"{ENCODER}.json"
+"""A finished encoder's folder: the weights at half precision, the exported network, and what they are and came from."""
 
 INPUT_OFFSET: Final = 1.2
 """What the teacher's features are above this program's, once both are in the teacher's units: the former are measured
@@ -307,7 +310,7 @@ def write_encoder(
     licence: str,
     validation: dict[str, float],
 ) -> None:
-    """Write the best weights of ``run`` and their card into its folder :data:`RESULT`.
+    """Write the best weights of ``run``, their ONNX file and their card into its folder :data:`RESULT`.
 
     Mean 0 and deviation 1 over the first stretches are folded into the last layer, so that a predictor's inputs are of
     one size. The card is written last: without its hash in it the weights are refused.
@@ -326,9 +329,11 @@ def write_encoder(
     folder = run / RESULT
     folder.mkdir(exist_ok=True)
     save_half(network, folder / WEIGHTS)
+    export_weights(StoredNetwork(ENCODER, config, folder / NETWORK, folder / WEIGHTS))
     card = {
         "config": asdict(config),
         "sha256": sha256_of(folder / WEIGHTS),
+        "onnx": sha256_of(folder / NETWORK),
         "origin": origin,
         "licence": licence,
         "validation": validation,

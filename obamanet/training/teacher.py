@@ -193,7 +193,7 @@ def _load(path: Path) -> GraphProto:
     try:
         import onnx
     except ImportError:
-        raise OptionError("the teacher is read with onnx, which is not installed; install obamanet[encoder]") from None
+        raise OptionError("the teacher is read with onnx, which is not installed; install obamanet[train]") from None
     from google.protobuf.message import DecodeError
 
     try:

@@ -60,8 +60,15 @@ def trained_predictor(folder: Path) -> TrainedPredictor:
     if (folder / OPTIONS_FILE).is_file():
         return run_predictor(folder)
     person = load_person(folder)
+    speech = person.speech_part
     return TrainedPredictor(
-        folder, person.predictor, person.features, person.fps, person.mouth, person.predictor_weights, person.encoder
+        folder,
+        speech.predictor,
+        speech.features,
+        person.fps,
+        speech.mouth,
+        person.predictor_weights,
+        speech.encoder_digest,
     )
 
 

@@ -11,9 +11,11 @@ from typing import Any, Final
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.engine.network import StoredNetwork
 from obamanet.errors import DatasetError, OptionError
+from obamanet.export import export_weights
 from obamanet.files import atomic_path, atomic_write_json, open_arrays, sha256_of
-from obamanet.hearing.closures import CARD, THRESHOLD, WEIGHTS, likelihood_of, shut_spans
+from obamanet.hearing.closures import CARD, NETWORK, THRESHOLD, WEIGHTS, likelihood_of, shut_spans
 from obamanet.hearing.listener import Listener, encoder_digest, heard_size
 from obamanet.networks.config import PredictorConfig
 from obamanet.networks.weights import save_half
@@ -171,7 +173,7 @@ def train_closures(
 def write_detector(
     report: TrainReport, config: PredictorConfig, encoder: str | None, origin: str, licence: str
 ) -> None:
-    """Write the best weights of the run ``report`` tells of and, last, the card, without which they are refused."""
+    """Write the best weights of the run ``report`` tells of, their ONNX file and, last, the card that both need."""
     from obamanet.networks.predictor import build_predictor
 
     network = build_predictor(config)
@@ -179,9 +181,11 @@ def write_detector(
     folder = report.folder / RESULT
     folder.mkdir(exist_ok=True)
     save_half(network, folder / WEIGHTS)
+    export_weights(StoredNetwork("predictor", config, folder / NETWORK, folder / WEIGHTS))
     card = {
         "config": asdict(config),
         "sha256": sha256_of(folder / WEIGHTS),
+        "onnx": sha256_of(folder / NETWORK),
         "encoder": encoder,
         "origin": origin,
         "licence": licence,

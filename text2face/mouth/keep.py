@@ -6,10 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 from obamanet.errors import DatasetError
+from obamanet.export import export_networks
 from obamanet.files import locked, sha256_of
 from obamanet.networks.config import PoserConfig
 from obamanet.networks.weights import save_half
-from obamanet.person import POSES_FILE, Person, PoserCard, load_person, save_card
+from obamanet.person import (
+    POSER_FILE,
+    POSES_FILE,
+    Person,
+    PoserCard,
+    TextPart,
+    load_person,
+    onnx_name,
+    poses_of,
+    save_card,
+)
 from obamanet.training.log import logged
 from obamanet.training.loop import TrainReport, read_options
 from text2face.mouth.examples import EVERY_NINTH, prose
@@ -34,9 +45,14 @@ def keep_poser(person: Person, report: TrainReport, sentences: int) -> Person:
         raise DatasetError(f"no usable weights: {best}: {reason}; train first") from None
     with locked(person.folder):
         # A stop between the next lines leaves a person without a poser, not one with a poser that is not its own.
-        save_card(replace(person, poser=None))
+        bare = replace(person, text=TextPart(poses_of(person)))
+        save_card(bare)
         save_half(network, person.poser_weights)
-        save_card(replace(person, poser=_card(person, config, options["training"], report, sentences)))
+        (person.folder / onnx_name(POSER_FILE)).unlink(missing_ok=True)
+        poser = _card(person, config, options["training"], report, sentences)
+        complete = replace(person, text=TextPart(poses_of(person), poser))
+        export_networks(complete)
+        save_card(complete)
     return load_person(person.folder)
 
 

@@ -24,11 +24,12 @@ CHUNK_FRAMES = 5000
 class MouthTrack:
     """What a text's times say of the mouth: where lips meet, round and rest and, with a ``poser``, how it moves.
 
-    It keeps two times for each p, b, m, o, u and pause, and 160 bytes for each frame that the poser makes.
+    It keeps two times for each p, b, m, o, u and pause, and 160 bytes for each frame that the poser makes. Raises
+    :class:`obamanet.errors.PersonError` for a person without speech part, which has no mouth.
     """
 
     def __init__(self, person: Person, poser: Poser | None = None) -> None:
-        self._person, self._poser = person, poser
+        self._person, self._poser, self._mouth = person, poser, person.mouth
         self._parts: list[tuple[int, np.ndarray]] = []
         self._closures: list[Span] = []
         self._roundings: list[Span] = []
@@ -52,14 +53,14 @@ class MouthTrack:
         here = [tuple(syllable.later(start - first / fps) for syllable in word) for word in words]
         part = self._poser.predict(here, 0, stop - first)
         self._parts.append((first, part))
-        pca, rest = self._person.mouth.pca, self._person.mouth.rest
+        pca, rest = self._mouth.pca, self._mouth.rest
         closed = close_lips(part, first / fps + frame_times(len(part), self._person.fps), closures, pca, rest)
         return pose_track(CanonicalKeypoints(closed, self._person.fps), poses_of(self._person), pca, first / fps)
 
     def keypoints(self, duration: Fraction) -> CanonicalKeypoints:
         """Return what the poser made of the sentences, at the person's frame rate, for ``duration`` seconds in all."""
         count = frames_to_cover(duration, self._person.fps)
-        points = np.repeat(self._person.mouth.rest[None].astype(np.float32), count, axis=0)
+        points = np.repeat(self._mouth.rest[None].astype(np.float32), count, axis=0)
         for first, part in self._parts:
             points[first : first + len(part)] = part[: max(0, count - first)]
         return CanonicalKeypoints(points, self._person.fps)
@@ -68,7 +69,7 @@ class MouthTrack:
         """Return ``keypoints`` of the same sound with lips that meet, round and rest at the text's times, if any."""
         if not self._said:
             return keypoints
-        pca, rest, said = self._person.mouth.pca, self._person.mouth.rest, joined(self._said)
+        pca, rest, said = self._mouth.pca, self._mouth.rest, joined(self._said)
         times = frame_times(len(keypoints.points), keypoints.fps)
         points = np.empty_like(keypoints.points)
         for first in range(0, len(points), CHUNK_FRAMES):

@@ -1,0 +1,30 @@
+"""Runs a network's training graph with its training weights: the reference that the other back ends are held to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from obamanet.engine.network import StoredNetwork
+from obamanet.errors import EngineError
+
+
+class KerasNetwork:
+    """A Keras graph; see :class:`obamanet.engine.network.Network`. Raises :class:`EngineError`."""
+
+    def __init__(self, stored: StoredNetwork) -> None:
+        import tensorflow as tf
+
+        from obamanet.networks.signatures import load_signature
+
+        if stored.weights is None or not stored.weights.is_file():
+            raise EngineError(f"engine keras needs training weights, which are not there: {stored.onnx.parent}")
+        signature = load_signature(stored.kind, stored.config, stored.weights)
+        self._run = tf.function(
+            signature.call,
+            input_signature=[tf.TensorSpec(spec.shape, spec.dtype, spec.name) for spec in signature.inputs],
+            autograph=False,
+        )
+
+    def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the outputs for ``arrays``, one per input."""
+        return tuple(np.asarray(output) for output in self._run(*arrays))

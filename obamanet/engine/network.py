@@ -1,0 +1,115 @@
+"""What a stored network is to its callers, and the back ends that can run it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from obamanet.errors import EngineError
+
+CONFIG_KEY = "obamanet_config"
+"""Metadata key of an ONNX file under which the network's kind and configuration are kept as JSON."""
+
+
+class Engine(StrEnum):
+    """The back ends that run a stored network."""
+
+    ONNXRUNTIME = "onnxruntime"
+    """ONNX Runtime on the CPU: part of every installation."""
+
+    OPENVINO = "openvino"
+    """Intel's OpenVINO on the CPU; needs the extra "openvino"."""
+
+    KERAS = "keras"
+    """The training graph with the training weights: the reference; needs the extra "train"."""
+
+
+class Network(Protocol):
+    """A loaded network: a function from arrays to arrays that several threads may call at once."""
+
+    def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the network's outputs for ``arrays``, one per input, in the order of the exported signature."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """A network on disk.
+
+    ``kind`` names its graph ("generator", "predictor", ...), ``config`` holds the graph's sizes. ``onnx`` is what
+    onnxruntime and OpenVINO run; ``weights`` are the Keras weights (``*.weights.h5``) that training goes on from, None
+    where they were not shipped.
+    """
+
+    kind: str
+    config: Any
+    onnx: Path
+    weights: Path | None = None
+
+
+def load_network(stored: StoredNetwork, engine: Engine = Engine.ONNXRUNTIME, threads: int = 1) -> Network:
+    """Loads a stored network into a back end.
+
+    Args:
+        stored: the network's files.
+        engine: the back end that runs it.
+        threads: processor threads of one call; several calls may run at once.
+
+    Raises:
+        EngineError: the back end is not installed, the file is missing, damaged or holds another network, or its
+            operations are too new.
+    """
+    check_engine(engine)
+    if engine is Engine.KERAS:
+        from obamanet.engine.keras_engine import KerasNetwork
+
+        return KerasNetwork(stored)
+    _check_exported(stored)
+    network: OnnxruntimeNetwork | OpenvinoNetwork
+    if engine is Engine.OPENVINO:
+        from obamanet.engine.openvino_engine import OpenvinoNetwork
+
+        network = OpenvinoNetwork(stored.onnx, threads)
+    else:
+        from obamanet.engine.onnxruntime_engine import OnnxruntimeNetwork
+
+        network = OnnxruntimeNetwork(stored.onnx, threads)
+    _check_fit(stored, network.metadata)
+    return network
+
+
+def check_engine(engine: Engine) -> None:
+    """Raise :class:`EngineError`, which names the extra to install, when ``engine`` is not installed."""
+    extra = {Engine.KERAS: "train", Engine.OPENVINO: "openvino"}.get(engine)
+    if importlib.util.find_spec(engine.value) is None:
+        how = f"pip install 'obamanet[{extra}]'" if extra else "install the program anew"
+        raise EngineError(f"engine is not installed: {engine.value}; {how}")
+
+
+def _check_exported(stored: StoredNetwork) -> None:
+    """Raise :class:`EngineError`, which names the command to run, when ``stored`` has no ONNX file."""
+    if stored.onnx.is_file():
+        return
+    if stored.weights and stored.weights.is_file():
+        raise EngineError(f"network is not exported yet: {stored.onnx}; run: obamanet export {stored.onnx.parent}")
+    raise EngineError(f"network is missing: {stored.onnx}")
+
+
+def _check_fit(stored: StoredNetwork, metadata: Mapping[str, str]) -> None:
+    """Raise :class:`EngineError` unless the ``metadata`` of an ONNX file tells the kind and sizes of ``stored``."""
+    wanted = {"kind": stored.kind, **asdict(stored.config)}
+    try:
+        told = json.loads(metadata[CONFIG_KEY])
+        # Sizes that were added since the file was written are not told; their defaults are what it has.
+        fits = told["kind"] == stored.kind and {**wanted, **told} == wanted
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise EngineError(f"network does not fit its card: {stored.onnx} holds one of another kind or size")

@@ -1,0 +1,47 @@
+"""Runs ONNX files by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.errors import EngineError
+
+ERRORS_ONLY = 3
+"""ONNX Runtime's log level for errors."""
+
+
+class OnnxruntimeNetwork:
+    """An ONNX file in ONNX Runtime, a :class:`obamanet.engine.network.Network`; ``metadata`` is what else it tells.
+
+    Raises :class:`EngineError`.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        # Waiting threads give the processor to the next stage instead of spinning.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions have no common base but this
+            raise EngineError(unreadable(path, error)) from error
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._inputs = [value.name for value in self._session.get_inputs()]
+
+    def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the outputs for ``arrays``, one per input."""
+        return tuple(self._session.run(None, dict(zip(self._inputs, arrays, strict=True))))
+
+
+def unreadable(path: Path, error: Exception) -> str:
+    """Return the one line that says why the network at ``path`` cannot be loaded."""
+    reason = str(error).lower()
+    if "opset" in reason or "ir version" in reason:
+        return f"network is of a newer ONNX version than the installed engine reads: {path}; update the engine"
+    return f"network is damaged: {path}"

@@ -1,0 +1,105 @@
+"""How each network is run once it is trained: named arrays in and out, with the scaling inside.
+
+The exporter and the Keras engine share these, so that every back end computes the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from obamanet.errors import EngineError
+from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
+from obamanet.networks.pix2pix import build_generator
+from obamanet.networks.poser import build_poser
+from obamanet.networks.predictor import build_predictor, run_predictor
+from obamanet.networks.speech_encoder import build_encoder
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """An array's name, shape (None where any length goes) and NumPy type."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A network as it is run: ``call`` takes tensors for ``inputs`` and returns a list of those for ``outputs``."""
+
+    network: keras.Model
+    inputs: tuple[ArraySpec, ...]
+    outputs: tuple[str, ...]
+    call: Callable[..., Sequence[Any]]
+
+
+def build_signature(kind: str, config: Any) -> Signature:
+    """Return the untrained network of ``kind`` and ``config`` with its signature; raises :class:`EngineError`."""
+    if kind not in SIGNATURES:
+        raise EngineError(f"network is of an unknown kind: got {kind!r}, known are {', '.join(sorted(SIGNATURES))}")
+    return SIGNATURES[kind](config)
+
+
+def load_signature(kind: str, config: Any, weights: Path) -> Signature:
+    """Return :func:`build_signature` with ``weights`` (``*.weights.h5``); raises :class:`EngineError`."""
+    signature = build_signature(kind, config)
+    try:
+        signature.network.load_weights(weights)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise EngineError(f"weights do not fit: {weights}: {reason}") from error
+    return signature
+
+
+def _generator(config: GeneratorConfig) -> Signature:
+    """Sketches (n, S, S, in) uint8 BGR to pictures (n, S, S, out) uint8 BGR."""
+    network = build_generator(config)
+    shape = (None, config.image_size, config.image_size)
+
+    def paint(sketches: Any) -> list[Any]:
+        pictures = network(ops.cast(sketches, "float32") / 127.5 - 1.0, training=False)
+        return [ops.cast(ops.clip((pictures + 1.0) * 127.5 + 0.5, 0.0, 255.0), "uint8")]
+
+    return Signature(network, (ArraySpec("sketch", (*shape, config.in_channels), "uint8"),), ("picture",), paint)
+
+
+def _predictor(config: PredictorConfig) -> Signature:
+    """Features (1, T, inputs) and states to PCA values (1, T, outputs) and new states."""
+    network = build_predictor(config)
+    states = [ArraySpec(f"state{i}", (1, *shape)) for i, shape in enumerate(config.state_shapes)]
+
+    def predict(*inputs: Any) -> list[Any]:
+        return run_predictor(network, list(inputs), training=False)
+
+    outputs = ("components", *(f"new_{state.name}" for state in states))
+    return Signature(network, (ArraySpec("features", (1, None, config.inputs)), *states), outputs, predict)
+
+
+def _poser(config: PoserConfig) -> Signature:
+    """Timed phonemes (1, T, inputs) to weights of mouth poses (1, T, poses)."""
+    network = build_poser(config)
+    inputs = (ArraySpec("sounds", (1, None, config.inputs)),)
+    return Signature(network, inputs, ("poses",), lambda sounds: [network(sounds, training=False)])
+
+
+def _speech_encoder(config: EncoderConfig) -> Signature:
+    """Normalised log-mel features (1, F, bands) to speech features (1, (F - 3) // 2, outputs)."""
+    network = build_encoder(config)
+    inputs = (ArraySpec("features", (1, None, config.bands)),)
+    return Signature(network, inputs, ("speech",), lambda features: [network(features, training=False)])
+
+
+SIGNATURES: dict[str, Callable[[Any], Signature]] = {
+    "generator": _generator,
+    "predictor": _predictor,
+    "poser": _poser,
+    "speech_encoder": _speech_encoder,
+}
+"""The graph and signature of each kind of network that is stored."""

@@ -1,0 +1,89 @@
+"""The light installation: what speaks, says, tells and verifies needs no training library and no network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from made import write_video
+
+from obamanet.cli.boundary import EXTRAS
+
+HEAVY = ("tensorflow", "keras", "librosa", "numba", "sklearn", "h5py", "matplotlib", "dlib", "tf2onnx", "onnx", "torch")
+"""What only training, aligning and evaluating may import."""
+
+BLOCKED = f"""
+import socket, sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {HEAVY!r}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+def refuse(*_, **__):
+    raise AssertionError("the network was used")
+sys.meta_path.insert(0, Blocked())
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+"""
+"""Takes the heavy libraries and the network away."""
+
+
+def run_light(arguments: list[str], folder: Path, program: str = "obamanet") -> subprocess.CompletedProcess[str]:
+    """Run the command ``arguments`` in ``folder`` without the heavy libraries and the network."""
+    code = f"{BLOCKED}\nsys.argv = {[program, *arguments]!r}\nfrom text2face.start import obamanet\nobamanet()"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder), "OBAMANET_KEY_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["speak", str(ROOT / "data" / "audio" / "hello_en.wav"), "--out", "talk.mp4", "--quiet"],
+        ["say", "Hola, ¿qué tal?", "--lang", "es", "--out", "talk.mp4", "--timeline", "hola.json", "--quiet"],
+        ["say", "Good day.", "--via", "audio", "--out", "talk.mp4", "--quiet"],
+    ],
+    ids=["speak", "say by syllables", "say by sound"],
+)
+def test_a_video_is_made_and_verified(arguments: list[str], tmp_path: Path) -> None:
+    done = run_light(arguments, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == "talk.mp4"
+    verified = run_light(["verify", "talk.mp4"], tmp_path)
+    assert verified.returncode == 0, verified.stderr
+    assert "synthetic" in verified.stdout
+
+
+def test_a_timeline_is_written(tmp_path: Path) -> None:
+    done = run_light(["timeline", "Buenos días.", "--lang", "es", "--out", "dias.json", "--quiet"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "dias.json").stat().st_size > 200
+
+
+def test_what_needs_more_says_which_extra(tmp_path: Path) -> None:
+    done = run_light(["pose-sheet", "poses.png"], tmp_path)
+    assert done.returncode == 0
+    write_video(tmp_path / "face.mp4", [np.zeros((96, 96, 3), np.uint8)] * 5)
+    done = run_light(["prepare", "face.mp4", "--out", "d", "--workers", "1"], tmp_path)
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.endswith("which the light installation leaves out: pip install 'obamanet[train]'")
+
+
+def test_every_extra_module_belongs_to_an_extra() -> None:
+    import configparser
+
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", "utf-8")
+    extras = setup["options.extras_require"]
+    packages = {"sklearn": "scikit-learn", "dlib": "dlib-bin"}
+    for module, extra in EXTRAS.items():
+        assert packages.get(module, module) in extras[extra], module
