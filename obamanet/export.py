@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from obamanet.card import read_card
-from obamanet.engine.export import Precision, export_network
+from obamanet.engine.export import export_network
+from obamanet.engine.formats import Precision
 from obamanet.engine.network import StoredNetwork
-from obamanet.errors import EngineError
 from obamanet.files import atomic_path, ensure_output_path, locked
 from obamanet.hearing.listener import encoder_card
 from obamanet.person import CARD, ENCODER_FILE, PARTS, Person, load_person, save_card
 
 
-def export_weights(stored: StoredNetwork, precision: Precision = Precision.FP16) -> None:
-    """Write ``stored.onnx`` from ``stored.weights``.
+def export_weights(
+    stored: StoredNetwork, precision: Precision = Precision.FP16, samples: Sequence[tuple[np.ndarray, ...]] = ()
+) -> None:
+    """Write ``stored.onnx`` from ``stored.weights``; int8 needs ``samples`` of typical inputs.
 
     Raises :class:`EngineError` when there are no weights or they do not fit, and
     :class:`obamanet.errors.OutputError`.
     """
-    from obamanet.networks.signatures import load_signature
+    from obamanet.engine.keras_engine import load_weights
 
-    if stored.weights is None or not stored.weights.is_file():
-        raise EngineError(f"there are no training weights to export: {stored.onnx.parent}")
-    signature = load_signature(stored.kind, stored.config, stored.weights)
-    export_network(stored.kind, stored.config, signature, stored.onnx, precision)
+    export_network(stored.kind, stored.config, load_weights(stored), stored.onnx, precision, samples)
 
 
 def export_networks(person: Person) -> None:

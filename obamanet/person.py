@@ -5,6 +5,7 @@ part (timed syllables to mouth poses) may be missing, and say so when they are n
 
 person.json                     the card: schema, parts, origin, licence, consent, metrics, sha256 of each file
 renderer.onnx, .weights.h5      sketch to picture
+renderer.int8.onnx              the same in eight-bit integers for engine fast, where that was exported
 reference.npz                   the reference track, in pixels of the square
 footage.mp4, region.npz         in-painting only: the frames that belong to the reference track, and what is painted
 mouth.npz                       speech: mean face, PCA of the mouth, jaw regression, mouth at rest
@@ -58,6 +59,7 @@ REGION_FILE = "region.npz"
 POSES_FILE = "poses.npz"
 POSER_FILE = "poser.weights.h5"
 ENCODER_FILE = f"{ENCODER}.onnx"
+FAST_RENDERER_FILE = "renderer.int8.onnx"
 
 
 def onnx_name(weights: str) -> str:
@@ -75,6 +77,7 @@ PARTS = (
     POSES_FILE,
     POSER_FILE,
     ENCODER_FILE,
+    FAST_RENDERER_FILE,
     *(onnx_name(name) for name in (PREDICTOR_FILE, RENDERER_FILE, POSER_FILE)),
     SOURCES_FILE,
 )
@@ -225,6 +228,11 @@ class Person:
     def renderer_network(self) -> StoredNetwork:
         """The network from sketch to picture."""
         return self._network("generator", self.generator, RENDERER_FILE)
+
+    @property
+    def fast_renderer_network(self) -> StoredNetwork:
+        """The same network in eight-bit integers; :func:`check_fast` says whether it is there."""
+        return StoredNetwork("generator", self.generator, self.folder / FAST_RENDERER_FILE, self.renderer_weights)
 
     @property
     def predictor_network(self) -> StoredNetwork:
@@ -387,6 +395,15 @@ def save_card(person: Person) -> None:
     )
 
 
+def check_fast(person: Person) -> None:
+    """Raise :class:`PersonError`, which says how to make it, when ``person`` has no renderer in eight-bit integers."""
+    if not (person.folder / FAST_RENDERER_FILE).is_file():
+        raise PersonError(
+            f"person has no fast renderer: {person.folder} has no {FAST_RENDERER_FILE}; "
+            f"make it with: obamanet export {person.folder} --precision int8"
+        )
+
+
 def poses_of(person: Person) -> MouthPoses:
     """Return the mouth poses of ``person``; raises :class:`PersonError`, which says how to make them, for none."""
     if person.poses is None:
@@ -529,7 +546,7 @@ def _all_files(person: Person) -> list[str]:
         networks.append(PREDICTOR_FILE)
     if person.poser:
         networks.append(POSER_FILE)
-    optional = [SOURCES_FILE, ENCODER_FILE, *networks, *map(onnx_name, networks)]
+    optional = [SOURCES_FILE, ENCODER_FILE, FAST_RENDERER_FILE, *networks, *map(onnx_name, networks)]
     there = [name for name in optional if (person.folder / name).is_file()]
     return [*needed, *([POSES_FILE] if person.text else []), *there]
 

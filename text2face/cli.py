@@ -16,6 +16,7 @@ from obamanet.cli.persons import find_person
 from obamanet.cli.speak import (
     SOUND_HELP,
     Articulation,
+    EngineName,
     Fps,
     Key,
     KeyCert,
@@ -24,6 +25,7 @@ from obamanet.cli.speak import (
     PersonFolder,
     Quiet,
     ShutLips,
+    load_speaker,
     parse_speak,
     parse_video,
     speak_command,
@@ -40,6 +42,7 @@ from obamanet.cli.train import (
     ValShare,
     tell,
 )
+from obamanet.engine.network import Engine
 from obamanet.errors import DatasetError, OptionError
 from obamanet.training.loop import NOT_STATED
 from text2face.corpus.clips import Unit
@@ -245,6 +248,7 @@ def run_verb(
     key: Key = None,
     articulation: Articulation = 1.0,
     shut_lips: ShutLips = True,
+    engine: EngineName = Engine.ONNXRUNTIME,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND, or TEXT, and print its path.
@@ -257,7 +261,7 @@ def run_verb(
         if not shut_lips:
             raise OptionError("--open-lips needs a sound: with a text, the lips are held to its times")
         video = (out, person, fps, keypoints_out, key_cert, key, articulation, quiet)
-        say_verb(text, text_file, lang, voice, rate, via, None, timeline, *video)
+        say_verb(text, text_file, lang, voice, rate, via, None, timeline, *video, engine=engine)
         return
     if text is not None or text_file is not None:
         raise OptionError("--sf and a text exclude each other: to time a recording's text, use obamanet timeline")
@@ -265,7 +269,9 @@ def run_verb(
         raise OptionError("--timeline needs --text or --text-file")
     if via is Via.SYLLABLES:
         raise OptionError("--via syllables needs a text: with a sound alone, the sound moves the mouth")
-    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips))
+    speak_command(
+        parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips, engine)
+    )
 
 
 def say_verb(
@@ -286,12 +292,13 @@ def say_verb(
     articulation: Articulation = 1.0,
     quiet: Quiet = False,
     aligner: AlignerName = Aligner.AUTO,
+    engine: EngineName = Engine.ONNXRUNTIME,
 ) -> None:
     """Write a video of a person who says TEXT. Prints its path.
 
     The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
     """
-    # What is wrong is told before TensorFlow is loaded, which takes seconds.
+    # What is wrong is told before any network is loaded.
     timelines = tuple(timeline or ())
     check_timeline_names(timelines)
     written = _text(text, text_file)
@@ -300,22 +307,23 @@ def say_verb(
     inputs = (text_file, recording, find_person(person), key_cert, key)
     check_outputs((out, keypoints_out, *timelines), inputs)
     if recording:
-        command = parse_speak(recording, out, person, fps, keypoints_out, key_cert, key, articulation, quiet)
+        command = parse_speak(
+            recording, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, engine=engine
+        )
         out, folder, frame_rate, own_key = command.out, command.person, command.fps, command.key
     else:
-        video = parse_video(out, person, fps, keypoints_out, key_cert, key)
+        video = parse_video(out, person, fps, keypoints_out, key_cert, key, engine)
         folder, frame_rate, own_key = video.person, video.fps, video.key
 
-    from obamanet.person import load_person
     from obamanet.pipelines.speak import SpeakOptions
 
     speaking = SpeakOptions(frame_rate, own_key, keypoints_out, articulation)
     options = SayOptions(lang, voice, rate, timelines, speaking, via, aligner)
-    loaded, progress = load_person(folder), console(quiet)
+    speaker, progress = load_speaker(folder, engine), console(quiet)
     if recording:
-        say_recording(written, recording, out, loaded, options, progress)
+        say_recording(written, recording, out, speaker, options, progress)
     else:
-        say(written, out, loaded, options, progress)
+        say(written, out, speaker, options, progress)
     result(out)
 
 

@@ -101,7 +101,9 @@ class Following:
 
 def followed_by(person: Person) -> Following:
     """Return what adds the mouth poses of ``person``; raises :class:`obamanet.errors.PersonError` without a poser."""
-    return Following(_follower(_mouth_track(person, Via.SYLLABLES)), _pose_names(person, Via.SYLLABLES))
+    from obamanet.inference.speaker import Speaker
+
+    return Following(_follower(_mouth_track(Speaker(person), Via.SYLLABLES)), _pose_names(person, Via.SYLLABLES))
 
 
 def say(
@@ -126,7 +128,7 @@ def say(
     speaker = as_speaker(speaker)
     person = speaker.person
     via = options.via or (Via.SYLLABLES if person.poser else Via.AUDIO)
-    mouth = _mouth_track(person, via)
+    mouth = _mouth_track(speaker, via)
     with scratch_folder(out) as folder:
         wav = folder / "voice.wav"
         following = Following(_follower(mouth), _pose_names(person, via))
@@ -153,7 +155,7 @@ def say_recording(
     speaker = as_speaker(speaker)
     person = speaker.person
     via = options.via or Via.AUDIO
-    mouth = _mouth_track(person, via)
+    mouth = _mouth_track(speaker, via)
     try:
         following = Following(_follower(mouth), _pose_names(person, via))
         write_recording_timelines(text, recording, options, progress, following)
@@ -252,12 +254,13 @@ def _check_key(options: SayOptions) -> None:
     check_key(options.speak.key if options.speak else None)
 
 
-def _mouth_track(person: Person, via: Via) -> MouthTrack:
+def _mouth_track(speaker: Speaker, via: Via) -> MouthTrack:
     """Return what gathers the mouth's times, and on the road of syllables its movement."""
     from text2face.mouth.poser import Poser
     from text2face.mouth.track import MouthTrack
 
-    return MouthTrack(person, Poser(person) if via is Via.SYLLABLES else None)
+    poser = Poser(speaker.person, speaker.poser_network) if via is Via.SYLLABLES else None
+    return MouthTrack(speaker.person, poser)
 
 
 def _follower(mouth: MouthTrack) -> Follow:

@@ -99,30 +99,64 @@ def extract_features(
         if blocks.rate != rate:
             raise OptionError(f"sound is at {blocks.rate} Hz, features were asked for at {rate} Hz: {blocks.source}")
         blocks = [blocks.samples]
-    window, step = _window_and_step(rate)
-    _check_filters(options, rate)
+    extraction = FeatureExtraction(options, rate)
+    parts = [extraction.push(piece) for piece in _pieces(blocks, BLOCK_FRAMES * extraction.step)]
+    parts.append(extraction.finish())
+    return FeatureSequence(np.concatenate(parts), FEATURE_RATE, extraction.duration)
 
-    parts: list[np.ndarray] = []
-    waiting = np.zeros(0)
-    before: float | None = None
-    emphasis = 0.0 if options.kind == SPEECH else PRE_EMPHASIS
-    sample_count = 0
-    for block in _pieces(blocks, BLOCK_FRAMES * step):
-        sample_count += len(block)
-        samples = block.astype(np.float64)
-        shifted = np.concatenate([[0.0 if before is None else before], samples[:-1]])
-        before = float(samples[-1])
-        waiting = np.concatenate([waiting, samples - emphasis * shifted])
-        complete = (len(waiting) - window) // step + 1
-        if complete > 0:
-            parts.append(_frames(waiting[: (complete - 1) * step + window], options, rate))
-            waiting = waiting[complete * step :]
-    if sample_count == 0:
-        raise SoundError("sound holds no samples")
-    # What is left of the last complete frame but its overlap belongs to one more frame.
-    if not parts or len(waiting) > window - step:
-        parts.append(_frames(waiting, options, rate))
-    return FeatureSequence(np.concatenate(parts), FEATURE_RATE, Fraction(sample_count, rate))
+
+class FeatureExtraction:
+    """Extracts the features of one utterance that comes piece by piece; overlap and pre-emphasis are carried along.
+
+    Raises :class:`OptionError` for a rate or filter edges that do not fit.
+    """
+
+    def __init__(self, options: FeatureOptions, rate: int = SAMPLE_RATE) -> None:
+        self.window, self.step = _window_and_step(rate)
+        _check_filters(options, rate)
+        self._options, self._rate = options, rate
+        self._emphasis = 0.0 if options.kind == SPEECH else PRE_EMPHASIS
+        self._waiting = np.zeros(0)
+        self._before: float | None = None
+        self._samples = 0
+        self._frames = 0
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds of sound pushed so far."""
+        return Fraction(self._samples, self._rate)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Return the features (f, D) float32 of the windows that ``samples`` (n,) in [-1, 1] complete.
+
+        Raises :class:`SoundError` for samples that are not mono.
+        """
+        _check_mono(samples)
+        if len(samples):
+            piece = samples.astype(np.float64)
+            shifted = np.concatenate([[0.0 if self._before is None else self._before], piece[:-1]])
+            self._before = float(piece[-1])
+            self._samples += len(piece)
+            self._waiting = np.concatenate([self._waiting, piece - self._emphasis * shifted])
+        complete = (len(self._waiting) - self.window) // self.step + 1
+        if complete <= 0:
+            return np.zeros((0, self._options.count), np.float32)
+        features = _frames(self._waiting[: (complete - 1) * self.step + self.window], self._options, self._rate)
+        self._waiting = self._waiting[complete * self.step :]
+        self._frames += complete
+        return features
+
+    def finish(self) -> np.ndarray:
+        """Return the features (f, D) of what is left, filled with zeros; f is 0 or 1.
+
+        Raises :class:`SoundError` when there were no samples.
+        """
+        if self._samples == 0:
+            raise SoundError("sound holds no samples")
+        # What is left of the last complete frame but its overlap belongs to one more frame.
+        if self._frames and len(self._waiting) <= self.window - self.step:
+            return np.zeros((0, self._options.count), np.float32)
+        return _frames(self._waiting, self._options, self._rate)
 
 
 def _frames(emphasised: np.ndarray, options: FeatureOptions, rate: int) -> np.ndarray:
@@ -210,7 +244,11 @@ def _check_filters(options: FeatureOptions, rate: int) -> None:
 def _pieces(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
     """Yield the blocks cut into pieces of at most ``length`` samples; empty blocks are left out."""
     for block in blocks:
-        if block.ndim != 1:
-            raise SoundError(f"sound must be mono: got samples of shape {block.shape}, allowed is (N,)")
+        _check_mono(block)
         for start in range(0, len(block), length):
             yield block[start : start + length]
+
+
+def _check_mono(samples: np.ndarray) -> None:
+    if samples.ndim != 1:
+        raise SoundError(f"sound must be mono: got samples of shape {samples.shape}, allowed is (N,)")

@@ -40,6 +40,13 @@ SPEECH_LEVEL: Final = math.log(2 / 3)
 area 1/40 per line under a Hann window of power 0.375, against half of the sum of squares."""
 
 
+LOWEST_LEVEL: Final = -25.0
+HIGHEST_LEVEL: Final = 20.0
+LEVEL_BIN: Final = 0.05
+"""Natural-log power units: the range of speech features' levels, from digital silence (-19) to beyond full scale, and
+the steps in which a running estimate counts them."""
+
+
 def quiet_vector(count: int, kind: str = LOGFBANK) -> np.ndarray:
     """Return what silence is normalised to: (count,) float32, the lower clip value wherever a value is a log energy.
 
@@ -87,6 +94,32 @@ def speech_reference(values: np.ndarray) -> float | None:
     return None if levels.max() < AUDIBLE else _reference_level(levels)
 
 
+class RunningReference:
+    """Estimates :func:`speech_reference` of an utterance that is not over, from all of it that was heard so far.
+
+    Levels are counted in bins of 0.05 nepers (0.2 dB), so that memory and time do not grow; the mean over the active
+    bins is exact, and only which frames are active is told to a bin.
+    """
+
+    def __init__(self) -> None:
+        count = round((HIGHEST_LEVEL - LOWEST_LEVEL) / LEVEL_BIN)
+        self._levels = LOWEST_LEVEL + LEVEL_BIN * (np.arange(count) + 0.5)
+        self._counts, self._sums = np.zeros(count), np.zeros(count)
+        self.level: float | None = None
+
+    def add(self, values: np.ndarray) -> None:
+        """Take the speech features ``values`` (F, D) into account; ``level`` is the estimate, None in silence."""
+        if not len(values):
+            return
+        levels = _levels(values, SPEECH).astype(np.float64)
+        bins = np.clip((levels - LOWEST_LEVEL) / LEVEL_BIN, 0, len(self._counts) - 1).astype(np.int64)
+        np.add.at(self._counts, bins, 1.0)
+        np.add.at(self._sums, bins, levels)
+        heard = np.flatnonzero(self._counts)
+        if self._sums[heard[-1]] / self._counts[heard[-1]] >= AUDIBLE:
+            self.level = _reference_level(self._levels[heard], self._counts[heard], self._sums[heard])
+
+
 def about_reference(values: np.ndarray, reference: float | None) -> np.ndarray:
     """Return speech features (F, D) float32 in [-1, 1]: energies against the mean filter's at the reference level.
 
@@ -113,16 +146,18 @@ def _summed(values: np.ndarray, kind: str) -> np.ndarray:
     return level + SPEECH_LEVEL if kind == SPEECH else level
 
 
-def _reference_level(levels: np.ndarray) -> float:
+def _reference_level(levels: np.ndarray, counts: np.ndarray | None = None, sums: np.ndarray | None = None) -> float:
     """Return the mean level of the active frames, which in turn are those near it.
 
     Found by repetition from the loudest frame on. Silent frames never enter, so adding some changes nothing; and unlike
-    the loudest frame's level the mean hardly moves for one click.
+    the loudest frame's level the mean hardly moves for one click. Where one of ``levels`` stands for several frames,
+    ``counts`` says for how many and ``sums`` what their levels add up to.
     """
     levels = levels.astype(np.float64)
+    counts, sums = np.ones_like(levels) if counts is None else counts, levels if sums is None else sums
     active = levels >= levels.max() - 2 * ACTIVE_BELOW
     for _ in range(20):  # two to five rounds settle it
-        reference = float(levels[active].mean())
+        reference = float(sums[active].sum() / counts[active].sum())
         nearer = levels >= reference - ACTIVE_BELOW
         if np.array_equal(nearer, active):
             break

@@ -12,6 +12,7 @@ from obamanet.cli.boundary import HELP_NAMES
 from obamanet.cli.dub import DUB_EXAMPLES, dub_command
 from obamanet.cli.encoder import ENCODER_EXAMPLE, encoder_command
 from obamanet.cli.evaluate import EXAMPLES, evaluate_command
+from obamanet.cli.export import EXPORT_EXAMPLES, export_command
 from obamanet.cli.forget import FORGET_EXAMPLES, forget_command
 from obamanet.cli.persons import describe, find_person
 from obamanet.cli.pix2pix import pix2pix_app
@@ -19,6 +20,7 @@ from obamanet.cli.speak import (
     EPILOG,
     SOUND_HELP,
     Articulation,
+    EngineName,
     Fps,
     Key,
     KeyCert,
@@ -39,6 +41,7 @@ from obamanet.cli.train import (
     renderer_command,
     syncnet_command,
 )
+from obamanet.engine.network import Engine
 
 OVERVIEW = """A person of your own, in three commands and one:
 
@@ -81,6 +84,7 @@ def obamanet_app() -> typer.Typer:
     app.command("assemble")(assemble_command)
     app.command("poses", epilog="Example:\n\nobamanet poses me")(poses_command)
     app.command("person")(person)
+    app.command("export", epilog=EXPORT_EXAMPLES)(export_command)
     app.command("forget", epilog=FORGET_EXAMPLES)(forget_command)
     app.command("evaluate", epilog=EXAMPLES)(evaluate_command)
     app.add_typer(pix2pix_app(), name="pix2pix")
@@ -112,13 +116,16 @@ def speak(
     key: Key = None,
     articulation: Articulation = 1.0,
     shut_lips: ShutLips = True,
+    engine: EngineName = Engine.ONNXRUNTIME,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND. Prints its path.
 
     The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
     """
-    speak_command(parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips))
+    speak_command(
+        parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips, engine)
+    )
 
 
 def verify(

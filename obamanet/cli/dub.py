@@ -12,14 +12,17 @@ from obamanet.cli.boundary import console, result
 from obamanet.cli.speak import (
     SOUND_HELP,
     Articulation,
+    EngineName,
     Key,
     KeyCert,
     KeypointsOut,
     Out,
     Quiet,
     ShutLips,
+    load_speaker,
     parse_video,
 )
+from obamanet.engine.network import Engine
 from obamanet.errors import OptionError
 from obamanet.video.reader import probe_video
 
@@ -49,6 +52,7 @@ def dub_command(
     key: Key = None,
     articulation: Articulation = 1.0,
     shut_lips: ShutLips = True,
+    engine: EngineName = Engine.ONNXRUNTIME,
     quiet: Quiet = False,
 ) -> None:
     """Let the person in VIDEO say SOUND: its mouth is painted anew, all else stays as recorded. Prints the new path.
@@ -56,19 +60,18 @@ def dub_command(
     Head, cuts, size, frame rate and length stay; a longer sound plays the video forward and backward, after a shorter
     one the mouth rests. The video is labelled and signed as synthetic. Dub nobody who has not agreed to what is said.
     """
-    # What is wrong is told before TensorFlow is loaded, which takes seconds.
+    # What is wrong is told before any network is loaded.
     open_sound(sound)
     probe_video(target)
     out = out if out is not None else Path("out") / f"{target.stem}.mp4"
-    choice = parse_video(out, person, None, keypoints_out, key_cert, key)
+    choice = parse_video(out, person, None, keypoints_out, key_cert, key, engine)
     for path in filter(None, (out, keypoints_out)):
         if path.resolve() in (sound.resolve(), target.resolve()):
             raise OptionError(f"the output would replace its own source: {path}; name another one with --out")
 
-    from obamanet.person import load_person
     from obamanet.pipelines.dub import dub
     from obamanet.pipelines.speak import SpeakOptions
 
     options = SpeakOptions(None, choice.key, keypoints_out, articulation, shut_lips)
-    dub(target, sound, out, load_person(choice.person), options, console(quiet))
+    dub(target, sound, out, load_speaker(choice.person, choice.engine), options, console(quiet))
     result(out)

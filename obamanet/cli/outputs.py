@@ -78,7 +78,7 @@ def _is_our_video(path: Path) -> bool:
 def _is_our_json(path: Path) -> bool:
     """JSON of this program begins with its schema, but for that of an exported network."""
     head = _head(path)
-    return re.match(r'\{\s*"schema": \d+,', head) is not None or '"half_weights": ' in head
+    return re.match(r'\{\s*"schema": \d+,', head) is not None or '"channel_order": ' in head
 
 
 def _is_our_tsv(path: Path) -> bool:
@@ -107,6 +107,11 @@ def _is_our_network(path: Path) -> bool:
         return b'"obamanet' in archive.read("config.json")
 
 
+def _is_our_onnx(path: Path) -> bool:
+    """Exported networks lie beside what the export says of them."""
+    return is_ours(path.with_suffix(".json"))
+
+
 def _are_our_weights(path: Path) -> bool:
     """Weights tell nothing of their maker; those of an export lie beside what it says of them."""
     return is_ours(path.with_name(path.name.removesuffix(".weights.h5") + ".json"))
@@ -130,6 +135,7 @@ _KINDS: dict[str, Callable[[Path], bool]] = {
     ".keras": _is_our_network,
     ".mp4": _is_our_video,
     ".npz": _is_our_npz,
+    ".onnx": _is_our_onnx,
     ".png": _is_our_png,
     ".tsv": _is_our_tsv,
     ".vtt": _is_our_vtt,

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from obamanet.cli.boundary import HELP_NAMES, console, result
+from obamanet.cli.export import FormatName, PrecisionName
 from obamanet.cli.outputs import check_outputs
 from obamanet.cli.speak import Quiet
 from obamanet.cli.train import MaxMinutes, MaxSteps, Seed, Weights
 from obamanet.constants import IMAGE_SIZE
+from obamanet.engine.formats import Format, Precision
+from obamanet.errors import OptionError
 
 if TYPE_CHECKING:
     from obamanet.pix2pix.measures import Measures
@@ -178,16 +181,32 @@ def compare(run: Run, pictures: Pictures, out: OutFolder, quiet: Quiet = False) 
 
 def export(
     run: Run,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="KERAS", help="The file to write, NAME.keras.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write, NAME.keras or NAME.onnx.")
+    ],
     weights: WhichWeights = Weights.BEST,
+    to: FormatName = Format.KERAS,
+    precision: PrecisionName = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", metavar="DIR", help="A|B pictures that calibrate int8.")
+    ] = None,
 ) -> None:
-    """Write the generator as a Keras file that needs no training code. Prints its path.
+    """Write the generator as a Keras or ONNX file that needs no training code. Prints its path.
 
-    Beside it: NAME.weights.h5, half the size, and NAME.json, which says what goes in and comes out.
+    Beside it: NAME.json, which says what goes in and comes out, and for Keras NAME.weights.h5, half the size.
     """
     from obamanet.pix2pix.checkpoint import Which
-    from obamanet.pix2pix.export import export_generator
+    from obamanet.pix2pix.export import export_generator, export_onnx
 
+    if to is Format.TFLITE:
+        raise OptionError("a generator is exported to keras or onnx: got --to tflite")
+    if to is Format.ONNX:
+        check_outputs((out, out.with_suffix(".json")), [run, pictures])
+        export_onnx(run, out, which=Which(weights.value), precision=precision or Precision.FP16, pictures=pictures)
+        result(out)
+        return
+    if precision not in (None, Precision.FP32) or pictures:
+        raise OptionError("--precision and --pictures are for --to onnx: a keras file holds fp32")
     check_outputs((out, out.with_suffix(".weights.h5"), out.with_suffix(".json")), [run])
     result(export_generator(run, out, which=Which(weights.value)).model)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,13 @@ from obamanet.audio.load import open_sound
 from obamanet.cli.boundary import console, result
 from obamanet.cli.outputs import check_outputs
 from obamanet.cli.persons import find_person
+from obamanet.engine.network import Engine, check_engine
 from obamanet.errors import OptionError
 from obamanet.provenance import SigningKey, check_key
 from obamanet.timing import parse_rate
+
+if TYPE_CHECKING:
+    from obamanet.inference.speaker import Speaker
 
 SOUND_HELP = (
     "The speech: a sound file of any kind (wav, mp3, flac, ogg, m4a, ...) or a video with sound; 0.1 s to 24 h."
@@ -74,6 +78,13 @@ ShutLips = Annotated[
     bool,
     typer.Option("--shut-lips/--open-lips", help="Whether lips meet where a p, b or m is heard, or as learned alone."),
 ]
+EngineName = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        help="What runs the networks; fast takes a renderer in eight-bit integers: obamanet export --precision int8.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; errors are still told.")]
 
 
@@ -84,6 +95,7 @@ class VideoChoice:
     person: Path
     fps: Fraction | None
     key: SigningKey | None
+    engine: Engine = Engine.ONNXRUNTIME
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ class SpeakCommand:
     articulation: float
     quiet: bool
     shut_lips: bool = True
+    engine: Engine = Engine.ONNXRUNTIME
 
 
 def parse_speak(
@@ -112,15 +125,18 @@ def parse_speak(
     articulation: float,
     quiet: bool,
     shut_lips: bool = True,
+    engine: Engine = Engine.ONNXRUNTIME,
 ) -> SpeakCommand:
     """Return the checked request, or raise an :class:`obamanet.errors.ObamanetError`.
 
-    What is wrong is told here, before TensorFlow is loaded, which takes seconds.
+    What is wrong is told here, before any network is loaded.
     """
     open_sound(sound)
     out = out if out is not None else Path("out") / f"{sound.stem}.mp4"
-    video = parse_video(out, person, fps, keypoints_out, key_cert, key, inputs=[sound])
-    return SpeakCommand(sound, out, video.person, video.fps, keypoints_out, video.key, articulation, quiet, shut_lips)
+    video = parse_video(out, person, fps, keypoints_out, key_cert, key, engine, inputs=[sound])
+    return SpeakCommand(
+        sound, out, video.person, video.fps, keypoints_out, video.key, articulation, quiet, shut_lips, engine
+    )
 
 
 def parse_video(
@@ -130,6 +146,7 @@ def parse_video(
     keypoints_out: Path | None,
     key_cert: Path | None,
     key: Path | None,
+    engine: Engine = Engine.ONNXRUNTIME,
     inputs: Sequence[Path] = (),
 ) -> VideoChoice:
     """Return what every way of speaking asks of its video, checked, or raise an ObamanetError.
@@ -138,6 +155,7 @@ def parse_video(
     """
     if (key_cert is None) != (key is None):
         raise OptionError("--key-cert and --key belong together: give both or neither")
+    check_engine(engine)
     rate = parse_rate(fps) if fps is not None else None
     if out.suffix.lower() != ".mp4":
         raise OptionError(f"the video is an mp4 file: got {out}, allowed is a name that ends in .mp4")
@@ -147,16 +165,24 @@ def parse_video(
     check_outputs((out, keypoints_out), (*inputs, folder, key_cert, key))
     own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
     check_key(own_key)
-    return VideoChoice(folder, rate, own_key)
+    return VideoChoice(folder, rate, own_key, engine)
+
+
+def load_speaker(folder: Path, engine: Engine) -> Speaker:
+    """Return the person in ``folder`` ready to speak by ``engine``; raises an ObamanetError."""
+    from obamanet.inference.speaker import Speaker
+    from obamanet.person import load_person
+
+    return Speaker(load_person(folder), engine)
 
 
 def speak_command(command: SpeakCommand) -> None:
     """Write the video and print its path."""
-    from obamanet.person import load_person
     from obamanet.pipelines.speak import SpeakOptions, speak
 
     options = SpeakOptions(command.fps, command.key, command.keypoints_out, command.articulation, command.shut_lips)
-    speak(command.sound, command.out, load_person(command.person), options, console(command.quiet))
+    speaker = load_speaker(command.person, command.engine)
+    speak(command.sound, command.out, speaker, options, console(command.quiet))
     result(command.out)
 
 

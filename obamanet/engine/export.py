@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from obamanet.engine.formats import Precision
 from obamanet.engine.network import CONFIG_KEY
 from obamanet.engine.recurrent import is_recurrent, recurrent_model
 from obamanet.errors import EngineError
@@ -28,19 +28,6 @@ IR_VERSION: Final = 9
 
 LEAST_HALVED: Final = 256
 """Values from which on a constant is stored at half precision; smaller ones are not worth a node."""
-
-
-class Precision(StrEnum):
-    """How the weights of an exported network are stored."""
-
-    FP32 = "fp32"
-    """As trained."""
-
-    FP16 = "fp16"
-    """At half precision, half the size; computed in single precision."""
-
-    INT8 = "int8"
-    """At a quarter of the size; convolutions are computed in integers."""
 
 
 def export_network(
@@ -137,7 +124,10 @@ def _store_half(model: onnx.ModelProto) -> None:
 
 
 def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.ndarray, ...]]) -> None:
-    """Write ``model`` with convolutions and matrix products in eight-bit integers, ranges taken from ``samples``."""
+    """Write ``model`` with its convolutions in eight-bit integers, ranges taken from ``samples``.
+
+    The first and the last one stay as they are: what they round is seen in the picture.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     names = [value.name for value in model.graph.input]
@@ -149,6 +139,10 @@ def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.nda
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._waiting, None)
 
+    _untranspose(model)
+    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    if len(convolutions) < 3:
+        raise EngineError("int8 is for networks of convolutions: this one has none to store so")
     quantize_static(
         model,
         str(path),
@@ -157,4 +151,46 @@ def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.nda
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
+        op_types_to_quantize=["Conv"],
+        nodes_to_exclude=[convolutions[0], convolutions[-1]],
     )
+
+
+def _untranspose(model: onnx.ModelProto) -> None:
+    """Replace transposed convolutions, which no engine computes in integers, by convolutions that they equal.
+
+    A transposed 4x4 convolution of stride 2 computes each pixel of a 2x2 block from 2x2 inputs; as one 3x3 convolution
+    it has a filter per pixel of the block, with zeros where that pixel does not look.
+    """
+    from onnx import helper, numpy_helper
+
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type != "ConvTranspose":
+            nodes.append(node)
+            continue
+        kernel = numpy_helper.to_array(constants[node.input[1]])
+        attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        if kernel.shape[2:] != (4, 4) or attributes["strides"] != [2, 2] or attributes.get("pads") != [1, 1, 1, 1]:
+            raise EngineError(f"int8 does not know transposed convolutions of this form: {node.name}")
+        taken, name = constants[node.input[1]], f"{node.output[0]}/blocks"
+        model.graph.initializer.remove(taken)
+        model.graph.initializer.append(numpy_helper.from_array(_block_kernel(kernel), f"{name}/kernel"))
+        inputs = [node.input[0], f"{name}/kernel"]
+        nodes.append(helper.make_node("Conv", inputs, [name], name, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("DepthToSpace", [name], list(node.output), f"{name}/dealt", blocksize=2))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _block_kernel(kernel: np.ndarray) -> np.ndarray:
+    """Return the kernel (4 O, C, 3, 3) that does what the transposed ``kernel`` (C, O, 4, 4) of stride 2 does."""
+    channels, filters = kernel.shape[:2]
+    blocks = np.zeros((2, 2, filters, channels, 3, 3), np.float32)
+    # Pixel 0 of a block sees its own input and the one before, pixel 1 its own and the one after.
+    seen = {(0, 0): 3, (0, 1): 1, (1, 1): 2, (1, 2): 0}
+    for (row, y), from_row in seen.items():
+        for (column, x), from_column in seen.items():
+            blocks[row, column, :, :, y, x] = kernel[:, :, from_row, from_column].T
+    return blocks.reshape(4 * filters, channels, 3, 3)

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from obamanet.engine.network import StoredNetwork
 from obamanet.errors import EngineError
+
+if TYPE_CHECKING:
+    from obamanet.networks.signatures import Signature
+
+
+def load_weights(stored: StoredNetwork) -> Signature:
+    """Return the training graph of ``stored`` with its training weights.
+
+    Raises :class:`EngineError` when they are not there or do not fit.
+    """
+    if stored.weights is None or not stored.weights.is_file():
+        raise EngineError(f"there are no training weights: {stored.onnx.parent} has none for {stored.onnx.name}")
+    from obamanet.networks.signatures import load_signature
+
+    return load_signature(stored.kind, stored.config, stored.weights)
 
 
 class KerasNetwork:
@@ -14,11 +31,9 @@ class KerasNetwork:
     def __init__(self, stored: StoredNetwork) -> None:
         import tensorflow as tf
 
-        from obamanet.networks.signatures import load_signature
-
         if stored.weights is None or not stored.weights.is_file():
             raise EngineError(f"engine keras needs training weights, which are not there: {stored.onnx.parent}")
-        signature = load_signature(stored.kind, stored.config, stored.weights)
+        signature = load_weights(stored)
         self._run = tf.function(
             signature.call,
             input_signature=[tf.TensorSpec(spec.shape, spec.dtype, spec.name) for spec in signature.inputs],

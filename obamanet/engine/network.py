@@ -30,6 +30,9 @@ class Engine(StrEnum):
     KERAS = "keras"
     """The training graph with the training weights: the reference; needs the extra "train"."""
 
+    FAST = "fast"
+    """ONNX Runtime with the person's renderer in eight-bit integers, where that was exported."""
+
 
 class Network(Protocol):
     """A loaded network: a function from arrays to arrays that several threads may call at once."""
@@ -88,7 +91,8 @@ def load_network(stored: StoredNetwork, engine: Engine = Engine.ONNXRUNTIME, thr
 def check_engine(engine: Engine) -> None:
     """Raise :class:`EngineError`, which names the extra to install, when ``engine`` is not installed."""
     extra = {Engine.KERAS: "train", Engine.OPENVINO: "openvino"}.get(engine)
-    if importlib.util.find_spec(engine.value) is None:
+    module = Engine.ONNXRUNTIME if engine is Engine.FAST else engine
+    if importlib.util.find_spec(module.value) is None:
         how = f"pip install 'obamanet[{extra}]'" if extra else "install the program anew"
         raise EngineError(f"engine is not installed: {engine.value}; {how}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,25 @@ class OnnxruntimeNetwork:
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the outputs for ``arrays``, one per input."""
         return tuple(self._session.run(None, dict(zip(self._inputs, arrays, strict=True))))
+
+
+def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return names, shapes (None is any length) and types of the inputs and outputs of the ONNX file ``path``."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def described(values: list[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": value.name,
+                "shape": [size if isinstance(size, int) else None for size in value.shape or []],
+                "type": value.type.removeprefix("tensor(").removesuffix(")"),
+            }
+            for value in values
+        ]
+
+    return {"inputs": described(session.get_inputs()), "outputs": described(session.get_outputs())}
 
 
 def unreadable(path: Path, error: Exception) -> str:

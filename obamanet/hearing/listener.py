@@ -84,16 +84,16 @@ def encoder_digest(options: FeatureOptions) -> str | None:
 class Listener:
     """Makes a predictor's inputs, for training and for running alike; build it once, it may hold the encoder.
 
-    ``encoder`` is the speech encoder's network, None for the shipped one; other features need none. ``quiet`` (D,) is
-    what silence becomes.
+    The argument ``encoder`` is the speech encoder's network, None for the shipped one; the attribute is the loaded one,
+    None for other features. ``quiet`` (D,) is what silence becomes.
     """
 
     def __init__(
         self, options: FeatureOptions, encoder: StoredNetwork | None = None, engine: Engine = Engine.ONNXRUNTIME
     ) -> None:
         self._options = options
-        self._encoder = SpeechEncoder(encoder or encoder_card().network, engine) if options.kind == SPEECH else None
-        self.quiet = self._encoder.quiet if self._encoder else quiet_vector(options.count, options.kind)
+        self.encoder = SpeechEncoder(encoder or encoder_card().network, engine) if options.kind == SPEECH else None
+        self.quiet = self.encoder.quiet if self.encoder else quiet_vector(options.count, options.kind)
 
     def hear(self, samples: np.ndarray) -> FeatureSequence:
         """Return :meth:`listen` of the features of mono ``samples`` (N,) in [-1, 1] at 16 kHz, a whole utterance."""
@@ -101,7 +101,7 @@ class Listener:
 
     def listen(self, features: FeatureSequence) -> FeatureSequence:
         """Return the whole utterance's ``features`` normalised, and encoded where they are speech features."""
-        return self._encoder.encode(features) if self._encoder else normalise_utterance(features, self._options.kind)
+        return self.encoder.encode(features) if self.encoder else normalise_utterance(features, self._options.kind)
 
 
 class SpeechEncoder:
@@ -128,17 +128,34 @@ class SpeechEncoder:
 
         Step t looks at the sound about t / 50 s, from 1 s before it to 0.5 s after.
         """
-        values, quiet = features.values, quiet_vector(self._config.bands, SPEECH)
-        reference = speech_reference(values)
+        values, reference = features.values, speech_reference(features.values)
         steps = -(-len(values) // STRIDE)
-        before, after = self._config.reach
-        parts = []
-        for first in range(0, steps, chunk):
-            count = min(chunk, steps - first)
-            start = STRIDE * (first - before) - CENTRE
-            wanted = np.arange(start, STRIDE * (first + count + after) + CENTRE)
-            inside = (wanted >= 0) & (wanted < len(values))
-            normalised = about_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
-            heard = np.where(inside[:, None], normalised, quiet)
-            parts.append(self._run(heard)[before : before + count])
+        parts = [self.steps(values, first, min(chunk, steps - first), reference) for first in range(0, steps, chunk)]
         return FeatureSequence(np.concatenate(parts), features.rate / STRIDE, features.duration)
+
+    def steps(self, values: np.ndarray, first: int, count: int, reference: float | None, start: int = 0) -> np.ndarray:
+        """Encodes some steps of an utterance.
+
+        Args:
+            values: log-mel features (F, bands), not normalised, from frame ``start`` of the utterance on; where they
+                end there is silence.
+            first: the first step wanted.
+            count: how many steps are wanted.
+            reference: the utterance's level, of :func:`obamanet.audio.normalise.speech_reference`.
+            start: feature frame that ``values`` begin with.
+
+        Returns:
+            Encoded features (count, D) float32.
+        """
+        first_seen, end_seen = self.seen(first, count)
+        wanted = np.arange(first_seen, end_seen) - start
+        inside = (wanted >= 0) & (wanted < len(values))
+        normalised = about_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
+        heard = np.where(inside[:, None], normalised, quiet_vector(self._config.bands, SPEECH))
+        before, _ = self._config.reach
+        return self._run(heard)[before : before + count]
+
+    def seen(self, first: int, count: int) -> tuple[int, int]:
+        """Return the first feature frame that ``count`` steps from ``first`` on see, and the one after the last."""
+        before, after = self._config.reach
+        return STRIDE * (first - before) - CENTRE, STRIDE * (first + count + after) + CENTRE

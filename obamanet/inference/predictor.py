@@ -19,21 +19,24 @@ CHUNK_FRAMES = 250
 
 
 class Predictor:
-    """A person's sound-to-keypoints network; build it once, it holds the weights."""
+    """A person's sound-to-keypoints network; build it once, it holds the weights.
+
+    ``listener`` makes what the ``network`` takes.
+    """
 
     def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
         self._person = person
-        self._listener = Listener(person.features, person.encoder_network, engine)
-        self._network = Recurrent(person.predictor_network, engine)
+        self.listener = Listener(person.features, person.encoder_network, engine)
+        self.network = Recurrent(person.predictor_network, engine)
 
     @property
     def quiet(self) -> np.ndarray:
         """What is heard, (D,), where there is silence."""
-        return self._listener.quiet
+        return self.listener.quiet
 
     def listen(self, features: FeatureSequence) -> FeatureSequence:
         """Return what is heard in a whole utterance's ``features``, which are not normalised yet."""
-        return self._listener.listen(features)
+        return self.listener.listen(features)
 
     def predict(self, features: FeatureSequence, chunk: int = CHUNK_FRAMES) -> CanonicalKeypoints:
         """Return :meth:`follow` of what is heard in ``features``."""
@@ -51,8 +54,8 @@ class Predictor:
         person = self._person
 
         def inputs(first: int, count: int) -> np.ndarray:
-            return stack_features(heard, person.fps, first, count, self._listener.quiet)
+            return stack_features(heard, person.fps, first, count, self.listener.quiet)
 
         frames = frames_to_cover(heard.duration, person.fps)
-        for components in self._network.stream(inputs, frames, chunk):
+        for components in self.network.stream(inputs, frames, chunk):
             yield person.mouth.pca.decode(components)

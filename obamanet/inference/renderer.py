@@ -27,7 +27,8 @@ class Renderer:
     """
 
     def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
-        self._network = load_network(person.renderer_network, engine)
+        fast = engine is Engine.FAST
+        self._network = load_network(person.fast_renderer_network if fast else person.renderer_network, engine)
         self._workers = os.cpu_count() or 1
 
     def paint(self, sketch: np.ndarray) -> np.ndarray:

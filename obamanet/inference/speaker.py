@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from obamanet.engine.network import Engine, check_engine
+from obamanet.engine.network import Engine, Network, check_engine, load_network
 from obamanet.hearing.closures import ClosureDetector
 from obamanet.inference.predictor import Predictor
 from obamanet.inference.renderer import Renderer
-from obamanet.person import Person
+from obamanet.person import Person, check_fast
+
+Part = TypeVar("Part")
 
 
 class Speaker:
@@ -20,27 +24,44 @@ class Speaker:
 
     Raises:
         EngineError: the engine is not installed; later, a network cannot be loaded.
+        PersonError: engine fast is asked for and the person has no renderer in eight-bit integers.
     """
 
     def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
         check_engine(engine)
+        if engine is Engine.FAST:
+            check_fast(person)
         self.person = person
         self.engine = engine
+        self._loaded: dict[str, Any] = {}
+        self._loading = threading.Lock()
 
-    @cached_property
+    @property
     def predictor(self) -> Predictor:
         """Sound to keypoints; raises :class:`obamanet.errors.PersonError` for a person without speech part."""
-        return Predictor(self.person, self.engine)
+        return self._once("predictor", lambda: Predictor(self.person, self.engine))
 
-    @cached_property
+    @property
     def closures(self) -> ClosureDetector:
         """What hears when lips are shut."""
-        return ClosureDetector(self.engine)
+        return self._once("closures", lambda: ClosureDetector(self.engine))
 
-    @cached_property
+    @property
     def renderer(self) -> Renderer:
         """Sketch to picture."""
-        return Renderer(self.person, self.engine)
+        return self._once("renderer", lambda: Renderer(self.person, self.engine))
+
+    @property
+    def poser_network(self) -> Network:
+        """Timed phonemes to weights of mouth poses; raises :class:`obamanet.errors.PersonError` where there is none."""
+        return self._once("poser", lambda: load_network(self.person.poser_network, self.engine))
+
+    def _once(self, name: str, load: Callable[[], Part]) -> Part:
+        """Return what ``load`` returned at the first call for ``name``; threads that come meanwhile wait."""
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = load()
+            return self._loaded[name]
 
 
 def as_speaker(speaker: Speaker | Person) -> Speaker:

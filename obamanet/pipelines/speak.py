@@ -212,9 +212,16 @@ def render_frames(keypoints: CanonicalKeypoints, speaker: Speaker | Person) -> I
     speaker = as_speaker(speaker)
     person, renderer = speaker.person, speaker.renderer
     if person.mode is RenderMode.WHOLE_FACE:
-        sketches = (draw_face(face, person.image_size) for face in place(keypoints, person))
-        return in_background(renderer.paint_all(in_background(sketches, 16)), 16)
+        return in_background(renderer.paint_all(in_background(draw_sketches(keypoints, person), 16)), 16)
     return in_background(paint_frames(_footage_jobs(keypoints, person), person, renderer), 16)
+
+
+def draw_sketches(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
+    """Yield what the renderer paints from, (S, S, 3) uint8 BGR, for each frame."""
+    if person.mode is RenderMode.WHOLE_FACE:
+        yield from (draw_face(face, person.image_size) for face in place(keypoints, person))
+    else:
+        yield from (job.patch.condition for job in _footage_jobs(keypoints, person) if job.patch)
 
 
 def render_squares(keypoints: CanonicalKeypoints, speaker: Speaker | Person) -> Iterator[np.ndarray]:

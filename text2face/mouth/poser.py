@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from obamanet.engine.network import Engine, load_network
+from obamanet.engine.network import Network, load_network
 from obamanet.person import Person, poses_of
 from text2face.mouth.frames import Word, describe
 
@@ -15,11 +15,11 @@ AROUND = 10
 
 
 class Poser:
-    """A person's syllables-to-poses network; build it once, it holds the weights."""
+    """A person's syllables-to-poses network; ``network`` is the loaded one, None to load it."""
 
-    def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
-        self._network = load_network(person.poser_network, engine)
+    def __init__(self, person: Person, network: Network | None = None) -> None:
         self._person, self._poses = person, poses_of(person)
+        self._network = network or load_network(person.poser_network)
 
     def weights(self, words: Sequence[Word], first: int, count: int) -> np.ndarray:
         """Return how much of each pose is in the person's video frames ``first`` to ``first + count``: (count, K).

@@ -1,0 +1,184 @@
+"""Sound to keypoints while the sound is still coming: pieces in, the keypoints that they make known out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from obamanet.audio.features import SPEECH, FeatureExtraction
+from obamanet.audio.normalise import RunningReference
+from obamanet.audio.stack import stack_features, stacked_span
+from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, MOUTH_COUNT, SAMPLE_RATE
+from obamanet.errors import PersonError, SoundError
+from obamanet.hearing.listener import CENTRE, STRIDE, SpeechEncoder
+from obamanet.inference.speaker import Speaker
+from obamanet.person import Person
+from obamanet.timing import frames_to_cover
+from obamanet.types import CanonicalKeypoints, FeatureSequence
+
+STEP_RATE = FEATURE_RATE / STRIDE
+"""Encoded steps per second."""
+
+PIECE = 10 * SAMPLE_RATE
+"""Samples taken at once, so that a long piece needs no more memory."""
+
+
+def streaming_latency(person: Person) -> Fraction:
+    """Returns how long after a keypoint's time its sound must have gone on for the keypoint to be known.
+
+    That is the predictor's look-ahead, the end of the steps which its input holds, the speech encoder's look-ahead and
+    the last feature window; 0.2 + 0.06 + 0.5 + 0.035 s for the default person. Where video frames do not begin with an
+    encoded step, half a step of 20 ms more at most.
+
+    Raises:
+        PersonError: the person cannot be streamed; the message says why.
+    """
+    check_streaming(person)
+    _, end = stacked_span(person.fps, 0, STEP_RATE)
+    encoder = person.speech_part.encoder
+    assert encoder is not None
+    features = STRIDE * (end + encoder.config.reach[1]) + CENTRE
+    rounding = Fraction(0) if (STEP_RATE / person.fps).denominator == 1 else 1 / (2 * STEP_RATE)
+    return person.predictor.delay / person.fps + (features - 1) / FEATURE_RATE + FEATURE_WINDOW + rounding
+
+
+def check_streaming(person: Person) -> None:
+    """Raise :class:`PersonError` when the keypoints of ``person`` cannot be told before the sound is over."""
+    if person.features.kind != SPEECH:
+        raise PersonError(
+            f"person cannot be streamed: its features are {person.features.kind}, which are normalised by the whole "
+            f"utterance; only persons of {SPEECH} features can"
+        )
+    if person.predictor.bidirectional:
+        raise PersonError("person cannot be streamed: its predictor is bidirectional, which hears the whole utterance")
+
+
+class KeypointStream:
+    """Predicts one utterance's keypoints while it is spoken; a speaker may have several streams, each in its thread.
+
+    The joined keypoints equal those of :meth:`obamanet.inference.predictor.Predictor.predict` for the whole sound when
+    its ``level`` is given. Without it, the level of what was heard so far stands for that of the whole, from which it
+    differs in the first seconds. Lips are as the predictor has them: neither shut where a p, b or m is heard, nor
+    articulated.
+
+    Args:
+        speaker: whose mouth it is.
+        level: the utterance's reference level, of :func:`obamanet.audio.normalise.speech_reference`; None to estimate.
+
+    Raises:
+        PersonError: the person has no speech part, or one that needs the whole utterance.
+    """
+
+    def __init__(self, speaker: Speaker, level: float | None = None) -> None:
+        person = speaker.person
+        check_streaming(person)
+        self.latency = streaming_latency(person)
+        self._person, self._predictor = person, speaker.predictor
+        self._states = self._predictor.network.first_states()
+        self._extraction = FeatureExtraction(person.features)
+        self._level = level
+        self._estimate = RunningReference()
+        self._features, self._encoded = _History(), _History()
+        self._inputs = 0
+        self._finished = False
+
+    def push(self, samples: np.ndarray) -> CanonicalKeypoints:
+        """Takes the next piece of sound.
+
+        Args:
+            samples: mono, shape (N,) of any length, in [-1, 1], 16 kHz.
+
+        Returns:
+            The keypoints that are known now and were not before, at the person's frame rate; often none, shape
+            (0, 20, 2).
+
+        Raises:
+            SoundError: the samples are not mono, or the stream is finished.
+        """
+        if self._finished:
+            raise SoundError("sound is over: the stream is finished; open another one for the next utterance")
+        known = [self._advance(samples[start : start + PIECE]) for start in range(0, max(1, len(samples)), PIECE)]
+        return CanonicalKeypoints(np.concatenate(known), self._person.fps)
+
+    def finish(self) -> CanonicalKeypoints:
+        """Returns the keypoints that were still to come; after them nothing can be pushed.
+
+        Raises:
+            SoundError: there was no sound, or the stream is finished already.
+        """
+        if self._finished:
+            raise SoundError("sound is over: the stream is finished already")
+        self._take(self._extraction.finish())
+        self._finished = True
+        self._encode(-(-self._features.end // STRIDE))
+        frames = frames_to_cover(self._extraction.duration, self._person.fps)
+        return CanonicalKeypoints(self._predict(frames + self._person.predictor.delay), self._person.fps)
+
+    @property
+    def _encoder(self) -> SpeechEncoder:
+        encoder = self._predictor.listener.encoder
+        assert encoder is not None  # check_streaming has seen to it
+        return encoder
+
+    def _advance(self, samples: np.ndarray) -> np.ndarray:
+        """Return the keypoints (n, 20, 2) that ``samples`` make known."""
+        self._take(self._extraction.push(samples))
+        # Steps whose last feature frame is there, and inputs whose last step is.
+        steps = (self._features.end - self._encoder.seen(0, 0)[1]) // STRIDE
+        inputs = self._inputs
+        while stacked_span(self._person.fps, inputs, STEP_RATE)[1] <= steps:
+            inputs += 1
+        if inputs == self._inputs:
+            return np.zeros((0, MOUTH_COUNT, 2), np.float32)
+        self._encode(steps)
+        return self._predict(inputs)
+
+    def _take(self, features: np.ndarray) -> None:
+        self._features.append(features)
+        if self._level is None:
+            self._estimate.add(features)
+
+    def _encode(self, end: int) -> None:
+        """Encode all steps before ``end`` that are not encoded yet."""
+        first, count = self._encoded.end, end - self._encoded.end
+        if not count:
+            return
+        level = self._estimate.level if self._level is None else self._level
+        self._encoded.append(
+            self._encoder.steps(self._features.values, first, count, level, start=self._features.start)
+        )
+        self._features.forget(self._encoder.seen(end, 1)[0])
+
+    def _predict(self, end: int) -> np.ndarray:
+        """Run the predictor up to its input ``end`` and return the keypoints (n, 20, 2) that come out."""
+        person, first = self._person, self._inputs
+        heard = FeatureSequence(self._encoded.values, STEP_RATE, self._extraction.duration)
+        quiet = self._predictor.quiet
+        inputs = stack_features(heard, person.fps, first, end - first, quiet, start=self._encoded.start)
+        outputs, self._states = self._predictor.network.step(inputs, self._states)
+        self._inputs = end
+        self._encoded.forget(stacked_span(person.fps, end, STEP_RATE)[0])
+        # The first outputs look back before the sound: they belong to no frame.
+        return person.mouth.pca.decode(outputs[max(0, person.predictor.delay - first) :])
+
+
+class _History:
+    """The last rows of a growing array: ``values`` (n, D) are its rows ``start`` to ``end``."""
+
+    def __init__(self) -> None:
+        self.values = np.zeros((0, 0), np.float32)
+        self.start = 0
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.values)
+
+    def append(self, rows: np.ndarray) -> None:
+        self.values = np.concatenate([self.values, rows]) if len(self.values) else rows
+
+    def forget(self, before: int) -> None:
+        """Drop the rows before row ``before``, but not the last one."""
+        dropped = min(before - self.start, len(self.values) - 1)
+        if dropped > 0:
+            self.values, self.start = self.values[dropped:], self.start + dropped

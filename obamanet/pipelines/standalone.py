@@ -1,0 +1,260 @@
+"""Exports a person's networks: into the person, for the engines, or as standalone files that need no person."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obamanet.engine.formats import Format, Precision
+from obamanet.engine.network import Engine, Network, StoredNetwork, check_engine, load_network
+from obamanet.errors import EngineError, OptionError, OutputError
+from obamanet.export import export_weights, upgrade_person
+from obamanet.files import atomic_write_json, locked, scratch_folder
+from obamanet.person import FAST_RENDERER_FILE, Person, save_card
+from obamanet.pipelines.speak import draw_sketches
+from obamanet.progress import Progress
+from obamanet.types import CanonicalKeypoints
+
+CALIBRATION_SKETCHES = 32
+"""Sketches from which int8 finds its ranges."""
+
+MEASURED_SKETCHES = 8
+"""Other sketches, on which exported renderers are compared with the trained one."""
+
+RUNS = 5
+"""Timed calls of each network, whose median is told."""
+
+README = """Networks of the person '{name}', exported by {software}.
+
+networks.json tells each file's inputs and outputs: names, shapes (null is any length) and types.
+
+renderer        sketch, uint8 BGR, to picture, uint8 BGR
+speech_encoder  log-mel features of 10 ms, about the speech's level, to encoded features of 20 ms
+predictor       encoded features, stacked for each video frame, and LSTM states, to PCA values and new states
+poser           timed phonemes to weights of mouth poses
+"""
+
+KERAS_NOTE = """
+*.keras hold the graph between the scalings: the renderer takes and gives values in [-1, 1]. Those of the renderer and
+the speech encoder have layers of their own: import obamanet.networks.layers and obamanet.networks.speech_encoder first.
+"""
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One exported network: its ``path``, ``size`` in bytes, how it compares, and how long it takes.
+
+    ``quality`` says, in words, how far its outputs are from those of the trained network in single precision.
+    ``milliseconds`` per video frame are measured here and now, on one thread.
+    """
+
+    path: Path
+    size: int
+    quality: str
+    milliseconds: float
+
+
+def export_into_person(
+    folder: Path, precision: Precision = Precision.FP16, progress: Progress | None = None
+) -> list[ExportedFile]:
+    """Gives the person in ``folder`` the ONNX files that it lacks; with int8, also a renderer for engine fast.
+
+    Raises:
+        OptionError: fp32, which persons do not hold.
+        PersonError: it cannot be read.
+        EngineError: there are no training weights for what is missing.
+        OutputError: the folder cannot be written, or another process is at work in it.
+    """
+    progress = progress or Progress()
+    if precision is Precision.FP32:
+        raise OptionError("fp32 needs --out: a person itself holds fp16, and int8 beside it")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"person's folder is not writable: {folder}; export to another one with --out")
+    with locked(folder):
+        person = upgrade_person(folder)
+        if precision is Precision.INT8:
+            _write_onnx(person.fast_renderer_network, person, precision)
+            save_card(person)
+    networks = _networks(person)
+    if (folder / FAST_RENDERER_FILE).is_file():
+        networks[FAST_RENDERER_FILE.removesuffix(".onnx")] = person.fast_renderer_network
+    return [
+        _measured(stored.onnx, load_network(stored), stored, person)
+        for stored in progress.track(networks.values(), "measuring", len(networks))
+    ]
+
+
+def export_standalone(
+    person: Person,
+    out: Path,
+    precision: Precision | None = None,
+    to: Format = Format.ONNX,
+    progress: Progress | None = None,
+) -> list[ExportedFile]:
+    """Writes the networks of ``person`` into the new folder ``out``, with README.txt and networks.json.
+
+    Only the renderer is quantised: with int8 the LSTMs and the speech encoder are stored in fp16.
+
+    Args:
+        person: whose networks.
+        out: a folder that is empty or not there yet.
+        precision: None for fp16, and fp32 for Keras files, which have no other.
+        to: the files' format.
+        progress: what is told meanwhile.
+
+    Raises:
+        OptionError: Keras files in another precision than fp32.
+        OutputError: the folder is not empty or cannot be written.
+        EngineError: there are no training weights for what is wanted.
+    """
+    progress = progress or Progress()
+    precision = precision or (Precision.FP32 if to is Format.KERAS else Precision.FP16)
+    if to is Format.KERAS and precision is not Precision.FP32:
+        raise OptionError(f"keras files hold fp32: got {precision}; leave --precision out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"output folder is not empty: {out}; name a new one")
+    networks = _networks(person)
+    told: dict[str, Any] = {}
+    with scratch_folder(out / "networks") as scratch:
+        files = []
+        for name, stored in progress.track(networks.items(), "exporting", len(networks)):
+            own = precision if name == "renderer" or precision is not Precision.INT8 else Precision.FP16
+            path = scratch / f"{name}.{to}"
+            network = _write(stored, path, person, own, to)
+            told[path.name] = {"precision": own.value, **_described(stored, path, to)}
+            files.append(_measured(path, network, stored, person))
+        from obamanet.about import SOFTWARE
+
+        text = README.format(name=person.name, software=SOFTWARE) + (KERAS_NOTE if to is Format.KERAS else "")
+        (scratch / "README.txt").write_text(text, encoding="utf-8")
+        origin = person.origin
+        about = {"licence": origin.licence, "attribution": origin.attribution, "consent": origin.consent}
+        atomic_write_json(scratch / "networks.json", {"schema": 1, "person": person.name, **about, "networks": told})
+        for path in sorted(scratch.iterdir()):
+            path.replace(out / path.name)
+    return [ExportedFile(out / file.path.name, file.size, file.quality, file.milliseconds) for file in files]
+
+
+def table(files: Sequence[ExportedFile]) -> list[str]:
+    """Return ``files`` as lines of a table for people."""
+    rows = [("file", "MB", "against fp32", "ms a frame")]
+    rows += [(f.path.name, f"{f.size / 1e6:.2f}", f.quality, f"{f.milliseconds:.2f}") for f in files]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [*lines, "ms a frame: of video, one thread, measured here and now"]
+
+
+def calibration_sketches(person: Person, count: int, seed: int) -> np.ndarray:
+    """Return typical inputs of the renderer of ``person``: (count, S, S, 3) uint8 BGR.
+
+    Heads are spread over the reference track, mouths over the PCA; the same ``seed`` gives the same sketches.
+    """
+    mouth, frames = person.mouth, len(person.reference.points)
+    components = np.random.default_rng(seed).normal(size=(count, mouth.pca.count)).astype(np.float32)
+    # One mouth for each stretch of the reference track, which goes on forward and backward.
+    length = max(1, 2 * frames // count)
+    keypoints = CanonicalKeypoints(np.repeat(mouth.pca.decode(components), length, axis=0), person.reference.fps)
+    sketches = draw_sketches(keypoints, person)
+    return np.stack([sketch for index, sketch in enumerate(sketches) if index % length == length // 2])
+
+
+def _networks(person: Person) -> dict[str, StoredNetwork]:
+    """Return the networks of ``person`` that are there, by the name of their files."""
+    networks = {"renderer": person.renderer_network}
+    if person.speech:
+        networks["predictor"] = person.predictor_network
+        if person.encoder_network:
+            networks["speech_encoder"] = person.encoder_network
+    if person.poser:
+        networks["poser"] = person.poser_network
+    return networks
+
+
+def _write(stored: StoredNetwork, path: Path, person: Person, precision: Precision, to: Format) -> Network:
+    """Write ``stored`` to ``path`` and return it as loaded from there."""
+    if to is Format.ONNX:
+        if precision is Precision.FP16 and stored.onnx.is_file():
+            shutil.copyfile(stored.onnx, path)
+        else:
+            _write_onnx(StoredNetwork(stored.kind, stored.config, path, stored.weights), person, precision)
+        return load_network(StoredNetwork(stored.kind, stored.config, path))
+    from obamanet.engine.keras_engine import load_weights
+
+    signature = load_weights(stored)
+    if to is Format.KERAS:
+        from obamanet.networks.weights import save_network
+
+        save_network(signature.network, path)
+        return load_network(stored, Engine.KERAS)
+    from obamanet.engine.tflite import TfliteNetwork, write_tflite
+
+    write_tflite(signature, path, precision, _samples(stored.kind, person, precision))
+    return TfliteNetwork(path, signature)
+
+
+def _write_onnx(stored: StoredNetwork, person: Person, precision: Precision) -> None:
+    export_weights(stored, precision, _samples(stored.kind, person, precision))
+
+
+def _samples(kind: str, person: Person, precision: Precision) -> list[tuple[np.ndarray, ...]]:
+    if precision is not Precision.INT8 or kind != "generator":
+        return []
+    return [(sketch[None],) for sketch in calibration_sketches(person, CALIBRATION_SKETCHES, seed=1)]
+
+
+def _described(stored: StoredNetwork, path: Path, to: Format) -> dict[str, Any]:
+    """Return the kind of network in ``path`` and its inputs and outputs as plain values."""
+    if to is Format.ONNX:
+        from obamanet.engine.onnxruntime_engine import inputs_and_outputs
+
+        return {"kind": stored.kind, **inputs_and_outputs(path)}
+    from obamanet.networks.signatures import build_signature
+
+    signature = build_signature(stored.kind, stored.config)
+    inputs = [{"name": s.name, "shape": list(s.shape), "type": s.dtype} for s in signature.inputs]
+    return {"kind": stored.kind, "inputs": inputs, "outputs": [{"name": name} for name in signature.outputs]}
+
+
+def _measured(path: Path, network: Network, stored: StoredNetwork, person: Person) -> ExportedFile:
+    calls, frames = _calls(stored, person)
+    quality = _quality(network, stored, calls)
+    seconds = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        network(*calls[0])
+        seconds.append(time.perf_counter() - began)
+    return ExportedFile(path, path.stat().st_size, quality, 1000 * float(np.median(seconds)) / frames)
+
+
+def _calls(stored: StoredNetwork, person: Person) -> tuple[list[tuple[np.ndarray, ...]], float]:
+    """Return inputs of calls for measuring, and how many video frames each call is for."""
+    if stored.kind == "generator":
+        return [(sketch[None],) for sketch in calibration_sketches(person, MEASURED_SKETCHES, seed=2)], 1.0
+    random, fps, config = np.random.default_rng(3), float(person.fps), stored.config
+    encoder = stored.kind == "speech_encoder"
+    # A second of sound has 100 feature frames.
+    length, width = (100, config.bands) if encoder else (round(fps), config.inputs)
+    inputs = random.uniform(-1, 1, (1, length, width)).astype(np.float32)
+    shapes = config.state_shapes if stored.kind == "predictor" else []
+    return [(inputs, *(np.zeros((1, *shape), np.float32) for shape in shapes))], fps
+
+
+def _quality(network: Network, stored: StoredNetwork, calls: Sequence[tuple[np.ndarray, ...]]) -> str:
+    """Return how far the outputs of ``network`` are from those of the training weights."""
+    try:
+        check_engine(Engine.KERAS)
+        reference: Callable[..., tuple[np.ndarray, ...]] = load_network(stored, Engine.KERAS)
+    except EngineError:
+        return "not compared: no training weights"
+    pairs = [(network(*call)[0].astype(np.float64), reference(*call)[0].astype(np.float64)) for call in calls]
+    if stored.kind == "generator":
+        error = float(np.mean([np.mean((ours - theirs) ** 2) for ours, theirs in pairs]))
+        return "equal" if error == 0 else f"PSNR {10 * np.log10(255**2 / error):.1f} dB"
+    return f"differs by at most {max(np.abs(ours - theirs).max() for ours, theirs in pairs):.1e}"
