@@ -1,11 +1,11 @@
-"""Whether this process may have the memory that the networks need, and which errors say that it had not."""
+"""Whether this process may have the memory that training needs, and which errors say that it had not."""
 
 from __future__ import annotations
 
 from obamanet.errors import ObamanetError
 
 NEEDED = 4_000_000_000
-"""Bytes of address space with which TensorFlow and the default person load and run; with less it ends in many ways,
+"""Bytes of address space with which TensorFlow loads and runs; with less it ends in many ways,
 among them crashes that leave no message. Measured with ulimit -v: 4.1 GB is enough, 3.1 GB is not."""
 
 SIGNS = (
@@ -20,7 +20,7 @@ SIGNS = (
 
 
 def check_memory() -> None:
-    """Raise :class:`ObamanetError` when the process's address space is limited to less than the networks need."""
+    """Raise :class:`ObamanetError` when the process's address space is limited to less than training needs."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows has no such limit.
@@ -29,7 +29,7 @@ def check_memory() -> None:
     if limit != resource.RLIM_INFINITY and limit < NEEDED:
         raise ObamanetError(
             f"not enough memory: this process is limited to {limit / 1e9:.2g} GB (see ulimit -v), "
-            f"the networks need {NEEDED / 1e9:g} GB"
+            f"training needs {NEEDED / 1e9:g} GB"
         )
 
 

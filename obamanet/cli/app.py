@@ -42,6 +42,7 @@ from obamanet.cli.train import (
     syncnet_command,
 )
 from obamanet.engine.network import Engine
+from obamanet.memory import check_memory
 
 OVERVIEW = """A person of your own, in three commands and one:
 
@@ -75,6 +76,8 @@ def obamanet_app() -> typer.Typer:
     app.command("verify")(verify)
     app.command("prepare", epilog="Example:\n\nobamanet prepare videos/*.mp4 --out me")(prepare_command)
     train = typer.Typer(context_settings=HELP_NAMES, epilog=TRAIN_EXAMPLES, help="Train a person on a dataset.")
+    # Before Keras: with too little memory its import may crash, which nobody can catch.
+    train.callback()(check_memory)
     train.command("keypoints")(keypoints_command)
     train.command("renderer")(renderer_command)
     train.command("lipreader")(lipreader_command)

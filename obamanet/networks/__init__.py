@@ -3,8 +3,3 @@
 The configs alone are free of Keras. Importing ``obamanet.networks.layers`` makes the layers known to Keras, so that
 exported networks load.
 """
-
-from obamanet.memory import check_memory
-
-# Before Keras: with too little memory its import may crash, which nobody can catch.
-check_memory()
