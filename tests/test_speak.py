@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -20,7 +21,7 @@ from made import babble, prepare_recorded, write_sound
 
 from obamanet.audio.load import open_sound
 from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH, SAMPLE_RATE
-from obamanet.errors import DatasetError, ObamanetError, OutputError, PersonError, SoundError
+from obamanet.errors import DatasetError, ObamanetError, OutputError, SoundError, VideoError
 from obamanet.evaluation.tracks import Tracker
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
@@ -419,8 +420,9 @@ class TestInpainting:
         assert not reader.closed_under_reader
 
     def test_footage_that_is_not_there(self, tiny_inpaint_person: Person, tmp_path: Path) -> None:
+        shutil.copy(tiny_inpaint_person.renderer_network.onnx, tmp_path)
         nowhere = replace(tiny_inpaint_person, folder=tmp_path)
-        with pytest.raises(PersonError):
+        with pytest.raises(VideoError, match="footage cannot be read"):
             list(render_frames(keypoints_of(3), nowhere))
 
 
