@@ -442,7 +442,7 @@ def test_a_persons_card_is_shown(obamanet: Callable[..., Said], tiny_person: Per
     assert told["name"] == "tiny"
     assert told["rendering"] == "whole-face, 64x64 pixels, generator width 4"
     assert told["frame rate"] == "25 fps"
-    assert told["predictor"] == "2 LSTM layers of 8, 0.2 s look-ahead, logfbank"
+    assert told["speech"] == "2 LSTM layers of 8, 0.2 s look-ahead, logfbank"
     assert told["licence"] == "CC0-1.0"
     assert told["consent"] == "nobody is shown"
     assert told["measured made"] == "1"

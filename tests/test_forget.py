@@ -227,7 +227,10 @@ class TestFind:
         assert "comes with the program" in next(trace.reason for trace in traces.kept if trace.path == shipped)
         assert all_files(shipped) <= removed(find_traces(shipped))
 
-    def test_the_default_persons_judges_come_with_the_program(self) -> None:
+    def test_the_default_persons_judges_come_with_the_program(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OBAMANET_CACHE_DIR", str(tmp_path))
         root = find.PROGRAM.parent
         traces = find_traces(root / "checkpoints" / "grid_s1")
         assert root / "obamanet" / "evaluation" / "judges" in {trace.path for trace in traces.kept}

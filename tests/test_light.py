@@ -70,7 +70,8 @@ def test_a_timeline_is_written(tmp_path: Path) -> None:
 
 def test_what_needs_more_says_which_extra(tmp_path: Path) -> None:
     done = run_light(["pose-sheet", "poses.png"], tmp_path)
-    assert done.returncode == 0
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("which the light installation leaves out: pip install 'obamanet[train]'")
     write_video(tmp_path / "face.mp4", [np.zeros((96, 96, 3), np.uint8)] * 5)
     done = run_light(["prepare", "face.mp4", "--out", "d", "--workers", "1"], tmp_path)
     assert done.returncode == 1

@@ -371,11 +371,11 @@ def sentences(recorded_test_split: list[Recorded], track_cache: Path) -> list[Re
 
 class TestJudge:
     def test_it_reads_real_test_sentences(self, reader: LipReader, sentences: list[Read]) -> None:
-        assert len(sentences) == 20
+        assert len(sentences) == 10
         errors = [word_error(sentence.words, reader.read(sentence.mouths, sentence.times)) for sentence in sentences]
         assert np.mean(errors) <= 0.15
-        # The card tells of all 40 sentences; a word of these is 0.8 %.
-        assert shipped_card()["test"]["word_error"] == pytest.approx(100 * np.mean(errors), abs=3.0)
+        # The card tells of all 40 sentences; a word of these is 1.7 %.
+        assert shipped_card()["test"]["word_error"] == pytest.approx(100 * np.mean(errors), abs=4.0)
 
     def test_the_mirror_image_reads_the_same(self, reader: LipReader, sentences: list[Read]) -> None:
         sentence = sentences[0]

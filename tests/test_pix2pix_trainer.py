@@ -116,8 +116,8 @@ train_short(Path({str(folder)!r}))
 
 
 def test_a_run_in_sessions_equals_one_in_a_single_go(uninterrupted: Path, tmp_path: Path) -> None:
-    # Stops before and after the adversary joins in, neither an evaluation of the schedule's.
-    for steps in (5, 8, None):
+    # Stops before the adversary joins in, at no evaluation of the schedule's; the killed run stops after.
+    for steps in (5, None):
         train_short(tmp_path, limits=Limits(steps=steps))
     with np.load(uninterrupted / "state.npz") as one, np.load(tmp_path / "state.npz") as two:
         assert one["best"][1] == two["best"][1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -17,6 +16,7 @@ import av
 import keras
 import numpy as np
 import pytest
+from conftest import Recorded
 from made import babble, prepare_recorded, write_sound
 
 from obamanet.audio.load import open_sound
@@ -456,12 +456,13 @@ class TestDefaultPerson:
         assert np.quantile(opening, 0.05) < rest + 0.03
         assert opening.std() > 0.01
 
-    def test_its_lips_are_those_recorded(self, default_person: Person, grid_s1: Path, track_cache: Path) -> None:
-        """Seven sentences that it was not trained on; what all 40 give is in benchmarks/RESULTS.md."""
-        names = sorted(json.loads((grid_s1 / "split.json").read_text("utf-8"))["test"])[::6]
+    def test_its_lips_are_those_recorded(
+        self, default_person: Person, recorded_test_split: list[Recorded], track_cache: Path
+    ) -> None:
+        """Ten sentences that it was not trained on; what all 40 give is in benchmarks/RESULTS.md."""
         predictor, tracker, mouth = Predictor(default_person), Tracker(track_cache), default_person.mouth
         said, true, pixels, mean_pixels, true_pixels = [], [], [], [], []
-        for video in (grid_s1 / "video" / f"{name}.mpg" for name in names):
+        for video in (one.video for one in recorded_test_split):
             track = tracker.track(video)
             points = predictor.follow(predictor.listen(hear(video, default_person))).points
             seen = np.flatnonzero(track.seen[: len(points)])
@@ -476,11 +477,11 @@ class TestDefaultPerson:
             np.linalg.norm(np.concatenate(one) - np.concatenate(true_pixels), axis=-1).mean()
             for one in (pixels, mean_pixels)
         )
-        # Measured: 0.948, 0.995, 0.67 px and 0.50.
-        assert np.corrcoef(opening, true_opening)[0, 1] > 0.93
+        # Measured: 0.939, 1.00, 0.63 px and 0.51.
+        assert np.corrcoef(opening, true_opening)[0, 1] > 0.92
         assert 0.93 < opening.std() / true_opening.std() < 1.07
-        assert distance < 0.71
-        assert distance < 0.55 * mean_distance
+        assert distance < 0.68
+        assert distance < 0.56 * mean_distance
 
     def test_the_finished_video_shows_that_mouth(self, default_person: Person, tmp_path: Path) -> None:
         sound = ROOT / "data" / "audio" / "hello_en.wav"

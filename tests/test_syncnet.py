@@ -249,7 +249,7 @@ class TestShippedJudge:
                             np.linalg.norm(window - heard[at : at + inside], axis=-1).mean() for at in (start, other)
                         )
                         right.append(own < wrong)
-        assert len(right) == 1000
+        assert len(right) == 500
         assert np.mean(right) >= 0.99
         assert shipped_card()["test"]["told_apart"] == pytest.approx(np.mean(right), abs=0.002)
 
@@ -262,9 +262,9 @@ class TestShippedJudge:
                 cut = samples[(10 - shift) * FRAME : (len(mouth) - 10 - shift) * FRAME]
                 found = judge.offset(inner, times_of(inner), hear(cut))
                 right.append(abs(round(found.offset / 40) - shift) <= 1)
-        assert len(right) == 420
-        assert np.mean(right) >= 0.94
-        # The card tells of all 40 sentences; one of them is wrong at every shift, and among these.
+        assert len(right) == 210
+        assert np.mean(right) >= 0.96
+        # The card tells of all 40 sentences; one of them, not among these, is wrong at every shift.
         assert shipped_card()["test"]["shift_within_a_frame"] == pytest.approx(np.mean(right), abs=0.03)
 
     def test_the_offset_does_not_depend_on_the_frame_rate(self, judge: OwnSyncNet, sentences: Sentences) -> None:

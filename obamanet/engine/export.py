@@ -15,10 +15,11 @@ from obamanet.engine.network import CONFIG_KEY
 from obamanet.engine.recurrent import is_recurrent, recurrent_model
 from obamanet.errors import EngineError
 from obamanet.files import atomic_path
-from obamanet.networks.signatures import Signature
 
 if TYPE_CHECKING:
     import onnx
+
+    from obamanet.networks.signatures import Signature
 
 OPSET: Final = 18
 """ONNX operator set of what is written: known to ONNX Runtime from 1.14 and OpenVINO from 2023.1 on."""

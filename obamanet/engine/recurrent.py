@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obamanet.networks.signatures import Signature
-
 if TYPE_CHECKING:
     import keras
     import onnx
+
+    from obamanet.networks.signatures import Signature
 
 GATES = ("i", "o", "f", "c")
 """Order of the gates in ONNX; Keras has i, f, c, o."""

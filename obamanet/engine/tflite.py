@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from obamanet.engine.formats import Precision
 from obamanet.errors import EngineError
 from obamanet.files import atomic_path
-from obamanet.networks.signatures import Signature
+
+if TYPE_CHECKING:
+    from obamanet.networks.signatures import Signature
 
 
 def write_tflite(

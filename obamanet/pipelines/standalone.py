@@ -77,9 +77,9 @@ def export_into_person(
         raise OptionError("fp32 needs --out: a person itself holds fp16, and int8 beside it")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"person's folder is not writable: {folder}; export to another one with --out")
-    with locked(folder):
-        person = upgrade_person(folder)
-        if precision is Precision.INT8:
+    person = upgrade_person(folder)
+    if precision is Precision.INT8:
+        with locked(folder):
             _write_onnx(person.fast_renderer_network, person, precision)
             save_card(person)
     networks = _networks(person)

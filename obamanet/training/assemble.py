@@ -38,6 +38,7 @@ from obamanet.person import (
     is_person_place,
     load_person,
     load_region,
+    onnx_name,
     replace_person,
     save_card,
     save_mouth,
@@ -205,7 +206,9 @@ def _poses_and_poser(
     except PersonError:
         before = None
     if before and before.poser:
-        shutil.copyfile(before.poser_weights, part / POSER_FILE)
+        for name in (POSER_FILE, onnx_name(POSER_FILE)):
+            if (out / name).is_file():
+                shutil.copyfile(out / name, part / name)
     if before and before.speech and before.poses and _same_mouth(before.mouth, mouth):
         shutil.copyfile(before.folder / POSES_FILE, part / POSES_FILE)
         return before.poses, before.poser

@@ -18,8 +18,8 @@ class Poser:
     """A person's syllables-to-poses network; ``network`` is the loaded one, None to load it."""
 
     def __init__(self, person: Person, network: Network | None = None) -> None:
-        self._person, self._poses = person, poses_of(person)
         self._network = network or load_network(person.poser_network)
+        self._person, self._poses = person, poses_of(person)
 
     def weights(self, words: Sequence[Word], first: int, count: int) -> np.ndarray:
         """Return how much of each pose is in the person's video frames ``first`` to ``first + count``: (count, K).
