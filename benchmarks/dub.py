@@ -48,7 +48,8 @@ def main() -> None:
         own, other = (given.out / kind / f"{name}.mp4" for kind in ("own", "other"))
         dub(target, target, own, person)
         dub(target, sound, other, person)
-        pairs.append((other, sound))
+        # Paths in the list count from its own folder.
+        pairs.append((other.relative_to(given.out), sound.resolve()))
         found = find_faces(target, person.mouth.head, Progress())
         bottom = int(np.nanmin(found.landmarks[:, NOSE_TOP, 1]))
         changed.append(difference(target, other, bottom))

@@ -44,7 +44,7 @@ since here a cut that is none costs only the steadying of two frames."""
 STEADY_SECONDS = 0.3
 """Sigma over which the square around the head is averaged: it must not tremble, and must not lag behind a nod."""
 
-FACES_COMPARED = 6
+FACES_COMPARED = 4
 """Frames of the video, spread over it, from which it is told whose face it shows."""
 
 
