@@ -61,7 +61,13 @@ def map_in_processes(
         while told < len(items):
             while idle and begun < len(items):
                 pool = idle.pop()
-                running[pool.submit(work, items[begun])] = begun, pool
+                try:
+                    future = pool.submit(work, items[begun])
+                except BrokenProcessPool:
+                    # It died while it waited, which is no item's fault.
+                    pool = new_pool()
+                    future = pool.submit(work, items[begun])
+                running[future] = begun, pool
                 begun += 1
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 index, pool = running.pop(future)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from multiprocessing import active_children
 from pathlib import Path
-from threading import Thread, main_thread
+from threading import Thread, Timer, main_thread
 
 import pytest
 
@@ -29,9 +29,11 @@ if __name__ == "__main__":
 
 
 def work(number: int) -> str:
-    """Return ``number`` as text; 3 ends the process at once, as the system does, and 4 is an error."""
+    """Return ``number`` as text; 3 ends the process at once, as the system does, 8 does later, and 4 is an error."""
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
+    if number == 8:
+        Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
     if number == 4:
         raise LookupError("four")
     time.sleep(0.05 * (number % 2))
@@ -71,6 +73,13 @@ def test_results_come_in_order_and_a_killed_process_is_told_by_its_item() -> Non
     found = list(map_in_processes(work, [1, 2, 3, 5, 6, 7], 2, died))
     assert found == ["1", "2", "3 died", "5", "6", "7"]
     assert not active_children()
+
+
+def test_a_process_that_is_killed_while_it_waits_costs_no_item() -> None:
+    found = map_in_processes(work, [8, 2], 1, died)
+    assert next(found) == "8"
+    assert wait_for(lambda: not active_children())
+    assert list(found) == ["2"]
 
 
 def test_an_error_is_raised_here_and_ends_the_workers() -> None:
