@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from obamanet.card import read_card
 from obamanet.engine.export import export_network
 from obamanet.engine.formats import Precision
 from obamanet.engine.network import StoredNetwork
+from obamanet.errors import PersonError
 from obamanet.files import atomic_path, ensure_output_path, locked
 from obamanet.hearing.listener import encoder_card
 from obamanet.person import CARD, ENCODER_FILE, PARTS, Person, load_person, save_card
@@ -40,7 +42,9 @@ def export_networks(person: Person) -> None:
             with atomic_path(person.folder / ENCODER_FILE) as part:
                 shutil.copyfile(encoder_card().network.onnx, part)
     if person.poser:
-        networks.append(person.poser_network)
+        # One that was trained for other mouth poses has to be trained anew before it can be run.
+        with suppress(PersonError):
+            networks.append(person.poser_network)
     for stored in networks:
         if not stored.onnx.is_file():
             export_weights(stored)

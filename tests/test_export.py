@@ -101,12 +101,12 @@ class TestStandalone:
     @pytest.mark.parametrize("to", [Format.KERAS, Format.TFLITE])
     def test_other_formats(self, person: Person, tmp_path: Path, to: Format) -> None:
         files = export_standalone(person, tmp_path / "out", None, to)
-        assert [file.path.name for file in files] == [f"renderer.{to}", f"predictor.{to}"]
+        names = {Format.KERAS: ["renderer.keras", "predictor.keras"], Format.TFLITE: ["renderer.tflite"]}
+        assert [file.path.name for file in files] == names[to]
         for file in files:
             assert file.path.stat().st_size == file.size > 1000
         if to is Format.TFLITE:
             assert float(files[0].quality.split()[1]) > 40
-            assert float(files[1].quality.split()[-1]) < 0.01
 
     def test_a_folder_that_holds_something(self, person: Person, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()

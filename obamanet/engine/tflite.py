@@ -21,7 +21,7 @@ def write_tflite(
 ) -> None:
     """Write a trained network as one TensorFlow Lite file, whole or not at all.
 
-    LSTMs need the TensorFlow operators of its "Flex" build. ``samples`` are typical inputs, one tuple per call, from
+    It must be made of TensorFlow Lite's own operators, which LSTM layers are not. ``samples`` are typical inputs, one tuple per call, from
     which int8 finds its ranges. Raises :class:`EngineError` when it cannot be converted.
     """
     import tensorflow as tf
@@ -35,8 +35,6 @@ def write_tflite(
         autograph=False,
     )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.run.get_concrete_function()], module)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
-    converter._experimental_lower_tensor_list_ops = False
     if precision is not Precision.FP32:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision is Precision.FP16:

@@ -120,7 +120,7 @@ def export_standalone(
         raise OptionError(f"keras files hold fp32: got {precision}; leave --precision out")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"output folder is not empty: {out}; name a new one")
-    networks = _networks(person)
+    networks = _networks(person, to)
     told: dict[str, Any] = {}
     with scratch_folder(out / "networks") as scratch:
         files = []
@@ -165,9 +165,14 @@ def calibration_sketches(person: Person, count: int, seed: int) -> np.ndarray:
     return np.stack([sketch for index, sketch in enumerate(sketches) if index % length == length // 2])
 
 
-def _networks(person: Person) -> dict[str, StoredNetwork]:
-    """Return the networks of ``person`` that are there, by the name of their files."""
+def _networks(person: Person, to: Format = Format.ONNX) -> dict[str, StoredNetwork]:
+    """Return the networks of ``person`` that are there and can be written as ``to``, by the name of their files.
+
+    TensorFlow Lite has the renderer alone: LSTM layers need operators that its usual builds lack.
+    """
     networks = {"renderer": person.renderer_network}
+    if to is Format.TFLITE:
+        return networks
     if person.speech:
         networks["predictor"] = person.predictor_network
         if person.encoder_network:
