@@ -98,15 +98,11 @@ class TestStandalone:
             "predictor.onnx": "fp16",
         }
 
-    @pytest.mark.parametrize("to", [Format.KERAS, Format.TFLITE])
-    def test_other_formats(self, person: Person, tmp_path: Path, to: Format) -> None:
-        files = export_standalone(person, tmp_path / "out", None, to)
-        names = {Format.KERAS: ["renderer.keras", "predictor.keras"], Format.TFLITE: ["renderer.tflite"]}
-        assert [file.path.name for file in files] == names[to]
+    def test_keras_files(self, person: Person, tmp_path: Path) -> None:
+        files = export_standalone(person, tmp_path / "out", None, Format.KERAS)
+        assert [file.path.name for file in files] == ["renderer.keras", "predictor.keras"]
         for file in files:
             assert file.path.stat().st_size == file.size > 1000
-        if to is Format.TFLITE:
-            assert float(files[0].quality.split()[1]) > 40
 
     def test_a_folder_that_holds_something(self, person: Person, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()

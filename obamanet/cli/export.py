@@ -19,7 +19,7 @@ obamanet export me
 
 obamanet export me --precision int8
 
-obamanet export me --out networks --to tflite
+obamanet export me --out networks --to keras
 """
 
 PrecisionName = Annotated[

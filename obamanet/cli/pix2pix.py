@@ -198,8 +198,6 @@ def export(
     from obamanet.pix2pix.checkpoint import Which
     from obamanet.pix2pix.export import export_generator, export_onnx
 
-    if to is Format.TFLITE:
-        raise OptionError("a generator is exported to keras or onnx: got --to tflite")
     if to is Format.ONNX:
         check_outputs((out, out.with_suffix(".json")), [run, pictures])
         export_onnx(run, out, which=Which(weights.value), precision=precision or Precision.FP16, pictures=pictures)

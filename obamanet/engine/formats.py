@@ -23,4 +23,3 @@ class Format(StrEnum):
 
     ONNX = "onnx"
     KERAS = "keras"
-    TFLITE = "tflite"

@@ -120,7 +120,7 @@ def export_standalone(
         raise OptionError(f"keras files hold fp32: got {precision}; leave --precision out")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"output folder is not empty: {out}; name a new one")
-    networks = _networks(person, to)
+    networks = _networks(person)
     told: dict[str, Any] = {}
     with scratch_folder(out / "networks") as scratch:
         files = []
@@ -165,14 +165,9 @@ def calibration_sketches(person: Person, count: int, seed: int) -> np.ndarray:
     return np.stack([sketch for index, sketch in enumerate(sketches) if index % length == length // 2])
 
 
-def _networks(person: Person, to: Format = Format.ONNX) -> dict[str, StoredNetwork]:
-    """Return the networks of ``person`` that are there and can be written as ``to``, by the name of their files.
-
-    TensorFlow Lite has the renderer alone: LSTM layers need operators that its usual builds lack.
-    """
+def _networks(person: Person) -> dict[str, StoredNetwork]:
+    """Return the networks of ``person`` that are there, by the name of their files."""
     networks = {"renderer": person.renderer_network}
-    if to is Format.TFLITE:
-        return networks
     if person.speech:
         networks["predictor"] = person.predictor_network
         if person.encoder_network:
@@ -193,15 +188,10 @@ def _write(stored: StoredNetwork, path: Path, person: Person, precision: Precisi
     from obamanet.engine.keras_engine import load_weights
 
     signature = load_weights(stored)
-    if to is Format.KERAS:
-        from obamanet.networks.weights import save_network
+    from obamanet.networks.weights import save_network
 
-        save_network(signature.network, path)
-        return load_network(stored, Engine.KERAS)
-    from obamanet.engine.tflite import TfliteNetwork, write_tflite
-
-    write_tflite(signature, path, precision, _samples(stored.kind, person, precision))
-    return TfliteNetwork(path, signature)
+    save_network(signature.network, path)
+    return load_network(stored, Engine.KERAS)
 
 
 def _write_onnx(stored: StoredNetwork, person: Person, precision: Precision) -> None:
