@@ -98,8 +98,9 @@ class World:
         return find_traces(self.ada / "person", [self.folder])
 
     def of_ada(self) -> set[Path]:
-        """Return all that the program wrote of Ada."""
-        mine = {path for path in all_files(self.folder) if "ada" in path.relative_to(self.folder).as_posix()}
+        """Return all that the program wrote of Ada but cached tracks: a sha256 in their names may well hold "ada"."""
+        written = all_files(self.folder) - all_files(self.folder / "cache")
+        mine = {path for path in written if "ada" in path.relative_to(self.folder).as_posix()}
         return {path for path in mine if path.suffix not in (".mpg", ".txt")}
 
 
