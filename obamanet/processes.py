@@ -45,8 +45,8 @@ def map_in_processes(
 ) -> Iterator[Result]:
     """Yield what ``work`` makes of each of ``items``, in their order, by ``count`` processes at once.
 
-    Where a process dies at an item, by the system for want of memory for example, ``died`` of that item is yielded and
-    another process takes its place. What ``work`` raises is raised here.
+    Where two processes die at an item, by the system for want of memory for example, ``died`` of that item is yielded
+    and another process takes its place. What ``work`` raises is raised here.
     """
     with ExitStack() as pools:
 
@@ -57,24 +57,30 @@ def map_in_processes(
         idle = [new_pool() for _ in range(min(count, len(items)))]
         running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}
         found: dict[int, Result] = {}
-        begun = told = 0
+        due, suspects = list(reversed(range(len(items)))), set[int]()
+        told = 0
         while told < len(items):
-            while idle and begun < len(items):
-                pool = idle.pop()
+            while idle and due:
+                index, pool = due.pop(), idle.pop()
                 try:
-                    future = pool.submit(work, items[begun])
+                    future = pool.submit(work, items[index])
                 except BrokenProcessPool:
                     # It died while it waited, which is no item's fault.
                     pool = new_pool()
-                    future = pool.submit(work, items[begun])
-                running[future] = begun, pool
-                begun += 1
+                    future = pool.submit(work, items[index])
+                running[future] = index, pool
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 index, pool = running.pop(future)
                 try:
                     found[index] = future.result()
                 except BrokenProcessPool:
-                    found[index], pool = died(items[index]), new_pool()
+                    # The process may have died just before it took the item; a second death is the item's doing.
+                    if index in suspects:
+                        found[index] = died(items[index])
+                    else:
+                        suspects.add(index)
+                        due.append(index)
+                    pool = new_pool()
                 idle.append(pool)
             while told in found:
                 yield found.pop(told)
