@@ -1,16 +1,16 @@
-"""Prints how well one predictor follows the mouth from different features of sound: which ones hear any voice.
+"""Prints how well one predictor follows the mouth from different features of sound: which ones work for any voice.
 
-    python benchmarks/features.py DATASET RENDITIONS --align ALIGN --split ../shared/data/grid_s1/split.json
+    python benchmarks/features.py DATASET SYNTHETIC_VOICES --align ALIGN --split ../shared/data/grid_s1/split.json
 
-DATASET is what ``obamanet prepare`` made of the recordings, RENDITIONS what ``text2face renditions`` made of it; the
-validation sentences in voices that are held back are made in RENDITIONS/held if they are not there. What the candidates
+DATASET is what ``obamanet prepare`` made of the recordings, VOICES what ``obamanet synthetic-voices`` made of it; the
+validation sentences in voices that are held back are made in VOICES/held if they are not there. What the candidates
 make of all sounds is kept in --work and read from there the next time.
 
-The predictor is the same for every row, and so are its training examples: the training side's recordings, disturbed
-copies of them, and the renditions; "own" rows have the recordings alone. Every candidate's values are brought to mean 0
-and deviation 1 over the training side's recordings. Columns are opening correlations over the validation side: its
-recordings, its sentences in eSpeak NG's and in Flite's held voices, and its recordings in babble 10 dB below, over the
-telephone, and as MP3 of 64 kbit/s. Amplitude is the predicted opening's deviation over the recorded one's; noise is
+The predictor is the same for every row, and so are its training examples: the training side's recordings, augmented
+copies of them, and the synthetic voices; "own" rows have the recordings alone. Every candidate's values are brought to
+mean 0 and deviation 1 over the training side's recordings. Columns are opening correlations over the validation side:
+its recordings, its sentences in eSpeak NG's and in Flite's held voices, and its recordings in babble 10 dB below, over
+the telephone, and as MP3 of 64 kbit/s. Amplitude is the predicted opening's deviation over the recorded one's; noise is
 how much the mouth moves in noise and music it was not trained on, as a share of how much it moves in speech. Values are
 those that one video frame sees; cost is what the features take of real time on one thread, the predictor not counted.
 """
@@ -33,9 +33,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from obamanet.audio.disturb.chain import BABBLE, make_noise, random_kind
-from obamanet.audio.disturb.line import mp3, telephone
-from obamanet.audio.disturb.noise import add_noise, babble
+from obamanet.audio.augment.chain import BABBLE, make_noise, random_kind
+from obamanet.audio.augment.line import mp3, telephone
+from obamanet.audio.augment.noise import add_noise, babble
 from obamanet.audio.features import (
     CEPSTRUM_COUNT,
     FFT_LENGTH,
@@ -47,26 +47,32 @@ from obamanet.audio.features import (
     FeatureOptions,
 )
 from obamanet.audio.load import load_sound
-from obamanet.audio.normalise import normalise_utterance
+from obamanet.audio.normalise_features import normalise_utterance
 from obamanet.audio.stack import stacked_size
 from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, MOUTH, SAMPLE_RATE
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
-from obamanet.hearing.listener import Listener
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical
 from obamanet.networks.config import PredictorConfig
-from obamanet.networks.predictor import build_predictor, run_predictor
+from obamanet.networks.keypoint_lstm import build_predictor, run_predictor
 from obamanet.person import MouthModel
 from obamanet.progress import ConsoleProgress, Progress
+from obamanet.speech.feature_extractor import FeatureExtractor
 from obamanet.timing import frames_to_cover
-from obamanet.training.dataset import Piece, load_dataset, split_dataset
-from obamanet.training.hearing import NOISE_SECONDS, LessonMaker, Lessons
-from obamanet.training.keypoints import ExampleSource, KeypointLearner, KeypointOptions, audible_pieces, fit_mouth
-from obamanet.training.loop import claim_folder
-from obamanet.training.renditions import carried_over, load_renditions, load_sound_of
+from obamanet.training.data.dataset import Piece, load_dataset, split_dataset
+from obamanet.training.data.synthetic_voices import load_sound_of, load_synthetic_voices, transfer_keypoints
+from obamanet.training.loop.runner import claim_folder
+from obamanet.training.speech.keypoint_training import (
+    ExampleSource,
+    KeypointLearner,
+    KeypointOptions,
+    audible_pieces,
+    fit_mouth,
+)
+from obamanet.training.speech.training_examples import NOISE_SECONDS, ExampleMaker, TrainingExamples
 from obamanet.types import FeatureSequence
-from text2face.renditions import HELD_FOR_CHOOSING, RenditionOptions, make_renditions
+from text2face.voice_augmentation import HELD_FOR_CHOOSING, SyntheticVoiceOptions, make_synthetic_voices
 
 WINDOW = int(FEATURE_WINDOW * SAMPLE_RATE)
 STEP = int(SAMPLE_RATE / FEATURE_RATE)
@@ -84,7 +90,7 @@ MIXTURES = 32
 PCEN_BANDS = 40
 """Mel bands of the per-channel energy normalisation (Wang et al. 2017)."""
 
-LEAST_DEVIATION = 1e-3
+MIN_DEVIATION = 1e-3
 """Added to a value's deviation, so that one that never changes stays finite."""
 
 COLUMNS = {
@@ -109,28 +115,28 @@ COST_SECONDS = 10
 REPEATS = 5
 """Seconds of sound that the cost is measured on, and how often."""
 
-Hear = Callable[[np.ndarray], FeatureSequence]
+Extract = Callable[[np.ndarray], FeatureSequence]
 """Samples (N,) to features."""
 
 
-def product_hearing(kind: str) -> Hear:
+def product_hearing(kind: str) -> Extract:
     """Return what the program itself makes of a sound, for features of ``kind``."""
-    return Listener(FeatureOptions(kind=kind)).hear
+    return FeatureExtractor(FeatureOptions(kind=kind)).extract
 
 
-def cepstra_with_deltas() -> Hear:
+def cepstra_with_deltas() -> Extract:
     """Return normalised MFCC with their first and second derivative over 5 frames each."""
     from python_speech_features import delta
 
     cepstra = product_hearing(MFCC)
 
-    def hear(samples: np.ndarray) -> FeatureSequence:
+    def extract(samples: np.ndarray) -> FeatureSequence:
         first = cepstra(samples)
         slope = delta(first.values, 2)
         values = np.hstack([first.values, slope, delta(slope, 2)]).astype(np.float32)
         return FeatureSequence(values, first.rate, first.duration)
 
-    return hear
+    return extract
 
 
 def channel_normalised(samples: np.ndarray) -> FeatureSequence:
@@ -287,20 +293,20 @@ def _read_weights(path: Path, streams: int, gaussians: int, phones: int) -> list
     return [each.swapaxes(0, 1).astype(np.float32) for each in weights]
 
 
-class CandidateEar:
-    """A candidate with its values brought to mean 0 and deviation 1; ``quiet`` (D,) is what it makes of silence."""
+class CandidateExtractor:
+    """A candidate with its values brought to mean 0 and deviation 1; ``silence`` (D,) are its features of silence."""
 
-    def __init__(self, hear: Hear, sounds: Sequence[np.ndarray]) -> None:
+    def __init__(self, extract: Extract, sounds: Sequence[np.ndarray]) -> None:
         """Take mean and deviation from the ``sounds`` (n,)."""
-        self._hear = hear
-        values = np.concatenate([hear(sound).values for sound in sounds])
-        self._mean, self._deviation = values.mean(axis=0), values.std(axis=0) + LEAST_DEVIATION
-        silence = self.hear(np.zeros(SAMPLE_RATE, np.float32))
-        self.quiet, self.rate = silence.values[len(silence.values) // 2], silence.rate
+        self._extract = extract
+        values = np.concatenate([extract(sound).values for sound in sounds])
+        self._mean, self._deviation = values.mean(axis=0), values.std(axis=0) + MIN_DEVIATION
+        silence = self.extract(np.zeros(SAMPLE_RATE, np.float32))
+        self.silence, self.rate = silence.values[len(silence.values) // 2], silence.rate
 
-    def hear(self, samples: np.ndarray) -> FeatureSequence:
+    def extract(self, samples: np.ndarray) -> FeatureSequence:
         """Return the features of ``samples`` (N,)."""
-        heard = self._hear(samples)
+        heard = self._extract(samples)
         return replace(heard, values=(heard.values - self._mean) / self._deviation)
 
     def cost(self, sound: np.ndarray) -> float:
@@ -308,7 +314,7 @@ class CandidateEar:
         times = []
         for _ in range(REPEATS):
             start = time.process_time()
-            self._hear(sound)
+            self._extract(sound)
             times.append(time.process_time() - start)
         return min(times) * SAMPLE_RATE / len(sound)
 
@@ -335,7 +341,7 @@ class Material:
 
 
 def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
-    """Return recordings, held renditions and disturbed recordings; everything random is drawn from the seed."""
+    """Return recordings, held synthetic voices and augmented recordings; everything random is drawn from the seed."""
     dataset = load_dataset(arguments.dataset)
     split = split_dataset(dataset, split_file=arguments.split)
     train, val = audible_pieces(dataset, split)
@@ -346,7 +352,7 @@ def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
         canonical = [to_canonical(points, place_head(points, mouth.head))[:, MOUTH] for points in landmarks]
         return list(zip(pieces, canonical, strict=True))
 
-    # A rendition's times are those of the whole clip.
+    # A synthetic utterance's times are those of the whole clip.
     whole = [(p, points) for p, points in with_mouths(val) if (p.start, p.stop) == (0, len(p.clip.segment))]
     random = np.random.default_rng(arguments.seed)
     others = [sound_of(piece) for piece in train[:: max(1, len(train) // OTHER_SOUNDS)]]
@@ -358,13 +364,15 @@ def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
         cases["babble"].append(Case(add_noise(sound, noise, BABBLE_DB), points))
         cases["telephone"].append(Case(telephone(sound), points))
         cases["mp3"].append(Case(mp3(sound, MP3_KBIT), points))
-    options = RenditionOptions(named=HELD_FOR_CHOOSING)
-    held = make_renditions([p for p, _ in whole], arguments.align, arguments.renditions / "held", options, progress)
+    options = SyntheticVoiceOptions(named=HELD_FOR_CHOOSING)
+    held = make_synthetic_voices(
+        [p for p, _ in whole], arguments.align, arguments.synthetic_voices / "held", options, progress
+    )
     mouths = {piece.clip.folder.name: points for piece, points in whole}
     for entry in held.entries:
         sound, times = load_sound_of(held, entry)
         count = frames_to_cover(Fraction(len(sound), SAMPLE_RATE), dataset.fps)
-        points = carried_over(mouths[entry.clip], float(dataset.fps), times, count)
+        points = transfer_keypoints(mouths[entry.clip], float(dataset.fps), times, count)
         cases["flite" if entry.voice.startswith("flite:") else "espeak"].append(Case(sound, points))
     length = NOISE_SECONDS * SAMPLE_RATE
     # The kinds are the trained ones, not the noises.
@@ -379,22 +387,27 @@ def sound_of(piece: Piece) -> np.ndarray:
 
 
 def measure(
-    maker: LessonMaker, ear: CandidateEar, lessons: Lessons, material: Material, options: KeypointOptions, weights: Path
+    maker: ExampleMaker,
+    extractor: CandidateExtractor,
+    examples: TrainingExamples,
+    material: Material,
+    options: KeypointOptions,
+    weights: Path,
 ) -> list[float]:
     """Train a predictor and return its opening correlations by column, its amplitude, and its motion in noise."""
     delay = round(options.lookahead * material.fps)
     config = PredictorConfig(
-        inputs=stacked_size(len(ear.quiet), ear.rate),
+        inputs=stacked_size(len(extractor.silence), extractor.rate),
         outputs=material.mouth.pca.count,
         units=options.units,
         layers=options.layers,
         delay=delay,
         dropout=options.dropout,
     )
-    quiet = np.tile(ear.quiet, config.inputs // len(ear.quiet))
+    silence = np.tile(extractor.silence, config.inputs // len(extractor.silence))
     length = round(options.sequence * material.fps)
-    source = ExampleSource(lessons, material.mouth.rest, quiet, delay, length, options)
-    learner = KeypointLearner(config, options, material.mouth, lessons.val)
+    source = ExampleSource(examples, material.mouth.rest, silence, delay, length, options)
+    learner = KeypointLearner(config, options, material.mouth, examples.val)
     for step in range(options.steps):
         learner.step(source.batch(step), step)
     learner.save_weights(weights)
@@ -423,7 +436,7 @@ def _motion(openings: list[np.ndarray]) -> float:
     return float(np.mean([np.abs(np.diff(each)).mean() for each in openings]))
 
 
-CANDIDATES: dict[str, Callable[[Sequence[np.ndarray]], Hear]] = {
+CANDIDATES: dict[str, Callable[[Sequence[np.ndarray]], Extract]] = {
     "log filterbank": lambda _: product_hearing(LOGFBANK),
     "MFCC, deltas": lambda _: cepstra_with_deltas(),
     "PCEN": lambda _: channel_normalised,
@@ -438,7 +451,7 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("renditions", type=Path)
+    parser.add_argument("synthetic-voices", type=Path)
     parser.add_argument("--align", type=Path, required=True, help="word times of the clips: CLIP.align")
     parser.add_argument("--split", type=Path, required=True, help='JSON with "train" and "val" lists of clip names')
     parser.add_argument("--work", type=Path, default=Path("features_work"), help="keeps what was heard; a few GB")
@@ -451,24 +464,24 @@ def main() -> int:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     progress = ConsoleProgress()
     material = gather(arguments, progress)
-    renditions = load_renditions(arguments.renditions)
+    synthetic_voices = load_synthetic_voices(arguments.synthetic_voices)
     options = KeypointOptions(steps=arguments.steps, seed=arguments.seed)
     sounds = [sound_of(piece) for piece, _ in material.train]
     passage = np.concatenate(sounds)[: COST_SECONDS * SAMPLE_RATE]
     sys.stdout.write(f"| features | voices | {' | '.join(COLUMNS.values())} | amplitude | noise | values | cost |\n")
     sys.stdout.write(f"|---|---{'|---' * (len(COLUMNS) + 4)}|\n")
     for name in arguments.only or CANDIDATES:
-        ear = CandidateEar(CANDIDATES[name](sounds), sounds)
+        extractor = CandidateExtractor(CANDIDATES[name](sounds), sounds)
         delay = round(options.lookahead * material.fps)
-        maker = LessonMaker(ear, material.fps, delay, options.seed, progress)
+        maker = ExampleMaker(extractor, material.fps, delay, options.seed, progress)
         folder = arguments.work / name.replace(", ", "_").replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
-        kept = {"split": material.split, "renditions": renditions.digest, "seed": options.seed}
+        kept = {"split": material.split, "synthetic-voices": synthetic_voices.digest, "seed": options.seed}
         claim_folder(folder, {"data": kept})
-        every = maker.lessons(material.train, material.val, options.copies, renditions, folder)
-        values, cost = stacked_size(len(ear.quiet), ear.rate), ear.cost(passage)
-        for voices, lessons in (("many", every), ("own", replace(every, disturbed=(), rendered=()))):
-            figures = measure(maker, ear, lessons, material, options, folder / f"{voices}.weights.h5")
+        every = maker.make(material.train, material.val, options.copies, synthetic_voices, folder)
+        values, cost = stacked_size(len(extractor.silence), extractor.rate), extractor.cost(passage)
+        for voices, examples in (("many", every), ("own", replace(every, augmented=(), synthetic=()))):
+            figures = measure(maker, extractor, examples, material, options, folder / f"{voices}.weights.h5")
             printed = " | ".join(f"{figure:.3f}" for figure in figures[: len(COLUMNS)])
             amplitude, noise = figures[len(COLUMNS) :]
             sys.stdout.write(

@@ -1,9 +1,10 @@
 """Prints and draws how the predictor's figures fall with less footage of the person.
 
-    python benchmarks/footage.py DATASET --split split.json --renditions VOICES --work RUNS --plot docs/footage.png
+    python benchmarks/footage.py DATASET --split split.json --synthetic-voices VOICES \
+        --work RUNS --plot docs/footage.png
 
 The training side is cut down to fewer sentences, drawn with a seed; each size is trained from nothing, with its own
-renditions alone, and validated on the same sentences. Runs go on where they were.
+synthetic voices alone, and validated on the same sentences. Runs go on where they were.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from obamanet.files import atomic_path
 from obamanet.progress import ConsoleProgress
-from obamanet.training.dataset import Dataset, load_dataset, split_dataset
-from obamanet.training.hearing import HEARD_FILE
-from obamanet.training.keypoints import KeypointOptions, train_keypoints
-from obamanet.training.log import logged
-from obamanet.training.renditions import Renditions, load_renditions
+from obamanet.training.data.dataset import Dataset, load_dataset, split_dataset
+from obamanet.training.data.synthetic_voices import SyntheticVoices, load_synthetic_voices
+from obamanet.training.loop.log import logged
+from obamanet.training.speech.keypoint_training import KeypointOptions, train_keypoints
+from obamanet.training.speech.training_examples import FEATURES_FILE
 
 SIZES = (410, 200, 100, 40, 20)
 """Sentences of 3 s: 20, 10, 5, 2 and 1 minutes."""
@@ -47,13 +48,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--split", type=Path, required=True)
-    parser.add_argument("--renditions", type=Path, required=True)
+    parser.add_argument("--synthetic-voices", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     names = json.loads(given.split.read_text(encoding="utf-8"))
-    dataset, renditions = load_dataset(given.dataset), load_renditions(given.renditions)
-    points = [trained(size, names, dataset, renditions, given.work) for size in SIZES]
+    dataset, synthetic_voices = load_dataset(given.dataset), load_synthetic_voices(given.synthetic_voices)
+    points = [trained(size, names, dataset, synthetic_voices, given.work) for size in SIZES]
     print("| footage | opening correlation | amplitude | error, eye distances / 1000 |\n|---|---|---|---|")
     for point in points:
         print(f"| {point.minutes:.0f} min | {point.correlation:.3f} | {point.amplitude:.2f} | {point.error:.1f} |")
@@ -61,7 +62,9 @@ def main() -> None:
         draw(points, given.plot)
 
 
-def trained(size: int, names: dict[str, list[str]], dataset: Dataset, renditions: Renditions, work: Path) -> Point:
+def trained(
+    size: int, names: dict[str, list[str]], dataset: Dataset, synthetic_voices: SyntheticVoices, work: Path
+) -> Point:
     """Return the figures of a predictor trained on ``size`` sentences."""
     shuffled = list(names["train"])
     random.Random(SEED).shuffle(shuffled)
@@ -69,12 +72,12 @@ def trained(size: int, names: dict[str, list[str]], dataset: Dataset, renditions
     folder.mkdir(parents=True, exist_ok=True)
     side = folder / "split.json"
     side.write_text(json.dumps({"train": shuffled[:size], "val": names["val"]}), encoding="utf-8")
-    everything = work / str(SIZES[0]) / HEARD_FILE
-    if size != SIZES[0] and not (folder / HEARD_FILE).is_file():
-        shutil.copy(everything, folder / HEARD_FILE)
+    everything = work / str(SIZES[0]) / FEATURES_FILE
+    if size != SIZES[0] and not (folder / FEATURES_FILE).is_file():
+        shutil.copy(everything, folder / FEATURES_FILE)
     split = split_dataset(dataset, split_file=side)
     report = train_keypoints(
-        dataset, split, folder, KeypointOptions(), renditions=renditions, progress=ConsoleProgress()
+        dataset, split, folder, KeypointOptions(), synthetic_voices=synthetic_voices, progress=ConsoleProgress()
     )
     best = logged(folder, report.best_step)
     seconds = sum(piece.stop - piece.start for piece in split.train) / float(dataset.fps)

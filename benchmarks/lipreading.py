@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from obamanet.evaluation.lipreading import LipReader, word_error
+from obamanet.evaluation.judges.lip_reading import LipReader, word_error
 from obamanet.evaluation.pairing import videos_in
 from obamanet.evaluation.tracks import Tracker
 from obamanet.progress import ConsoleProgress
 from obamanet.timing import frame_times
-from obamanet.training.dataset import Clip, load_dataset
-from obamanet.training.grammar import SLOT_NAMES, SLOTS, words_of_name
-from obamanet.training.lipreader import cut_prepared
-from obamanet.training.mouths import READ_FPS, place_mouths
+from obamanet.training.data.dataset import Clip, load_dataset
+from obamanet.training.judges.grid_grammar import SLOT_NAMES, SLOTS, words_of_name
+from obamanet.training.judges.lip_reader_training import cut_prepared
+from obamanet.training.judges.mouth_crops import READ_FPS, place_mouths
 from obamanet.video.reader import read_frames
 
 

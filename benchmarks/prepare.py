@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from obamanet.training.prepare import prepare
+from obamanet.training.data.prepare import prepare
 from obamanet.video.reader import probe_video
 
 

@@ -25,18 +25,18 @@ from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, l
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
-from obamanet.hearing.closures import ClosureDetector, hears_closures
-from obamanet.inference.predictor import Predictor
-from obamanet.inference.renderer import Renderer
+from obamanet.inference.frame_renderer import Renderer
+from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.person import Person, load_person
-from obamanet.pipelines.speak import hear, shut_lips
+from obamanet.pipelines.speak import load_features, shut_lips
 from obamanet.progress import ConsoleProgress
 from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_face
-from obamanet.training.dataset import Clip, load_dataset
+from obamanet.speech.closure_detector import ClosureDetector, supports_closures
+from obamanet.training.data.dataset import Clip, load_dataset
 
 BACKGROUND_ROWS = slice(0, 60)
 BACKGROUND_COLUMNS = 24
@@ -75,9 +75,9 @@ def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list
     per_clip, plain, plain_mean, steadied = [], [], [], []
     for clip in clips:
         keep = seen(clip)
-        heard = predictor.listen(hear(sound_of(clip), person))
-        said = predictor.follow(heard)
-        keypoints = (shut_lips(said, detector.find(heard, predictor.quiet), person) if shown else said).points
+        heard = predictor.encode(load_features(sound_of(clip), person))
+        said = predictor.predict_encoded(heard)
+        keypoints = (shut_lips(said, detector.find(heard, predictor.silence), person) if shown else said).points
         count = min(len(keypoints), len(keep))
         keep = keep[:count]
         placement = place_head(clip.landmarks[:count][keep], person.mouth.head)
@@ -168,7 +168,7 @@ def main() -> int:
     progress = ConsoleProgress()
     rows: list[Row] = []
     if "keypoints" in arguments.parts:
-        for shown in (False, True) if hears_closures(person.speech_part.encoder_digest) else (False,):
+        for shown in (False, True) if supports_closures(person.speech_part.encoder_digest) else (False,):
             rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person, shown=shown)
     if "renderer" in arguments.parts:
         rows += measure_renderer(list(progress.track(clips, "renderer", len(clips))), person, arguments.pictures)

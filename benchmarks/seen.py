@@ -13,8 +13,8 @@ from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.types import Span
 from text2face.closures.score import TOLERANCE, ClosureScore, score_closures, shut_runs
 from text2face.mouth.articulation import BILABIALS, VOWELS, letters
-from text2face.mouth.frames import Word
-from text2face.mouth.lips import PAUSE, lip_closures, sounding
+from text2face.mouth.lip_times import PAUSE, lip_closures, sounding
+from text2face.mouth.pose_features import Word
 
 SHUT_BELOW = 0.25
 """Share of the person's median vowel gap below which lips count as shut."""

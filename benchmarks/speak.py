@@ -70,12 +70,12 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         times[name] = times.get(name, 0.0) + time.perf_counter() - began
 
     with timed("start: imports"):
-        from obamanet.hearing.closures import ClosureDetector
-        from obamanet.inference.predictor import Predictor
-        from obamanet.inference.renderer import Renderer
+        from obamanet.inference.frame_renderer import Renderer
+        from obamanet.inference.keypoint_predictor import Predictor
         from obamanet.person import load_person
-        from obamanet.pipelines.speak import hear, place, shut_lips
+        from obamanet.pipelines.speak import load_features, place, shut_lips
         from obamanet.render.sketch import draw_face
+        from obamanet.speech.closure_detector import ClosureDetector
         from obamanet.video.writer import VideoWriter
     with timed("start: person and networks"):
         person = load_person(folder)
@@ -85,12 +85,12 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         sound = Path(temporary) / "speech.wav"
         make_sound(sound, seconds)
         with timed("sound to features"):
-            features = hear(sound, person)
+            features = load_features(sound, person)
         with timed("features to keypoints"):
-            heard = predictor.listen(features)
-            keypoints = predictor.follow(heard)
+            heard = predictor.encode(features)
+            keypoints = predictor.predict_encoded(heard)
         with timed("lips that shut"):
-            keypoints = shut_lips(keypoints, detector.find(heard, predictor.quiet), person)
+            keypoints = shut_lips(keypoints, detector.find(heard, predictor.silence), person)
         with timed("keypoints to sketches"):
             sketches = np.stack([draw_face(face, person.image_size) for face in place(keypoints, person)])
         with timed("sketches to pictures"):

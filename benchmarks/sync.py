@@ -32,10 +32,10 @@ import numpy as np
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH, SAMPLE_RATE
-from obamanet.evaluation.own_sync import OwnSyncNet
+from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.evaluation.sync import (
-    LONGEST_LAG,
-    SHORTEST,
+    MAX_LAG,
+    MIN_LENGTH,
     SYNC_RATE,
     SoundSteps,
     SyncOffset,
@@ -48,7 +48,7 @@ from obamanet.keypoints.placement import fit_placement, fit_template, to_canonic
 from obamanet.networks.config import LOST_FRAMES
 from obamanet.progress import ConsoleProgress
 from obamanet.timing import frame_times, resample_in_time
-from obamanet.training.dataset import Clip, load_dataset
+from obamanet.training.data.dataset import Clip, load_dataset
 from obamanet.types import FeatureSequence
 
 SECOND = 25
@@ -90,7 +90,7 @@ def read(clip: Clip, fps: float) -> Sentence:
     return Sentence(resample_in_time(mouth, seen / fps, frame_times(count, SYNC_RATE)), samples)
 
 
-def hear(samples: np.ndarray) -> FeatureSequence:
+def features_of(samples: np.ndarray) -> FeatureSequence:
     """Return the log filterbank energies of ``samples``."""
     return extract_features([samples], FeatureOptions())
 
@@ -99,7 +99,7 @@ def spoken(sentence: Sentence) -> np.ndarray:
     """Return which frames (T,) are spoken; all of a sound without silence."""
     times = frame_times(len(sentence.mouth), SYNC_RATE)
     try:
-        return silences(sound_steps(hear(sentence.samples)), times)[1]
+        return silences(sound_steps(features_of(sentence.samples)), times)[1]
     except ValueError:
         return np.ones(len(times), dtype=bool)
 
@@ -107,7 +107,7 @@ def spoken(sentence: Sentence) -> np.ndarray:
 def own_windows(sentence: Sentence, judge: OwnSyncNet) -> list[tuple[int, bool]]:
     """Return first frame and success of every second against those one second before and after it."""
     times = frame_times(len(sentence.mouth), SYNC_RATE)
-    seen, heard = judge.embed(sentence.mouth, times, hear(sentence.samples))
+    seen, heard = judge.embed(sentence.mouth, times, features_of(sentence.samples))
     inside = SECOND - LOST_FRAMES
     found = []
     for start in range(len(seen) - inside + 1):
@@ -121,21 +121,21 @@ def own_windows(sentence: Sentence, judge: OwnSyncNet) -> list[tuple[int, bool]]
 
 def plain_windows(sentence: Sentence) -> list[tuple[int, bool]]:
     """Return the same of the measure without weights, with windows of 31 frames."""
-    steps = sound_steps(hear(sentence.samples))
-    times = frame_times(SHORTEST, SYNC_RATE)
-    last = min(len(sentence.mouth), len(steps.level)) - SHORTEST
+    steps = sound_steps(features_of(sentence.samples))
+    times = frame_times(MIN_LENGTH, SYNC_RATE)
+    last = min(len(sentence.mouth), len(steps.level)) - MIN_LENGTH
     found = []
     for start in range(last + 1):
         for other in (start - SECOND, start + SECOND):
             if 0 <= other <= last:
-                mouth = sentence.mouth[start : start + SHORTEST]
-                own, wrong = (lag_curve(mouth, times, _cut(steps, at)).agreement[LONGEST_LAG] for at in (start, other))
+                mouth = sentence.mouth[start : start + MIN_LENGTH]
+                own, wrong = (lag_curve(mouth, times, _cut(steps, at)).agreement[MAX_LAG] for at in (start, other))
                 found.append((start, bool(own > wrong)))
     return found
 
 
 def _cut(steps: SoundSteps, start: int) -> SoundSteps:
-    part = slice(start, start + SHORTEST)
+    part = slice(start, start + MIN_LENGTH)
     return SoundSteps(steps.level[part], steps.change[part], steps.brightness[part])
 
 
@@ -152,7 +152,7 @@ def shifts(sentence: Sentence, filled: bool) -> list[Shifted]:
         else:
             mouth = mouth[FARTHEST:-FARTHEST]
             samples = samples[(FARTHEST - shift) * FRAME : (len(sentence.mouth) - FARTHEST - shift) * FRAME]
-        found.append(Shifted(shift, mouth, hear(samples)))
+        found.append(Shifted(shift, mouth, features_of(samples)))
     return found
 
 
@@ -223,7 +223,7 @@ def main() -> int:
         return find_offset(lag_curve(mouth, frame_times(len(mouth), SYNC_RATE), sound_steps(sound)))
 
     report_windows("own SyncNet", sentences, [own_windows(sentence, judge) for sentence in sentences], SECOND)
-    report_windows("without weights", sentences, [plain_windows(sentence) for sentence in sentences], SHORTEST)
+    report_windows("without weights", sentences, [plain_windows(sentence) for sentence in sentences], MIN_LENGTH)
     for filled in (False, True):
         shifted = [shifts(sentence, filled) for sentence in sentences]
         kind = ", filled" if filled else ""

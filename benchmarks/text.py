@@ -35,23 +35,23 @@ from obamanet.evaluation.metrics import amplitude_ratio, correlation
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
-from obamanet.inference.predictor import Predictor
+from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical, to_pixel
 from obamanet.person import Person, load_person, poses_of
-from obamanet.pipelines.speak import hear, render_squares
+from obamanet.pipelines.speak import load_features, render_squares
 from obamanet.progress import ConsoleProgress
 from obamanet.timing import frame_times
-from obamanet.training.dataset import Piece, load_dataset, split_dataset
+from obamanet.training.data.dataset import Piece, load_dataset, split_dataset
 from obamanet.types import CanonicalKeypoints
-from text2face.mouth.examples import recorded_words
-from text2face.mouth.frames import Word
-from text2face.mouth.poser import Poser
-from text2face.mouth.track import MouthTrack
+from text2face.mouth.mouth_track import MouthTrack
+from text2face.mouth.pose_examples import recorded_words
+from text2face.mouth.pose_features import Word
+from text2face.mouth.pose_predictor import Poser
 from text2face.syllables.timed import syllables_of
 from text2face.text.normalise import read_out
-from text2face.types import Speech
+from text2face.timed_speech import Speech
 from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
 
@@ -298,7 +298,7 @@ def _roads(
     speech: Speech, voice: str, sound: Path, person: Person, poser: Poser, predictor: Predictor
 ) -> tuple[Said, Said]:
     words = tuple(syllables_of(word, voice) for word in speech.words)
-    heard = predictor.predict(hear(sound, person)).points
+    heard = predictor.predict(load_features(sound, person)).points
     times = frame_times(len(heard), person.fps)
     read = poser.predict(words, 0, len(times))
     return (

@@ -10,8 +10,8 @@ folders of recordings that it has not; benchmarks/README.md says which packages 
 
 Lips are shut where their gap is below a quarter of the median vowel's in the recordings, as tracked in the same way:
 painted frames' raw landmarks are held against recorded frames' raw ones, and steadied against steadied. True are the
-closures that text2face.mouth.lips reads off the phones' times, which synthetic voices tell and recordings are aligned
-for; the detector of closures learned from labels of that same function, in other voices and sentences.
+closures that text2face.mouth.lip_times reads off the phones' times, which synthetic voices tell and recordings are
+aligned for; the detector of closures learned from labels of that same function, in other voices and sentences.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from seen import Seen
 
-from obamanet.audio.disturb.line import mp3, telephone
-from obamanet.audio.disturb.music import music
-from obamanet.audio.disturb.noise import add_noise, babble, pink_noise, white_noise
+from obamanet.audio.augment.line import mp3, telephone
+from obamanet.audio.augment.music import music
+from obamanet.audio.augment.noise import add_noise, babble, pink_noise, white_noise
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH, SAMPLE_RATE
+from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
-from obamanet.evaluation.own_sync import OwnSyncNet
 from obamanet.evaluation.statistics import (
     Interval,
     block_correlation,
@@ -48,36 +48,43 @@ from obamanet.evaluation.tracks import Tracker
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
-from obamanet.hearing.closures import ClosureDetector, hears_closures
-from obamanet.inference.predictor import Predictor
+from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical
 from obamanet.person import Person, load_person
 from obamanet.pipelines.speak import render_squares, shut_lips
+from obamanet.speech.closure_detector import ClosureDetector, supports_closures
 from obamanet.timing import frame_times
-from obamanet.training.dataset import Clip, load_dataset
-from obamanet.training.grammar import words_of_name
-from obamanet.training.renditions import carried_over
-from obamanet.training.stretches import find_sounds
-from obamanet.training.word_times import GRID_LETTERS
+from obamanet.training.data.dataset import Clip, load_dataset
+from obamanet.training.data.synthetic_voices import transfer_keypoints
+from obamanet.training.data.word_times import GRID_LETTERS
+from obamanet.training.encoder.mixtures import find_sounds
+from obamanet.training.judges.grid_grammar import words_of_name
 from obamanet.types import AudioClip, CanonicalKeypoints
-from text2face.mouth.frames import Word
-from text2face.renditions import HELD_FOR_CHOOSING, HELD_FOR_MEASURING, Way, at_sample_rate, say_again, say_timed
+from text2face.mouth.pose_features import Word
 from text2face.syllables.timed import syllables_of
 from text2face.text.normalise import read_out
-from text2face.types import Speech
+from text2face.timed_speech import Speech
 from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
+from text2face.voice_augmentation import (
+    HELD_FOR_CHOOSING,
+    HELD_FOR_MEASURING,
+    Way,
+    at_sample_rate,
+    say_again,
+    say_timed,
+)
 
 BLOCK = 12
 """Frames, half a second, in which a talker's frames are drawn for an interval: two or three syllables."""
 
-LONGEST_LAG = 5
+MAX_LAG = 5
 """Frames over which the mouth's own lag is looked for, against real lips."""
 
 CEILING_PAIRS = 8
-"""Other renditions of each sentence's words that are laid beside it."""
+"""Other synthetic voices of each sentence's words that are laid beside it."""
 
 LANGUAGES = {"ljspeech": "en-us", "asterisk_es": "es-419"}
 """Accents by whose sounds recordings without pictures are aligned."""
@@ -141,7 +148,7 @@ def main() -> None:
         )
         clean = report("own voice", own, [mouth.sound for mouth in own], talker)
         voices(own, talker, held)
-        disturbances(own, talker, sorted((speech / "ljspeech").glob("*.wav")), recorded_sounds, clean)
+        augmentations(own, talker, sorted((speech / "ljspeech").glob("*.wav")), recorded_sounds, clean)
     if "stillness" in parts:
         stillness(own, talker, recorded_sounds)
     if "lips" in parts:
@@ -190,13 +197,13 @@ class Talker:
 
     def __init__(self, person: Person) -> None:
         self.person, self._predictor = person, Predictor(person)
-        self._detector = ClosureDetector() if hears_closures(person.speech_part.encoder_digest) else None
+        self._detector = ClosureDetector() if supports_closures(person.speech_part.encoder_digest) else None
 
     def say(self, sound: np.ndarray) -> Said:
         """Return what the mouth does at ``sound`` (N,) at 16 kHz."""
-        heard = self._predictor.listen(extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features))
+        heard = self._predictor.encode(extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features))
         learned = self._predictor.follow(heard)
-        closures = self._detector.find(heard, self._predictor.quiet) if self._detector else ()
+        closures = self._detector.find(heard, self._predictor.silence) if self._detector else ()
         return Said(learned.points, shut_lips(learned, closures, self.person).points)
 
     def painted(self, mouth: np.ndarray) -> Tracked:
@@ -224,15 +231,15 @@ def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], tal
 def lag(said: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
     """Return by how many frames the mouths ``said`` come later than the ``true`` ones, by cross-correlation."""
     values = []
-    for shift in range(-LONGEST_LAG, LONGEST_LAG + 1):
+    for shift in range(-MAX_LAG, MAX_LAG + 1):
         pairs = [(a[max(0, shift) :], b[max(0, -shift) :]) for a, b in zip(said, true, strict=True)]
         pairs = [(a[: len(b)], b[: len(a)]) for a, b in pairs]
         values.append(correlation(*(np.concatenate(side) for side in zip(*pairs, strict=True))))
     best = int(np.argmax(values))
     if not 0 < best < len(values) - 1:
-        return float(best - LONGEST_LAG)
+        return float(best - MAX_LAG)
     before, top, after = values[best - 1 : best + 2]
-    return best - LONGEST_LAG + 0.5 * (before - after) / (before - 2 * top + after)
+    return best - MAX_LAG + 0.5 * (before - after) / (before - 2 * top + after)
 
 
 def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
@@ -243,7 +250,7 @@ def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
         for mouth in own:
             said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), spelled(mouth.words), Way(voice), "en-gb")
             count = int(len(said.samples) / SAMPLE_RATE * mouth.fps)
-            opening = carried_over(mouth.opening[:, None, None], mouth.fps, times, count)[:, 0, 0]
+            opening = transfer_keypoints(mouth.opening[:, None, None], mouth.fps, times, count)[:, 0, 0]
             mouths.append(Mouth(opening, said.samples, mouth.words, mouth.fps))
             sounds.append(said.samples)
         values.append(report(f"synthetic, never trained on: {voice}", mouths, sounds, talker))
@@ -264,7 +271,7 @@ def stretch(sounds: Sequence[np.ndarray], random: np.random.Generator, length: i
     return np.resize(np.roll(sound, -int(random.integers(len(sound)))), length)
 
 
-def disturbances(
+def augmentations(
     own: Sequence[Mouth],
     talker: Talker,
     speech: Sequence[Path],

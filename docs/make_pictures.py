@@ -17,11 +17,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-from obamanet.inference.renderer import Renderer
+from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.speaker import Speaker
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import load_person
-from obamanet.pipelines.speak import SpeakOptions, follow, hear, place
+from obamanet.pipelines.speak import SpeakOptions, load_features, place, predict_keypoints
 from obamanet.render.sketch import draw_face
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--sound", type=Path, default=ROOT / "data" / "audio" / "hello_en.wav")
     arguments = parser.parse_args()
     person = load_person(arguments.person)
-    keypoints = follow(hear(arguments.sound, person), Speaker(person), SpeakOptions())
+    keypoints = predict_keypoints(load_features(arguments.sound, person), Speaker(person), SpeakOptions())
     sketches = [draw_face(face, person.image_size) for face in place(keypoints, person)]
     pictures = list(Renderer(person).paint_all(sketches))
 

@@ -14,7 +14,7 @@ Speaking:   :func:`default_person_folder`, :func:`load_person`, :func:`speak`, :
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`; to begin with another's
-            networks :func:`trained_predictor`, :func:`begun_with`, :func:`trained_renderer`
+            networks :func:`trained_predictor`, :func:`start_weights`, :func:`trained_renderer`
 What is in
 a video:    :func:`verify_video`
 Forgetting: :func:`find_traces`, :func:`erase`
@@ -31,6 +31,7 @@ from obamanet.errors import ObamanetError
 
 if TYPE_CHECKING:
     from obamanet.about import default_person_folder
+    from obamanet.assemble import assemble_person
     from obamanet.erasure.erase import erase
     from obamanet.erasure.find import find_traces
     from obamanet.networks.config import GeneratorConfig
@@ -40,44 +41,43 @@ if TYPE_CHECKING:
     from obamanet.progress import ConsoleProgress
     from obamanet.provenance import verify_video
     from obamanet.timing import parse_rate
-    from obamanet.training.assemble import assemble_person
-    from obamanet.training.dataset import load_dataset, split_dataset
-    from obamanet.training.keypoints import KeypointOptions, begun_with, train_keypoints
-    from obamanet.training.loop import Limits
-    from obamanet.training.pix2pix import TrainOptions
-    from obamanet.training.prepare import prepare
-    from obamanet.training.renderer import train_renderer
-    from obamanet.training.trained import trained_predictor, trained_renderer
+    from obamanet.training.data.dataset import load_dataset, split_dataset
+    from obamanet.training.data.prepare import prepare
+    from obamanet.training.loop.runner import Limits
+    from obamanet.training.loop.trained_networks import trained_predictor, trained_renderer
+    from obamanet.training.renderer.pix2pix_training import TrainOptions
+    from obamanet.training.renderer.renderer_training import train_renderer
+    from obamanet.training.speech.keypoint_training import KeypointOptions, start_weights, train_keypoints
     from obamanet.types import RenderMode
 
 _HOMES = {
     "ConsoleProgress": "progress",
     "GeneratorConfig": "networks.config",
     "DubbedVideo": "pipelines.dub",
-    "KeypointOptions": "training.keypoints",
-    "Limits": "training.loop",
+    "KeypointOptions": "training.speech.keypoint_training",
+    "Limits": "training.loop.runner",
     "Origin": "person",
     "Person": "person",
     "RenderMode": "types",
     "SpeakOptions": "pipelines.speak",
     "SpokenVideo": "pipelines.speak",
-    "TrainOptions": "training.pix2pix",
-    "assemble_person": "training.assemble",
+    "TrainOptions": "training.renderer.pix2pix_training",
+    "assemble_person": "assemble",
     "erase": "erasure.erase",
     "find_traces": "erasure.find",
     "dub": "pipelines.dub",
     "default_person_folder": "about",
-    "begun_with": "training.keypoints",
-    "load_dataset": "training.dataset",
+    "start_weights": "training.speech.keypoint_training",
+    "load_dataset": "training.data.dataset",
     "load_person": "person",
     "parse_rate": "timing",
-    "prepare": "training.prepare",
+    "prepare": "training.data.prepare",
     "speak": "pipelines.speak",
-    "split_dataset": "training.dataset",
-    "train_keypoints": "training.keypoints",
-    "train_renderer": "training.renderer",
-    "trained_predictor": "training.trained",
-    "trained_renderer": "training.trained",
+    "split_dataset": "training.data.dataset",
+    "train_keypoints": "training.speech.keypoint_training",
+    "train_renderer": "training.renderer.renderer_training",
+    "trained_predictor": "training.loop.trained_networks",
+    "trained_renderer": "training.loop.trained_networks",
     "verify_video": "provenance",
 }
 """The module of each public name; a test holds this against the imports above."""
@@ -97,7 +97,6 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "assemble_person",
-    "begun_with",
     "default_person_folder",
     "dub",
     "erase",
@@ -108,6 +107,7 @@ __all__ = [
     "prepare",
     "speak",
     "split_dataset",
+    "start_weights",
     "train_keypoints",
     "train_renderer",
     "trained_predictor",

@@ -52,7 +52,7 @@ STABLE_POINTS: Final = (27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45)
 IMAGE_SIZE: Final = 256
 """Pixels. Side of the square that the renderer reads and paints (Isola et al. 2017)."""
 
-LARGEST_IMAGE_SIZE: Final = 1024
+MAX_IMAGE_SIZE: Final = 1024
 """Pixels. Twice the side of a face in 1080p; beyond, one training batch needs more memory than most machines have."""
 
 PERSON_SCHEMA: Final = 2

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.card import read_card
-from obamanet.engine.export import export_network
 from obamanet.engine.formats import Precision
 from obamanet.engine.network import StoredNetwork
+from obamanet.engine.onnx_export import export_network
 from obamanet.errors import PersonError
 from obamanet.files import atomic_path, ensure_output_path, locked
-from obamanet.hearing.listener import encoder_card
 from obamanet.person import CARD, ENCODER_FILE, PARTS, Person, load_person, save_card
+from obamanet.speech.feature_extractor import encoder_card
 
 
 def export_weights(

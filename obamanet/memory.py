@@ -33,6 +33,6 @@ def check_memory() -> None:
         )
 
 
-def has_run_out(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether ``error`` says that there was not enough memory."""
     return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in SIGNS)

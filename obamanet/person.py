@@ -21,7 +21,9 @@ have the weights alone: :func:`obamanet.export.upgrade_person` writes the ONNX f
 
 from __future__ import annotations
 
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -36,15 +38,15 @@ from obamanet.card import Card, CardError, read_arrays, read_card
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.engine.network import StoredNetwork
 from obamanet.errors import ObamanetError, PersonError
-from obamanet.files import atomic_path, sha256_of
-from obamanet.hearing.listener import ENCODER, encoder_card, heard_size
+from obamanet.files import atomic_path, locked, scratch_folder, sha256_of
 from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
+from obamanet.keypoints.mouth_poses import MouthPoses, PoseCurve
 from obamanet.keypoints.pca import MouthPca
-from obamanet.keypoints.poses import MouthPoses, PoseCurve
 from obamanet.keypoints.region import MouthRegion
 from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
 from obamanet.sources import SOURCES_FILE
+from obamanet.speech.feature_extractor import ENCODER, encoder_card, feature_size
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
@@ -348,6 +350,23 @@ def replace_person(made: Path, folder: Path) -> None:
     _finish_replacing(folder)
 
 
+@contextmanager
+def edited_person(person: Person) -> Iterator[Path]:
+    """Give a copy of the person's folder to change; it takes the person's place when the block ends without an error.
+
+    Whoever reads the folder meanwhile, or after a crash, finds the old person or the new one. Raises
+    :class:`obamanet.errors.OutputError` when it cannot be written or another process is at work there.
+    """
+    with locked(person.folder), scratch_folder(person.folder / CARD) as scratch:
+        copy = scratch / "person"
+        copy.mkdir()
+        for name in (CARD, *PARTS):
+            if (person.folder / name).is_file():
+                shutil.copyfile(person.folder / name, copy / name)
+        yield copy
+        replace_person(copy, person.folder)
+
+
 def _finish_replacing(folder: Path) -> None:
     """Put the files of a new person that is ready in ``folder`` in place; several processes may be at it at once."""
     ready = folder / READY
@@ -612,7 +631,7 @@ def _wrong_speech(person: Person) -> list[str]:
     if speech is None:
         return ["the text part needs a speech part"] if person.text else []
     faults = _wrong_shapes(speech.mouth)
-    inputs = stacked_size(*heard_size(speech.features, speech.encoder.config if speech.encoder else None))
+    inputs = stacked_size(*feature_size(speech.features, speech.encoder.config if speech.encoder else None))
     if speech.predictor.inputs != inputs:
         faults.append(f"predictor takes {speech.predictor.inputs} values, the features have {inputs}")
     if (speech.encoder is not None) != (speech.features.kind == SPEECH):

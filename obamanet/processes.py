@@ -18,20 +18,20 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def worker_pool(count: int, start: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool of ``count`` fresh processes, each of which calls ``start`` first.
+def _worker(start: Callable[[], None] | None) -> Iterator[ProcessPoolExecutor]:
+    """Give a fresh process, which calls ``start`` first.
 
-    They end when the block ends by an exception, Ctrl-C among them, and when this process ends in any way, kill -9
-    among them; a worker that died raises :class:`BrokenProcessPool`.
+    It ends when the block ends by an exception, Ctrl-C among them, and when this process ends in any way, kill -9
+    among them; where it died, :class:`BrokenProcessPool` is raised.
     """
     # Spawned, not forked: a fork of a process that runs TensorFlow's threads can hang.
     context = get_context("spawn")
     theirs, ours = context.Pipe(duplex=False)
-    with theirs, ours, ProcessPoolExecutor(count, context, _start_worker, (theirs, start)) as pool:
+    with theirs, ours, ProcessPoolExecutor(1, context, _start_worker, (theirs, start)) as pool:
         try:
             yield pool
         except BaseException:
-            # Ends the workers: nobody waits for what they are still at.
+            # Ends the process: nobody waits for what it is still at.
             ours.close()
             raise
 
@@ -52,7 +52,7 @@ def map_in_processes(
 
         def new_pool() -> ProcessPoolExecutor:
             # One process each: where several share a pool, nobody knows which of their items was fatal.
-            return pools.enter_context(worker_pool(1, start))
+            return pools.enter_context(_worker(start))
 
         idle = [new_pool() for _ in range(min(count, len(items)))]
         running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}

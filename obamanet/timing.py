@@ -18,7 +18,7 @@ FRAME_RATES = {
 }
 """Decimal spellings of the broadcast rates and the exact ratios they stand for (SMPTE ST 12-1)."""
 
-LOWEST_FPS, HIGHEST_FPS = Fraction(1), Fraction(240)
+MIN_FPS, MAX_FPS = Fraction(1), Fraction(240)
 
 BROADCAST_RATES = tuple(Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120, 240))
 """Rates of NTSC's descent, each 0.1 % below a whole one (SMPTE ST 12-1)."""
@@ -50,8 +50,8 @@ def parse_rate(text: str | int | float | Fraction) -> Fraction:
         raise OptionError(
             f"frame rate is not a number: got {spelled[:60]!r}, allowed is e.g. 25, 29.97 or 30000/1001"
         ) from None
-    if not LOWEST_FPS <= rate <= HIGHEST_FPS:
-        raise OptionError(f"frame rate is out of range: got {spelled}, allowed is {LOWEST_FPS} to {HIGHEST_FPS}")
+    if not MIN_FPS <= rate <= MAX_FPS:
+        raise OptionError(f"frame rate is out of range: got {spelled}, allowed is {MIN_FPS} to {MAX_FPS}")
     return rate
 
 
@@ -62,7 +62,7 @@ def standard_rate(rate: Fraction) -> Fraction:
     as 5310000/188951 goes no further.
     """
     close = [near for near in (Fraction(round(rate)), *BROADCAST_RATES) if abs(near / rate - 1) <= SNAP_WITHIN]
-    allowed = [near for near in close if LOWEST_FPS <= near <= HIGHEST_FPS]
+    allowed = [near for near in close if MIN_FPS <= near <= MAX_FPS]
     return min(allowed or COMMON_RATES, key=lambda near: max(near / rate, rate / near))
 
 

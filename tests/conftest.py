@@ -40,7 +40,7 @@ NO_RECORDINGS = "real recordings are not there"
 LEFT_OUT = "left out for lack of recordings"
 """What the last line of a run calls these tests."""
 
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 """Test processes that ``-n auto`` starts at most; each grows to 1.5 GB with TensorFlow in it."""
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -50,7 +50,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of test processes: the cores this run may use, within reason."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_WORKERS)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -234,8 +234,8 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
     from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
     from obamanet.keypoints.region import fit_region
     from obamanet.networks.config import GeneratorConfig, PredictorConfig
-    from obamanet.networks.pix2pix import build_generator
-    from obamanet.networks.predictor import build_predictor
+    from obamanet.networks.keypoint_lstm import build_predictor
+    from obamanet.networks.unet import build_generator
     from obamanet.networks.weights import save_half
     from obamanet.person import (
         REGION_FILE,

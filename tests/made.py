@@ -141,7 +141,7 @@ def ffmpeg(*arguments: str | Path) -> None:
 
 def prepare_recorded(grid_s1: Path, common_folder: Path) -> Path:
     """Return a dataset of two recorded half-sentences, prepared once for all tests, with squares of 64 pixels."""
-    from obamanet.training.prepare import prepare
+    from obamanet.training.data.prepare import prepare
 
     folder = common_folder / "recorded"
     with locked(common_folder / "recorded.lock"):
@@ -157,9 +157,9 @@ def prepare_recorded(grid_s1: Path, common_folder: Path) -> Path:
 def write_judges(folder: Path) -> Path:
     """Write a tiny judge of sync and a tiny lip reader, of random weights, as runs in the dataset ``folder``."""
     from obamanet.networks.config import LipReaderConfig, SyncNetConfig
-    from obamanet.networks.lipreader import build_lip_reader
+    from obamanet.networks.lip_reader import build_lip_reader
     from obamanet.networks.syncnet import build_syncnet
-    from obamanet.training.judges import LIPREADER, SYNCNET, save_judge
+    from obamanet.training.judges.judge_card import LIPREADER, SYNCNET, save_judge
 
     sync = SyncNetConfig(width=8, size=4)
     lips = LipReaderConfig(*LIPREADER.sizes.values(), filters=(4, 4), units=8)

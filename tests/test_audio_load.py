@@ -143,7 +143,7 @@ def test_a_gap_in_the_sound_track_is_silence_not_a_shift(wav: Path) -> None:
     assert abs(lag(samples[14400:], expected[14400:], 16000)) <= 0.001  # Matroska's clock ticks in milliseconds
 
 
-def test_a_cover_picture_and_odd_tags_do_not_disturb(wav: Path) -> None:
+def test_a_cover_picture_and_odd_tags_do_not_augment(wav: Path) -> None:
     cover, path = wav.with_name("cover.jpg"), wav.with_name("tagged.mp3")
     ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:rate=1:duration=1", "-frames:v", "1", cover)
     ffmpeg("-i", wav, "-i", cover, "-map", "0", "-map", "1", "-disposition:v", "attached_pic", path)

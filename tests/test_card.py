@@ -11,7 +11,7 @@ import pytest
 from obamanet.card import CardError, read_arrays, read_card
 from obamanet.errors import DatasetError, PersonError
 from obamanet.person import load_person
-from obamanet.training.dataset import load_dataset
+from obamanet.training.data.dataset import load_dataset
 
 PYTHONS_WORDS = (
     "Error",

@@ -35,8 +35,8 @@ from obamanet.errors import OptionError, SoundError
 from obamanet.files import sha256_of
 from obamanet.person import POSES_FILE, Origin, Person, PoserCard, TextPart, load_person, poser_of, save_card
 from obamanet.sources import read_sources
-from obamanet.training.keypoints import KeypointOptions
-from obamanet.training.prepare import PrepareReport, Reject
+from obamanet.training.data.prepare import PrepareReport, Reject
+from obamanet.training.speech.keypoint_training import KeypointOptions
 from text2face.cli import run_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -418,7 +418,7 @@ def test_what_cannot_be_written_or_signed_is_told_before_anything_is_rendered(
     from obamanet.pipelines import dub, speak
 
     for module in (speak, dub):
-        monkeypatch.setattr(module, "hear", lambda *_: pytest.fail("work was begun"))
+        monkeypatch.setattr(module, "load_features", lambda *_: pytest.fail("work was begun"))
     key = self_signed(tmp_path)
     sources = [speech] if verb == "speak" else [one_colour(tmp_path / "video.mp4"), "--sf", speech]
     begin = [verb, *sources, "--person", tiny_person.folder, "--out"]
@@ -567,7 +567,7 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
 def add_poser(person: Person) -> None:
     """Put a poser with random weights into ``person``."""
     from obamanet.networks.config import PoserConfig
-    from obamanet.networks.poser import build_poser
+    from obamanet.networks.pose_lstm import build_poser
     from obamanet.networks.weights import save_half
 
     assert person.poses is not None
@@ -633,8 +633,8 @@ def test_keypoint_defaults_are_the_librarys_own() -> None:
 def test_a_renderers_run_is_given_every_option(
     obamanet: Callable[..., Said], dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from obamanet.training import renderer
-    from obamanet.training.loop import Limits, TrainReport
+    from obamanet.training.loop.runner import Limits, TrainReport
+    from obamanet.training.renderer import renderer_training as renderer
 
     seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
@@ -699,7 +699,7 @@ class TestPrepare:
     def test_arguments_arrive(
         self, obamanet: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from obamanet.training import prepare as prepare_module
+        from obamanet.training.data import prepare as prepare_module
 
         seen: list[Any] = []
 
@@ -792,8 +792,8 @@ class TestPix2pix:
     def test_every_option_arrives(
         self, obamanet: Callable[..., Said], pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from obamanet.pix2pix import train as train_module
-        from obamanet.training.loop import Limits, TrainReport
+        from obamanet.pix2pix import train_folder as train_module
+        from obamanet.training.loop.runner import Limits, TrainReport
 
         seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
@@ -820,7 +820,7 @@ class TestPix2pix:
     def test_defaults_are_the_papers(self) -> None:
         from obamanet.cli.pix2pix import train
         from obamanet.networks.config import GeneratorConfig
-        from obamanet.training.pix2pix import TrainOptions
+        from obamanet.training.renderer.pix2pix_training import TrainOptions
 
         defaults = {name: value.default for name, value in inspect.signature(train).parameters.items()}
         for own in (TrainOptions, GeneratorConfig):
@@ -1028,7 +1028,7 @@ def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
         ["say", "Hello", *out, *pem],
         ["say", "Hello", *out, "--rate", "fast"],
         ["evaluate", "--compare", empty, empty],
-        ["renditions", dataset, "--align", empty, "--out", tmp_path / "out" / "voices", "--seed", -1],
+        ["synthetic-voices", dataset, "--align", empty, "--out", tmp_path / "out" / "voices", "--seed", -1],
         ["say", "Hello", *out, "--articulation", "nan"],
         ["timeline", "Hello", "--out", tmp_path / "out" / "a.json", "--person", damaged],
         ["pose-sheet", tmp_path / "out" / "a.png", "--person", damaged],
@@ -1038,7 +1038,7 @@ def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
         *(["train", *training, dataset, *split] for training in trainings),
         ["train", "keypoints", dataset, "--start", damaged],
         ["train", "closures", empty, "--align", empty, "--out", tmp_path / "out" / "run"],
-        ["renditions", empty, "--align", empty, "--out", tmp_path / "out" / "voices"],
+        ["synthetic-voices", empty, "--align", empty, "--out", tmp_path / "out" / "voices"],
         ["poses", empty],
         ["assemble", empty, *(f"--{name}=x" for name in ("name", "licence", "attribution", "consent"))],
         ["evaluate", tmp_path / "none.mp4", tmp_path / "none.mp4", "--out", tmp_path / "out"],

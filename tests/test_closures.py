@@ -18,34 +18,42 @@ from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.load import load_sound
 from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import DatasetError, OptionError, PersonError
-from obamanet.hearing import closures
-from obamanet.hearing.closures import ClosureDetector, closure_card, hears_closures, shut_spans
-from obamanet.hearing.listener import Listener, encoder_card
-from obamanet.inference.predictor import Predictor
+from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.lips import TOWARDS_REST, close_lips, uncross_lips
 from obamanet.keypoints.pca import MouthPca
 from obamanet.person import Person, load_person
-from obamanet.pipelines.speak import SpeakOptions, follow, hear, shut_lips
+from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, shut_lips
 from obamanet.progress import Progress
-from obamanet.training.dataset import load_dataset, split_dataset
-from obamanet.training.loop import Limits, TrainReport
+from obamanet.speech import closure_detector
+from obamanet.speech.closure_detector import ClosureDetector, closure_card, shut_spans, supports_closures
+from obamanet.speech.feature_extractor import FeatureExtractor, encoder_card
+from obamanet.training.data.dataset import load_dataset, split_dataset
+from obamanet.training.loop.runner import Limits, TrainReport
 from obamanet.types import CanonicalKeypoints, Span
-from text2face.closures import sounds
-from text2face.closures.score import ClosureScore, score_closures, shut_runs
-from text2face.closures.sounds import NOISE, RECORDED, VOICED, Sound, disturbed_sounds, prose_texts, voiced_sounds
-from text2face.closures.training import (
+from text2face.closures import training_sounds as sounds
+from text2face.closures.closure_training import (
     ClosureOptions,
-    HeardSound,
-    load_heard,
-    save_heard,
+    EncodedSound,
+    load_encoded,
+    save_encoded,
     shut_steps,
     train_closures,
 )
-from text2face.mouth.lips import closures_of
-from text2face.renditions import HELD_FOR_MEASURING, Way, at_sample_rate, say_timed
+from text2face.closures.score import ClosureScore, score_closures, shut_runs
+from text2face.closures.training_sounds import (
+    NOISE,
+    RECORDED,
+    VOICED,
+    Sound,
+    augmented_sounds,
+    prose_texts,
+    voiced_sounds,
+)
+from text2face.mouth.lip_times import closures_of
 from text2face.syllables.timed import syllables_of
 from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
+from text2face.voice_augmentation import HELD_FOR_MEASURING, Way, at_sample_rate, say_timed
 
 SENTENCES = (
     "Bob bought a big map of the harbour.",
@@ -69,8 +77,8 @@ def said(text: str, voice: str) -> tuple[np.ndarray, tuple[Span, ...]]:
 
 
 @pytest.fixture(scope="module")
-def listener() -> Listener:
-    return Listener(FeatureOptions(kind=SPEECH))
+def extractor() -> FeatureExtractor:
+    return FeatureExtractor(FeatureOptions(kind=SPEECH))
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +91,8 @@ def default_person() -> Person:
     return load_person(ROOT / "checkpoints" / "grid_s1")
 
 
-def found(samples: np.ndarray, listener: Listener, detector: ClosureDetector) -> tuple[Span, ...]:
-    return detector.find(listener.hear(samples), listener.quiet)
+def found(samples: np.ndarray, extractor: FeatureExtractor, detector: ClosureDetector) -> tuple[Span, ...]:
+    return detector.find(extractor.extract(samples), extractor.silence)
 
 
 def seconds(spans: Sequence[Span]) -> float:
@@ -145,7 +153,7 @@ class TestSpans:
         assert shut_spans(np.full(7, 0.3), 50) == ()
 
     def test_steps_around_a_closure_are_shut(self) -> None:
-        sound = HeardSound(VOICED, np.zeros((10, 2), np.float16), (Span(0.06, 0.1),))
+        sound = EncodedSound(VOICED, np.zeros((10, 2), np.float16), (Span(0.06, 0.1),))
         assert np.flatnonzero(shut_steps(sound, 50)).tolist() == [3, 4, 5]
 
 
@@ -210,14 +218,14 @@ class TestScore:
 class TestDetector:
     @pytest.mark.parametrize("voice", HELD_FOR_MEASURING[:4])
     def test_labials_of_a_voice_that_it_never_heard(
-        self, voice: str, listener: Listener, detector: ClosureDetector
+        self, voice: str, extractor: FeatureExtractor, detector: ClosureDetector
     ) -> None:
         # Measured of 34: none missed, one false, shut for 1.1 to 1.2 of the time that they are.
         score = ClosureScore()
         time = true_time = 0.0
         for text in SENTENCES:
             samples, true = said(text, voice)
-            spans = found(samples, listener, detector)
+            spans = found(samples, extractor, detector)
             score += score_closures(spans, true)
             time, true_time = time + seconds(spans), true_time + seconds(true)
         assert score.true >= 25
@@ -225,32 +233,34 @@ class TestDetector:
         assert score.false_per_true <= 0.1
         assert 0.8 < time / true_time < 1.5
 
-    def test_sentences_without_labials_shut_no_lips(self, listener: Listener, detector: ClosureDetector) -> None:
+    def test_sentences_without_labials_shut_no_lips(
+        self, extractor: FeatureExtractor, detector: ClosureDetector
+    ) -> None:
         sounds = [said(text, voice)[0] for text in BARE for voice in HELD_FOR_MEASURING[:4]]
-        shut = sum(seconds(found(samples, listener, detector)) for samples in sounds)
+        shut = sum(seconds(found(samples, extractor, detector)) for samples in sounds)
         # Measured: 2 %; in the sentences above it is a quarter.
         assert shut < 0.04 * sum(map(len, sounds)) / SAMPLE_RATE
 
-    def test_in_chunks_as_on_the_whole(self, listener: Listener, detector: ClosureDetector) -> None:
-        heard = listener.hear(said(SENTENCES[0], "en-gb+f3")[0])
-        whole = detector.likelihood(heard, listener.quiet)
+    def test_in_chunks_as_on_the_whole(self, extractor: FeatureExtractor, detector: ClosureDetector) -> None:
+        heard = extractor.extract(said(SENTENCES[0], "en-gb+f3")[0])
+        whole = detector.likelihood(heard, extractor.silence)
         assert np.ptp(whole) > 0.5
         for chunk in (1, 13, 50):
-            np.testing.assert_allclose(detector.likelihood(heard, listener.quiet, chunk), whole, atol=1e-4)
+            np.testing.assert_allclose(detector.likelihood(heard, extractor.silence, chunk), whole, atol=1e-4)
 
-    def test_a_later_sound_shuts_lips_later(self, listener: Listener, detector: ClosureDetector) -> None:
+    def test_a_later_sound_shuts_lips_later(self, extractor: FeatureExtractor, detector: ClosureDetector) -> None:
         samples = np.concatenate([np.zeros(SAMPLE_RATE, np.float32), said(SENTENCES[1], "en-gb+f3")[0]])
         later = np.concatenate([np.zeros(SAMPLE_RATE // 2, np.float32), samples])
-        now, then = (found(sound, listener, detector) for sound in (samples, later))
+        now, then = (found(sound, extractor, detector) for sound in (samples, later))
         assert len(now) == len(then) >= 5
         np.testing.assert_allclose([s.start + 0.5 for s in now], [s.start for s in then], atol=1e-6)
 
-    def test_no_lips_shut_in_silence_and_noise(self, listener: Listener, detector: ClosureDetector) -> None:
+    def test_no_lips_shut_in_silence_and_noise(self, extractor: FeatureExtractor, detector: ClosureDetector) -> None:
         noise = np.random.default_rng(1).normal(0, 0.1, 5 * SAMPLE_RATE).astype(np.float32)
-        assert found(np.zeros(5 * SAMPLE_RATE, np.float32), listener, detector) == ()
-        assert found(noise, listener, detector) == ()
+        assert found(np.zeros(5 * SAMPLE_RATE, np.float32), extractor, detector) == ()
+        assert found(noise, extractor, detector) == ()
 
-    def test_real_voices(self, shared_data: Path, listener: Listener, detector: ClosureDetector) -> None:
+    def test_real_voices(self, shared_data: Path, extractor: FeatureExtractor, detector: ClosureDetector) -> None:
         rows = (shared_data / "speech" / "asterisk_es" / "transcripts.tsv").read_text("utf-8").splitlines()[::3]
         # Measured of 80: 4 missed, 52 false, shut for 1.9 of the time that they are.
         score = ClosureScore()
@@ -259,7 +269,7 @@ class TestDetector:
             recording = load_sound(shared_data / "speech" / "asterisk_es" / f"{name}.wav")
             speech = align(recording, speak_timed(text, "es-419")).speech
             true = closures_of(sound for word in speech.words for sound in word.phonemes)
-            spans = found(recording.samples, listener, detector)
+            spans = found(recording.samples, extractor, detector)
             score += score_closures(spans, true)
             time, true_time = time + seconds(spans), true_time + seconds(true)
         assert score.true >= 40
@@ -272,14 +282,14 @@ class TestDetector:
         assert card.encoder == encoder_card().sha256
         assert "GRID" in card.origin
         assert card.licence
-        assert hears_closures(encoder_card().sha256)
-        assert not hears_closures(None)
+        assert supports_closures(encoder_card().sha256)
+        assert not supports_closures(None)
 
     def test_a_damaged_network_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        folder = Path(shutil.copytree(closures.closure_folder(), tmp_path / "detector"))
-        path = folder / closures.NETWORK
+        folder = Path(shutil.copytree(closure_detector.closure_folder(), tmp_path / "detector"))
+        path = folder / closure_detector.NETWORK
         path.write_bytes(path.read_bytes()[:-1] + b"x")
-        monkeypatch.setattr(closures, "closure_folder", lambda: folder)
+        monkeypatch.setattr(closure_detector, "closure_folder", lambda: folder)
         with pytest.raises(PersonError, match=r"^detector of shut lips is damaged: .*install the program anew$"):
             ClosureDetector()
 
@@ -290,10 +300,10 @@ class TestSpeaking:
         self, default_person: Person, tmp_path: Path, fps: Fraction | None
     ) -> None:
         sound = write_sound(tmp_path / "a.wav", said(SENTENCES[1], "en-us+m5")[0])
-        features, predictor = hear(sound, default_person), Predictor(default_person)
-        spans = ClosureDetector().find(predictor.listen(features), predictor.quiet)
-        spoken = follow(features, default_person, SpeakOptions(fps=fps))
-        learned = follow(features, default_person, SpeakOptions(fps=fps, shut_lips=False))
+        features, predictor = load_features(sound, default_person), Predictor(default_person)
+        spans = ClosureDetector().find(predictor.encode(features), predictor.silence)
+        spoken = predict_keypoints(features, default_person, SpeakOptions(fps=fps))
+        learned = predict_keypoints(features, default_person, SpeakOptions(fps=fps, shut_lips=False))
         gap, before = (
             (mouth.points[:, [19, 18, 17], 1] - mouth.points[:, [13, 14, 15], 1]).mean(axis=1)
             for mouth in (spoken, learned)
@@ -309,8 +319,8 @@ class TestSpeaking:
         np.testing.assert_array_equal(spoken.points[untouched], learned.points[untouched])
 
     def test_a_person_of_other_features_speaks_as_it_learned(self, tiny_person: Person, tmp_path: Path) -> None:
-        features = hear(write_sound(tmp_path / "a.wav", babble(2.0)), tiny_person)
-        spoken = follow(features, tiny_person, SpeakOptions())
+        features = load_features(write_sound(tmp_path / "a.wav", babble(2.0)), tiny_person)
+        spoken = predict_keypoints(features, tiny_person, SpeakOptions())
         np.testing.assert_array_equal(spoken.points, Predictor(tiny_person).predict(features).points)
 
     def test_a_long_mouth_is_closed_as_a_short_one(self, default_person: Person) -> None:
@@ -349,7 +359,7 @@ class TestLearning:
     def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Leave three sentences a language of the prose, and three noises."""
         monkeypatch.setattr(sounds, "prose", lambda language: iter(SENTENCES[:3]))
-        monkeypatch.setattr(sounds, "NOISES", 3)
+        monkeypatch.setattr(sounds, "NOISE_EXAMPLES", 3)
 
     def test_a_stopped_run_ends_as_one_that_was_not(
         self, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -361,15 +371,17 @@ class TestLearning:
         self.train(recorded, tmp_path / "stopped", 4, Limits(steps=2))
         resumed = self.train(recorded, tmp_path / "stopped", 4)
         assert (resumed.step, resumed.best_score) == (whole.step, whole.best_score)
-        one, other = (json.loads((tmp_path / n / "detector" / closures.CARD).read_text()) for n in ("whole", "stopped"))
+        one, other = (
+            json.loads((tmp_path / n / "detector" / closure_detector.CARD).read_text()) for n in ("whole", "stopped")
+        )
         assert one["validation"] == other["validation"]
         assert foreign_files(tmp_path / "whole") == []
         # What it wrote takes the place of the shipped one.
-        monkeypatch.setattr(closures, "closure_folder", lambda: tmp_path / "whole" / "detector")
+        monkeypatch.setattr(closure_detector, "closure_folder", lambda: tmp_path / "whole" / "detector")
         closure_card.cache_clear()
         try:
-            heard = Listener(FeatureOptions(kind=SPEECH))
-            likelihood = ClosureDetector().likelihood(heard.hear(babble(1.0)), heard.quiet)
+            heard = FeatureExtractor(FeatureOptions(kind=SPEECH))
+            likelihood = ClosureDetector().likelihood(heard.extract(babble(1.0)), heard.silence)
         finally:
             closure_card.cache_clear()
         assert likelihood.shape == (50,)
@@ -384,10 +396,10 @@ class TestLearning:
         held = list(voiced_sounds(prose_texts(2, validating=True), 1, validating=True, progress=Progress()))
         assert len(held) == 2
 
-    def test_recordings_come_clean_and_disturbed_and_noise_has_no_closures(self) -> None:
+    def test_recordings_come_clean_and_augmented_and_noise_has_no_closures(self) -> None:
         sound = Sound(RECORDED, babble(1.0), (Span(0.2, 0.3),))
         prose = [Sound(VOICED, babble(1.0, seed), (Span(0.4, 0.5),)) for seed in range(4)]
-        made = list(disturbed_sounds([sound, *prose], [babble(1.0, 9)], 1))
+        made = list(augmented_sounds([sound, *prose], [babble(1.0, 9)], 1))
         assert [each.kind for each in made] == [RECORDED, RECORDED, VOICED, VOICED, VOICED, VOICED, NOISE, NOISE, NOISE]
         np.testing.assert_array_equal(made[0].samples, sound.samples)
         assert np.abs(made[1].samples - sound.samples).max() > 0
@@ -395,20 +407,20 @@ class TestLearning:
         assert changed == [False, True, False, True]
         assert made[-1].closures == ()
         # Without recordings there is nobody to babble.
-        assert len(list(disturbed_sounds(prose, [], 1))) == 7
+        assert len(list(augmented_sounds(prose, [], 1))) == 7
 
     def test_what_was_heard_is_read_back(self, tmp_path: Path) -> None:
         kept = [
-            HeardSound(VOICED, np.ones((5, 3), np.float16), (Span(0.1, 0.2), Span(0.3, 0.4))),
-            HeardSound(NOISE, np.zeros((2, 3), np.float16), ()),
+            EncodedSound(VOICED, np.ones((5, 3), np.float16), (Span(0.1, 0.2), Span(0.3, 0.4))),
+            EncodedSound(NOISE, np.zeros((2, 3), np.float16), ()),
         ]
-        save_heard(kept, tmp_path / "heard.npz")
-        for one, other in zip(load_heard(tmp_path / "heard.npz"), kept, strict=True):
+        save_encoded(kept, tmp_path / "heard.npz")
+        for one, other in zip(load_encoded(tmp_path / "heard.npz"), kept, strict=True):
             assert (one.kind, one.closures) == (other.kind, other.closures)
             np.testing.assert_array_equal(one.values, other.values)
         (tmp_path / "heard.npz").write_bytes(b"no")
         with pytest.raises(DatasetError, match="sounds of the run are damaged"):
-            load_heard(tmp_path / "heard.npz")
+            load_encoded(tmp_path / "heard.npz")
 
     @pytest.mark.parametrize("wrong", [{"voiced": 0.9, "recorded": 0.2}, {"sequence": 0.1}, {"steps": 0}])
     def test_options_out_of_range(self, wrong: dict[str, float]) -> None:

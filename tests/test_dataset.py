@@ -15,9 +15,9 @@ from made import FPS, UNREADABLE_JSON, MadeClip, write_dataset
 from obamanet.audio.stack import AFTER, BEFORE
 from obamanet.constants import DATASET_SCHEMA, FEATURE_RATE, FEATURE_WINDOW
 from obamanet.errors import DatasetError, OptionError
-from obamanet.hearing.listener import STRIDE, encoder_card
-from obamanet.training.dataset import Piece, load_dataset, split_dataset
-from obamanet.training.keypoints import KeypointOptions
+from obamanet.speech.feature_extractor import STRIDE, encoder_card
+from obamanet.training.data.dataset import Piece, load_dataset, split_dataset
+from obamanet.training.speech.keypoint_training import KeypointOptions
 
 
 def clip(name: str, seconds: float = 2.0, segment: Sequence[int] | None = None) -> MadeClip:

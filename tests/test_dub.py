@@ -17,13 +17,13 @@ from obamanet.errors import FaceError, OptionError, OutputError, VideoError
 from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
-from obamanet.inference.renderer import Renderer
+from obamanet.inference.frame_renderer import Renderer
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import Person, load_person
 from obamanet.pipelines import dub as pipeline
 from obamanet.pipelines.dub import Target, dub, find_faces, rest_after, steady_squares, tell_identity
 from obamanet.pipelines.into_frames import paint_frames
-from obamanet.pipelines.speak import SpeakOptions, follow, hear
+from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.timing import frame_times
@@ -269,7 +269,7 @@ class TestRecorded:
         assert len(before) == len(after) == made.frames
         track = track_face(iter(after), FaceDetector(), LandmarkPredictor())
         recorded = track_face(iter(before), FaceDetector(), LandmarkPredictor())
-        asked = follow(hear(sound, default_person), default_person, SpeakOptions())
+        asked = predict_keypoints(load_features(sound, default_person), default_person, SpeakOptions())
         wanted, shown, was = (
             mouth_opening(points) for points in (asked.points, track.landmarks[:, MOUTH], recorded.landmarks[:, MOUTH])
         )

@@ -15,17 +15,17 @@ from conftest import ROOT
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
-from obamanet.audio.normalise import normalise_utterance
-from obamanet.engine.export import Precision, export_network
+from obamanet.audio.normalise_features import normalise_utterance
 from obamanet.engine.network import CONFIG_KEY, Engine, Network, StoredNetwork, check_engine, load_network
+from obamanet.engine.onnx_export import Precision, export_network
 from obamanet.errors import EngineError
 from obamanet.files import sha256_of
-from obamanet.hearing.closures import NETWORK, WEIGHTS, closure_card, closure_folder
-from obamanet.hearing.listener import encoder_card
 from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
 from obamanet.person import Person, load_person
 from obamanet.render.sketch import draw_face
-from text2face.mouth.frames import describe
+from obamanet.speech.closure_detector import NETWORK, WEIGHTS, closure_card, closure_folder
+from obamanet.speech.feature_extractor import encoder_card
+from text2face.mouth.pose_features import describe
 from text2face.syllables.timed import syllables_of
 from text2face.voice.espeak import speak_timed
 
@@ -125,7 +125,7 @@ class TestParity:
         difference = case.reference(*inputs)[0].astype(float) - network(*inputs)[0].astype(float)
         assert np.abs(difference).max() <= (4 if case.stored.kind == "generator" else 1e-4)
 
-    def test_threads_do_not_disturb_each_other(self, case: Case) -> None:
+    def test_threads_do_not_augment_each_other(self, case: Case) -> None:
         network = load_network(case.stored)
         with ThreadPoolExecutor(4) as pool:
             for outputs in pool.map(lambda _: network(*case.inputs), range(12)):

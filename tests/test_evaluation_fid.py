@@ -12,10 +12,10 @@ import pytest
 from scipy.linalg import sqrtm
 
 from obamanet.errors import EvaluationError
-from obamanet.evaluation import learned
 from obamanet.evaluation.catalogue import BY_KEY
-from obamanet.evaluation.fid import Inception, SeenFaces, frechet_distance
-from obamanet.evaluation.learned import torch_with
+from obamanet.evaluation.judges import lpips
+from obamanet.evaluation.judges.fid import FaceFeatures, Inception, frechet_distance
+from obamanet.evaluation.judges.lpips import torch_with
 from obamanet.evaluation.measure import ClipScores, MouthSeries
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.results import Summary, bounds, summarise
@@ -26,7 +26,7 @@ def fid_of(clips: list[ClipScores]) -> Summary:
     return next(summary for summary in summarise(clips) if summary.metric.key == "fid")
 
 
-def made_clip(faces: SeenFaces | None, no_faces: str = "") -> ClipScores:
+def made_clip(faces: FaceFeatures | None, no_faces: str = "") -> ClipScores:
     series = MouthSeries(np.arange(3) / 25, np.arange(3.0), np.arange(3.0))
     boxes = CropBox(0, 0, 8), CropBox(0, 0, 8)
     return ClipScores(Pair("a", Path("a"), Path("b")), (), series, (), boxes, faces, no_faces)
@@ -59,7 +59,7 @@ def test_the_same_pictures_have_no_distance_and_one_picture_has_none() -> None:
 
 def test_it_is_one_figure_of_all_clips_without_an_interval() -> None:
     random = np.random.default_rng(4)
-    seen = [SeenFaces(random.normal(0, 1, (6, 8)), random.normal(1, 1, (5, 8))) for _ in range(3)]
+    seen = [FaceFeatures(random.normal(0, 1, (6, 8)), random.normal(1, 1, (5, 8))) for _ in range(3)]
     summary = fid_of([made_clip(faces) for faces in seen])
     together = [np.concatenate([getattr(faces, side) for faces in seen]) for side in ("generated", "real")]
     assert summary.generated is not None and summary.real is not None
@@ -97,6 +97,6 @@ def test_packages_that_do_not_fit_each_other_are_said(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     monkeypatch.setattr(importlib, "import_module", broken)
-    tool, reason = learned.where_there(lambda: torch_with("torchvision", "lpips", weights="some.pth"))
+    tool, reason = lpips.where_there(lambda: torch_with("torchvision", "lpips", weights="some.pth"))
     assert tool is None
     assert reason == "installed but not usable: torch, torchvision, lpips: operator torchvision::nms does not exist"

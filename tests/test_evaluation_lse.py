@@ -14,14 +14,14 @@ from torch_files import state_dict, write_legacy, write_zip
 
 from obamanet.audio.load import load_sound
 from obamanet.errors import EvaluationError
-from obamanet.evaluation import lse
 from obamanet.evaluation.evaluate import Subject, evaluate
-from obamanet.evaluation.learned import Supplied
-from obamanet.evaluation.lse import ChungSyncNet, face_boxes, face_crop, lip_sync_error, shift_distances
+from obamanet.evaluation.judges import lse
+from obamanet.evaluation.judges.lpips import Supplied
+from obamanet.evaluation.judges.lse import ChungSyncNet, face_boxes, face_crop, lip_sync_error, shift_distances
 from obamanet.evaluation.measure import Measurer
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.tracks import ClipTrack, Tracker
-from obamanet.networks.chung import FACE, SOUND, build_stream, frame_channels, weight_shapes
+from obamanet.networks.syncnet_v2 import FACE, SOUND, build_stream, frame_channels, weight_shapes
 
 
 def made_weights() -> dict[str, np.ndarray]:
@@ -154,7 +154,7 @@ def test_the_distance_is_pytorchs_pairwise_distance() -> None:
     faces, sounds = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
     assert shift_distances(faces, sounds) == pytest.approx(np.full((1, 31), 2e-6))
     sounds[0] = 3.0
-    assert shift_distances(faces, sounds)[0, lse.LONGEST_SHIFT] == pytest.approx(6.0)
+    assert shift_distances(faces, sounds)[0, lse.MAX_SHIFT] == pytest.approx(6.0)
 
 
 def track_of(landmarks: np.ndarray, seen: np.ndarray, fps: int = 25) -> ClipTrack:
@@ -223,7 +223,9 @@ class PlainNetwork:
 def quick(model: Path, monkeypatch: pytest.MonkeyPatch) -> ChungSyncNet:
     """Return the judge with quick networks in place of its own."""
     monkeypatch.setattr(lse, "checked_weights", lambda path: {})
-    monkeypatch.setattr("obamanet.networks.chung.build_stream", lambda stream, _: PlainNetwork(stream.shape[0] // 4))
+    monkeypatch.setattr(
+        "obamanet.networks.syncnet_v2.build_stream", lambda stream, _: PlainNetwork(stream.shape[0] // 4)
+    )
     return ChungSyncNet(model)
 
 

@@ -16,15 +16,15 @@ from made import recorded_frames, write_judges, write_video
 from obamanet.constants import MOUTH
 from obamanet.errors import EvaluationError, FaceError, VideoError
 from obamanet.evaluation import tracks
-from obamanet.evaluation.align import align, covered
+from obamanet.evaluation.alignment import align, covered
 from obamanet.evaluation.catalogue import METRICS
-from obamanet.evaluation.judging import find_judges
-from obamanet.evaluation.learned import Supplied
+from obamanet.evaluation.judges.judge_folders import find_judges
+from obamanet.evaluation.judges.lpips import Supplied
 from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score, _mouth, _unpasted
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.tracks import CACHE_VARIABLE, ClipTrack, Tracker, cache_folder
 from obamanet.render.crop import cut_square
-from obamanet.training.grammar import words_of_name
+from obamanet.training.judges.grid_grammar import words_of_name
 
 FRAMES = 45
 """Of a sentence of 75; from the 10th on the mouth moves."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import platform
-import time
 from fractions import Fraction
 from multiprocessing import active_children
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -22,8 +21,8 @@ from obamanet.errors import EvaluationError
 from obamanet.evaluation import evaluate as pipeline
 from obamanet.evaluation.catalogue import BY_KEY, METRICS
 from obamanet.evaluation.evaluate import Subject, evaluate, render_split
-from obamanet.evaluation.judging import Judges, find_judges
-from obamanet.evaluation.learned import Lpips, Supplied
+from obamanet.evaluation.judges.judge_folders import Judges, find_judges
+from obamanet.evaluation.judges.lpips import Lpips, Supplied
 from obamanet.evaluation.measure import ClipScores, MouthSeries, Score
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import load_protocol
@@ -86,22 +85,23 @@ def test_one_failure_is_one_row(pairs: list[Pair], tmp_path: Path) -> None:
 
 
 def test_a_worker_that_is_killed_is_one_line_that_names_its_clip(pairs: list[Pair], tmp_path: Path) -> None:
-    def kill_one() -> None:
-        deadline = time.monotonic() + 60
-        while not active_children() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        active_children()[0].kill()
+    ended = Event()
 
-    killer = Thread(target=kill_one)
+    def kill_all() -> None:
+        while not ended.wait(0.01):
+            for child in active_children():
+                child.kill()
+
+    killer = Thread(target=kill_all)
     killer.start()
-    evaluation = evaluate(pairs[:2], tmp_path / "out", Subject("made"), workers=2)
-    killer.join()
+    try:
+        evaluation = evaluate(pairs[:2], tmp_path / "out", Subject("made"), workers=2)
+    finally:
+        ended.set()
+        killer.join()
     reasons = {failure.pair.name: failure.reason for failure in evaluation.failures}
     assert reasons.keys() == {"one", "two"}
-    assert sorted(reason.partition(",")[0].partition(" in any")[0] for reason in reasons.values()) == [
-        "no face",
-        "the process that measured it was killed",
-    ]
+    assert all(reason.startswith("the process that measured it was killed") for reason in reasons.values())
 
 
 @pytest.mark.usefixtures("measured")

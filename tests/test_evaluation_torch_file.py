@@ -21,7 +21,7 @@ from torch_files import (
 )
 
 from obamanet.errors import EvaluationError
-from obamanet.evaluation.torch_file import read_tensors
+from obamanet.evaluation.judges.torch_file import read_tensors
 
 VALUES = {
     "a.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),

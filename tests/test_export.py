@@ -11,9 +11,9 @@ import pytest
 
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
-from obamanet.engine.export import _block_kernel
 from obamanet.engine.formats import Format, Precision
 from obamanet.engine.network import Engine, load_network
+from obamanet.engine.onnx_export import _block_kernel
 from obamanet.errors import EngineError, OptionError, OutputError
 from obamanet.inference.speaker import Speaker
 from obamanet.person import FAST_RENDERER_FILE, Person, load_person

@@ -16,7 +16,7 @@ import pytest
 
 from obamanet.audio.features import LOGFBANK, MFCC, SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
-from obamanet.audio.normalise import CLIP, normalise_utterance, quiet_vector
+from obamanet.audio.normalise_features import CLIP, normalise_utterance, silence_features
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip, FeatureSequence
 
@@ -251,14 +251,14 @@ def test_one_click_does_not_make_the_speech_quiet(speech: np.ndarray) -> None:
 @pytest.mark.parametrize("level", [0.0, 1e-6, 1e-4])
 def test_silence_alone_is_the_quiet_vector(kind: str, level: float) -> None:
     values = normalised(noise(16000, level), kind)
-    np.testing.assert_array_equal(values, np.broadcast_to(quiet_vector(values.shape[1], kind), values.shape))
+    np.testing.assert_array_equal(values, np.broadcast_to(silence_features(values.shape[1], kind), values.shape))
     assert values[0, 0] == (-1 if kind == SPEECH else -CLIP)
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_silence_in_speech_is_close_to_silence_alone(speech: np.ndarray, kind: str) -> None:
     values = normalised(np.concatenate([speech, np.zeros(8000, np.float32)]), kind)
-    assert np.abs(values[-1] - quiet_vector(values.shape[1], kind)).mean() < 0.7
+    assert np.abs(values[-1] - silence_features(values.shape[1], kind)).mean() < 0.7
 
 
 def test_recorded_pauses_are_close_to_silence_alone(grid_s1: Path) -> None:

@@ -234,7 +234,7 @@ class TestFind:
         monkeypatch.setenv("OBAMANET_CACHE_DIR", str(tmp_path))
         root = find.PROGRAM.parent
         traces = find_traces(root / "checkpoints" / "grid_s1")
-        assert root / "obamanet" / "evaluation" / "judges" in {trace.path for trace in traces.kept}
+        assert root / "obamanet" / "evaluation" / "judges" / "weights" in {trace.path for trace in traces.kept}
         assert {path.parent for path in removed(traces)} == {root / "checkpoints" / "grid_s1"}
 
     @pytest.mark.parametrize(

@@ -14,40 +14,40 @@ from made import FPS, UNREADABLE_JSON, MadeClip, babble, write_dataset
 
 from obamanet.audio.features import LOGFBANK, SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
-from obamanet.audio.normalise import normalise_utterance, quiet_vector
+from obamanet.audio.normalise_features import normalise_utterance, silence_features
 from obamanet.audio.stack import stack_features, stacked_size
 from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import sha256_of
-from obamanet.hearing.listener import Listener, encoder_digest
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.placement import to_canonical
 from obamanet.networks.config import PredictorConfig
-from obamanet.networks.predictor import build_predictor
+from obamanet.networks.keypoint_lstm import build_predictor
 from obamanet.person import Person, load_mouth
 from obamanet.progress import Progress
-from obamanet.training.dataset import Dataset, Split, load_dataset, split_dataset
-from obamanet.training.hearing import LessonMaker, Lessons, Utterance
-from obamanet.training.keypoints import (
+from obamanet.speech.feature_extractor import FeatureExtractor, encoder_digest
+from obamanet.training.data.dataset import Dataset, Split, load_dataset, split_dataset
+from obamanet.training.data.synthetic_voices import (
+    SyntheticUtterance,
+    SyntheticVoices,
+    load_synthetic_voices,
+    save_sound,
+    save_synthetic_voices,
+    transfer_keypoints,
+)
+from obamanet.training.loop.runner import Limits, claim_folder, read_options
+from obamanet.training.loop.trained_networks import trained_predictor
+from obamanet.training.speech.keypoint_training import (
     ExampleSource,
     KeypointLearner,
     KeypointOptions,
-    begun_with,
     fit_mouth,
+    start_weights,
     train_keypoints,
 )
-from obamanet.training.loop import Limits, claim_folder, read_options
-from obamanet.training.renditions import (
-    Rendition,
-    Renditions,
-    carried_over,
-    load_renditions,
-    save_renditions,
-    save_sound,
-)
-from obamanet.training.trained import trained_predictor
+from obamanet.training.speech.training_examples import Example, ExampleMaker, TrainingExamples
 
 LAG = 3
 """Frames, 120 ms, by which the made mouths follow their sound."""
@@ -92,7 +92,7 @@ TINY = KeypointOptions(
     copies=0,
     features=LOGFBANK,
     sequence=2.0,
-    smoothing=0.9,
+    ema_decay=0.9,
     epoch_steps=90,
 )
 
@@ -121,7 +121,7 @@ def test_a_planted_lag_is_learned(tmp_path: Path) -> None:
         assert piece.clip.sound is not None
         sound = load_sound(piece.clip.sound)
         normalised = normalise_utterance(extract_features(sound, features))
-        inputs = stack_features(normalised, FPS, 0, 100 + config.delay, quiet_vector(features.count))
+        inputs = stack_features(normalised, FPS, 0, 100 + config.delay, silence_features(features.count))
         states = [np.zeros((1, *shape), np.float32) for shape in config.state_shapes]
         components = np.asarray(network([inputs[None], *states], training=False)[0])[0, config.delay :]
         said = mouth_opening(mouth.pca.decode(components))
@@ -200,10 +200,10 @@ class TestRefusals:
             {"seed": 2**32},
             {"steps": 10**12},
             {"lookahead": float("nan")},
-            {"disturbed": float("nan")},
+            {"augmented": float("nan")},
             {"opening_weight": float("nan")},
             {"velocity_weight": -1},
-            {"smoothing": float("nan")},
+            {"ema_decay": float("nan")},
         ],
     )
     def test_options_out_of_range(self, wrong: dict[str, float]) -> None:
@@ -226,9 +226,9 @@ class TestBeginningAsAnother:
         other = MouthPca(mean, (turned / spread[:, None]).astype(np.float32), spread.astype(np.float32))
         mouth = replace(tiny_person.mouth, pca=other)
         inputs = rng.normal(size=(30, tiny_person.predictor.inputs)).astype(np.float32)
-        val = [Utterance(inputs, np.zeros((30 - tiny_person.predictor.delay, 20, 2), np.float32))]
+        val = [Example(inputs, np.zeros((30 - tiny_person.predictor.delay, 20, 2), np.float32))]
         learner = KeypointLearner(replace(tiny_person.predictor, outputs=count), TINY, mouth, val)
-        learner.begin_as(trained_predictor(tiny_person.folder))
+        learner.start_from(trained_predictor(tiny_person.folder))
 
         network = build_predictor(tiny_person.predictor)
         network.load_weights(tiny_person.predictor_weights)
@@ -243,14 +243,14 @@ class TestBeginningAsAnother:
         fps = Fraction(30000, 1001)
         dataset = load_dataset(write_dataset(tmp_path / "d", [made_clip(f"c{n}", 3.0, n) for n in range(3)], fps))
         start = trained_predictor(tiny_person.folder)
-        options = begun_with(start, replace(TINY, steps=1, batch_size=2, sequence=1.0, units=24, lookahead=0.5))
+        options = start_weights(start, replace(TINY, steps=1, batch_size=2, sequence=1.0, units=24, lookahead=0.5))
         assert (options.units, options.layers, options.lookahead) == (8, 2, 0.2)
         train_keypoints(dataset, split_dataset(dataset, val_share=0.3), tmp_path / "run", options, start=start)
         config = PredictorConfig(**read_options(tmp_path / "run")["predictor"])
         # 0.2 s are 5 frames at 25 per second and 6 at 29.97.
         assert (start.config.delay, config.delay, config.units, config.layers) == (5, 6, 8, 2)
 
-        again = begun_with(trained_predictor(tmp_path / "run"), TINY)
+        again = start_weights(trained_predictor(tmp_path / "run"), TINY)
         assert round(again.lookahead * fps) == 6
         assert round(again.lookahead * 25) == 5
 
@@ -267,7 +267,7 @@ class TestBeginningAsAnother:
         self, dataset: Dataset, tiny_person: Person, tmp_path: Path, changed: dict[str, Any], told: str
     ) -> None:
         start = trained_predictor(tiny_person.folder)
-        options = replace(begun_with(start, TINY), **changed)
+        options = replace(start_weights(start, TINY), **changed)
         with pytest.raises(OptionError, match=rf"of another kind: .*{told}"):
             train_keypoints(dataset, split_dataset(dataset), tmp_path / "run", options, start=start)
         assert not list(tmp_path.iterdir())
@@ -291,70 +291,72 @@ class TestBeginningAsAnother:
             train_keypoints(dataset, split, tmp_path / "more", options)
 
 
-def made_lessons(
-    dataset: Dataset, split: Split, folder: Path, copies: int = 0, renditions: Renditions | None = None
-) -> Lessons:
-    maker = LessonMaker(Listener(FeatureOptions()), FPS, 5, 1, Progress())
+def made_examples(
+    dataset: Dataset, split: Split, folder: Path, copies: int = 0, synthetic_voices: SyntheticVoices | None = None
+) -> TrainingExamples:
+    maker = ExampleMaker(FeatureExtractor(FeatureOptions()), FPS, 5, 1, Progress())
     sides = [[(piece, made_canonical(piece.clip.landmarks)) for piece in side] for side in (split.train, split.val)]
-    return maker.lessons(sides[0], sides[1], copies, renditions, folder)
+    return maker.make(sides[0], sides[1], copies, synthetic_voices, folder)
 
 
 class TestLessons:
     @pytest.fixture
-    def renditions(self, dataset: Dataset, tmp_path: Path) -> Renditions:
-        """Return one rendition of each clip: its own sound at half the speed, so that its lips last twice as long."""
-        folder = tmp_path / "renditions"
+    def synthetic_voices(self, dataset: Dataset, tmp_path: Path) -> SyntheticVoices:
+        """Return each clip's own sound at half the speed, so that its lips last twice as long."""
+        folder = tmp_path / "synthetic-voices"
         folder.mkdir()
         entries = []
         for clip in dataset.clips:
             assert clip.sound is not None
             slow = np.repeat(load_sound(clip.sound).samples, 2)
             save_sound(folder / f"{clip.name}.npz", slow, np.arange(0, len(slow) / SAMPLE_RATE, 0.01) / 2)
-            entries.append(Rendition(clip.folder.name, "made", 0.5, 50, f"{clip.name}.npz"))
-        made = Renditions(folder, "for a test", tuple(entries))
-        save_renditions(made)
-        assert load_renditions(folder) == made
+            entries.append(SyntheticUtterance(clip.folder.name, "made", 0.5, 50, f"{clip.name}.npz"))
+        made = SyntheticVoices(folder, "for a test", tuple(entries))
+        save_synthetic_voices(made)
+        assert load_synthetic_voices(folder) == made
         return made
 
-    def test_the_true_lips_follow_another_voice(self, dataset: Dataset, renditions: Renditions, tmp_path: Path) -> None:
+    def test_the_true_lips_follow_another_voice(
+        self, dataset: Dataset, synthetic_voices: SyntheticVoices, tmp_path: Path
+    ) -> None:
         split = split_dataset(dataset, val_share=0.2)
-        lessons = made_lessons(dataset, split, tmp_path, renditions=renditions)
-        assert len(lessons.rendered) == len(split.train)  # None of the validation side's.
+        examples = made_examples(dataset, split, tmp_path, synthetic_voices=synthetic_voices)
+        assert len(examples.synthetic) == len(split.train)  # None of the validation side's.
         for slow, recorded in zip(
-            sorted(lessons.rendered, key=lambda u: u.keypoints.sum()),
-            sorted(lessons.recorded, key=lambda u: u.keypoints.sum()),
+            sorted(examples.synthetic, key=lambda u: u.keypoints.sum()),
+            sorted(examples.recorded, key=lambda u: u.keypoints.sum()),
             strict=True,
         ):
             assert len(slow.inputs) == len(slow.keypoints) + 5
             assert len(slow.keypoints) == pytest.approx(2 * len(recorded.keypoints), abs=2)
-        every_other = [u.keypoints[::2][:90] for u in lessons.rendered]
+        every_other = [u.keypoints[::2][:90] for u in examples.synthetic]
         for keypoints in every_other:
-            assert any(np.abs(keypoints - u.keypoints[:90]).max() < 1e-3 for u in lessons.recorded)
+            assert any(np.abs(keypoints - u.keypoints[:90]).max() < 1e-3 for u in examples.recorded)
 
-    def test_disturbed_copies_sound_otherwise_and_look_the_same(self, dataset: Dataset, tmp_path: Path) -> None:
+    def test_augmented_copies_sound_otherwise_and_look_the_same(self, dataset: Dataset, tmp_path: Path) -> None:
         split = split_dataset(dataset, val_share=0.2)
-        lessons = made_lessons(dataset, split, tmp_path, copies=2)
-        assert len(lessons.disturbed) == 2 * len(lessons.recorded)
-        for number, recorded in enumerate(lessons.recorded):
-            for copy in lessons.disturbed[2 * number : 2 * number + 2]:
+        examples = made_examples(dataset, split, tmp_path, copies=2)
+        assert len(examples.augmented) == 2 * len(examples.recorded)
+        for number, recorded in enumerate(examples.recorded):
+            for copy in examples.augmented[2 * number : 2 * number + 2]:
                 np.testing.assert_array_equal(copy.keypoints, recorded.keypoints)
                 assert np.abs(copy.inputs.astype(float) - recorded.inputs.astype(float)).mean() > 0.05
 
     def test_what_was_heard_is_kept_and_read_again(self, dataset: Dataset, tmp_path: Path) -> None:
         split = split_dataset(dataset, val_share=0.2)
-        first = made_lessons(dataset, split, tmp_path, copies=1)
+        first = made_examples(dataset, split, tmp_path, copies=1)
         kept = (tmp_path / "heard.npz").read_bytes()
-        again = made_lessons(dataset, split, tmp_path, copies=1)
+        again = made_examples(dataset, split, tmp_path, copies=1)
         assert (tmp_path / "heard.npz").read_bytes() == kept
-        np.testing.assert_array_equal(first.disturbed[3].inputs, again.disturbed[3].inputs)
+        np.testing.assert_array_equal(first.augmented[3].inputs, again.augmented[3].inputs)
         (tmp_path / "heard.npz").write_bytes(kept[:1000])
-        anew = made_lessons(dataset, split, tmp_path, copies=1)
-        np.testing.assert_array_equal(first.disturbed[3].inputs, anew.disturbed[3].inputs)
+        anew = made_examples(dataset, split, tmp_path, copies=1)
+        np.testing.assert_array_equal(first.augmented[3].inputs, anew.augmented[3].inputs)
 
     def test_times_carry_keypoints_over(self) -> None:
         keypoints = np.arange(50, dtype=np.float64)[:, None, None] * np.ones((1, 20, 2))
         # From 0.4 s on, twice as fast.
-        carried = carried_over(keypoints, 25.0, 0.4 + 2 * np.arange(0, 0.6, 0.01), 12)
+        carried = transfer_keypoints(keypoints, 25.0, 0.4 + 2 * np.arange(0, 0.6, 0.01), 12)
         np.testing.assert_allclose(carried[:, 0, 0], 10 + 2 * np.arange(12), atol=1e-4)
 
     def test_a_person_is_trained_through_the_speech_encoder(self, dataset: Dataset, tmp_path: Path) -> None:
@@ -366,25 +368,25 @@ class TestLessons:
         run = read_options(tmp_path)
         assert run["data"]["encoder"] == encoder_digest(FeatureOptions(kind=SPEECH))
         assert run["predictor"]["inputs"] == 4 * 96
-        assert "1 disturbed copies of each" in run["data"]["voices"]
+        assert "1 augmented copies of each" in run["data"]["voices"]
 
     def test_two_clips_of_one_name_hear_their_own_sound(self, tmp_path: Path) -> None:
         clips = [made_clip("x", 2.0, 1), made_clip("x", 2.0, 2), made_clip("y", 2.0, 3)]
         dataset = load_dataset(write_dataset(tmp_path / "d", clips))
         split = split_dataset(dataset, val_share=0.3)
-        lessons = made_lessons(dataset, split, tmp_path)
-        inputs = [utterance.inputs.astype(np.float32) for utterance in [*lessons.recorded, *lessons.val]]
+        examples = made_examples(dataset, split, tmp_path)
+        inputs = [utterance.inputs.astype(np.float32) for utterance in [*examples.recorded, *examples.val]]
         for one in range(3):
             for other in range(one):
                 assert np.abs(inputs[one] - inputs[other]).max() > 0.1
 
     def test_training_hears_what_running_hears(self, dataset: Dataset, tmp_path: Path) -> None:
         split = split_dataset(dataset, val_share=0.2)
-        val = made_lessons(dataset, split, tmp_path).val
+        val = made_examples(dataset, split, tmp_path).val
         clip = split.val[0].clip
         assert clip.sound is not None
         normalised = normalise_utterance(extract_features(load_sound(clip.sound), FeatureOptions()))
-        running = stack_features(normalised, FPS, 0, 105, quiet_vector(26))
+        running = stack_features(normalised, FPS, 0, 105, silence_features(26))
         np.testing.assert_array_equal(val[0].inputs, running.astype(np.float16))
         assert val[0].keypoints.shape == (100, 20, 2)
 
@@ -402,21 +404,21 @@ class TestLessons:
 class TestExamples:
     @pytest.fixture
     def source(self) -> ExampleSource:
-        """Return utterances whose inputs and keypoints both say which frame of which utterance they are."""
+        """Return examples_ whose inputs and keypoints both say which frame of which utterance they are."""
         size = stacked_size(FeatureOptions().count)
-        utterances = []
+        examples_ = []
         for number in range(3):
             length = 40 + 5 * number
             said = 1000 * (number + 1) + np.arange(length + 5)
-            utterances.append(
-                Utterance(
+            examples_.append(
+                Example(
                     np.repeat(said[:, None], size, axis=1).astype(np.float32),
                     np.broadcast_to(said[:length, None, None], (length, 20, 2)).astype(np.float32),
                 )
             )
         options = replace(TINY, noise=0.0, batch_size=16)
-        lessons = Lessons(tuple(utterances), (), (), (np.zeros((30, size), np.float32),), ())
-        return ExampleSource(lessons, np.zeros((20, 2)), np.zeros(size), 5, 50, options)
+        examples = TrainingExamples(tuple(examples_), (), (), (np.zeros((30, size), np.float32),), ())
+        return ExampleSource(examples, np.zeros((20, 2)), np.zeros(size), 5, 50, options)
 
     def test_inputs_and_keypoints_stay_together(self, source: ExampleSource) -> None:
         for step in range(5):

@@ -9,7 +9,7 @@ import pytest
 from conftest import made_landmarks
 
 from obamanet.constants import MOUTH, STABLE_POINTS
-from obamanet.keypoints.jaw import LOWER_JAW, JawModel, fit_jaw, put_mouth
+from obamanet.keypoints.jaw import LOWER_JAW, JawModel, fit_jaw, place_mouth
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.pca import fit_pca
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
@@ -99,7 +99,7 @@ class TestJaw:
         placement = fit_placement(faces, template)
         jaw = JawModel(np.random.default_rng(0).normal(0, 0.1, (40, 2 * len(LOWER_JAW))))
         wanted = np.random.default_rng(1).normal(0, 0.2, (50, 20, 2))
-        spoken = put_mouth(faces, placement, wanted, jaw)
+        spoken = place_mouth(faces, placement, wanted, jaw)
         np.testing.assert_allclose(to_canonical(spoken, placement)[:, MOUTH], wanted, atol=1e-6)
         others = np.setdiff1d(np.arange(48), LOWER_JAW)
         np.testing.assert_allclose(spoken[:, others], faces[:, others], atol=1e-4)
@@ -111,14 +111,14 @@ class TestJaw:
         placement = fit_placement(faces, template)
         canonical = to_canonical(faces, placement)
         rest = np.repeat(canonical[:1, MOUTH], 50, axis=0)
-        spoken = to_canonical(put_mouth(faces, placement, rest, fit_jaw(canonical)), placement)
+        spoken = to_canonical(place_mouth(faces, placement, rest, fit_jaw(canonical)), placement)
         assert np.ptp(spoken[:, 8, 1]) < 0.1 * np.ptp(canonical[:, 8, 1])
 
     def test_its_own_mouth_changes_nothing(self, faces: np.ndarray) -> None:
         template = fit_template(faces)
         placement = fit_placement(faces, template)
         canonical = to_canonical(faces, placement)
-        same = put_mouth(faces, placement, canonical[:, MOUTH], fit_jaw(canonical))
+        same = place_mouth(faces, placement, canonical[:, MOUTH], fit_jaw(canonical))
         np.testing.assert_allclose(same, faces, atol=1e-4)
 
 

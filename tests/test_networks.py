@@ -12,7 +12,7 @@ import tensorflow as tf
 from obamanet.errors import OptionError
 from obamanet.networks.config import GeneratorConfig
 from obamanet.networks.layers import InstanceNormalisation, PixelShuffle, ResizeConvolution
-from obamanet.networks.pix2pix import adversarial_loss, build_discriminator, build_generator, l1_loss
+from obamanet.networks.unet import adversarial_loss, build_discriminator, build_generator, l1_loss
 from obamanet.networks.weights import save_half
 
 SMALL = GeneratorConfig(image_size=32, width=8)

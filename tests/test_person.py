@@ -24,10 +24,9 @@ from obamanet.engine.network import Engine, StoredNetwork
 from obamanet.errors import EngineError, OutputError, PersonError
 from obamanet.export import export_networks, upgrade_person
 from obamanet.files import locked, sha256_of
-from obamanet.hearing.listener import encoder_card, encoder_digest
-from obamanet.inference.predictor import Predictor
-from obamanet.inference.renderer import Renderer
-from obamanet.keypoints.poses import MouthPoses, PoseCurve
+from obamanet.inference.frame_renderer import Renderer
+from obamanet.inference.keypoint_predictor import Predictor
+from obamanet.keypoints.mouth_poses import MouthPoses, PoseCurve
 from obamanet.networks.config import EncoderConfig
 from obamanet.person import (
     CARD,
@@ -43,7 +42,8 @@ from obamanet.person import (
     save_poses,
     save_region,
 )
-from obamanet.pipelines.speak import hear, predict_keypoints, speak
+from obamanet.pipelines.speak import load_features, predict_raw, speak
+from obamanet.speech.feature_extractor import encoder_card, encoder_digest
 from obamanet.types import CropBox, RenderMode
 from text2face.cli import program
 
@@ -111,7 +111,7 @@ class TestLoad:
         person = load_person(Path(__file__).parent.parent / "checkpoints" / "grid_s1")
         speech = person.speech_part
         assert speech.encoder_digest == encoder_digest(speech.features)
-        for told in ("disturbed copies", "renditions by other voices", "seed 1"):
+        for told in ("augmented copies", "synthetic voices", "seed 1"):
             assert told in speech.voices
 
     def test_broadcast_rates_are_exact(self, folder: Path) -> None:
@@ -414,8 +414,8 @@ class TestSchema1:
         assert {"renderer.onnx", "predictor.onnx"} <= set(card["files"])
         sound = write_sound(tmp_path / "a.wav", babble(0.5))
         assert speak(sound, tmp_path / "a.mp4", person).frames == 13
-        features = hear(sound, person)
-        ours, theirs = (predict_keypoints(features, one).points for one in (person, tiny_person))
+        features = load_features(sound, person)
+        ours, theirs = (predict_raw(features, one).points for one in (person, tiny_person))
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
     def test_an_interrupted_upgrade_leaves_it_as_it_was(self, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -541,7 +541,7 @@ class TestEncoder:
 
     def test_another_shipped_one_makes_no_person_useless(self, hearing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = Predictor(load_person(hearing))
-        features = hear(ROOT / "data" / "audio" / "hello_en.wav", load_person(hearing))
+        features = load_features(ROOT / "data" / "audio" / "hello_en.wav", load_person(hearing))
         expected = before.predict(features).points
         other = replace(
             encoder_card(),
@@ -549,7 +549,7 @@ class TestEncoder:
             config=EncoderConfig(outputs=8),
             network=StoredNetwork("speech_encoder", EncoderConfig(outputs=8), hearing / "another.onnx"),
         )
-        for place in ("obamanet.person", "obamanet.hearing.listener"):
+        for place in ("obamanet.person", "obamanet.speech.feature_extractor"):
             monkeypatch.setattr(f"{place}.encoder_card", lambda: other)
         person = load_person(hearing)
         assert person.speech_part.encoder_digest != other.sha256

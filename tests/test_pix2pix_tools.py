@@ -20,15 +20,15 @@ from obamanet.networks.config import GeneratorConfig
 from obamanet.networks.weights import save_half
 from obamanet.pix2pix.checkpoint import Painter, Which, load_checkpoint, load_generator
 from obamanet.pix2pix.compare import compare_epochs
-from obamanet.pix2pix.export import export_generator
+from obamanet.pix2pix.export_generator import export_generator
 from obamanet.pix2pix.folders import Shares, combine_folders, resize_folder, split_folder
 from obamanet.pix2pix.measures import measure
 from obamanet.pix2pix.pairs import Direction, FolderPairs
 from obamanet.pix2pix.pictures import list_pictures
-from obamanet.pix2pix.test import test_folder as paint_folder
-from obamanet.pix2pix.train import train_folder
-from obamanet.training.loop import Limits
-from obamanet.training.pix2pix import TrainOptions
+from obamanet.pix2pix.test_folder import test_folder as paint_folder
+from obamanet.pix2pix.train_folder import train_folder
+from obamanet.training.loop.runner import Limits
+from obamanet.training.renderer.pix2pix_training import TrainOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 

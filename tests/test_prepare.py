@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from multiprocessing import active_children
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import cv2
 import numpy as np
@@ -24,8 +24,9 @@ from obamanet.audio.load import load_sound
 from obamanet.errors import DatasetError, OptionError, OutputError
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, to_square
-from obamanet.training.dataset import Clip, Dataset, load_dataset
-from obamanet.training.prepare import PrepareReport, prepare
+from obamanet.training.data import prepare as prepare_module
+from obamanet.training.data.dataset import Clip, Dataset, load_dataset
+from obamanet.training.data.prepare import PrepareReport, prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -258,6 +259,20 @@ class TestCache:
         assert added.cached == 0
         assert [clip.name for clip in load_dataset(tmp_path / "d").clips] == ["late", "plain"]
 
+    def test_two_first_runs_at_once_lose_nothing(
+        self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        digest = prepare_module.sha256_of
+
+        def other_run_ends_first(path: Path) -> str:
+            monkeypatch.setattr(prepare_module, "sha256_of", digest)
+            prepare([videos / "late.mp4"], tmp_path / "d", image_size=64, workers=1)
+            return digest(path)
+
+        monkeypatch.setattr(prepare_module, "sha256_of", other_run_ends_first)
+        prepare([videos / "odd.mkv"], tmp_path / "d", image_size=64, workers=1)
+        assert {clip.name for clip in load_dataset(tmp_path / "d").clips} == {"late", "odd"}
+
     def test_recorded_sentences(self, grid_s1: Path, common_folder: Path) -> None:
         dataset = load_dataset(prepare_recorded(grid_s1, common_folder))
         assert [clip.name for clip in dataset.clips] == ["bbaf2n", "bbaf3s"]
@@ -343,15 +358,21 @@ class TestInterruption:
         assert not leftovers(tmp_path / "d")
 
     def test_a_worker_that_dies_is_one_clear_line(self, videos: Path, tmp_path: Path) -> None:
-        def kill_one() -> None:
-            wait_for(active_children)
-            active_children()[0].kill()
+        ended = Event()
 
-        killer = Thread(target=kill_one)
+        def kill_all() -> None:
+            while not ended.wait(0.01):
+                for child in active_children():
+                    child.kill()
+
+        killer = Thread(target=kill_all)
         killer.start()
-        with pytest.raises(DatasetError, match="a worker process died") as caught:
-            prepare([videos], tmp_path / "d", image_size=64, workers=2)
-        killer.join()
+        try:
+            with pytest.raises(DatasetError, match="a worker process died") as caught:
+                prepare([videos], tmp_path / "d", image_size=64, workers=2)
+        finally:
+            ended.set()
+            killer.join()
         assert "\n" not in str(caught.value)
         assert not leftovers(tmp_path / "d")
         assert not active_children()
@@ -360,7 +381,7 @@ class TestInterruption:
 SCRIPT = """
 import sys
 from pathlib import Path
-from obamanet.training.prepare import prepare
+from obamanet.training.data.prepare import prepare
 if __name__ == "__main__":
     try:
         prepare([Path(name) for name in sys.argv[2:]], Path(sys.argv[1]), workers=2)

@@ -20,6 +20,7 @@ import pytest
 from conftest import Recorded
 from made import babble, prepare_recorded, write_sound
 
+from obamanet.assemble import assemble_person
 from obamanet.audio.load import open_sound
 from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OutputError, SoundError, VideoError
@@ -28,8 +29,7 @@ from obamanet.face.detector import FaceDetector
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
 from obamanet.files import locked
-from obamanet.hearing.closures import ClosureDetector
-from obamanet.inference.predictor import Predictor
+from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical, to_pixel
@@ -41,11 +41,11 @@ from obamanet.pipelines import speak as pipeline
 from obamanet.pipelines.speak import (
     SpeakOptions,
     at_rate,
-    follow,
-    hear,
+    load_features,
     move_lips,
     place,
     predict_keypoints,
+    predict_raw,
     render_frames,
     save_keypoints,
     speak,
@@ -54,13 +54,13 @@ from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.render.compositor import region_mask
 from obamanet.render.crop import from_square
+from obamanet.speech.closure_detector import ClosureDetector
 from obamanet.timing import frame_times, frames_to_cover, parse_rate
-from obamanet.training.assemble import assemble_person
-from obamanet.training.dataset import load_dataset, split_dataset
-from obamanet.training.keypoints import KeypointOptions, train_keypoints
-from obamanet.training.loop import Limits
-from obamanet.training.pix2pix import TrainOptions
-from obamanet.training.renderer import train_renderer
+from obamanet.training.data.dataset import load_dataset, split_dataset
+from obamanet.training.loop.runner import Limits
+from obamanet.training.renderer.pix2pix_training import TrainOptions
+from obamanet.training.renderer.renderer_training import train_renderer
+from obamanet.training.speech.keypoint_training import KeypointOptions, train_keypoints
 from obamanet.types import CanonicalKeypoints, RenderMode
 from obamanet.video.footage import FootageReader
 from obamanet.video.reader import probe_video, read_frames
@@ -110,10 +110,10 @@ class TestArticulation:
     """Lips that meet do so however far the mouth moves, and inner lips never cross."""
 
     def test_with_a_sound(self, default_person: Person, articulation: float) -> None:
-        features = hear(ROOT / "data" / "audio" / "hello_en.wav", default_person)
+        features = load_features(ROOT / "data" / "audio" / "hello_en.wav", default_person)
         predictor = Predictor(default_person)
-        closures = ClosureDetector().find(predictor.listen(features), predictor.quiet)
-        said = follow(features, default_person, SpeakOptions(articulation=articulation))
+        closures = ClosureDetector().find(predictor.encode(features), predictor.silence)
+        said = predict_keypoints(features, default_person, SpeakOptions(articulation=articulation))
         times = frame_times(len(said.points), said.fps)
         assert gaps(said).min() >= 0
         assert len(closures) >= 4
@@ -224,7 +224,7 @@ class TestWholeFace:
         np.testing.assert_allclose(first.astype(int), together, atol=1)
 
     def test_keypoints_on_their_own(self, tiny_person: Person, speech: Path, tmp_path: Path) -> None:
-        keypoints = predict_keypoints(hear(speech, tiny_person), tiny_person)
+        keypoints = predict_raw(load_features(speech, tiny_person), tiny_person)
         save_keypoints(replace(keypoints, fps=Fraction(30000, 1001)), tmp_path / "keypoints.npz")
         with np.load(tmp_path / "keypoints.npz", allow_pickle=False) as saved:
             np.testing.assert_array_equal(saved["keypoints"], keypoints.points)
@@ -358,7 +358,7 @@ class TestInpainting:
         assert len(person.boxes) == len(person.reference.points)
         sizes = {frame.image.shape for frame in read_frames(person.footage)}
         assert sizes == {(288, 360, 3)}
-        spoken = predict_keypoints(hear(write_sound(tmp_path / "a.wav", babble(2.2)), person), person)
+        spoken = predict_raw(load_features(write_sound(tmp_path / "a.wav", babble(2.2)), person), person)
         assert np.isfinite(spoken.points).all()
         self.check(person, 55, Fraction(25))
         # A person of that name is replaced whole; anything else in the place is left alone.
@@ -438,7 +438,7 @@ def default_person() -> Person:
 
 class TestDefaultPerson:
     def mouth(self, person: Person, sound: Path) -> np.ndarray:
-        return predict_keypoints(hear(sound, person), person).points
+        return predict_raw(load_features(sound, person), person).points
 
     @pytest.mark.parametrize("noise", [0.0, 1e-4])
     def test_silence_is_a_closed_still_mouth(self, default_person: Person, tmp_path: Path, noise: float) -> None:
@@ -465,7 +465,7 @@ class TestDefaultPerson:
         said, true, pixels, mean_pixels, true_pixels = [], [], [], [], []
         for video in (one.video for one in recorded_test_split):
             track = tracker.track(video)
-            points = predictor.follow(predictor.listen(hear(video, default_person))).points
+            points = predictor.predict_encoded(predictor.encode(load_features(video, default_person))).points
             seen = np.flatnonzero(track.seen[: len(points)])
             placement = place_head(track.landmarks[seen], mouth.head)
             true.append(mouth_opening(to_canonical(track.landmarks[seen], placement)[:, MOUTH]))
@@ -496,7 +496,7 @@ class TestDefaultPerson:
         track = track_face(frames, FaceDetector(), LandmarkPredictor())
         assert (track.segment == 0).mean() > 0.95
         seen = track.segment == 0
-        asked = np.stack(list(place(predict_keypoints(hear(sound, default_person), default_person), default_person)))
+        asked = np.stack(list(place(predict_raw(load_features(sound, default_person), default_person), default_person)))
         shown = track.landmarks[seen]
         assert np.linalg.norm(shown[:, 48:68] - asked[seen, 48:68], axis=-1).mean() < 6
         told = np.corrcoef(mouth_opening(shown[:, 48:68]), mouth_opening(asked[seen, 48:68]))[0, 1]

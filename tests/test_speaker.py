@@ -13,7 +13,7 @@ from obamanet.engine.network import Engine, StoredNetwork, check_engine, load_ne
 from obamanet.errors import EngineError, PersonError
 from obamanet.inference.speaker import Speaker, as_speaker
 from obamanet.person import Person
-from obamanet.pipelines.speak import predict_keypoints, render_frames, speak
+from obamanet.pipelines.speak import predict_raw, render_frames, speak
 from obamanet.types import CanonicalKeypoints, FeatureSequence
 
 
@@ -26,7 +26,7 @@ def sound_features(person: Person, seed: int) -> FeatureSequence:
 
 
 def frames(speaker: Speaker, seed: int) -> np.ndarray:
-    return np.stack(list(render_frames(predict_keypoints(sound_features(speaker.person, seed), speaker), speaker)))
+    return np.stack(list(render_frames(predict_raw(sound_features(speaker.person, seed), speaker), speaker)))
 
 
 @pytest.fixture
@@ -38,7 +38,12 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         loaded.append(stored.onnx.name)
         return load_network(stored, *arguments, **named)
 
-    for module in ("inference.renderer", "inference.speaker", "hearing.recurrent", "hearing.listener"):
+    for module in (
+        "inference.frame_renderer",
+        "inference.speaker",
+        "speech.streaming_lstm",
+        "speech.feature_extractor",
+    ):
         monkeypatch.setattr(f"obamanet.{module}.load_network", counted)
     return loaded
 
@@ -74,7 +79,7 @@ def test_the_second_call_loads_nothing(tiny_person: Person, loads: list[str], tm
 
 
 def test_the_reference_engine_paints_the_same(tiny_person: Person) -> None:
-    keypoints = predict_keypoints(sound_features(tiny_person, 0), tiny_person)
+    keypoints = predict_raw(sound_features(tiny_person, 0), tiny_person)
     some = CanonicalKeypoints(keypoints.points[:6], keypoints.fps)
     ours, reference = (
         np.stack(list(render_frames(some, Speaker(tiny_person, engine)))).astype(int)

@@ -15,17 +15,16 @@ import pytest
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
-from obamanet.audio.normalise import normalise_utterance
+from obamanet.audio.normalise_features import normalise_utterance
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
 from obamanet.errors import DatasetError, ObamanetError, OptionError, PersonError
-from obamanet.hearing import listener
-from obamanet.hearing.listener import Listener, SpeechEncoder
 from obamanet.networks.config import EncoderConfig
 from obamanet.networks.speech_encoder import LocalAttention, build_encoder
 from obamanet.progress import Progress
-from obamanet.training.loop import Limits
-from obamanet.training.speech_encoder import (
+from obamanet.speech import feature_extractor
+from obamanet.speech.feature_extractor import FeatureExtractor, SpeechEncoder
+from obamanet.training.encoder.distillation import (
     EDGE,
     INPUT_OFFSET,
     RESULT,
@@ -34,9 +33,10 @@ from obamanet.training.speech_encoder import (
     start_from_teacher,
     train_encoder,
 )
-from obamanet.training.stretches import Sounds, find_sounds, make_stretch, read_sounds, samples_of
-from obamanet.training.taught import Survey, TaughtStretches, padded, take_survey
-from obamanet.training.teacher import Dense, Norm, Teacher, TeacherBlock, read_teacher, teacher_features
+from obamanet.training.encoder.distillation_set import DistillationSet, TeacherStatistics, measure_teacher, padded
+from obamanet.training.encoder.mixtures import Sounds, find_sounds, make_mixture, read_sounds, samples_of
+from obamanet.training.encoder.teacher import Dense, Norm, Teacher, TeacherBlock, read_teacher, teacher_features
+from obamanet.training.loop.runner import Limits
 from obamanet.types import AudioClip, FeatureSequence
 
 RATE = 16_000
@@ -50,7 +50,7 @@ TINY = EncoderOptions(
     steps=3,
     batch_size=2,
     learning_rate=1e-3,
-    stretches=4,
+    mixtures=4,
     validating=1,
     outputs=4,
     precision="float32",
@@ -85,7 +85,7 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def encoder() -> SpeechEncoder:
-    return SpeechEncoder(listener.encoder_card().network)
+    return SpeechEncoder(feature_extractor.encoder_card().network)
 
 
 class TestGraph:
@@ -150,11 +150,11 @@ class TestShippedEncoder:
 
     def test_silence_is_heard_as_quiet(self) -> None:
         options = FeatureOptions(kind=SPEECH)
-        heard = Listener(options)
+        heard = FeatureExtractor(options)
         silence = extract_features(AudioClip(np.zeros(2 * RATE, np.float32), RATE, "silence"), options)
-        said = heard.listen(silence).values
+        said = heard.encode(silence).values
         assert said.shape == (100, 96)
-        np.testing.assert_allclose(said, np.broadcast_to(heard.quiet, said.shape), atol=1e-4)
+        np.testing.assert_allclose(said, np.broadcast_to(heard.silence, said.shape), atol=1e-4)
 
     def test_recordings_are_heard_through_noise(self, encoder: SpeechEncoder, grid_s1: Path) -> None:
         """Noise 10 dB below changes what the encoder says less than it changes what the encoder is given."""
@@ -172,14 +172,14 @@ class TestShippedEncoder:
 
     def test_a_damaged_network_is_refused(self, tmp_path: Path, use_encoder: Callable[[Path], None]) -> None:
         folder = tmp_path / "encoder"
-        shutil.copytree(listener.encoder_folder(), folder)
+        shutil.copytree(feature_extractor.encoder_folder(), folder)
         network = folder / "speech_encoder.onnx"
         content = bytearray(network.read_bytes())
         content[len(content) // 2] ^= 1
         network.write_bytes(content)
         use_encoder(folder)
         with pytest.raises(PersonError, match="speech encoder is damaged") as error:
-            SpeechEncoder(listener.encoder_card().network)
+            SpeechEncoder(feature_extractor.encoder_card().network)
         assert "\n" not in str(error.value)
 
 
@@ -188,12 +188,12 @@ def use_encoder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], No
     """Put another folder in the shipped encoder's place until the test ends."""
 
     def use(folder: Path) -> None:
-        monkeypatch.setattr(listener, "encoder_folder", lambda: folder)
-        listener.encoder_card.cache_clear()
+        monkeypatch.setattr(feature_extractor, "encoder_folder", lambda: folder)
+        feature_extractor.encoder_card.cache_clear()
 
     yield use
     monkeypatch.undo()
-    listener.encoder_card.cache_clear()
+    feature_extractor.encoder_card.cache_clear()
 
 
 def made_teacher(blocks: int = 2) -> Teacher:
@@ -339,14 +339,14 @@ class TestTeacher:
         reach = POSITIONS - 1
         config = EncoderConfig(outputs=WIDTH, width=WIDTH, heads=2, hidden=HIDDEN, before=reach, after=reach)
         everywhere = np.zeros((2, 2 * reach + 1), np.float32)
-        monkeypatch.setattr("obamanet.training.speech_encoder.distance_bias", lambda *given: everywhere)
+        monkeypatch.setattr("obamanet.training.encoder.distillation.distance_bias", lambda *given: everywhere)
         network, none = build_encoder(config), np.zeros((POSITIONS, WIDTH), np.float32)
-        survey = Survey(np.stack([none, none]), none, np.eye(WIDTH, dtype=np.float32))
-        start_from_teacher(network, teacher, config, survey)
+        statistics = TeacherStatistics(np.stack([none, none]), none, np.eye(WIDTH, dtype=np.float32))
+        start_from_teacher(network, teacher, config, statistics)
         sound = babbling(samples_of(2 * POSITIONS) / RATE)
         # 45 dB are 4.5 powers of ten, and the teacher divides those by 4. It pads with zeros in its units.
         features = (np.pad(teacher_features(sound, RATE), ((2, 2), (0, 0))) - INPUT_OFFSET) * 4 / 4.5
-        said = teacher.listen(sound, RATE)
+        said = teacher.activations(sound, RATE)
         assert said.shape == (3, POSITIONS, WIDTH)
         np.testing.assert_allclose(np.asarray(network(features[None]))[0], said[-1], atol=1e-4)
 
@@ -359,18 +359,18 @@ class TestStretches:
         return Sounds((np.concatenate(voices) * 32767).astype(np.int16), (places[:4], places[4:]))
 
     def test_equal_seeds_make_equal_stretches(self) -> None:
-        one, other = (make_stretch(self.sounds(), 20_000, np.random.default_rng(5)) for _ in range(2))
-        np.testing.assert_array_equal(one.heard, other.heard)
+        one, other = (make_mixture(self.sounds(), 20_000, np.random.default_rng(5)) for _ in range(2))
+        np.testing.assert_array_equal(one.noisy, other.noisy)
         np.testing.assert_array_equal(one.clean, other.clean)
-        assert one.clean.shape == one.heard.shape == (20_000,)
+        assert one.clean.shape == one.noisy.shape == (20_000,)
 
-    def test_some_are_noise_that_should_be_silence_and_most_are_disturbed(self) -> None:
+    def test_some_are_noise_that_should_be_silence_and_most_are_augmented(self) -> None:
         sounds = self.sounds()
-        stretches = [make_stretch(sounds, 24_000, np.random.default_rng(seed)) for seed in range(30)]
-        silent = [stretch for stretch in stretches if not stretch.clean.any()]
-        same = [stretch for stretch in stretches if np.array_equal(stretch.clean, stretch.heard)]
+        mixtures = [make_mixture(sounds, 24_000, np.random.default_rng(seed)) for seed in range(30)]
+        silent = [mixture for mixture in mixtures if not mixture.clean.any()]
+        same = [mixture for mixture in mixtures if np.array_equal(mixture.clean, mixture.noisy)]
         assert 1 <= len(silent) <= 8
-        assert all(stretch.heard.any() for stretch in silent)
+        assert all(mixture.noisy.any() for mixture in silent)
         assert 2 <= len(same) <= 14
 
     def test_recordings_to_validate_with_are_not_learned_from(self) -> None:
@@ -427,7 +427,7 @@ def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("teacher") / "smart-turn.onnx"
     path.write_bytes(b"stands for a teacher")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("obamanet.training.speech_encoder.read_teacher", lambda file, blocks: made_teacher(blocks))
+        patch.setattr("obamanet.training.encoder.distillation.read_teacher", lambda file, blocks: made_teacher(blocks))
         yield path
 
 
@@ -453,13 +453,13 @@ class TestTraining:
 
     def test_wanted_outputs_are_centred_and_of_like_size(self, voices: Path, tmp_path: Path) -> None:
         sounds = read_sounds(find_sounds([voices]), tmp_path / "sounds.pcm", Progress())
-        taught = TaughtStretches(tmp_path / "stretches", made_teacher(), sounds, 6, 1, seed=1)
-        taught.make(Progress())
-        survey = take_survey(taught, made_teacher(), 4, tmp_path / "survey.npz", Progress())
-        said = np.stack([taught.said(number) for number in taught.train])
-        np.testing.assert_allclose(survey.centre, said.mean(axis=0), atol=1e-3)
+        dataset = DistillationSet(tmp_path / "mixtures", made_teacher(), sounds, 6, 1, seed=1)
+        dataset.make(Progress())
+        statistics = measure_teacher(dataset, made_teacher(), 4, tmp_path / "statistics.npz", Progress())
+        said = np.stack([dataset.teacher_output(number) for number in dataset.train])
+        np.testing.assert_allclose(statistics.centre, said.mean(axis=0), atol=1e-3)
         moving = (said - said.mean(axis=0)).reshape(-1, WIDTH)
-        wanted, variances = moving @ survey.projection, np.linalg.svd(moving)[1][:4] ** 2
+        wanted, variances = moving @ statistics.projection, np.linalg.svd(moving)[1][:4] ** 2
         np.testing.assert_allclose(wanted.var(axis=0), variances / (variances + 0.01 * variances[0]), atol=0.02)
         np.testing.assert_allclose(np.corrcoef(wanted.T), np.eye(4), atol=0.02)
 
@@ -469,10 +469,10 @@ class TestTraining:
         run = tmp_path / "run"
         first = train_encoder([voices], teacher_file, run, TINY, limits=Limits(steps=1))
         assert first.step == 1
-        kept = {path.name: path.stat().st_mtime_ns for path in (run / "stretches").iterdir()}
-        assert len(kept) == TINY.stretches + TINY.validating
+        kept = {path.name: path.stat().st_mtime_ns for path in (run / "mixtures").iterdir()}
+        assert len(kept) == TINY.mixtures + TINY.validating
         train_encoder([voices], teacher_file, run, TINY)
-        assert {path.name: path.stat().st_mtime_ns for path in (run / "stretches").iterdir()} == kept
+        assert {path.name: path.stat().st_mtime_ns for path in (run / "mixtures").iterdir()} == kept
         with np.load(finished / "state.npz") as one, np.load(run / "state.npz") as other:
             assert one["step"] == other["step"] == 3
             for name in one.files:
@@ -488,17 +488,17 @@ class TestTraining:
         assert card["origin"].endswith("Voices: nobody.")
         assert "smart-turn.onnx" in card["origin"]
         use_encoder(finished / RESULT)
-        heard = Listener(FeatureOptions(kind=SPEECH))
-        made = SpeechEncoder(listener.encoder_card().network).encode(energies(babbling(1.0)))
+        heard = FeatureExtractor(FeatureOptions(kind=SPEECH))
+        made = SpeechEncoder(feature_extractor.encoder_card().network).encode(energies(babbling(1.0)))
         assert made.values.shape == (50, TINY.outputs)
-        assert heard.quiet.shape == (TINY.outputs,)
+        assert heard.silence.shape == (TINY.outputs,)
         # Mean 0 and deviation 1 over what was learned from.
-        network = build_encoder(listener.encoder_card().config)
+        network = build_encoder(feature_extractor.encoder_card().config)
         network.load_weights(finished / RESULT / "speech_encoder.weights.h5")
         said = []
-        for number in range(TINY.stretches):
-            with np.load(finished / "stretches" / f"{number:06d}.npz") as arrays:
-                said.append(np.asarray(network(padded(arrays["heard"].astype(np.float32))[None]))[0, EDGE:-EDGE])
+        for number in range(TINY.mixtures):
+            with np.load(finished / "mixtures" / f"{number:06d}.npz") as arrays:
+                said.append(np.asarray(network(padded(arrays["input"].astype(np.float32))[None]))[0, EDGE:-EDGE])
         np.testing.assert_allclose(np.concatenate(said).mean(axis=0), 0, atol=0.02)
         np.testing.assert_allclose(np.concatenate(said).std(axis=0), 1, atol=0.02)
 
@@ -506,11 +506,11 @@ class TestTraining:
         self, voices: Path, tmp_path: Path, teacher_file: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         run = tmp_path / "run"
-        given = ["--teacher", str(teacher_file), "--out", str(run), "--stretches", "6", "--steps", "1", "--quiet"]
+        given = ["--teacher", str(teacher_file), "--out", str(run), "--mixtures", "6", "--steps", "1", "--quiet"]
         assert call(obamanet_app(), ["train", "encoder", str(voices), *given], "obamanet") == 0
         assert capsys.readouterr().out == f"{run / RESULT}\n"
         assert sorted(path.name for path in (run / RESULT).iterdir()) == sorted(
-            path.name for path in listener.encoder_folder().iterdir()
+            path.name for path in feature_extractor.encoder_folder().iterdir()
         )
 
     def test_a_teacher_that_hears_too_little_is_refused(self, voices: Path, tmp_path: Path, teacher_file: Path) -> None:

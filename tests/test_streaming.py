@@ -11,7 +11,7 @@ import pytest
 
 from obamanet import default_person_folder, load_person
 from obamanet.audio.features import extract_features
-from obamanet.audio.normalise import RunningReference, speech_reference
+from obamanet.audio.normalise_features import RunningReference, speech_reference
 from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import PersonError, SoundError
 from obamanet.inference.speaker import Speaker

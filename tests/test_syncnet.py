@@ -19,25 +19,25 @@ from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, EvaluationError, OptionError
-from obamanet.evaluation import own_sync
-from obamanet.evaluation.own_sync import OwnSyncNet
+from obamanet.evaluation.judges import own_syncnet
+from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.networks.config import LOST_FRAMES, SyncNetConfig
 from obamanet.networks.syncnet import build_syncnet
 from obamanet.progress import Progress
 from obamanet.timing import frame_times
-from obamanet.training.dataset import Dataset, load_dataset, split_dataset
-from obamanet.training.judges import SCHEMA, SYNCNET, save_judge
-from obamanet.training.loop import Limits
-from obamanet.training.syncnet import (
+from obamanet.training.data.dataset import Dataset, load_dataset, split_dataset
+from obamanet.training.judges.judge_card import SCHEMA, SYNCNET, save_judge
+from obamanet.training.judges.syncnet_training import (
     MIRRORED_MOUTH,
+    SampleSource,
     SyncNetOptions,
-    TalkSource,
     lag_distances,
-    load_talks,
+    load_samples,
     mouth_values,
     sound_values,
     train_syncnet,
 )
+from obamanet.training.loop.runner import Limits
 from obamanet.types import FeatureSequence
 
 SENTENCES = ("bwig3a", "lbak2p", "sbat9a")
@@ -47,14 +47,14 @@ FRAME = SAMPLE_RATE // 25
 
 SECOND = 25
 
-JUDGES = ROOT / "obamanet" / "evaluation" / "judges"
+JUDGES = ROOT / "obamanet" / "evaluation" / "judges" / "weights"
 
 TINY = SyncNetOptions(
-    steps=60, batch_size=8, learning_rate=5e-3, width=16, size=16, frames=60, dropout=0.0, smoothing=0.9, epoch_steps=30
+    steps=60, batch_size=8, learning_rate=5e-3, width=16, size=16, frames=60, dropout=0.0, ema_decay=0.9, epoch_steps=30
 )
 
 
-def hear(samples: np.ndarray) -> FeatureSequence:
+def features_of(samples: np.ndarray) -> FeatureSequence:
     return extract_features([samples], FeatureOptions())
 
 
@@ -100,7 +100,7 @@ class TestStreams:
         assert np.abs(mouth_values(drift)[100:-100]).max() < 1e-3
 
     def test_missing_sound_is_silence(self) -> None:
-        heard = sound_values(hear(babble(1.0)), 40)
+        heard = sound_values(features_of(babble(1.0)), 40)
         assert heard.shape == (160, 26)
         assert (heard[110:] == -3).all() and (heard[:90] > -3).any()
 
@@ -148,7 +148,7 @@ class TestTraining:
             for shift in (-7, 0, 4):
                 mouth = piece.clip.landmarks[10:-10, MOUTH] / 20
                 cut = samples[(10 - shift) * FRAME : (len(piece.clip.landmarks) - 10 - shift) * FRAME]
-                assert judge.offset(mouth, times_of(mouth), hear(cut)).offset / 40 == pytest.approx(shift, abs=1)
+                assert judge.offset(mouth, times_of(mouth), features_of(cut)).offset / 40 == pytest.approx(shift, abs=1)
         for name in ("last.weights.h5", "state.npz", "log.jsonl", "curves.png", "samples/step_0000060.png"):
             assert (tmp_path / name).stat().st_size > 0
         assert foreign_files(tmp_path) == []
@@ -169,8 +169,8 @@ class TestTraining:
         plain = replace(
             TINY, amplitude=0.0, jitter=0.0, placement=0.0, noise=0.0, colour=0.0, masking=0.0, mirrored=0.0, speed=0.2
         )
-        talks = load_talks(split_dataset(dataset, val_share=0.2).val, dataset, 60, Progress())
-        mouths, sounds = TalkSource(talks, plain).batch(0)
+        talks = load_samples(split_dataset(dataset, val_share=0.2).val, dataset, 60, Progress())
+        mouths, sounds = SampleSource(talks, plain).batch(0)
         assert mouths.shape == (8, 60, 40) and sounds.shape == (8, 240, 26)
         lags = range(-6, 7)
         for mouth, sound in zip(mouths, sounds, strict=True):
@@ -231,8 +231,8 @@ class TestShippedJudge:
         assert card["validation"]["told_apart"] >= 0.9 and card["validation"]["in_time"] >= 0.95
         setup = configparser.ConfigParser()
         setup.read(ROOT / "setup.cfg")
-        patterns = setup["options.package_data"]["obamanet.evaluation"].split()
-        assert all(any(Path("judges", name).match(p) for p in patterns) for name in (SYNCNET.card, SYNCNET.weights))
+        patterns = setup["options.package_data"]["obamanet.evaluation.judges"].split()
+        assert all(any(Path("weights", name).match(p) for p in patterns) for name in (SYNCNET.card, SYNCNET.weights))
 
     def test_a_second_is_told_from_the_seconds_beside_it(
         self, judge: OwnSyncNet, recorded_test_split: list[Recorded]
@@ -240,7 +240,7 @@ class TestShippedJudge:
         inside = SECOND - LOST_FRAMES
         right = []
         for mouth, samples in ((one.mouth, one.sound) for one in recorded_test_split):
-            seen, heard = judge.embed(mouth, times_of(mouth), hear(samples))
+            seen, heard = judge.embed(mouth, times_of(mouth), features_of(samples))
             for start in range(len(seen) - inside + 1):
                 for other in (start - SECOND, start + SECOND):
                     if 0 <= other <= len(heard) - inside:
@@ -260,7 +260,7 @@ class TestShippedJudge:
             for shift in range(-10, 11):
                 # Real sound everywhere: the mouth is shorter than the recording.
                 cut = samples[(10 - shift) * FRAME : (len(mouth) - 10 - shift) * FRAME]
-                found = judge.offset(inner, times_of(inner), hear(cut))
+                found = judge.offset(inner, times_of(inner), features_of(cut))
                 right.append(abs(round(found.offset / 40) - shift) <= 1)
         assert len(right) == 210
         assert np.mean(right) >= 0.96
@@ -270,53 +270,53 @@ class TestShippedJudge:
     def test_the_offset_does_not_depend_on_the_frame_rate(self, judge: OwnSyncNet, sentences: Sentences) -> None:
         mouth, samples = sentences[0]
         late = np.concatenate([np.zeros(5 * FRAME, np.float32), samples[: -5 * FRAME]])
-        plain = judge.offset(mouth, times_of(mouth), hear(late)).offset
-        every_other = judge.offset(mouth[::2], times_of(mouth)[::2], hear(late)).offset
+        plain = judge.offset(mouth, times_of(mouth), features_of(late)).offset
+        every_other = judge.offset(mouth[::2], times_of(mouth)[::2], features_of(late)).offset
         assert plain == pytest.approx(200, abs=40)
         assert every_other == pytest.approx(plain, abs=40)
 
     def test_where_and_how_large_the_mouth_is_hardly_matters(self, judge: OwnSyncNet, sentences: Sentences) -> None:
         mouth, samples = sentences[0]
-        plain = judge.offset(mouth, times_of(mouth), hear(samples))
-        moved = judge.offset(0.8 * mouth + (0.3, -0.2), times_of(mouth), hear(0.1 * samples))
+        plain = judge.offset(mouth, times_of(mouth), features_of(samples))
+        moved = judge.offset(0.8 * mouth + (0.3, -0.2), times_of(mouth), features_of(0.1 * samples))
         assert moved.offset == pytest.approx(plain.offset, abs=20)
         assert moved.confidence == pytest.approx(plain.confidence, abs=0.15)
 
     def test_a_frozen_mouth_has_no_confidence(self, judge: OwnSyncNet, sentences: Sentences) -> None:
         mouth, samples = sentences[0]
         frozen = np.repeat(mouth[:1], len(mouth), axis=0)
-        found = judge.offset(frozen, times_of(mouth), hear(samples))
+        found = judge.offset(frozen, times_of(mouth), features_of(samples))
         assert (found.offset, found.confidence) == (0.0, 0.0)
         trembling = frozen + np.random.default_rng(1).normal(0, 0.002, frozen.shape)
-        moving = judge.offset(mouth, times_of(mouth), hear(samples)).confidence
-        assert judge.offset(trembling, times_of(mouth), hear(samples)).confidence < moving / 4
+        moving = judge.offset(mouth, times_of(mouth), features_of(samples)).confidence
+        assert judge.offset(trembling, times_of(mouth), features_of(samples)).confidence < moving / 4
 
     def test_another_sentence_is_trusted_less(self, judge: OwnSyncNet, sentences: Sentences) -> None:
         (mouth, samples), (_, other), _ = sentences
-        own, foreign = (judge.offset(mouth, times_of(mouth), hear(sound)) for sound in (samples, other))
+        own, foreign = (judge.offset(mouth, times_of(mouth), features_of(sound)) for sound in (samples, other))
         assert foreign.confidence < 0.8 * own.confidence
 
     def test_a_long_clip_is_judged_in_parts_as_on_the_whole(
         self, judge: OwnSyncNet, sentences: Sentences, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         mouth, samples = sentences[0]
-        whole = judge.embed(mouth, times_of(mouth), hear(samples))
+        whole = judge.embed(mouth, times_of(mouth), features_of(samples))
         for chunk in (7, 1):
-            monkeypatch.setattr(own_sync, "CHUNK", chunk)
-            parts = judge.embed(mouth, times_of(mouth), hear(samples))
+            monkeypatch.setattr(own_syncnet, "CHUNK", chunk)
+            parts = judge.embed(mouth, times_of(mouth), features_of(samples))
             for one, other in zip(whole, parts, strict=True):
                 np.testing.assert_allclose(one, other, atol=1e-4)
 
     def test_what_cannot_be_judged_says_why(self, judge: OwnSyncNet) -> None:
         mouth = np.random.default_rng(1).normal(0, 0.02, (60, 20, 2))
         with pytest.raises(ValueError, match=r"too short: 1\.60 s, needed are 1\.72 s"):
-            judge.offset(mouth[:40], times_of(mouth[:40]), hear(babble(3.0)))
+            judge.offset(mouth[:40], times_of(mouth[:40]), features_of(babble(3.0)))
         with pytest.raises(ValueError, match=r"too short: 0\.20 s"):
-            judge.offset(mouth, times_of(mouth), hear(babble(0.2)))
+            judge.offset(mouth, times_of(mouth), features_of(babble(0.2)))
         with pytest.raises(ValueError, match="too short"):
-            judge.offset(mouth[:0], np.zeros(0), hear(babble(3.0)))
+            judge.offset(mouth[:0], np.zeros(0), features_of(babble(3.0)))
         with pytest.raises(ValueError, match="silent"):
-            judge.offset(mouth, times_of(mouth), hear(np.zeros(3 * SAMPLE_RATE, np.float32)))
+            judge.offset(mouth, times_of(mouth), features_of(np.zeros(3 * SAMPLE_RATE, np.float32)))
 
     @pytest.mark.parametrize(
         "content", ["", "{}", '{"schema": 99}', f'{{"schema": {SCHEMA}, "network": {{"width": 16}}}}']

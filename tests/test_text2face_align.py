@@ -15,9 +15,9 @@ from obamanet.cli.boundary import call
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 from text2face.cli import text2face_app
-from text2face.syllables.sounds import is_vowel
+from text2face.syllables.phonetic import is_vowel
 from text2face.text.normalise import read_out
-from text2face.types import Phoneme, Speech
+from text2face.timed_speech import Phoneme, Speech
 from text2face.voice.align_model import align_by_model, model_is_installed
 from text2face.voice.aligners import Aligner, align
 from text2face.voice.espeak import speak_timed

@@ -30,8 +30,8 @@ from text2face.cli import text2face_app
 from text2face.corpus import cutter
 from text2face.corpus.build import CorpusOptions, build_corpus
 from text2face.corpus.clips import Unit, frames_of
-from text2face.corpus.footage import FrameReader, SoundReader
-from text2face.corpus.timing import HowTimed, TimedCue, Untimed, time_cue
+from text2face.corpus.cue_times import HowTimed, TimedCue, Untimed, time_cue
+from text2face.corpus.span_reader import FrameReader, SoundReader
 from text2face.corpus.windows import Window, plan_windows
 from text2face.subtitles import Cue, Mark
 from text2face.voice.aligners import Aligner
@@ -40,7 +40,7 @@ FPS = Fraction(25)
 
 
 @dataclass(frozen=True)
-class Talk:
+class CaptionedVideo:
     """A recorded sentence in two cues: the video, its subtitles, and each word's true start and end in seconds."""
 
     video: Path
@@ -58,12 +58,12 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def talk(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> Talk:
+def captioned(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> CaptionedVideo:
     """Return "bin blue at" and "l six now" as two cues, the second of them shown early."""
     rows = [line.split() for line in (grid_s1 / "align" / "bbal6n.align").read_text().splitlines()]
     # The corpus counts 25000 to the second.
     words = [(int(a) / 25_000, int(b) / 25_000, word) for a, b, word in rows if word not in ("sil", "sp")]
-    path = tmp_path_factory.mktemp("talk") / "talk.srt"
+    path = tmp_path_factory.mktemp("captioned") / "captioned.srt"
     cues = [(words[0][0], words[2][1], words[:3]), (words[3][0], words[5][1], words[3:])]
     path.write_text(
         "".join(
@@ -71,14 +71,14 @@ def talk(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> Talk:
             for number, (start, end, said) in enumerate(cues, start=1)
         )
     )
-    return Talk(grid_s1 / "video" / "bbal6n.mpg", path, words)
+    return CaptionedVideo(grid_s1 / "video" / "bbal6n.mpg", path, words)
 
 
 @pytest.fixture(scope="module")
-def corpus(talk: Talk, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the talk's syllables, with pictures; copy it before changing anything."""
+def corpus(captioned: CaptionedVideo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the captioned's syllables, with pictures; copy it before changing anything."""
     folder = tmp_path_factory.mktemp("made") / "corpus"
-    build_corpus(talk.video, talk.subtitles, folder, CorpusOptions(pictures=True))
+    build_corpus(captioned.video, captioned.subtitles, folder, CorpusOptions(pictures=True))
     return folder
 
 
@@ -111,7 +111,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_every_syllable_is_a_clip_with_its_text_and_times(talk: Talk, corpus: Path) -> None:
+def test_every_syllable_is_a_clip_with_its_text_and_times(captioned: CaptionedVideo, corpus: Path) -> None:
     clips = clips_of(corpus)
     assert [clip["syllable"] for clip in clips] == ["bin", "blue", "at", "l", "six", "now"]
     assert [clip["cue"] for clip in clips] == [1, 1, 1, 2, 2, 2]
@@ -119,7 +119,7 @@ def test_every_syllable_is_a_clip_with_its_text_and_times(talk: Talk, corpus: Pa
     assert clips[1]["phonemes"] == "b l uː"
     assert [clip["line"] for clip in clips] == [2, 2, 2, 6, 6, 6]
     assert {clip["timed"] for clip in clips} <= {"pocketsphinx", "warping"}
-    errors = [[clip["start"] - a, clip["end"] - b] for clip, (a, b, _) in zip(clips, talk.words, strict=True)]
+    errors = [[clip["start"] - a, clip["end"] - b] for clip, (a, b, _) in zip(clips, captioned.words, strict=True)]
     # The corpus's own times scatter by 0.04 s.
     assert np.median(np.abs(errors)) < 0.06
     assert np.abs(errors).max() < 0.2
@@ -128,12 +128,12 @@ def test_every_syllable_is_a_clip_with_its_text_and_times(talk: Talk, corpus: Pa
         assert clip["last_frame"] / 25 < clip["end"] <= (clip["last_frame"] + 1) / 25 + 1e-9
 
 
-def test_both_manifests_say_the_same(talk: Talk, corpus: Path) -> None:
+def test_both_manifests_say_the_same(captioned: CaptionedVideo, corpus: Path) -> None:
     with (corpus / "manifest.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     manifest = json.loads((corpus / "manifest.json").read_text("utf-8"))
     for row in rows:
-        assert (row.pop("video"), row.pop("subtitles")) == (str(talk.video.resolve()), str(talk.subtitles))
+        assert (row.pop("video"), row.pop("subtitles")) == (str(captioned.video.resolve()), str(captioned.subtitles))
         assert row.pop("video_sha256") == manifest["video_sha256"]
     assert rows == [{name: str(value) for name, value in clip.items()} for clip in manifest["clips"]]
     assert (manifest["fps"], manifest["language"], manifest["unit"], manifest["rejects"]) == (
@@ -144,13 +144,13 @@ def test_both_manifests_say_the_same(talk: Talk, corpus: Path) -> None:
     )
 
 
-def test_keypoints_and_pictures_are_those_of_the_frames(talk: Talk, corpus: Path, grid_s1: Path) -> None:
+def test_keypoints_and_pictures_are_those_of_the_frames(captioned: CaptionedVideo, corpus: Path, grid_s1: Path) -> None:
     from obamanet.face.detector import FaceDetector
     from obamanet.face.landmarks import LandmarkPredictor
 
     with np.load(corpus / "template.npz") as arrays:
         template = arrays["template"]
-    frames = [frame.image for frame in read_frames(talk.video)]
+    frames = [frame.image for frame in read_frames(captioned.video)]
     detector, predictor = FaceDetector(), LandmarkPredictor()
     import cv2
 
@@ -187,8 +187,8 @@ def test_pictures_are_in_numeric_order_and_only_those_of_clips(corpus: Path) -> 
         assert set(names) == shown
 
 
-def test_a_clips_sound_is_that_of_its_frames(talk: Talk, corpus: Path) -> None:
-    whole = load_sound(talk.video)
+def test_a_clips_sound_is_that_of_its_frames(captioned: CaptionedVideo, corpus: Path) -> None:
+    whole = load_sound(captioned.video)
     for clip in clips_of(corpus):
         samples, rate = soundfile.read(corpus / clip["sound"])
         first, last = (round(frame / 25 * rate) for frame in (clip["first_frame"], clip["last_frame"] + 1))
@@ -196,17 +196,19 @@ def test_a_clips_sound_is_that_of_its_frames(talk: Talk, corpus: Path) -> None:
         assert np.abs(samples - whole.samples[first:last]).max() < 1e-4
 
 
-def test_a_second_run_does_nothing_again(talk: Talk, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_does_nothing_again(
+    captioned: CaptionedVideo, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = files_of(corpus)
     monkeypatch.setattr("text2face.corpus.build.Cutter", None)
-    report = build_corpus(talk.video, talk.subtitles, corpus, CorpusOptions(pictures=True))
+    report = build_corpus(captioned.video, captioned.subtitles, corpus, CorpusOptions(pictures=True))
     assert (report.cues, report.cached, report.clips) == (2, 2, 6)
     assert files_of(corpus) == before
     assert foreign_files(corpus) == []
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(
-    talk: Talk, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    captioned: CaptionedVideo, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "again"
     options = CorpusOptions(pictures=True)
@@ -221,32 +223,32 @@ def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(cutter.Cutter, "cut", broken)
         with pytest.raises(VideoError, match="breaks off"):
-            build_corpus(talk.video, talk.subtitles, folder, options)
+            build_corpus(captioned.video, captioned.subtitles, folder, options)
     assert [clip["cue"] for clip in clips_of(folder)] == [1, 1, 1]
     assert [path.name for path in (folder / "clips").iterdir()] == ["00001"]
-    report = build_corpus(talk.video, talk.subtitles, folder, options)
+    report = build_corpus(captioned.video, captioned.subtitles, folder, options)
     assert (report.cues, report.cached) == (2, 1)
     assert files_of(folder) == files_of(corpus)
 
 
-def test_only_a_cue_that_changed_is_cut_again(talk: Talk, corpus: Path, tmp_path: Path) -> None:
-    folder, subtitles = tmp_path / "corpus", tmp_path / "talk.srt"
+def test_only_a_cue_that_changed_is_cut_again(captioned: CaptionedVideo, corpus: Path, tmp_path: Path) -> None:
+    folder, subtitles = tmp_path / "corpus", tmp_path / "captioned.srt"
     shutil.copytree(corpus, folder)
-    subtitles.write_text(talk.subtitles.read_text().replace("l six now", "l six know"))
+    subtitles.write_text(captioned.subtitles.read_text().replace("l six now", "l six know"))
     options = CorpusOptions(pictures=True)
-    report = build_corpus(talk.video, subtitles, folder, options)
+    report = build_corpus(captioned.video, subtitles, folder, options)
     assert (report.cues, report.cached) == (2, 1)
     assert [clip["syllable"] for clip in clips_of(folder)][-1] == "know"
-    subtitles.write_text(talk.subtitles.read_text().split("\n\n")[0] + "\n")
-    assert build_corpus(talk.video, subtitles, folder, options).clips == 3
+    subtitles.write_text(captioned.subtitles.read_text().split("\n\n")[0] + "\n")
+    assert build_corpus(captioned.video, subtitles, folder, options).clips == 3
     assert [path.name for path in (folder / "clips").iterdir()] == ["00001"]
 
 
-def test_words_for_lip_reading(talk: Talk, tmp_path: Path) -> None:
-    subtitles = tmp_path / "talk.vtt"
-    start, end = talk.words[3][0], talk.words[5][1]
+def test_words_for_lip_reading(captioned: CaptionedVideo, tmp_path: Path) -> None:
+    subtitles = tmp_path / "captioned.vtt"
+    start, end = captioned.words[3][0], captioned.words[5][1]
     subtitles.write_text(f"WEBVTT\n\n{clock(start)} --> {clock(end)}\nL, seven\n")
-    build_corpus(talk.video, subtitles, tmp_path / "words", CorpusOptions("en-us", Unit.WORD))
+    build_corpus(captioned.video, subtitles, tmp_path / "words", CorpusOptions("en-us", Unit.WORD))
     clips = clips_of(tmp_path / "words")
     assert [(clip["word"], clip["syllable"]) for clip in clips] == [("L", "L"), ("seven", "se-ven")]
     assert [(clip["start"], clip["end"]) for clip in clips] == [
@@ -255,10 +257,12 @@ def test_words_for_lip_reading(talk: Talk, tmp_path: Path) -> None:
     assert {clip["pictures"] for clip in clips} == {""}
 
 
-def test_subtitles_that_go_on_beyond_the_video(talk: Talk, text2face: Callable[..., Ran], tmp_path: Path) -> None:
+def test_subtitles_that_go_on_beyond_the_video(
+    captioned: CaptionedVideo, text2face: Callable[..., Ran], tmp_path: Path
+) -> None:
     late = "3\n01:00:00,000 --> 01:00:01,000\nmuch later\n\n4\n01:00:02,000 --> 01:00:03,000\neven later\n"
-    (tmp_path / "long.srt").write_text(talk.subtitles.read_text() + late)
-    ran = text2face("corpus", talk.video, "long.srt", "--out", "clips", "--unit", "word")
+    (tmp_path / "long.srt").write_text(captioned.subtitles.read_text() + late)
+    ran = text2face("corpus", captioned.video, "long.srt", "--out", "clips", "--unit", "word")
     assert (ran.code, ran.out) == (1, "clips\n")
     assert "ends at 3.0 s: 2 cues left out, the first on line 10 at 3600.0 s; all before is in clips" in ran.lines[-1]
     assert len(clips_of(tmp_path / "clips")) == 6
@@ -278,14 +282,23 @@ def test_subtitles_that_go_on_beyond_the_video(talk: Talk, text2face: Callable[.
         ("1\n00:00:01,000 --> 00:00:01,010\n" + 9 * "quickly " + "\n", [], "too little time for its text"),
         ("1\n00:00:01,000 --> 00:00:02,000\nhello\n", ["--lang", "xx"], "no such language: got 'xx'"),
         ("1\n00:00:01,000 --> 00:00:02,000\nhello\n", ["--unit", "letter"], "--unit"),
-        ("1\n00:00:01,000 --> 00:00:02,000\nhello\n", ["--out", "talk.srt"], "output must be a folder, got a file"),
+        (
+            "1\n00:00:01,000 --> 00:00:02,000\nhello\n",
+            ["--out", "captioned.srt"],
+            "output must be a folder, got a file",
+        ),
     ],
 )
 def test_bad_requests_are_one_line(
-    talk: Talk, text2face: Callable[..., Ran], tmp_path: Path, content: str, arguments: list[str], message: str
+    captioned: CaptionedVideo,
+    text2face: Callable[..., Ran],
+    tmp_path: Path,
+    content: str,
+    arguments: list[str],
+    message: str,
 ) -> None:
-    (tmp_path / "talk.srt").write_text(content, "utf-8")
-    ran = text2face("corpus", talk.video, "talk.srt", "--out", "clips", *arguments, "--quiet")
+    (tmp_path / "captioned.srt").write_text(content, "utf-8")
+    ran = text2face("corpus", captioned.video, "captioned.srt", "--out", "clips", *arguments, "--quiet")
     assert ran.code in (1, 2)
     assert (ran.out, len(ran.lines)) == ("", 1), ran.lines
     assert message in ran.lines[0]
@@ -294,14 +307,14 @@ def test_bad_requests_are_one_line(
 
 
 def test_files_that_are_not_there_or_not_what_they_should_be(
-    talk: Talk, text2face: Callable[..., Ran], tmp_path: Path
+    captioned: CaptionedVideo, text2face: Callable[..., Ran], tmp_path: Path
 ) -> None:
     for video, subtitles, message in [
-        (tmp_path / "none.mp4", talk.subtitles, "no such video file"),
-        (talk.subtitles, talk.subtitles, "file has no video stream"),
-        (talk.video, tmp_path / "none.srt", "no such subtitle file"),
-        (talk.video, tmp_path, "got a directory"),
-        (talk.video, talk.video, "not a subtitle file, it holds binary data"),
+        (tmp_path / "none.mp4", captioned.subtitles, "no such video file"),
+        (captioned.subtitles, captioned.subtitles, "file has no video stream"),
+        (captioned.video, tmp_path / "none.srt", "no such subtitle file"),
+        (captioned.video, tmp_path, "got a directory"),
+        (captioned.video, captioned.video, "not a subtitle file, it holds binary data"),
     ]:
         ran = text2face("corpus", video, subtitles, "--out", "clips", "--quiet")
         assert (ran.code, ran.out, len(ran.lines)) == (1, "", 1), ran.lines
@@ -309,15 +322,15 @@ def test_files_that_are_not_there_or_not_what_they_should_be(
     assert not (tmp_path / "clips").exists()
 
 
-def test_a_folder_of_another_corpus_is_left_alone(talk: Talk, corpus: Path, grid_s1: Path) -> None:
+def test_a_folder_of_another_corpus_is_left_alone(captioned: CaptionedVideo, corpus: Path, grid_s1: Path) -> None:
     before = files_of(corpus)
     other = grid_s1 / "video" / "bgah1s.mpg"
     with pytest.raises(DatasetError, match="holds a corpus of another video"):
-        build_corpus(other, talk.subtitles, corpus)
+        build_corpus(other, captioned.subtitles, corpus)
     with pytest.raises(DatasetError, match="of another language: en-gb, got es"):
-        build_corpus(talk.video, talk.subtitles, corpus, CorpusOptions("es"))
+        build_corpus(captioned.video, captioned.subtitles, corpus, CorpusOptions("es"))
     with pytest.raises(DatasetError, match="of another unit: syllable, got word"):
-        build_corpus(talk.video, talk.subtitles, corpus, CorpusOptions(unit=Unit.WORD))
+        build_corpus(captioned.video, captioned.subtitles, corpus, CorpusOptions(unit=Unit.WORD))
     assert files_of(corpus) == before
 
 
@@ -332,13 +345,13 @@ def test_a_video_without_a_face_and_without_sound(tmp_path: Path) -> None:
     assert not (tmp_path / "clips" / "manifest.json").exists()
 
 
-def test_a_full_disk_is_told(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told(captioned: CaptionedVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("text2face.corpus.cutter._write_keypoints", full)
     with pytest.raises(OutputError, match="no space left on the disk"):
-        build_corpus(talk.video, talk.subtitles, tmp_path / "clips")
+        build_corpus(captioned.video, captioned.subtitles, tmp_path / "clips")
     assert list((tmp_path / "clips" / "clips").iterdir()) == []
 
 

@@ -19,31 +19,31 @@ from obamanet.constants import MOUTH
 from obamanet.errors import OptionError, PersonError
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.lips import hold_still, round_lips
+from obamanet.keypoints.mouth_poses import fit_poses
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.placement import to_canonical
-from obamanet.keypoints.poses import fit_poses
 from obamanet.networks.config import PoserConfig
-from obamanet.networks.poser import build_poser
+from obamanet.networks.pose_lstm import build_poser
 from obamanet.person import POSES_FILE, Person, TextPart, load_person, poser_of, poses_of, save_card, save_poses
 from obamanet.pipelines.speak import SpeakOptions
 from obamanet.timing import frame_times
-from obamanet.training.dataset import load_dataset, split_dataset
-from obamanet.training.loop import Limits, TrainReport
+from obamanet.training.data.dataset import load_dataset, split_dataset
+from obamanet.training.loop.runner import Limits, TrainReport
 from obamanet.types import AudioClip, CanonicalKeypoints, Span
 from obamanet.video.reader import read_frames
 from text2face.cli import program, run_app
 from text2face.mouth.articulation import SIZE, articulation, letters
-from text2face.mouth.examples import prose
-from text2face.mouth.frames import BOUNDARY, INPUTS, PADDING, SILENCE, Word, describe, padding
-from text2face.mouth.keep import keep_poser
-from text2face.mouth.lips import LEAST_CLOSURE, joined, lip_closures, lip_roundings, sounding
-from text2face.mouth.poser import Poser
-from text2face.mouth.track import MouthTrack
-from text2face.mouth.training import PoserOptions, train_poser
-from text2face.say import SayOptions, Via, say
+from text2face.mouth.lip_times import MIN_CLOSURE, joined, lip_closures, lip_roundings, sounding
+from text2face.mouth.mouth_track import MouthTrack
+from text2face.mouth.pose_examples import prose
+from text2face.mouth.pose_features import BOUNDARY, INPUTS, PADDING, SILENCE, Word, describe, padding
+from text2face.mouth.pose_predictor import Poser
+from text2face.mouth.pose_training import PoserOptions, train_poser
+from text2face.mouth.save_poser import save_poser
+from text2face.say import MouthSource, SayOptions, say
 from text2face.syllables.timed import syllables_of
-from text2face.types import Phoneme, Syllable
+from text2face.timed_speech import Phoneme, Syllable
 from text2face.visemes import SHAPES
 from text2face.voice.align import align_speech
 from text2face.voice.espeak import speak_timed
@@ -100,7 +100,7 @@ def trained(posed: Person, recorded: Path, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("trained")
     report = train(posed, recorded, folder / "run", SMALL)
     shutil.copytree(posed.folder, folder / "person")
-    return keep_poser(load_person(folder / "person"), report, 2), report
+    return save_poser(load_person(folder / "person"), report, 2), report
 
 
 def train(
@@ -178,7 +178,7 @@ class TestLips:
             assert len(labials) == len(closures) >= 6
             for sound, closure in zip(labials, closures, strict=True):
                 assert closure.start <= sound.start < closure.end <= sound.end
-                assert closure.end - closure.start >= LEAST_CLOSURE - 1e-9
+                assert closure.end - closure.start >= MIN_CLOSURE - 1e-9
         assert lip_closures(spoken("See her tea, deal a card.")) == ()
 
     def test_vino_has_a_labial_though_it_is_spelled_with_v(self) -> None:
@@ -358,7 +358,7 @@ class TestVideo:
     ) -> None:
         person, _ = trained
         counts = []
-        for via in Via:
+        for via in MouthSource:
             options = SayOptions(via=via, speak=SpeakOptions(fps=fps, keypoints_out=tmp_path / f"{via}.npz"))
             video = say("Bob may pay. Mum is happy.", tmp_path / f"{via}.mp4", person, options)
             counts.append(video.frames)
@@ -372,7 +372,7 @@ class TestVideo:
     ) -> None:
         person, _ = trained
         mouths = []
-        for via in (None, Via.SYLLABLES, Via.AUDIO):
+        for via in (None, MouthSource.SYLLABLES, MouthSource.AUDIO):
             options = SayOptions(via=via, speak=SpeakOptions(keypoints_out=tmp_path / "mouth.npz"))
             say("See you there.", tmp_path / "a.mp4", person, options)
             with np.load(tmp_path / "mouth.npz") as arrays:
@@ -415,7 +415,9 @@ class TestCommands:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         shutil.copytree(posed.folder, tmp_path / "person")
-        monkeypatch.setattr("text2face.mouth.examples.prose", lambda language: itertools.islice(prose(language), 2))
+        monkeypatch.setattr(
+            "text2face.mouth.pose_examples.prose", lambda language: itertools.islice(prose(language), 2)
+        )
         folders = {"--align": recorded / "align", "--split": recorded / "split.json", "--out": tmp_path / "run"}
         options = [str(part) for pair in folders.items() for part in pair]
         arguments = [

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from text2face.syllables.sounds import split_sounds
+from text2face.syllables.phonetic import split_sounds
 from text2face.syllables.timed import syllables_of
-from text2face.types import Phoneme, SpokenWord
+from text2face.timed_speech import Phoneme, SpokenWord
 from text2face.voice.espeak import speak_timed
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from text2face.text.markup import MarkupRemover
 from text2face.text.normalise import read_out
-from text2face.text.sentences import LONGEST, split_sentences
+from text2face.text.sentences import MAX_LENGTH, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_pieces_may_be_cut_anywhere() -> None:
 def test_endless_sentences_are_cut_and_nothing_is_lost() -> None:
     for text in ("word, " * 5000, "word " * 5000, "w" * 20_000):
         parts = list(split_sentences([text], "en-gb"))
-        assert max(map(len, parts)) <= LONGEST
+        assert max(map(len, parts)) <= MAX_LENGTH
         assert "".join("".join(parts).split()) == "".join(text.split())
 
 

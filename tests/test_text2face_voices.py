@@ -12,9 +12,9 @@ import soundfile
 from obamanet.audio.load import load_sound
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
-from text2face.types import Speech, SpokenWord
+from text2face.timed_speech import Speech, SpokenWord
 from text2face.visemes import SHAPES, viseme_of
-from text2face.voice.align import LONGEST, align_speech
+from text2face.voice.align import MAX_LENGTH, align_speech
 from text2face.voice.espeak import speak_timed
 from text2face.voice.voices import choose_voice, voices
 
@@ -154,7 +154,7 @@ def test_recordings_that_cannot_be_aligned_are_refused() -> None:
     with pytest.raises(SoundError, match="recording is silent"):
         align_speech(AudioClip(np.zeros(22_050, np.float32), 22_050, "a.wav"), synthetic)
     with pytest.raises(SoundError, match="too long to align: got 130 s, allowed is 120 s"):
-        align_speech(AudioClip(np.ones((LONGEST + 10) * 1000, np.float32), 1000, "a.wav"), synthetic)
+        align_speech(AudioClip(np.ones((MAX_LENGTH + 10) * 1000, np.float32), 1000, "a.wav"), synthetic)
 
 
 def test_a_recording_shorter_than_the_sounds_still_keeps_their_order() -> None:

@@ -16,8 +16,8 @@ import pytest
 from obamanet.errors import DatasetError, OptionError, OutputError
 from obamanet.files import atomic_write_bytes, locked
 from obamanet.progress import Progress
-from obamanet.training import loop
-from obamanet.training.loop import Limits, Schedule, TrainReport, claim_run, own_folder, run_training
+from obamanet.training.loop import runner
+from obamanet.training.loop.runner import Limits, Schedule, TrainReport, claim_run, own_folder, run_training
 
 
 class Variable:
@@ -139,7 +139,7 @@ class TestLimits:
 
 class TestHowLongItTakes:
     def test_it_is_told_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(loop, "TIMED_SECONDS", 0.0)
+        monkeypatch.setattr(runner, "TIMED_SECONDS", 0.0)
         notes = Notes()
         train(tmp_path, schedule=Schedule(40, 10, 1), progress=notes)
         told = [line for line in notes.lines if "on this machine" in line]
@@ -152,7 +152,7 @@ class TestHowLongItTakes:
 
     @pytest.mark.parametrize(("seconds", "told"), [(40, "40 s"), (481, "8 min"), (7500, "2 h 5 min")])
     def test_durations_are_rounded(self, seconds: float, told: str) -> None:
-        assert loop._duration(seconds) == told
+        assert runner._duration(seconds) == told
 
 
 class TestDamage:
@@ -247,7 +247,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 class TestFullDisk:
     def test_what_was_there_is_unharmed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("obamanet.training.log.draw_curves", lambda records, path: None)
+        monkeypatch.setattr("obamanet.training.loop.log.draw_curves", lambda records, path: None)
         train(tmp_path, Limits(steps=3), size=20_000)
         names = ("best.weights.h5", "last.weights.h5", "state.npz")
         before = {name: (tmp_path / name).read_bytes() for name in names}

@@ -9,10 +9,10 @@ import pytest
 import soundfile
 
 from obamanet.errors import DatasetError
-from obamanet.training.dataset import Clip, Piece
-from obamanet.training.word_times import TimedWord, read_word_times, text_of
+from obamanet.training.data.dataset import Clip, Piece
+from obamanet.training.data.word_times import TimedWord, read_word_times, text_of
 from obamanet.types import CropBox
-from text2face.mouth.examples import recorded_words
+from text2face.mouth.pose_examples import recorded_words
 from text2face.voice.espeak import speak_timed
 
 GRID = "0 25000 sil\r\n25000 37500 bin\r\n37500 50000 a\r\n50000 60000 sp\r\n"

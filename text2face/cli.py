@@ -44,12 +44,12 @@ from obamanet.cli.train import (
 )
 from obamanet.engine.network import Engine
 from obamanet.errors import DatasetError, OptionError
-from obamanet.training.loop import NOT_STATED
+from obamanet.training.loop.runner import NOT_STATED
 from text2face.corpus.clips import Unit
 from text2face.say import (
     Following,
+    MouthSource,
     SayOptions,
-    Via,
     followed_by,
     say,
     say_recording,
@@ -132,7 +132,7 @@ VoiceName = Annotated[
 ]
 Rate = Annotated[float, typer.Option("--rate", help="Times the voice's usual rate, 0.5 to 2.5.")]
 Road = Annotated[
-    Via | None,
+    MouthSource | None,
     typer.Option(
         "--via",
         help="What moves the mouth: the sound of the voice, or the syllables of the text, by the person's mouth poses.",
@@ -198,7 +198,7 @@ def program() -> typer.Typer:
     assert train is not None
     train.command("syllables", epilog=SYLLABLES_EXAMPLE)(syllables_verb)
     train.command("closures", epilog=CLOSURES_EXAMPLE)(closures_verb)
-    app.command("renditions", no_args_is_help=True)(renditions_verb)
+    app.command("synthetic-voices", no_args_is_help=True)(synthetic_voices_verb)
     app.command("pose-sheet", epilog=SHEET_EXAMPLES)(pose_sheet_verb)
     return app
 
@@ -267,7 +267,7 @@ def run_verb(
         raise OptionError("--sf and a text exclude each other: to time a recording's text, use obamanet timeline")
     if timeline:
         raise OptionError("--timeline needs --text or --text-file")
-    if via is Via.SYLLABLES:
+    if via is MouthSource.SYLLABLES:
         raise OptionError("--via syllables needs a text: with a sound alone, the sound moves the mouth")
     speak_command(
         parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips, engine)
@@ -417,10 +417,10 @@ def closures_verb(
     """
     language = known_language(lang)
 
-    from obamanet.training.dataset import load_dataset
-    from obamanet.training.loop import Limits
-    from text2face.closures.training import RESULT as DETECTOR
-    from text2face.closures.training import ClosureOptions, train_closures
+    from obamanet.training.data.dataset import load_dataset
+    from obamanet.training.loop.runner import Limits
+    from text2face.closures.closure_training import RESULT as DETECTOR
+    from text2face.closures.closure_training import ClosureOptions, train_closures
 
     limits, progress = Limits(steps=max_steps, minutes=max_minutes), console(quiet)
     dataset, options = load_dataset(folder), ClosureOptions(steps=steps, seed=seed)
@@ -455,10 +455,10 @@ def syllables_verb(
     language, owner = known_language(lang), find_person(person)
 
     from obamanet.person import load_person
-    from obamanet.training.dataset import load_dataset
-    from obamanet.training.loop import Limits
-    from text2face.mouth.keep import keep_poser
-    from text2face.mouth.training import PoserOptions, train_poser
+    from obamanet.training.data.dataset import load_dataset
+    from obamanet.training.loop.runner import Limits
+    from text2face.mouth.pose_training import PoserOptions, train_poser
+    from text2face.mouth.save_poser import save_poser
 
     limits, progress = Limits(steps=max_steps, minutes=max_minutes), console(quiet)
     dataset, speaker = load_dataset(folder), load_person(owner)
@@ -469,7 +469,7 @@ def syllables_verb(
         dataset, chosen, align, language, speaker, run_folder, options, limits=limits, progress=progress
     )
     tell(report, progress)
-    result(keep_poser(speaker, report, len(chosen.train)).folder)
+    result(save_poser(speaker, report, len(chosen.train)).folder)
 
 
 def pose_sheet_verb(
@@ -504,7 +504,7 @@ def pose_sheet_verb(
     owner, use = load_person(folder), None
     poses_of(owner)
     if dataset is not None and align is not None:
-        from obamanet.training.dataset import load_dataset
+        from obamanet.training.data.dataset import load_dataset
 
         pieces = SplitChoice(split, val_share, seed).of(load_dataset(dataset)).train
         use = pose_use(pieces, align, language, owner, console(quiet))
@@ -512,10 +512,12 @@ def pose_sheet_verb(
     result(out)
 
 
-def renditions_verb(
+def synthetic_voices_verb(
     dataset: DatasetFolder,
     align: Align,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the renditions go; made when missing.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the synthetic voices go; made when missing.")
+    ],
     voices_each: Annotated[int, typer.Option("--voices", help="Voices that say each sentence.")] = 8,
     split: SplitFile = None,
     val_share: ValShare = 0.1,
@@ -523,15 +525,15 @@ def renditions_verb(
     lang: Lang = "en-gb",
     quiet: Quiet = False,
 ) -> None:
-    """Have the training sentences said again by other voices, for: obamanet train keypoints --renditions DIR."""
+    """Have the training sentences said again by other voices, for: obamanet train keypoints --synthetic-voices DIR."""
     language = known_language(lang)
 
-    from obamanet.training.dataset import load_dataset
-    from text2face.renditions import RenditionOptions, make_renditions
+    from obamanet.training.data.dataset import load_dataset
+    from text2face.voice_augmentation import SyntheticVoiceOptions, make_synthetic_voices
 
-    options = RenditionOptions(voices=voices_each, language=language, seed=seed)
+    options = SyntheticVoiceOptions(voices=voices_each, language=language, seed=seed)
     pieces = SplitChoice(split, val_share, seed).of(load_dataset(dataset)).train
-    made = make_renditions(pieces, align, out, options, console(quiet))
+    made = make_synthetic_voices(pieces, align, out, options, console(quiet))
     result(made.folder)
 
 

@@ -14,22 +14,22 @@ import numpy as np
 
 from obamanet.constants import LEFT_EYE, MOUTH_COUNT, OUTER_LIPS, RIGHT_EYE
 from obamanet.files import atomic_path, ensure_output_path
-from obamanet.keypoints.poses import REST, MouthPoses, pose_names
+from obamanet.keypoints.mouth_poses import REST, MouthPoses, pose_names
 from obamanet.person import Person, poses_of
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square
 from obamanet.render.sketch import draw_lips
 from obamanet.timing import frame_times
-from obamanet.training.dataset import Piece
-from obamanet.training.poses import mouth_track
+from obamanet.training.data.dataset import Piece
+from obamanet.training.speech.mouth_pose_fit import mouth_track
 from obamanet.types import CanonicalKeypoints, CropBox, RenderMode
-from text2face.mouth.examples import recorded_words
-from text2face.types import Speech
+from text2face.mouth.pose_examples import recorded_words
+from text2face.timed_speech import Speech
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEAST_SPOKEN: Final = 5
+MIN_SPOKEN: Final = 5
 """Times that a syllable must be in the recordings to be named on the sheet."""
 
 NAMED: Final = 4
@@ -77,7 +77,7 @@ class PoseUse:
     def most(self, pose: int) -> list[tuple[str, float]]:
         """Return the syllables that show ``pose`` most, and in which share of their own frames each does."""
         shares = self.frames[:, pose] / np.maximum(self.frames.sum(axis=1), 1)
-        shares = np.where(self.spoken >= LEAST_SPOKEN, shares, 0.0)
+        shares = np.where(self.spoken >= MIN_SPOKEN, shares, 0.0)
         order = np.argsort(-shares, kind="stable")[:NAMED]
         return [(self.texts[index], float(shares[index])) for index in order if shares[index] > 0]
 

@@ -17,7 +17,7 @@ from obamanet.about import SOFTWARE
 from obamanet.audio.load import MAX_SOUND_SECONDS, load_sound, open_sound
 from obamanet.errors import OptionError, SoundError
 from obamanet.files import ensure_output_path, scratch_folder
-from obamanet.keypoints.poses import pose_names
+from obamanet.keypoints.mouth_poses import pose_names
 from obamanet.progress import Progress
 from obamanet.provenance import check_key
 from obamanet.types import AudioClip
@@ -25,8 +25,8 @@ from text2face.syllables.timed import syllables_of
 from text2face.text.markup import MarkupRemover
 from text2face.text.normalise import read_out
 from text2face.text.sentences import split_sentences
+from text2face.timed_speech import Phoneme, Speech, SpokenWord
 from text2face.timeline import TimedSentence, TimedWord, check_timeline_names, open_timelines
-from text2face.types import Phoneme, Speech, SpokenWord
 from text2face.voice.aligners import Aligner, align
 from text2face.voice.espeak import NothingToSayError, speak_timed
 from text2face.voice.voices import Voice, choose_voice, known_language
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from obamanet.person import Person
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo
     from obamanet.types import CanonicalKeypoints
-    from text2face.mouth.track import MouthTrack
+    from text2face.mouth.mouth_track import MouthTrack
 
 SAMPLE_RATE = 22_050
 """Hz of every voice, eSpeak NG's own."""
@@ -45,7 +45,7 @@ Follow = Callable[[TimedSentence], TimedSentence]
 """What is given each sentence, in order, with its times, and returns it with its mouth poses, if it knows them."""
 
 
-class Via(StrEnum):
+class MouthSource(StrEnum):
     """The road from a text to a mouth."""
 
     AUDIO = "audio"
@@ -71,7 +71,7 @@ class SayOptions:
     rate: float = 1.0
     timelines: tuple[Path, ...] = ()
     speak: SpeakOptions | None = None
-    via: Via | None = None
+    via: MouthSource | None = None
     aligner: Aligner = Aligner.AUTO
 
 
@@ -103,7 +103,9 @@ def followed_by(person: Person) -> Following:
     """Return what adds the mouth poses of ``person``; raises :class:`obamanet.errors.PersonError` without a poser."""
     from obamanet.inference.speaker import Speaker
 
-    return Following(_follower(_mouth_track(Speaker(person), Via.SYLLABLES)), _pose_names(person, Via.SYLLABLES))
+    return Following(
+        _follower(_mouth_track(Speaker(person), MouthSource.SYLLABLES)), _pose_names(person, MouthSource.SYLLABLES)
+    )
 
 
 def say(
@@ -127,7 +129,7 @@ def say(
 
     speaker = as_speaker(speaker)
     person = speaker.person
-    via = options.via or (Via.SYLLABLES if person.poser else Via.AUDIO)
+    via = options.via or (MouthSource.SYLLABLES if person.poser else MouthSource.AUDIO)
     mouth = _mouth_track(speaker, via)
     with scratch_folder(out) as folder:
         wav = folder / "voice.wav"
@@ -154,13 +156,13 @@ def say_recording(
 
     speaker = as_speaker(speaker)
     person = speaker.person
-    via = options.via or Via.AUDIO
+    via = options.via or MouthSource.AUDIO
     mouth = _mouth_track(speaker, via)
     try:
         following = Following(_follower(mouth), _pose_names(person, via))
         write_recording_timelines(text, recording, options, progress, following)
     except SoundError as error:
-        if options.timelines or via is Via.SYLLABLES:
+        if options.timelines or via is MouthSource.SYLLABLES:
             raise
         progress.note(f"the mouth goes by the sound alone: {error}")
     return _show(mouth, recording, out, speaker, via, options.speak, progress)
@@ -254,12 +256,12 @@ def _check_key(options: SayOptions) -> None:
     check_key(options.speak.key if options.speak else None)
 
 
-def _mouth_track(speaker: Speaker, via: Via) -> MouthTrack:
+def _mouth_track(speaker: Speaker, via: MouthSource) -> MouthTrack:
     """Return what gathers the mouth's times, and on the road of syllables its movement."""
-    from text2face.mouth.poser import Poser
-    from text2face.mouth.track import MouthTrack
+    from text2face.mouth.mouth_track import MouthTrack
+    from text2face.mouth.pose_predictor import Poser
 
-    poser = Poser(speaker.person, speaker.poser_network) if via is Via.SYLLABLES else None
+    poser = Poser(speaker.person, speaker.poser_network) if via is MouthSource.SYLLABLES else None
     return MouthTrack(speaker.person, poser)
 
 
@@ -271,9 +273,9 @@ def _follower(mouth: MouthTrack) -> Follow:
     return follow
 
 
-def _pose_names(person: Person, via: Via) -> tuple[str, ...]:
+def _pose_names(person: Person, via: MouthSource) -> tuple[str, ...]:
     """Return the names of the mouth poses that the timelines tell: only the road of syllables goes by them."""
-    if via is not Via.SYLLABLES:
+    if via is not MouthSource.SYLLABLES:
         return ()
     from obamanet.person import poses_of
 
@@ -285,29 +287,31 @@ def _show(
     sound: Path,
     out: Path,
     speaker: Speaker,
-    via: Via,
+    via: MouthSource,
     speaking: SpeakOptions | None,
     progress: Progress,
 ) -> SpokenVideo:
     """Write the video of ``sound`` with the mouth of the road that was chosen, its lips held to the text's times."""
-    from obamanet.pipelines.speak import SpeakOptions, check_output, move_lips, show
+    from obamanet.pipelines.speak import SpeakOptions, check_output, move_lips, render_video
 
     speaking = speaking or SpeakOptions()
     out = check_output(sound, out, speaking)
     learned, duration = _keypoints(mouth, sound, speaker, via)
     spoken = move_lips(learned, duration, speaker.person, speaking, mouth.articulate)
-    return show(spoken, sound, duration, out, speaker, speaking, progress)
+    return render_video(spoken, sound, duration, out, speaker, speaking, progress)
 
 
-def _keypoints(mouth: MouthTrack, sound: Path, speaker: Speaker, via: Via) -> tuple[CanonicalKeypoints, Fraction]:
+def _keypoints(
+    mouth: MouthTrack, sound: Path, speaker: Speaker, via: MouthSource
+) -> tuple[CanonicalKeypoints, Fraction]:
     """Return the mouth at the person's frame rate, and the length of ``sound`` in seconds."""
-    from obamanet.pipelines.speak import hear, predict_keypoints
+    from obamanet.pipelines.speak import load_features, predict_raw
 
-    if via is Via.SYLLABLES:
+    if via is MouthSource.SYLLABLES:
         duration = open_sound(sound).duration
         return mouth.keypoints(duration), duration
-    features = hear(sound, speaker.person)
-    return predict_keypoints(features, speaker), features.duration
+    features = load_features(sound, speaker.person)
+    return predict_raw(features, speaker), features.duration
 
 
 def _readings(text: str | Iterable[str], language: str, notes: _Notes) -> Iterator[tuple[str, str]]:

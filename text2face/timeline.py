@@ -14,11 +14,11 @@ import numpy as np
 from obamanet.about import SOFTWARE
 from obamanet.errors import OptionError
 from obamanet.files import atomic_path
+from obamanet.keypoints.mouth_poses import REST, MouthPoses
 from obamanet.keypoints.pca import MouthPca
-from obamanet.keypoints.poses import REST, MouthPoses
 from obamanet.timing import frame_times
 from obamanet.types import CanonicalKeypoints
-from text2face.types import Phoneme, Syllable
+from text2face.timed_speech import Phoneme, Syllable
 from text2face.visemes import IDLE, viseme_of
 
 SCHEMA: Final = 1
@@ -187,7 +187,7 @@ def check_timeline_names(paths: Sequence[Path]) -> None:
 def open_timelines(paths: Sequence[Path], language: str, pose_names: Sequence[str] = ()) -> Iterator[TimelineWriter]:
     """Open timelines at ``paths``, kinds by their suffix, which appear complete when the block ends well.
 
-    With ``pose_names`` (K,), as :func:`obamanet.keypoints.poses.pose_names` gives them, mouth poses are written too.
+    With ``pose_names`` (K,), of :func:`obamanet.keypoints.mouth_poses.pose_names`, mouth poses are written too.
 
     Raises :class:`OptionError` for an unknown suffix and :class:`obamanet.errors.OutputError`.
     """

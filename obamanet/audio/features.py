@@ -36,7 +36,7 @@ MEL_HZ: Final = 200.0 / 3.0
 MEL_LOG_STEP: Final = math.log(6.4) / 27.0
 """Slaney's mel scale: one mel is 66.7 Hz up to 1 kHz, and from there on 27 mels are a factor of 6.4."""
 
-LEAST_ENERGY: Final = 1e-10
+MIN_ENERGY: Final = 1e-10
 """Filter energy below which there is digital silence (same place)."""
 
 PRE_EMPHASIS: Final = 0.97
@@ -46,7 +46,7 @@ BLOCK_FRAMES: Final = 1000
 """Feature frames computed at once: python_speech_features copies each sample several times; an hour would be 1 GB."""
 
 USUAL_COUNT: Final = {LOGFBANK: FILTER_COUNT, MFCC: CEPSTRUM_COUNT, SPEECH: MEL_COUNT}
-LARGEST_COUNT: Final = {LOGFBANK: 40, MFCC: FILTER_COUNT, SPEECH: MEL_COUNT}
+MAX_COUNT: Final = {LOGFBANK: 40, MFCC: FILTER_COUNT, SPEECH: MEL_COUNT}
 """More than 40 filters are narrower than the Fourier transform's lines; a cepstrum has no more values than filters."""
 
 
@@ -70,9 +70,9 @@ class FeatureOptions:
             raise OptionError(f"unknown kind of features: got {self.kind!r}, allowed are {', '.join(USUAL_COUNT)}")
         if self.count == 0:
             object.__setattr__(self, "count", USUAL_COUNT[self.kind])
-        if not 1 <= self.count <= LARGEST_COUNT[self.kind]:
+        if not 1 <= self.count <= MAX_COUNT[self.kind]:
             raise OptionError(
-                f"{self.kind} count is out of range: got {self.count}, allowed is 1 to {LARGEST_COUNT[self.kind]}"
+                f"{self.kind} count is out of range: got {self.count}, allowed is 1 to {MAX_COUNT[self.kind]}"
             )
         if self.kind == SPEECH and (self.count, self.low_hz, self.high_hz) != (MEL_COUNT, 0.0, None):
             raise OptionError(
@@ -190,7 +190,7 @@ def _log_mel(samples: np.ndarray, rate: int) -> np.ndarray:
     # The periodic form of the window, as for every short-time Fourier transform.
     power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], axis=-1)) ** 2
     filters = mel_filters(rate, window, MEL_COUNT)
-    return np.log(np.maximum(power @ filters.T, LEAST_ENERGY)).astype(np.float32)
+    return np.log(np.maximum(power @ filters.T, MIN_ENERGY)).astype(np.float32)
 
 
 def mel_filters(rate: int, window: int, count: int) -> np.ndarray:

@@ -35,7 +35,7 @@ from obamanet.cli.speak import (
 from obamanet.cli.train import (
     assemble_command,
     keypoints_command,
-    lipreader_command,
+    lip_reader_command,
     poses_command,
     prepare_command,
     renderer_command,
@@ -80,7 +80,7 @@ def obamanet_app() -> typer.Typer:
     train.callback()(check_memory)
     train.command("keypoints")(keypoints_command)
     train.command("renderer")(renderer_command)
-    train.command("lipreader")(lipreader_command)
+    train.command("lipreader")(lip_reader_command)
     train.command("syncnet")(syncnet_command)
     train.command("encoder", epilog=ENCODER_EXAMPLE)(encoder_command)
     app.add_typer(train, name="train")

@@ -15,7 +15,7 @@ import typer
 
 from obamanet.errors import ObamanetError
 from obamanet.files import NO_SPACE
-from obamanet.memory import has_run_out
+from obamanet.memory import is_out_of_memory
 from obamanet.progress import ConsoleProgress, Progress
 
 DEBUG_VARIABLE = "OBAMANET_DEBUG"
@@ -83,7 +83,7 @@ def explain(error: BaseException, name: str) -> tuple[str, int]:
             return str(error), error.exit_code
         case typer.Abort() | KeyboardInterrupt():
             return "interrupted", INTERRUPTED
-        case _ if has_run_out(error):
+        case _ if is_out_of_memory(error):
             return "not enough memory", 1
         case OSError() if error.errno in NO_SPACE:
             return f"no space left on the disk{_named(error)}", 1

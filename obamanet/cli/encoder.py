@@ -10,7 +10,7 @@ import typer
 from obamanet.cli.boundary import console, result
 from obamanet.cli.speak import Quiet
 from obamanet.cli.train import MaxMinutes, MaxSteps, Seed, tell
-from obamanet.training.loop import NOT_STATED
+from obamanet.training.loop.runner import NOT_STATED
 
 ENCODER_EXAMPLE = """Example:
 
@@ -33,8 +33,8 @@ def encoder_command(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The run's folder to make or go on with.")],
     steps: Annotated[int, typer.Option("--steps", help="Length of the whole training in batches.")] = 1000,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Stretches of sound per step.")] = 8,
-    stretches: Annotated[int, typer.Option("--stretches", help="Stretches of sound to learn from.")] = 1768,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Mixtures of sound per step.")] = 8,
+    mixtures: Annotated[int, typer.Option("--mixtures", help="Mixtures of sound to learn from.")] = 1768,
     licence: Annotated[
         str, typer.Option("--licence", help='Licences of teacher and sounds, e.g. "MIT, CC BY-SA 3.0".')
     ] = NOT_STATED,
@@ -49,10 +49,10 @@ def encoder_command(
     Needs the package onnx. A person works with the encoder it was trained with alone: after a change train anew. The
     same command goes on with a run that was stopped.
     """
-    from obamanet.training.loop import Limits
-    from obamanet.training.speech_encoder import RESULT, EncoderOptions, train_encoder
+    from obamanet.training.encoder.distillation import RESULT, EncoderOptions, train_encoder
+    from obamanet.training.loop.runner import Limits
 
-    options = EncoderOptions(steps=steps, batch_size=batch_size, stretches=stretches, seed=seed)
+    options = EncoderOptions(steps=steps, batch_size=batch_size, mixtures=mixtures, seed=seed)
     limits, progress = Limits(steps=max_steps, minutes=max_minutes), console(quiet)
     report = train_encoder(
         sounds,

@@ -17,7 +17,7 @@ from obamanet.errors import EvaluationError, OptionError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from obamanet.evaluation.learned import Supplied
+    from obamanet.evaluation.judges.lpips import Supplied
     from obamanet.evaluation.results import Comparison, Evaluation
     from obamanet.progress import Progress
 
@@ -95,8 +95,8 @@ def evaluate_command(
     if compare is not None:
         _compare(*compare, out)
         return
-    from obamanet.evaluation.judging import Judges, find_judges
-    from obamanet.evaluation.learned import Supplied
+    from obamanet.evaluation.judges.judge_folders import Judges, find_judges
+    from obamanet.evaluation.judges.lpips import Supplied
 
     files = [path for path in (generated, syncnet) if path and path.is_file()]
     check_outputs((out / REPORT, out / RESULTS), files)

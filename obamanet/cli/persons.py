@@ -9,7 +9,7 @@ from obamanet.about import default_person_folder
 from obamanet.errors import PersonError
 
 if TYPE_CHECKING:
-    from obamanet.keypoints.poses import MouthPoses
+    from obamanet.keypoints.mouth_poses import MouthPoses
     from obamanet.person import Person
 
 CARD = "person.json"
@@ -39,7 +39,7 @@ def find_person(given: Path | None) -> Path:
 
 def find_start(given: Path) -> Path:
     """Return the folder of what a training is to begin with: ``given`` if it is a run, else as :func:`find_person`."""
-    from obamanet.training.loop import OPTIONS_FILE
+    from obamanet.training.loop.runner import OPTIONS_FILE
 
     return given if (given / OPTIONS_FILE).is_file() else find_person(given)
 

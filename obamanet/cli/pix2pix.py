@@ -122,9 +122,9 @@ def train(
     """
     from obamanet.networks.config import GeneratorConfig
     from obamanet.pix2pix.pairs import Direction
-    from obamanet.pix2pix.train import train_folder
-    from obamanet.training.loop import Limits
-    from obamanet.training.pix2pix import TrainOptions
+    from obamanet.pix2pix.train_folder import train_folder
+    from obamanet.training.loop.runner import Limits
+    from obamanet.training.renderer.pix2pix_training import TrainOptions
 
     progress = console(quiet)
     report = train_folder(
@@ -161,7 +161,7 @@ def test(
 ) -> None:
     """Paint a folder of A|B pictures and show inputs, outputs and targets. Prints the page."""
     from obamanet.pix2pix.checkpoint import Which
-    from obamanet.pix2pix.test import test_folder
+    from obamanet.pix2pix.test_folder import test_folder
 
     progress = console(quiet)
     report = test_folder(run, pictures, out, which=Which(weights.value), progress=progress)
@@ -196,7 +196,7 @@ def export(
     Beside it: NAME.json, which says what goes in and comes out, and for Keras NAME.weights.h5, half the size.
     """
     from obamanet.pix2pix.checkpoint import Which
-    from obamanet.pix2pix.export import export_generator, export_onnx
+    from obamanet.pix2pix.export_generator import export_generator, export_onnx
 
     if to is Format.ONNX:
         check_outputs((out, out.with_suffix(".json")), [run, pictures])

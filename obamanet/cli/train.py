@@ -17,16 +17,16 @@ from obamanet.constants import IMAGE_SIZE
 from obamanet.errors import OptionError, PersonError
 from obamanet.files import read_json
 from obamanet.timing import parse_rate
-from obamanet.training.log import logged
-from obamanet.training.loop import NOT_STATED
+from obamanet.training.loop.log import logged
+from obamanet.training.loop.runner import NOT_STATED
 from obamanet.types import RenderMode
 
 if TYPE_CHECKING:
     from obamanet.person import Origin
     from obamanet.progress import Progress
-    from obamanet.training.dataset import Dataset, Split
-    from obamanet.training.loop import Limits, TrainReport
-    from obamanet.training.prepare import PrepareReport
+    from obamanet.training.data.dataset import Dataset, Split
+    from obamanet.training.data.prepare import PrepareReport
+    from obamanet.training.loop.runner import Limits, TrainReport
 
 KEYPOINTS, RENDERER, PERSON = "keypoints", "renderer", "person"
 """Folders in a dataset: the two training runs, and the person that comes of them."""
@@ -102,13 +102,13 @@ class SplitChoice:
 
     def __post_init__(self) -> None:
         """Refuse a seed that cannot be."""
-        from obamanet.training.smoothed import check_seed
+        from obamanet.training.loop.ema_learner import check_seed
 
         check_seed(self.seed)
 
     def of(self, dataset: Dataset) -> Split:
         """Return the split of ``dataset``."""
-        from obamanet.training.dataset import split_dataset
+        from obamanet.training.data.dataset import split_dataset
 
         return split_dataset(dataset, val_share=self.val_share, split_file=self.file, seed=self.seed)
 
@@ -126,7 +126,7 @@ class Session:
 
     def limits(self) -> Limits:
         """Return where this session stops."""
-        from obamanet.training.loop import Limits
+        from obamanet.training.loop.runner import Limits
 
         return Limits(steps=self.max_steps, minutes=self.max_minutes)
 
@@ -156,7 +156,7 @@ def prepare_command(
 
     What was prepared before is kept, so adding a video costs only that video. What could not be used is listed.
     """
-    from obamanet.training.prepare import prepare
+    from obamanet.training.data.prepare import prepare
 
     rate = parse_rate(fps) if fps is not None else None
     if workers is not None and workers < 1:
@@ -182,9 +182,11 @@ def keypoints_command(
     layers: Annotated[
         int | None, typer.Option("--layers", help="LSTM layers, 1 to 4.", show_default=f"2{OR_START}")
     ] = None,
-    renditions: Annotated[
+    synthetic_voices: Annotated[
         Path | None,
-        typer.Option("--renditions", metavar="DIR", help="The sentences in other voices, from: obamanet renditions."),
+        typer.Option(
+            "--synthetic-voices", metavar="DIR", help="The sentences in other voices, from: obamanet synthetic-voices."
+        ),
     ] = None,
     start: Annotated[
         Path | None,
@@ -215,9 +217,9 @@ def keypoints_command(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.training.keypoints import KeypointOptions, begun_with, train_keypoints
-    from obamanet.training.renditions import load_renditions
-    from obamanet.training.trained import trained_predictor
+    from obamanet.training.data.synthetic_voices import load_synthetic_voices
+    from obamanet.training.loop.trained_networks import trained_predictor
+    from obamanet.training.speech.keypoint_training import KeypointOptions, start_weights, train_keypoints
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
     limits = session.limits()
@@ -229,10 +231,10 @@ def keypoints_command(
         features=features.value,
         seed=seed,
     )
-    voices = load_renditions(renditions) if renditions else None
+    voices = load_synthetic_voices(synthetic_voices) if synthetic_voices else None
     beginning = trained_predictor(find_start(start)) if start else None
     if beginning:
-        options = begun_with(beginning, options)
+        options = start_weights(beginning, options)
     options = replace(
         options,
         units=options.units if units is None else units,
@@ -242,7 +244,7 @@ def keypoints_command(
 
     def train(dataset: Dataset, chosen: Split, run: Path, progress: Progress) -> TrainReport:
         return train_keypoints(
-            dataset, chosen, run, options, renditions=voices, start=beginning, limits=limits, progress=progress
+            dataset, chosen, run, options, synthetic_voices=voices, start=beginning, limits=limits, progress=progress
         )
 
     _train(session, KEYPOINTS, train)
@@ -310,9 +312,9 @@ def renderer_command(
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
     from obamanet.networks.config import GeneratorConfig
-    from obamanet.training.pix2pix import TrainOptions
-    from obamanet.training.renderer import train_renderer
-    from obamanet.training.trained import trained_renderer
+    from obamanet.training.loop.trained_networks import trained_renderer
+    from obamanet.training.renderer.pix2pix_training import TrainOptions
+    from obamanet.training.renderer.renderer_training import train_renderer
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
     limits = session.limits()
@@ -339,7 +341,7 @@ def renderer_command(
     _train(session, RENDERER, train)
 
 
-def lipreader_command(
+def lip_reader_command(
     folder: DatasetFolder,
     align: Annotated[
         Path, typer.Option("--align", metavar="DIR", help="GRID's files of word times, one NAME.align for each clip.")
@@ -362,8 +364,8 @@ def lipreader_command(
     Recordings only: a judge that learned from generated video would praise its faults. The same command goes on with a
     run that was stopped.
     """
-    from obamanet.training.dataset import load_dataset
-    from obamanet.training.lipreader import LipReaderOptions, train_lip_reader
+    from obamanet.training.data.dataset import load_dataset
+    from obamanet.training.judges.lip_reader_training import LipReaderOptions, train_lip_reader
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
     limits, options = session.limits(), LipReaderOptions(steps=steps, seed=seed)
@@ -395,8 +397,8 @@ def syncnet_command(
     Recordings only: a judge that learned from generated video would praise its faults. The same command goes on with a
     run that was stopped.
     """
-    from obamanet.training.dataset import load_dataset
-    from obamanet.training.syncnet import SyncNetOptions, train_syncnet
+    from obamanet.training.data.dataset import load_dataset
+    from obamanet.training.judges.syncnet_training import SyncNetOptions, train_syncnet
 
     session = Session(folder, out, SplitChoice(split, val_share, seed), max_steps, max_minutes, quiet)
     limits, options = session.limits(), SyncNetOptions(steps=steps, seed=seed)
@@ -440,7 +442,7 @@ def assemble_command(
     Give the same split as in training: the head movement is taken from the training footage.
     """
     from obamanet.person import Origin
-    from obamanet.training.dataset import load_dataset
+    from obamanet.training.data.dataset import load_dataset
 
     origin = Origin(footage, licence, attribution, consent)
     dataset = load_dataset(folder)
@@ -465,8 +467,8 @@ def poses_command(
     Give the same split as in training: poses are learned from the training footage. obamanet assemble finds them too.
     """
     from obamanet.person import load_person
-    from obamanet.training.dataset import load_dataset
-    from obamanet.training.poses import add_poses
+    from obamanet.training.data.dataset import load_dataset
+    from obamanet.training.speech.mouth_pose_fit import add_poses
 
     dataset = load_dataset(folder)
     owner = load_person(find_person(person or folder))
@@ -520,7 +522,7 @@ def _run(session: Session, dataset: Dataset, kind: str, train: Train) -> TrainRe
 
 def _train(session: Session, kind: str, train: Train) -> None:
     """Run the session, then make the person when the other run is there too."""
-    from obamanet.training.dataset import load_dataset
+    from obamanet.training.data.dataset import load_dataset
 
     dataset, progress = load_dataset(session.dataset), console(session.quiet)
     run = _run(session, dataset, kind, train).folder
@@ -559,8 +561,8 @@ def _assemble(
     weights: Weights,
     progress: Progress,
 ) -> None:
+    from obamanet.assemble import assemble_person
     from obamanet.person import poser_of
-    from obamanet.training.assemble import assemble_person
 
     metrics = {**_metrics(runs[0], KEYPOINTS, weights), **_metrics(runs[1], RENDERER, weights)}
     person = assemble_person(
@@ -574,7 +576,7 @@ def _assemble(
 
 
 def _is_of_another_split(run: Path, session: Session, dataset: Dataset) -> bool:
-    from obamanet.training.loop import read_options
+    from obamanet.training.loop.runner import read_options
 
     split = read_options(run).get("data", {}).get("split")
     return split is not None and split != session.split.of(dataset).digest
@@ -582,7 +584,7 @@ def _is_of_another_split(run: Path, session: Session, dataset: Dataset) -> bool:
 
 def _metrics(run: Path, kind: str, weights: Weights) -> dict[str, float]:
     """Return what validation said of the weights that are taken, each figure named after the run."""
-    from obamanet.training.loop import chosen_step
+    from obamanet.training.loop.runner import chosen_step
 
     step = chosen_step(run, weights)
     # A run whose state or log is lost still makes a person; its figures are not known then.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from obamanet.errors import EngineError
-from obamanet.memory import has_run_out
+from obamanet.memory import is_out_of_memory
 
 ERRORS_ONLY = 3
 """ONNX Runtime's log level for errors."""
@@ -62,7 +62,7 @@ def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 def unreadable(path: Path, error: Exception) -> str:
     """Return the one line that says why the network at ``path`` cannot be loaded; raises MemoryError for that."""
-    if has_run_out(error):
+    if is_out_of_memory(error):
         raise MemoryError from error
     reason = str(error).lower()
     if "opset" in reason or "ir version" in reason:

@@ -126,7 +126,7 @@ def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | 
     traces += [
         Trace(found.path, found.layout.kind, "began with that person's weights, learns another's footage", (), 0)
         for found in folders
-        if found.path not in face.reasons and found.begun_with & face.files
+        if found.path not in face.reasons and found.start_weights & face.files
     ]
     compared = {path for found, _ in evaluations for path in _pair_paths(found)}
     digests = {sha256_of(path) for path in shown | compared if path.is_file()}

@@ -58,8 +58,8 @@ DATASET = Layout(
 )
 RENDITIONS = Layout(
     "sentences said again",
-    ("renditions.json",),
-    (r"[^/]+-[0-9a-f]{8}-\d+\.npz", r"renditions\.json", r"sources\.json", r"options\.json"),
+    ("synthetic_voices.json",),
+    (r"[^/]+-[0-9a-f]{8}-\d+\.npz", r"synthetic_voices\.json", r"sources\.json", r"options\.json"),
 )
 RUN = Layout(
     "training run",
@@ -73,7 +73,7 @@ RUN = Layout(
         r"curves\.png",
         r"(lipreader|syncnet)\.(weights\.h5|json)",
         r"detector/closures\.(weights\.h5|onnx|json)",
-        # Renditions that were interrupted have no list yet.
+        # SyntheticVoices that were interrupted have no list yet.
         *RENDITIONS.files,
     ),
 )
@@ -110,7 +110,7 @@ LAYOUTS = (PERSON, DATASET, RENDITIONS, RUN, JUDGE, CORPUS, EVALUATION)
 class KnownFolder:
     """A folder of a known ``layout``, with what its marker says ``about`` it.
 
-    ``files`` are the sha256 of weights and mouth poses that it holds or was made with, ``begun_with`` of the weights
+    ``files`` are the sha256 of weights and mouth poses that it holds or was made with, ``start_weights`` of the weights
     that its training began with.
     """
 
@@ -119,7 +119,7 @@ class KnownFolder:
     about: dict[str, Any]
     sources: Sources = field(default_factory=Sources)
     files: frozenset[str] = frozenset()
-    begun_with: frozenset[str] = frozenset()
+    start_weights: frozenset[str] = frozenset()
 
 
 def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | None:
@@ -140,11 +140,11 @@ def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | 
         return KnownFolder(path, layout, {"sources": [str(clip.get("source", "")) for clip in clips]}, Sources(videos))
     if layout in (RUN, RENDITIONS):
         data = section(read_object(path / "options.json"), "data")
-        made_with, begun_with = (
+        made_with, start_weights = (
             frozenset(str(data[name]) for name in names if data.get(name))
             for names in (("teacher", "poses"), ("start",))
         )
-        return KnownFolder(path, layout, data, noted | _split(data), made_with, begun_with)
+        return KnownFolder(path, layout, data, noted | _split(data), made_with, start_weights)
     if layout is JUDGE:
         cards = [read_object(path / marker) for marker in layout.markers]
         splits = frozenset().union(*(_split(part).splits for card in cards for part in (card, section(card, "data"))))

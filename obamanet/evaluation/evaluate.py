@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from obamanet.about import VERSION
 from obamanet.errors import ObamanetError
-from obamanet.evaluation import lse
-from obamanet.evaluation.judging import judge_folder, read_card
-from obamanet.evaluation.learned import Supplied
+from obamanet.evaluation.judges import lse
+from obamanet.evaluation.judges.judge_folders import judge_folder, read_card
+from obamanet.evaluation.judges.lpips import Supplied
 from obamanet.evaluation.measure import ClipScores, Measurer
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import Protocol, find_recordings
@@ -27,7 +27,7 @@ from obamanet.evaluation.tracks import TRACKER
 from obamanet.files import sha256_of
 from obamanet.processes import map_in_processes
 from obamanet.progress import Progress
-from obamanet.training.judges import KINDS
+from obamanet.training.judges.judge_card import KINDS
 
 if TYPE_CHECKING:
     from obamanet.person import Person
@@ -40,7 +40,7 @@ MEASURED_WITH = (
 
 CROP = "face: 1.1 of the 68 points' extent; mouth: 1.4 of the 20 points' extent; squares about the recording's points"
 
-MOST_WORKERS = 2
+MAX_WORKERS = 2
 """Processes. Each holds dlib's models, about 400 MB."""
 
 
@@ -72,7 +72,7 @@ def evaluate(
     progress, supplied = progress or Progress(), supplied or Supplied()
     if supplied.syncnet:
         lse.checked_weights(supplied.syncnet)
-    count = min(workers or min(MOST_WORKERS, os.cpu_count() or 1), max(1, len(pairs)))
+    count = min(workers or min(MAX_WORKERS, os.cpu_count() or 1), max(1, len(pairs)))
     clips, failed = [], list(failures)
     for found in progress.track(_measured(pairs, count, supplied), "measuring", len(pairs)):
         if isinstance(found, Failure):
@@ -155,15 +155,15 @@ def _measurer(supplied: Supplied) -> Measurer:
 def _square(pair: Pair, person: Person, folder: Path) -> Path:
     """Return the video of what the renderer painted for ``pair``: a whole face is the video itself."""
     from obamanet.inference.speaker import Speaker
-    from obamanet.pipelines.speak import SpeakOptions, follow, hear, render_squares, write_video
+    from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, render_squares, write_video
     from obamanet.types import RenderMode
 
     if person.mode is RenderMode.WHOLE_FACE:
         return pair.generated
     path = folder / pair.generated.name
-    features, options = hear(pair.reference, person), SpeakOptions()
+    features, options = load_features(pair.reference, person), SpeakOptions()
     speaker = Speaker(person)
-    keypoints = follow(features, speaker, options)
+    keypoints = predict_keypoints(features, speaker, options)
     squares = render_squares(keypoints, speaker)
     return write_video(squares, keypoints, pair.reference, features.duration, path, person, options, Progress()).path
 

@@ -16,11 +16,11 @@ from obamanet.audio.load import stream_sound
 from obamanet.constants import MOUTH
 from obamanet.errors import EvaluationError, SoundError
 from obamanet.evaluation import metrics
-from obamanet.evaluation.align import Aligned, align, covered, head_onto_head, into_frame
-from obamanet.evaluation.fid import Inception, SeenFaces
-from obamanet.evaluation.learned import SMALLEST_SIDE, Lpips, Supplied, where_there
-from obamanet.evaluation.lipreading import NO_TRANSCRIPT, LipReader, MouthPair
-from obamanet.evaluation.lse import ChungSyncNet
+from obamanet.evaluation.alignment import Aligned, align, covered, head_onto_head, into_frame
+from obamanet.evaluation.judges.fid import FaceFeatures, Inception
+from obamanet.evaluation.judges.lip_reading import NO_TRANSCRIPT, LipReader, MouthPair
+from obamanet.evaluation.judges.lpips import MIN_SIDE, Lpips, Supplied, where_there
+from obamanet.evaluation.judges.lse import ChungSyncNet
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
 from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
@@ -32,7 +32,7 @@ from obamanet.types import CropBox
 from obamanet.video.reader import probe_video, read_frames
 
 if TYPE_CHECKING:
-    from obamanet.evaluation.own_sync import OwnSyncNet
+    from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 
 FROZEN = 0.005
 """Eye distances. An opening with a smaller standard deviation is frozen; the 200 sentences measured have 0.02 on."""
@@ -49,7 +49,7 @@ FACES_EMBEDDED = 6
 HEAD_BESIDE, HEAD_ABOVE = 0.35, 0.8
 """Face widths and heights about the landmarks that hair and ears may take; beyond, above the chin, is background."""
 
-FEWEST_BACKGROUND = 200
+MIN_BACKGROUND = 200
 """Pixels."""
 
 MIRROR_MARGIN = 0.05
@@ -104,7 +104,7 @@ class ClipScores:
     series: MouthSeries
     notes: tuple[str, ...]
     portraits: tuple[CropBox, CropBox]
-    faces: SeenFaces | None = None
+    faces: FaceFeatures | None = None
     no_faces: str = ""
 
 
@@ -152,7 +152,7 @@ class Measurer:
         keys = ("own_offset", "own_confidence")
         if not ours.has_sound and not real.has_sound:
             return [Score(key, None, None, "neither video has sound") for key in keys]
-        from obamanet.evaluation.own_sync import OwnSyncNet
+        from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 
         # Only now: it loads TensorFlow, which videos without sound can do without.
         self._own_syncnet = self._own_syncnet or OwnSyncNet(self._judges.syncnet)
@@ -231,7 +231,7 @@ class Measurer:
             if row % SAMPLED_EVERY == 0:
                 tally.sharpness("face", _cut(picture, face), _cut(truth, face))
                 tally.sharpness("mouth", _cut(picture, mouth), _cut(truth, mouth))
-                if self._lpips is not None and min(_cut(truth, face).shape[:2]) >= SMALLEST_SIDE:
+                if self._lpips is not None and min(_cut(truth, face).shape[:2]) >= MIN_SIDE:
                     tally.add("lpips", self._lpips.distance(_cut(picture, face), _cut(truth, face)), 0.0)
                 if self._inception is not None:
                     tally.looked_at.append(self._inception.see(_cut(picture, face)))
@@ -271,7 +271,7 @@ class _Tally:
         self.crop("full", ours, real)
         if sampled and min(real.shape[:2]) > 0:
             self.add("cpbd", cpbd(ours), cpbd(real))
-        if self._before is not None and self._background.sum() >= FEWEST_BACKGROUND:
+        if self._before is not None and self._background.sum() >= MIN_BACKGROUND:
             before, true_before = self._before
             self.add(
                 "flicker",
@@ -282,7 +282,7 @@ class _Tally:
 
     def crop(self, name: str, picture: np.ndarray, truth: np.ndarray) -> None:
         """Note PSNR and SSIM of one crop, where it is large enough."""
-        if min(truth.shape[:2]) < metrics.SMALLEST_SSIM_SIDE:
+        if min(truth.shape[:2]) < metrics.MIN_SSIM_SIDE:
             return
         self.add(f"psnr_{name}", metrics.psnr(picture, truth), float("inf"))
         self.add(f"ssim_{name}", metrics.ssim(picture, truth), 1.0)
@@ -292,16 +292,16 @@ class _Tally:
         if min(truth.shape[:2]) > 0:
             self.add(f"sharp_{name}", laplacian_sharpness(picture), laplacian_sharpness(truth))
 
-    def seen(self) -> SeenFaces | None:
+    def seen(self) -> FaceFeatures | None:
         """Return what Inception saw, if it was there."""
-        return SeenFaces(np.stack(self.looked_at), np.stack(self.truly_looked_at)) if self.looked_at else None
+        return FaceFeatures(np.stack(self.looked_at), np.stack(self.truly_looked_at)) if self.looked_at else None
 
     def scores(self, no_lpips: str) -> list[Score]:
         """Return the means over the frames."""
         reasons = {
             "cpbd": "no block of 64 pixels has an edge",
             "flicker": "no background beside or above the head",
-            "lpips": no_lpips or f"the face is smaller than {SMALLEST_SIDE} pixels",
+            "lpips": no_lpips or f"the face is smaller than {MIN_SIDE} pixels",
         }
         names = [f"{kind}_{crop}" for kind in ("psnr", "ssim") for crop in ("full", "face", "mouth", "placed")]
         scores = []

@@ -21,7 +21,7 @@ STILL = 1e-9
 TREMBLE_HZ = 6.0
 """Speech moves the jaw up to about 6 Hz (Chandrasekaran et al. 2009: 2 to 7 Hz); what is faster trembles."""
 
-SMALLEST_SSIM_SIDE = 2 * SSIM_RADIUS + 1
+MIN_SSIM_SIDE = 2 * SSIM_RADIUS + 1
 
 
 def landmark_distance(points: np.ndarray, truth: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from obamanet.errors import EvaluationError, OptionError
 from obamanet.evaluation.pairing import VIDEO_SUFFIXES, Pair
 from obamanet.files import parse_json
-from obamanet.training.grammar import words_of_name
+from obamanet.training.judges.grid_grammar import words_of_name
 
 SCHEMA = 1
 """Version of a protocol file's layout."""

@@ -42,10 +42,10 @@ SIDE_BY_SIDE_SECONDS = 20
 DOTS_PER_INCH = 130
 """Of plots: sharp at the page's full width, 1200 pixels."""
 
-SMALLEST_SCALE = 0.01
+MIN_SCALE = 0.01
 """Eye distances. The axis of a mouth that never opens still reaches so far."""
 
-LARGEST_INSIDE = 3_000_000
+MAX_INSIDE = 3_000_000
 """Bytes. A larger side-by-side video is linked instead of put into the page."""
 
 DISTRIBUTIONS = ("opening_correlation", "lmd_placed_px", "av_offset", "tremble", "ssim_mouth", "sharp_mouth")
@@ -155,7 +155,7 @@ def _example(example: Shown, folder: Path) -> list[str]:
     clip = example.clip
     video = folder / f"{example.label}.mp4"
     side_by_side(clip, video)
-    if video.stat().st_size <= LARGEST_INSIDE:
+    if video.stat().st_size <= MAX_INSIDE:
         source = f"data:video/mp4;base64,{base64.b64encode(video.read_bytes()).decode()}"
     else:
         source = video.name
@@ -210,7 +210,7 @@ def _opening(clip: ClipScores) -> Figure:
     axes.set(xlabel="seconds", ylabel="opening, eye distances")
     axes.legend(loc="upper left", ncols=2, frameon=False)
     axes.margins(x=0.01)
-    axes.set_ylim(bottom=0, top=1.25 * max(clip.series.real.max(), clip.series.generated.max(), SMALLEST_SCALE))
+    axes.set_ylim(bottom=0, top=1.25 * max(clip.series.real.max(), clip.series.generated.max(), MIN_SCALE))
     return figure
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from obamanet.card import CardError, read_card
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.catalogue import BY_KEY, METRICS, Better, Metric
-from obamanet.evaluation.fid import frechet_distance
+from obamanet.evaluation.judges.fid import frechet_distance
 from obamanet.evaluation.measure import ClipScores, Score
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.statistics import (
@@ -33,7 +33,7 @@ SCHEMA = 1
 
 RESULTS_FILE, CSV_FILE, COMPARISON_FILE = "results.json", "results.csv", "comparison.json"
 
-FEWEST_COMPARED = 2
+MIN_COMPARED = 2
 """Clips. A paired test of fewer says nothing."""
 
 
@@ -136,13 +136,13 @@ def compare(a: StoredResults, b: StoredResults) -> tuple[Comparison, ...]:
     """
     ours, theirs = dict(a.clips), dict(b.clips)
     names = sorted(ours.keys() & theirs.keys())
-    if len(names) < FEWEST_COMPARED:
-        raise EvaluationError(f"{a.path} and {b.path} share {len(names)} clips, needed are {FEWEST_COMPARED}")
+    if len(names) < MIN_COMPARED:
+        raise EvaluationError(f"{a.path} and {b.path} share {len(names)} clips, needed are {MIN_COMPARED}")
     comparisons = []
     for metric in METRICS:
         values = [(_loss(metric, ours[name]), _loss(metric, theirs[name])) for name in names]
         both = [(x, y) for x, y in values if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)]
-        if len(both) < FEWEST_COMPARED:
+        if len(both) < MIN_COMPARED:
             continue
         test = paired_test(*zip(*both, strict=True))
         apart = test.difference.excludes(0)

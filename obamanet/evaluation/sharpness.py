@@ -23,7 +23,7 @@ BETA = 3.6
 DETECTED = 0.63
 """Probability at which blur is just noticed: 1 - 1/e (same place)."""
 
-LONGEST_EDGE = 100
+MAX_EDGE = 100
 """Pixels. No edge is followed further on either side."""
 
 SLANT = np.tan(np.pi / 8)
@@ -96,7 +96,7 @@ def _reach(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray, sign: np.nda
     last = grey.shape[1] - 1
     reach = np.zeros(len(rows))
     going = np.ones(len(rows), dtype=bool)
-    for distance in range(LONGEST_EDGE):
+    for distance in range(MAX_EDGE):
         here = np.clip(columns + step * distance, 0, last)
         there = np.clip(columns + step * (distance + 1), 0, last)
         going &= sign * (grey[rows, there] - grey[rows, here]) > 0

@@ -22,10 +22,10 @@ from obamanet.types import FeatureSequence
 SYNC_RATE = Fraction(25)
 """Steps per second at which sound and mouth are compared, and in which lags are counted."""
 
-LONGEST_LAG = 15
+MAX_LAG = 15
 """Steps. Lags from -0.6 s to 0.6 s are tried, as SyncNet's evaluation does (Chung and Zisserman 2016)."""
 
-SHORTEST = 2 * LONGEST_LAG + 1
+MIN_LENGTH = 2 * MAX_LAG + 1
 """Steps. A clip shorter than 1.24 s cannot be told apart from itself shifted."""
 
 OPENED, OPENING, MOVED, SPREAD = 1.0, 0.5, 0.5, 0.5
@@ -52,7 +52,7 @@ SILENCE_EDGE = 2
 QUIET = 10
 """Per cent. Digital silence is filled with this percentile of the sound that is there."""
 
-FEWEST_SILENT = 5
+MIN_SILENT = 5
 """Steps of silence that must remain for it to be measured."""
 
 
@@ -112,8 +112,10 @@ def lag_curve(mouth: np.ndarray, times: np.ndarray, sound: SoundSteps) -> LagCur
     Raises ValueError for less than 1.24 s of either.
     """
     count = min(len(sound.level), int(times[-1] * float(SYNC_RATE)) + 1) if len(times) else 0
-    if count < SHORTEST:
-        raise ValueError(f"too short: {count / float(SYNC_RATE):.2f} s, needed are {SHORTEST / float(SYNC_RATE):.2f} s")
+    if count < MIN_LENGTH:
+        raise ValueError(
+            f"too short: {count / float(SYNC_RATE):.2f} s, needed are {MIN_LENGTH / float(SYNC_RATE):.2f} s"
+        )
     steps = resample_in_time(mouth.astype(np.float64), times, frame_times(count, SYNC_RATE))
     level = sound.level[:count]
     inner = mouth_opening(steps)
@@ -123,7 +125,7 @@ def lag_curve(mouth: np.ndarray, times: np.ndarray, sound: SoundSteps) -> LagCur
         + MOVED * _agreement(np.sqrt(speed(steps, float(SYNC_RATE))), np.sqrt(sound.change[:count]))
         + SPREAD * _agreement(mouth_width(steps), sound.brightness[:count])
     )
-    return LagCurve(np.arange(-LONGEST_LAG, LONGEST_LAG + 1) / float(SYNC_RATE), agreement)
+    return LagCurve(np.arange(-MAX_LAG, MAX_LAG + 1) / float(SYNC_RATE), agreement)
 
 
 def find_offset(curve: LagCurve) -> SyncOffset:
@@ -155,7 +157,7 @@ def silences(sound: SoundSteps, times: np.ndarray) -> tuple[np.ndarray, np.ndarr
     for shift in range(1, SILENCE_EDGE + 1):
         inner[shift:] &= quiet[:-shift]
         inner[:-shift] &= quiet[shift:]
-    if inner.sum() < FEWEST_SILENT or (~quiet).sum() < FEWEST_SILENT:
+    if inner.sum() < MIN_SILENT or (~quiet).sum() < MIN_SILENT:
         raise ValueError("the sound has no silence to measure")
     places = np.round(times * float(SYNC_RATE)).astype(np.int64)
     heard = places < len(quiet)
@@ -166,11 +168,11 @@ def silences(sound: SoundSteps, times: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _agreement(mouth: np.ndarray, sound: np.ndarray) -> np.ndarray:
     """Return the sum described above of the standardised series (S,) for each lag; zeros when one stands still."""
     if mouth.std() < STILL or sound.std() < STILL:
-        return np.zeros(2 * LONGEST_LAG + 1)
+        return np.zeros(2 * MAX_LAG + 1)
     mouth, sound = (mouth - mouth.mean()) / mouth.std(), (sound - sound.mean()) / sound.std()
     count = len(mouth)
     values = []
-    for lag in range(-LONGEST_LAG, LONGEST_LAG + 1):
+    for lag in range(-MAX_LAG, MAX_LAG + 1):
         ours, theirs = mouth[max(0, -lag) : count - max(0, lag)], sound[max(0, lag) : count - max(0, -lag)]
         values.append((ours * theirs).sum() / np.sqrt(len(ours) * count))
     return np.array(values)

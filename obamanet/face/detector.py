@@ -11,7 +11,7 @@ import numpy as np
 DETECTION_SIDE = 480
 """Pixels. Larger pictures are shrunk to this longer side: HOG needs a face of 80 px, and time grows with area."""
 
-SMALLEST_FOUND = 40
+MIN_FOUND = 40
 """Pixels. Side of the smallest face found in a picture of at most DETECTION_SIDE: dlib's 80 px, in the doubled one."""
 
 
@@ -32,7 +32,7 @@ class FaceBox:
 
 def smallest_face(width: int, height: int) -> int:
     """Return the side in pixels of the smallest face that is found in pictures of ``width`` x ``height`` pixels."""
-    return math.ceil(SMALLEST_FOUND / _shrink(width, height))
+    return math.ceil(MIN_FOUND / _shrink(width, height))
 
 
 class FaceDetector:

@@ -13,7 +13,7 @@ SAME_WITHIN = 0.6
 """Distance from a person's mean embedding up to which a face is theirs, as dlib's model is trained (King 2017). Frames
 of GRID's talker s1 lie at 0.31 at most from his mean (139 frames of 20 sentences), four others' at 0.70 to 0.93."""
 
-MOST_TRIED = 500
+MAX_TRIED = 500
 """Faces that are compared with all others to find the person who is seen most."""
 
 MODEL_FILE = "dlib_face_recognition_resnet_model_v1.dat"
@@ -58,7 +58,7 @@ def main_face(faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
     ``weights`` (N,) say for how long each face is seen.
     """
     # Of hours of footage not every face is tried: a person who is seen most is among those that are.
-    tried = faces[:: max(1, len(faces) // MOST_TRIED)]
+    tried = faces[:: max(1, len(faces) // MAX_TRIED)]
     same = max((np.linalg.norm(faces - face, axis=1) <= SAME_WITHIN for face in tried), key=weights.__matmul__)
     return np.average(faces[same], axis=0, weights=weights[same])
 

@@ -15,7 +15,7 @@ from obamanet.face.detector import FaceBox, FaceDetector, smallest_face
 from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, main_face
 from obamanet.face.landmarks import LandmarkPredictor
 
-LONGEST_GAP = 3
+MAX_GAP = 3
 """Frames. A face missing for so few frames in a row is carried over by interpolation; longer gaps are rejected."""
 
 CUT_JUMP = 0.25
@@ -157,7 +157,7 @@ class _Looks:
 def split_segments(points: np.ndarray, other: np.ndarray | None = None, cut_jump: float = CUT_JUMP) -> np.ndarray:
     """Number the stretches of ``points`` (T, 68, 2), NaN where no face was seen; returns (T,) int32, -1 for no face.
 
-    Gaps of up to LONGEST_GAP frames are bridged; a longer gap or a cut starts a new number, ``cut_jump`` says which,
+    Gaps of up to MAX_GAP frames are bridged; a longer gap or a cut starts a new number, ``cut_jump`` says which,
     and so does a frame that ``other`` (T,) marks.
     """
     seen = ~np.isnan(points[:, 0, 0])
@@ -166,7 +166,7 @@ def split_segments(points: np.ndarray, other: np.ndarray | None = None, cut_jump
     for index in map(int, np.flatnonzero(seen)):
         parted = other is not None and other[last + 1 : index].any()
         apart = index - last
-        if last < 0 or parted or apart > LONGEST_GAP + 1 or _is_cut(points[last], points[index], apart * cut_jump):
+        if last < 0 or parted or apart > MAX_GAP + 1 or _is_cut(points[last], points[index], apart * cut_jump):
             number += 1
         else:
             segment[last:index] = number

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from obamanet.engine.network import Engine, Network, check_engine, load_network
-from obamanet.hearing.closures import ClosureDetector
-from obamanet.inference.predictor import Predictor
-from obamanet.inference.renderer import Renderer
+from obamanet.inference.frame_renderer import Renderer
+from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.person import Person, check_fast
+from obamanet.speech.closure_detector import ClosureDetector
 
 Part = TypeVar("Part")
 

@@ -7,13 +7,13 @@ from fractions import Fraction
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureExtraction
-from obamanet.audio.normalise import RunningReference
+from obamanet.audio.normalise_features import RunningReference
 from obamanet.audio.stack import stack_features, stacked_span
 from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, MOUTH_COUNT, SAMPLE_RATE
 from obamanet.errors import PersonError, SoundError
-from obamanet.hearing.listener import CENTRE, STRIDE, SpeechEncoder
 from obamanet.inference.speaker import Speaker
 from obamanet.person import Person
+from obamanet.speech.feature_extractor import CENTRE, STRIDE, SpeechEncoder
 from obamanet.timing import frames_to_cover
 from obamanet.types import CanonicalKeypoints, FeatureSequence
 
@@ -57,14 +57,15 @@ def check_streaming(person: Person) -> None:
 class KeypointStream:
     """Predicts one utterance's keypoints while it is spoken; a speaker may have several streams, each in its thread.
 
-    The joined keypoints equal those of :meth:`obamanet.inference.predictor.Predictor.predict` for the whole sound when
-    its ``level`` is given. Without it, the level of what was heard so far stands for that of the whole, from which it
-    differs in the first seconds. Lips are as the predictor has them: neither shut where a p, b or m is heard, nor
-    articulated.
+    The joined keypoints equal those of :meth:`obamanet.inference.keypoint_predictor.Predictor.predict` for the whole
+    sound when its ``level`` is given. Without it, the level of the sound so far stands for that of the whole, from
+    which it differs in the first seconds. Lips are as the predictor has them: neither shut where a p, b or m
+    is heard, nor articulated.
 
     Args:
         speaker: whose mouth it is.
-        level: the utterance's reference level, of :func:`obamanet.audio.normalise.speech_reference`; None to estimate.
+        level: the utterance's reference level, of
+            :func:`obamanet.audio.normalise_features.speech_reference`; None to estimate it.
 
     Raises:
         PersonError: the person has no speech part, or one that needs the whole utterance.
@@ -117,7 +118,7 @@ class KeypointStream:
 
     @property
     def _encoder(self) -> SpeechEncoder:
-        encoder = self._predictor.listener.encoder
+        encoder = self._predictor.extractor.encoder
         assert encoder is not None  # check_streaming has seen to it
         return encoder
 
@@ -154,7 +155,7 @@ class KeypointStream:
         """Run the predictor up to its input ``end`` and return the keypoints (n, 20, 2) that come out."""
         person, first = self._person, self._inputs
         heard = FeatureSequence(self._encoded.values, STEP_RATE, self._extraction.duration)
-        quiet = self._predictor.quiet
+        quiet = self._predictor.silence
         inputs = stack_features(heard, person.fps, first, end - first, quiet, start=self._encoded.start)
         outputs, self._states = self._predictor.network.step(inputs, self._states)
         self._inputs = end

@@ -38,7 +38,7 @@ def fit_jaw(canonical: np.ndarray) -> JawModel:
     return JawModel(weights=ridge.coef_.T.astype(np.float32))
 
 
-def put_mouth(landmarks: np.ndarray, placement: Placement, keypoints: np.ndarray, jaw: JawModel) -> np.ndarray:
+def place_mouth(landmarks: np.ndarray, placement: Placement, keypoints: np.ndarray, jaw: JawModel) -> np.ndarray:
     """Return reference ``landmarks`` (T, 68, 2) with their mouth exchanged for canonical ``keypoints`` (T, 20, 2).
 
     The head stays where ``placement`` has it; the lower jaw follows the new mouth. Returns (T, 68, 2) float32 pixels.

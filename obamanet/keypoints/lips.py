@@ -21,16 +21,16 @@ RAMP: Final = 0.04
 """Seconds in which lips come together and part again. What was learned does most of the way before; with 0.02, 0.04 and
 0.07 the opening of 40 GRID sentences correlates with the tracked one, which does not close, by 0.79, 0.78 and 0.77."""
 
-HEARD_RAMP: Final = 0.02
+DETECTED_RAMP: Final = 0.02
 """The same where a closure is heard in the sound, not read in a text: what was learned from sound is nearer to closing
 there. The opening of 40 GRID sentences correlates with the tracked one better by up to 0.006 than with 0.03."""
 
-CLOSED: Final = 0.0
+CLOSED_GAP: Final = 0.0
 """Gap of lips that meet, canonical units; tracked again in the painted face it is 0.17 of the vowels' median. With 0.7
 of the gap at rest lips look shut too, and the opening correlates better with the tracked one, by 0.01 and in synthetic
 voices by 0.02; but tracked again only 0.6 of them are below a quarter of the vowels' gap."""
 
-ROUNDED: Final = 0.96
+ROUNDED_WIDTH: Final = 0.96
 """Width of rounded lips, of the mouth's at rest, at most: in GRID talker s1 that of oo is 0.95 in the median, of aw
 0.94, of all vowels 1.0; a pose up to this width is called round."""
 
@@ -62,7 +62,7 @@ def close_lips(
     """
     meeting = _eased(times, closures, ramp, ramp)
     nearer = keypoints + TOWARDS_REST * meeting[:, None, None] * (rest - keypoints)
-    return _held(nearer.astype(np.float32), meeting, GAP, CLOSED, pca)
+    return _held(nearer.astype(np.float32), meeting, GAP, CLOSED_GAP, pca)
 
 
 def round_lips(
@@ -72,7 +72,7 @@ def round_lips(
 
     Moved and eased in as by :func:`close_lips`.
     """
-    widest = ROUNDED * float(rest.reshape(-1) @ WIDTH)
+    widest = ROUNDED_WIDTH * float(rest.reshape(-1) @ WIDTH)
     return _held(keypoints, _eased(times, roundings, RAMP, RAMP), WIDTH, widest, pca)
 
 

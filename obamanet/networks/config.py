@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from obamanet.constants import IMAGE_SIZE, LARGEST_IMAGE_SIZE
+from obamanet.constants import IMAGE_SIZE, MAX_IMAGE_SIZE
 from obamanet.errors import OptionError
 
 WIDEST = 256
@@ -25,10 +25,8 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         # Below 32 pixels nothing is left for the discriminator's last convolution.
-        if not 32 <= self.image_size <= LARGEST_IMAGE_SIZE or self.image_size & (self.image_size - 1):
-            raise OptionError(
-                f"image size must be a power of two from 32 to {LARGEST_IMAGE_SIZE}: got {self.image_size}"
-            )
+        if not 32 <= self.image_size <= MAX_IMAGE_SIZE or self.image_size & (self.image_size - 1):
+            raise OptionError(f"image size must be a power of two from 32 to {MAX_IMAGE_SIZE}: got {self.image_size}")
         if not 4 <= self.width <= 128:
             raise OptionError(f"generator width is out of range: got {self.width}, allowed is 4 to 128")
 

@@ -15,10 +15,10 @@ from keras import ops
 
 from obamanet.errors import EngineError
 from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
-from obamanet.networks.pix2pix import build_generator
-from obamanet.networks.poser import build_poser
-from obamanet.networks.predictor import build_predictor, run_predictor
+from obamanet.networks.keypoint_lstm import build_predictor, run_predictor
+from obamanet.networks.pose_lstm import build_poser
 from obamanet.networks.speech_encoder import build_encoder
+from obamanet.networks.unet import build_generator
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from obamanet.face.detector import FaceDetector
 from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, identity_distance
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
-from obamanet.inference.renderer import Renderer
+from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.speaker import Speaker, as_speaker
 from obamanet.keypoints.head import Head, place_head
 from obamanet.keypoints.lips import hold_still
@@ -27,7 +27,7 @@ from obamanet.keypoints.reference import fold
 from obamanet.person import Person
 from obamanet.pipelines.into_frames import FrameJob, face_patch, paint_frames
 from obamanet.pipelines.labelled import Label, Soundtrack, write_labelled
-from obamanet.pipelines.speak import SpeakOptions, check_output, follow, hear, save_keypoints
+from obamanet.pipelines.speak import SpeakOptions, check_output, load_features, predict_keypoints, save_keypoints
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic
 from obamanet.render.crop import from_square, portrait_box, to_square
@@ -105,8 +105,8 @@ def dub(
     speaker = as_speaker(speaker)
     person, renderer = speaker.person, speaker.renderer
     found = find_faces(target, person.mouth.head, progress)
-    features = hear(sound, person)
-    spoken = follow(features, speaker, replace(options, fps=found.fps))
+    features = load_features(sound, person)
+    spoken = predict_keypoints(features, speaker, replace(options, fps=found.fps))
     mouths = rest_after(spoken, features.duration, found.frames, person.mouth.rest)
     if options.keypoints_out:
         save_keypoints(mouths, options.keypoints_out)

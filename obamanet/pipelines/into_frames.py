@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from obamanet.background import closed_after, in_background
-from obamanet.inference.renderer import Renderer
+from obamanet.inference.frame_renderer import Renderer
 from obamanet.keypoints.head import place_head
-from obamanet.keypoints.jaw import put_mouth
+from obamanet.keypoints.jaw import place_mouth
 from obamanet.keypoints.region import fit_region, place_region
 from obamanet.person import Person
 from obamanet.render.compositor import draw_inpainting, match_colours, paste_square, soft_mask
@@ -50,7 +50,9 @@ def face_patch(frame: np.ndarray, box: CropBox, landmarks: np.ndarray, mouth: np
 
     ``landmarks`` (68, 2) are those of the recorded face in pixels of the square ``box``.
     """
-    face = put_mouth(landmarks[None], place_head(landmarks[None], person.mouth.head), mouth[None], person.mouth.jaw)[0]
+    face = place_mouth(landmarks[None], place_head(landmarks[None], person.mouth.head), mouth[None], person.mouth.jaw)[
+        0
+    ]
     # A whole face is painted without being shown the region, which then may be as small as both faces allow.
     region = person.region or fit_region([np.stack([landmarks, face])], person.mouth.head)
     outline = place_region(region, landmarks[None])[0]

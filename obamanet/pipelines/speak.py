@@ -16,17 +16,17 @@ from obamanet.audio.load import stream_sound
 from obamanet.background import in_background
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
-from obamanet.hearing.closures import hears_closures
 from obamanet.inference.speaker import Speaker, as_speaker
 from obamanet.keypoints.head import place_head
-from obamanet.keypoints.jaw import put_mouth
-from obamanet.keypoints.lips import HEARD_RAMP, close_lips, uncross_lips
+from obamanet.keypoints.jaw import place_mouth
+from obamanet.keypoints.lips import DETECTED_RAMP, close_lips, uncross_lips
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
 from obamanet.pipelines.into_frames import FrameJob, face_patch, paint_frames, paint_squares
 from obamanet.pipelines.labelled import Label, Soundtrack, write_labelled
 from obamanet.progress import Progress
 from obamanet.render.sketch import draw_face
+from obamanet.speech.closure_detector import supports_closures
 from obamanet.timing import frame_times, frames_to_cover, resample_in_time
 from obamanet.types import CanonicalKeypoints, FeatureSequence, RenderMode, Span
 from obamanet.video.footage import FootageReader
@@ -35,7 +35,7 @@ CHUNK_FRAMES = 250
 """Frames placed on the reference track at once: ten seconds, so that an hour needs no more memory."""
 
 
-LARGEST_ARTICULATION = 2.0
+MAX_ARTICULATION = 2.0
 """Beyond, the renderer is asked for mouths it never saw."""
 
 
@@ -46,7 +46,7 @@ class SpeakOptions:
     ``fps`` of the video (None for the person's own), a signing ``key`` (None for the local one), where
     :func:`save_keypoints` writes what the mouth does (None for nowhere), and the ``articulation``: how far the mouth
     goes from rest, as a share of what was learned, 0 to 2; lips that meet do so at any. With ``shut_lips`` they meet
-    where a p, b or m is heard.
+    where a p, b or m is encoded.
     Raises :class:`OptionError`.
     """
 
@@ -58,9 +58,9 @@ class SpeakOptions:
 
     def __post_init__(self) -> None:
         """Refuse an articulation that no mouth has."""
-        if not 0 <= self.articulation <= LARGEST_ARTICULATION:
+        if not 0 <= self.articulation <= MAX_ARTICULATION:
             raise OptionError(
-                f"articulation is out of range: got {self.articulation:g}, allowed is 0 to {LARGEST_ARTICULATION:g}"
+                f"articulation is out of range: got {self.articulation:g}, allowed is 0 to {MAX_ARTICULATION:g}"
             )
 
 
@@ -90,14 +90,14 @@ def speak(
     options, progress = options or SpeakOptions(), progress or Progress()
     out = check_output(sound, out, options)
     speaker = as_speaker(speaker)
-    features = hear(sound, speaker.person)
-    spoken, duration = follow(features, speaker, options), features.duration
+    features = load_features(sound, speaker.person)
+    spoken, duration = predict_keypoints(features, speaker, options), features.duration
     # An hour of features is 115 MB, and the rest of the work streams.
     del features
-    return show(spoken, sound, duration, out, speaker, options, progress)
+    return render_video(spoken, sound, duration, out, speaker, options, progress)
 
 
-def show(
+def render_video(
     spoken: CanonicalKeypoints,
     sound: Path,
     duration: Fraction,
@@ -128,24 +128,30 @@ def check_output(sound: Path, out: Path, options: SpeakOptions) -> Path:
     return out
 
 
-def hear(sound: Path, person: Person) -> FeatureSequence:
+def load_features(sound: Path, person: Person) -> FeatureSequence:
     """Return the features of the file ``sound`` as ``person`` was trained on them; its samples are never held whole."""
     return extract_features(stream_sound(sound), person.features)
 
 
-def follow(features: FeatureSequence, speaker: Speaker | Person, options: SpeakOptions) -> CanonicalKeypoints:
+def predict_keypoints(
+    features: FeatureSequence, speaker: Speaker | Person, options: SpeakOptions
+) -> CanonicalKeypoints:
     """Return the speaker's mouth for ``features`` at the video's frame rate, its lips shut where they meet.
 
-    That they meet is heard in speech features alone: with others the lips are as the predictor has them.
+    That they meet is encoded in speech features alone: with others the lips are as the predictor has them.
     """
     speaker = as_speaker(speaker)
     person, predictor = speaker.person, speaker.predictor
-    heard = predictor.listen(features)
+    encoded = predictor.encode(features)
     closures: Sequence[Span] = ()
-    if options.shut_lips and hears_closures(person.speech_part.encoder_digest):
-        closures = speaker.closures.find(heard, predictor.quiet)
+    if options.shut_lips and supports_closures(person.speech_part.encoder_digest):
+        closures = speaker.closures.find(encoded, predictor.silence)
     return move_lips(
-        predictor.follow(heard), heard.duration, person, options, lambda mouth: shut_lips(mouth, closures, person)
+        predictor.predict_encoded(encoded),
+        encoded.duration,
+        person,
+        options,
+        lambda mouth: shut_lips(mouth, closures, person),
     )
 
 
@@ -166,7 +172,7 @@ def move_lips(
     return CanonicalKeypoints(uncross_lips(held.points), held.fps)
 
 
-def predict_keypoints(features: FeatureSequence, speaker: Speaker | Person) -> CanonicalKeypoints:
+def predict_raw(features: FeatureSequence, speaker: Speaker | Person) -> CanonicalKeypoints:
     """Return the mouth that the speaker's predictor makes for ``features``, at the person's own frame rate."""
     return as_speaker(speaker).predictor.predict(features)
 
@@ -180,7 +186,7 @@ def shut_lips(keypoints: CanonicalKeypoints, closures: Sequence[Span], person: P
     for first in range(0, len(points), CHUNK_FRAMES):
         part = slice(first, first + CHUNK_FRAMES)
         points[part] = close_lips(
-            keypoints.points[part], times[part], closures, person.mouth.pca, person.mouth.rest, HEARD_RAMP
+            keypoints.points[part], times[part], closures, person.mouth.pca, person.mouth.rest, DETECTED_RAMP
         )
     return CanonicalKeypoints(points, keypoints.fps)
 
@@ -240,7 +246,7 @@ def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]
         mouth = keypoints.points[first : first + CHUNK_FRAMES]
         reference = reference_at(person.reference, times[first : first + CHUNK_FRAMES])
         placement = place_head(reference, person.mouth.head)
-        yield from put_mouth(reference, placement, mouth, person.mouth.jaw)
+        yield from place_mouth(reference, placement, mouth, person.mouth.jaw)
 
 
 def write_video(

@@ -12,7 +12,7 @@ import numpy as np
 from obamanet.errors import DatasetError
 from obamanet.networks.config import GeneratorConfig
 from obamanet.pix2pix.pairs import Direction
-from obamanet.training.loop import KEPT, read_options
+from obamanet.training.loop.runner import KEPT, read_options
 
 if TYPE_CHECKING:
     import keras
@@ -70,7 +70,7 @@ def load_generator(config: GeneratorConfig, weights: Path) -> keras.Model:
     """Return the generator with ``weights``; raises :class:`DatasetError` when they are missing or do not fit."""
     if not weights.is_file():
         raise DatasetError(f"no such weights: {weights}; train first")
-    from obamanet.networks.pix2pix import build_generator
+    from obamanet.networks.unet import build_generator
 
     generator = build_generator(config)
     try:

@@ -18,11 +18,11 @@ from obamanet.pix2pix.pictures import (
     write_picture,
 )
 from obamanet.progress import Progress
-from obamanet.training.smoothed import check_seed
+from obamanet.training.loop.ema_learner import check_seed
 
 PARTS = ("train", "val", "test")
 
-LARGEST_SIDE = 16_384
+MAX_SIDE = 16_384
 """Pixels of a resized picture's side: 0.8 GB of memory."""
 
 
@@ -73,8 +73,8 @@ def resize_folder(source: Path, out: Path, size: int, *, pad: bool = False, prog
     The middle square is cut out, so that nothing is stretched; with ``pad`` the whole picture is kept and the rest is
     black. Raises :class:`DatasetError` for a picture that cannot be read, :class:`OutputError` for an ``out`` in use.
     """
-    if not 1 <= size <= LARGEST_SIDE:
-        raise OptionError(f"size is out of range: got {size} pixels, allowed is 1 to {LARGEST_SIDE}")
+    if not 1 <= size <= MAX_SIDE:
+        raise OptionError(f"size is out of range: got {size} pixels, allowed is 1 to {MAX_SIDE}")
     pictures = by_stem(list_pictures(source))
     with whole_folder(out) as part:
         for stem, path in (progress or Progress()).track(pictures.items(), "resizing", len(pictures)):

@@ -11,13 +11,13 @@ import numpy as np
 from obamanet.errors import DatasetError, OptionError
 from obamanet.pix2pix.pictures import read_picture, scale_picture
 from obamanet.progress import Progress
-from obamanet.training.pix2pix import Pair
+from obamanet.training.renderer.pix2pix_training import Pair
 
 JITTER = 286 / 256
 """Side that a picture is scaled to before the random crop, over the crop's (Isola et al. 2017, section 6.2)."""
 
 
-LARGEST_LOAD = 8
+MAX_LOAD = 8
 """How many times the crop's side a picture may be scaled to."""
 
 
@@ -37,7 +37,7 @@ def default_load_size(image_size: int) -> int:
 
 
 class FolderPairs:
-    """A|B pictures as a :class:`obamanet.training.pix2pix.PairSource`; any size, each half is scaled to the square.
+    """A|B pictures as a ``PairSource`` of pix2pix training; any size, each half is scaled to the square.
 
     ``load_size`` is the side in pixels from which training crops ``image_size`` at random; ``flip`` lets training
     mirror half of the pairs. Raises :class:`OptionError` when ``load_size`` is smaller than ``image_size`` or many
@@ -58,10 +58,10 @@ class FolderPairs:
         self._direction = direction
         self._load_size = load_size or default_load_size(image_size)
         self._flip = flip
-        if not image_size <= self._load_size <= LARGEST_LOAD * image_size:
+        if not image_size <= self._load_size <= MAX_LOAD * image_size:
             raise OptionError(
                 f"load size is out of range: got {self._load_size}, allowed is {image_size} to "
-                f"{LARGEST_LOAD * image_size} for the image size {image_size}"
+                f"{MAX_LOAD * image_size} for the image size {image_size}"
             )
 
     def __len__(self) -> int:

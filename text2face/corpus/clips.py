@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from obamanet.face.track import FaceTrack
-from text2face.corpus.timing import TimedCue
+from text2face.corpus.cue_times import TimedCue
 from text2face.syllables.timed import syllables_of
-from text2face.types import Syllable
+from text2face.timed_speech import Syllable
 
 BEYOND: Final = "beyond the video's end"
 

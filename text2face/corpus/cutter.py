@@ -20,9 +20,9 @@ from obamanet.timing import frames_to_cover
 from obamanet.types import AudioClip
 from obamanet.video.reader import VideoInfo
 from text2face.corpus.clips import BEYOND, Cut, Reject, Unit, cuts_of, why_not
-from text2face.corpus.footage import FrameReader, SoundReader
+from text2face.corpus.cue_times import TimedCue, Untimed, time_cue
 from text2face.corpus.manifest import Clip, CueRecord
-from text2face.corpus.timing import TimedCue, Untimed, time_cue
+from text2face.corpus.span_reader import FrameReader, SoundReader
 from text2face.corpus.windows import Window
 from text2face.voice.aligners import Aligner
 

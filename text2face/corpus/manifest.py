@@ -46,7 +46,7 @@ class Clip:
     """One row of the manifest; times are seconds and frames numbers from the video's start.
 
     ``cue`` counts the cues from 1, ``line`` is where it stands in the subtitles and ``text`` what it says. ``timed``
-    says how the times were found (see :class:`text2face.corpus.timing.HowTimed`). ``keypoints``, ``sound`` and
+    says how the times were found (see :class:`text2face.corpus.cue_times.HowTimed`). ``keypoints``, ``sound`` and
     ``pictures`` are paths in the corpus, "" for what there is not; of the pictures those numbered ``first_frame`` to
     ``last_frame`` are the clip's.
     """

@@ -12,10 +12,10 @@ from text2face.subtitles import Cue, Mark
 REACH: Final = 0.25
 """Seconds before and after a cue in which its words are looked for too: subtitles are set by hand."""
 
-FASTEST_SPEECH: Final = 25
+MAX_SPEECH: Final = 25
 """Letters per second; subtitles are written for half as many to be read."""
 
-LONGEST: Final = 100.0
+MAX_LENGTH: Final = 100.0
 """Seconds of sound that one window may have, so that a cue that was never ended costs no memory."""
 
 
@@ -52,7 +52,7 @@ def plan_windows(cues: Sequence[Cue], duration: float) -> Plan:
         Window(number, cue, max(cue.start - REACH, before), max(min(cue.end + REACH, after), cue.start))
         for number, (cue, (before, after)) in enumerate(zip(apart, pairwise(edges), strict=True), start=1)
     )
-    return Plan(tuple(replace(one, end=min(one.end, one.start + LONGEST)) for one in windows), beyond)
+    return Plan(tuple(replace(one, end=min(one.end, one.start + MAX_LENGTH)) for one in windows), beyond)
 
 
 def _apart(cues: Sequence[Cue]) -> Iterator[Cue]:
@@ -64,7 +64,7 @@ def _apart(cues: Sequence[Cue]) -> Iterator[Cue]:
         elif cue.start >= waiting.end:
             yield waiting
             waiting = cue
-        elif cue.start - waiting.start >= len(waiting.text) / FASTEST_SPEECH:
+        elif cue.start - waiting.start >= len(waiting.text) / MAX_SPEECH:
             marks = tuple(mark for mark in waiting.marks if mark.time <= cue.start)
             yield replace(waiting, end=cue.start, marks=marks)
             waiting = cue

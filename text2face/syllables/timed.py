@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from text2face.syllables.sounds import is_vowel, split_sounds
+from text2face.syllables.phonetic import is_vowel, split_sounds
 from text2face.syllables.spanish import syllabify_spanish
-from text2face.types import Phoneme, SpokenWord, Syllable
+from text2face.timed_speech import Phoneme, SpokenWord, Syllable
 
 AMERICAN_SPANISH: Final = frozenset({"es-419", "es-mx"})
 
@@ -29,7 +29,7 @@ UNLIKE: Final = 1.5
 FOREIGN: Final = 3.0
 """The same for a vowel beside a consonant."""
 
-MOST_VOWELS: Final = 3
+MAX_VOWELS: Final = 3
 """Vowels that the voice may say in one written syllable, as in Uruguay; more are letters spelled out."""
 
 SILENT_LETTER: Final = 0.6
@@ -83,7 +83,7 @@ def _share_out(
         if groups:
             groups[current].append(phoneme)
     vowels = [sum(is_vowel(phoneme.symbol) for phoneme in group) for group in groups]
-    if not groups or not 1 <= min(vowels) <= max(vowels) <= MOST_VOWELS:
+    if not groups or not 1 <= min(vowels) <= max(vowels) <= MAX_VOWELS:
         return None
     return [tuple(group) for group in groups]
 

@@ -26,10 +26,10 @@ PAUSES: Final = frozenset({"break"})
 BREAKS: Final = frozenset({"p", "paragraph", "s", "sentence"})
 """Elements that end a sentence."""
 
-LONGEST_TAG: Final = 1000
+MAX_TAG: Final = 1000
 """Characters; what begins like a tag and is longer is text."""
 
-LONGEST_ENTITY: Final = 10
+MAX_ENTITY: Final = 10
 
 
 class MarkupRemover:
@@ -48,9 +48,9 @@ class MarkupRemover:
         for piece in pieces:
             waiting += piece
             keep = min(
-                _unfinished(waiting, "<", ">", LONGEST_TAG),
-                _unfinished(waiting, "<!--", "-->", LONGEST_TAG),
-                _unfinished(waiting, "&", ";", LONGEST_ENTITY),
+                _unfinished(waiting, "<", ">", MAX_TAG),
+                _unfinished(waiting, "<!--", "-->", MAX_TAG),
+                _unfinished(waiting, "&", ";", MAX_ENTITY),
             )
             yield self._clean(waiting[:keep])
             waiting = waiting[keep:]

@@ -14,7 +14,7 @@ from text2face.text.agreement import Form
 from text2face.text.languages import Unit, Wording, wording_of
 from text2face.text.signs import clean_signs
 
-LONGEST_NUMBER: Final = 15
+MAX_NUMBER: Final = 15
 """Digits. Longer ones, and those with a leading zero, are no quantities and are read digit by digit."""
 
 OTHER_SIGNS: Final = frozenset("%&+=€$£¥@#°/<>*")
@@ -182,7 +182,7 @@ def _dotted(spelled: str, number: str, wording: Wording) -> str:
 
 def _is_code(digits: str) -> bool:
     """Say whether ``digits`` are no quantity: too many, or with a leading zero."""
-    return len(digits) > LONGEST_NUMBER or (len(digits) > 1 and digits[0] == "0")
+    return len(digits) > MAX_NUMBER or (len(digits) > 1 and digits[0] == "0")
 
 
 def _cardinal(digits: str, code: str, form: Form = Form.ALONE) -> str:
@@ -200,7 +200,7 @@ def _digits(digits: str, code: str) -> str:
 
 
 def _ordinal(digits: str, code: str) -> str:
-    if len(digits) > LONGEST_NUMBER or not int(digits):
+    if len(digits) > MAX_NUMBER or not int(digits):
         return _digits(digits, code)
     if code == "es":
         return agreement.ordinal(int(digits))

@@ -8,7 +8,7 @@ from typing import Final
 
 from text2face.text.languages import wording_of
 
-LONGEST: Final = 500
+MAX_LENGTH: Final = 500
 """Signs. A longer stretch without a sentence's end is cut at a comma or a space, so that memory stays flat."""
 
 PIECE: Final = 8192
@@ -48,20 +48,20 @@ def _pieces(chunks: Iterable[str]) -> Iterator[str]:
 
 def _end(text: str, abbreviations: frozenset[str], *, last: bool) -> int | None:
     """Return where the first sentence of ``text`` ends, or None when more text may change that."""
-    for match in END.finditer(text, 0, 2 * LONGEST):
-        if match.end() > LONGEST:
+    for match in END.finditer(text, 0, 2 * MAX_LENGTH):
+        if match.end() > MAX_LENGTH:
             break
         if not last and text[match.end() :].isspace():
             return None
         if match.group()[0] != "." or _ends_sentence(text, match, abbreviations):
             return match.end()
-    if last and len(text) <= LONGEST:
+    if last and len(text) <= MAX_LENGTH:
         return len(text)
-    if not last and len(text) < 2 * LONGEST:
+    if not last and len(text) < 2 * MAX_LENGTH:
         return None
-    head = text[:LONGEST]
+    head = text[:MAX_LENGTH]
     cut = max(head.rfind(sign) + 1 for sign in ",;:\n")
-    return cut or max(head.rfind(" "), head.rfind("\t")) + 1 or LONGEST
+    return cut or max(head.rfind(" "), head.rfind("\t")) + 1 or MAX_LENGTH
 
 
 def _ends_sentence(text: str, match: re.Match[str], abbreviations: frozenset[str]) -> bool:

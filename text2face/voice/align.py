@@ -10,15 +10,15 @@ import numpy as np
 
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
-from text2face.types import Phoneme, Speech, SpokenWord
+from text2face.timed_speech import Phoneme, Speech, SpokenWord
 
-LONGEST: Final = 120
+MAX_LENGTH: Final = 120
 """Seconds. The table of distances grows with the square of the length; two minutes take about half a gigabyte."""
 
 STEP: Final = 0.01
 """Seconds between two spectra, as everywhere in this program."""
 
-MOST_FRAMES: Final = 4000
+MAX_FRAMES: Final = 4000
 """Longer recordings are looked at in longer steps, so that the table keeps to its size."""
 
 COEFFICIENTS: Final = 13
@@ -32,7 +32,7 @@ lie within 0.071 s of the corpus's own in 90 % of cases, with a tenth of it with
 QUIET: Final = 0.06
 """Share of the loud parts' amplitude below which a stretch is a pause (about -24 dB)."""
 
-SHORTEST_PAUSE: Final = 0.15
+MIN_PAUSE: Final = 0.15
 """Seconds. A stop's closure is shorter."""
 
 ANCHOR_REACH: Final = 0.08
@@ -44,7 +44,7 @@ ANCHOR_PULL: Final = 100.0
 INAUDIBLE: Final = 1e-4
 """Of full scale (-80 dB)."""
 
-SHORTEST_SOUND: Final = 0.005
+MIN_SOUND: Final = 0.005
 """Seconds left to a phoneme whose part the recording swallows."""
 
 
@@ -58,16 +58,16 @@ def align_speech(
     pause begins. ``anchors`` are start and end, in seconds of the recording, near which each word is known to lie.
     Raises :class:`SoundError` for a recording that is silent or longer than two minutes.
     """
-    if recording.duration > LONGEST:
+    if recording.duration > MAX_LENGTH:
         raise SoundError(
-            f"recording is too long to align: got {float(recording.duration):.0f} s, allowed is {LONGEST} s; "
+            f"recording is too long to align: got {float(recording.duration):.0f} s, allowed is {MAX_LENGTH} s; "
             f"cut it at a pause: {recording.source}"
         )
     check_recording(recording)
     import librosa
 
     longest = max(recording.duration, synthetic.clip.duration)
-    step = max(STEP, float(longest) / MOST_FRAMES)
+    step = max(STEP, float(longest) / MAX_FRAMES)
     ours, theirs = _spectra(synthetic.clip, step), _spectra(recording, step)
     if anchors is None:
         _, path = librosa.sequence.dtw(X=ours, Y=theirs, metric="cosine")
@@ -93,7 +93,7 @@ def check_recording(recording: AudioClip) -> None:
 def retime(synthetic: Speech, edges: np.ndarray, recording: AudioClip) -> Speech:
     """Return the words of ``synthetic`` with each sound at its row of ``edges`` (P, 2), seconds in ``recording``.
 
-    A sound that would last through a pause ends where the pause begins; none is shorter than SHORTEST_SOUND.
+    A sound that would last through a pause ends where the pause begins; none is shorter than MIN_SOUND.
     """
     ordered = _in_order(_out_of_pauses(edges, recording), recording.duration)
     return Speech(recording, _retimed(synthetic.words, ordered))
@@ -160,13 +160,13 @@ def _pauses(clip: AudioClip) -> list[tuple[float, float]]:
     quiet = np.concatenate([[0], level < QUIET * np.percentile(level, 95), [0]]).astype(int)
     changes = np.diff(quiet)
     starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
-    return [(a * STEP, b * STEP) for a, b in zip(starts, ends, strict=True) if (b - a) * STEP >= SHORTEST_PAUSE]
+    return [(a * STEP, b * STEP) for a, b in zip(starts, ends, strict=True) if (b - a) * STEP >= MIN_PAUSE]
 
 
 def _in_order(edges: np.ndarray, duration: Fraction) -> np.ndarray:
-    """Return ``edges`` (P, 2) inside the recording, every sound at least SHORTEST_SOUND long and after the last."""
+    """Return ``edges`` (P, 2) inside the recording, every sound at least MIN_SOUND long and after the last."""
     ordered = edges.copy()
-    shortest = min(SHORTEST_SOUND, float(duration) / (2 * len(edges)))
+    shortest = min(MIN_SOUND, float(duration) / (2 * len(edges)))
     earliest = 0.0
     for index in range(len(ordered)):
         left = len(ordered) - index

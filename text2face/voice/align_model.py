@@ -17,7 +17,7 @@ import numpy as np
 
 from obamanet.constants import SAMPLE_RATE
 from obamanet.types import AudioClip
-from text2face.types import Speech
+from text2face.timed_speech import Speech
 from text2face.voice.align import check_recording, retime
 
 FRAMES_PER_SECOND: Final = 100

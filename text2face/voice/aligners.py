@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
-from text2face.types import Speech
+from text2face.timed_speech import Speech
 from text2face.voice.align import align_speech
 from text2face.voice.align_model import align_by_model, model_is_installed
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
-from text2face.types import Phoneme, Speech, SpokenWord
+from text2face.timed_speech import Phoneme, Speech, SpokenWord
 
 # Values from eSpeak NG 1.52, src/include/espeak-ng/speak_lib.h.
 SYNCHRONOUS: Final = 2
@@ -38,7 +38,7 @@ FASTEST: Final = 2.5
 """Times the usual rate."""
 
 USUAL_PITCH: Final = 50
-HIGHEST_PITCH: Final = 100
+MAX_PITCH: Final = 100
 """The library's own scale, which each voice takes about its own height."""
 
 STRESS: Final = {"ˈ": 1, "ˌ": 2}
@@ -137,8 +137,8 @@ def speak_timed(text: str, voice: str, rate: float = 1.0, pitch: int = USUAL_PIT
         raise NothingToSayError("text to speak is empty; at least one word is needed")
     if not SLOWEST <= rate <= FASTEST:
         raise OptionError(f"rate of speech is out of range: got {rate:g}, allowed is {SLOWEST:g} to {FASTEST:g}")
-    if not 0 <= pitch <= HIGHEST_PITCH:
-        raise OptionError(f"pitch of speech is out of range: got {pitch}, allowed is 0 to {HIGHEST_PITCH}")
+    if not 0 <= pitch <= MAX_PITCH:
+        raise OptionError(f"pitch of speech is out of range: got {pitch}, allowed is 0 to {MAX_PITCH}")
     text = text.replace("\0", " ")
     spelled = text.encode("utf-8", errors="replace") + b"\0"
     pieces: list[bytes] = []

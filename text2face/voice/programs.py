@@ -14,7 +14,7 @@ from obamanet.audio.load import load_sound
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 
-LONGEST_RUN: Final = 300
+MAX_RUN: Final = 300
 """Seconds for one sentence; a program that takes longer hangs."""
 
 FLITE: Final = "flite"
@@ -51,11 +51,11 @@ class Program:
                     text=True,
                     encoding="utf-8",
                     errors="replace",
-                    timeout=LONGEST_RUN,
+                    timeout=MAX_RUN,
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                raise SoundError(f"{self.name} did not finish within {LONGEST_RUN} s: {text[:60]!r}") from None
+                raise SoundError(f"{self.name} did not finish within {MAX_RUN} s: {text[:60]!r}") from None
             except OSError as error:
                 raise SoundError(f"{self.name} cannot be started ({error.strerror}): {self.path}") from None
             if done.returncode != 0 or not wav.is_file():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from obamanet.errors import OptionError
-from text2face.types import Speech
+from text2face.timed_speech import Speech
 from text2face.voice import programs
 from text2face.voice.aligners import align
 from text2face.voice.espeak import FASTEST, SLOWEST, languages, speak_timed
@@ -27,7 +27,7 @@ USUAL: Final = ("en-gb", "en-us", "es", "es-419")
 NEAR: Final = 6
 """Languages that a message names at most."""
 
-LONGEST_SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 """Characters of an unknown language that a message shows."""
 
 
@@ -103,7 +103,7 @@ def known_language(language: str) -> str:
     allowed = languages()
     if tag not in allowed:
         raise OptionError(
-            f"no such language: got {language[:LONGEST_SHOWN]!r}, {_near(tag, allowed)}; "
+            f"no such language: got {language[:MAX_SHOWN]!r}, {_near(tag, allowed)}; "
             "obamanet voices --languages lists all"
         )
     return tag

@@ -1,0 +1,1 @@
+"""The trained networks that judge videos, loaded and run."""

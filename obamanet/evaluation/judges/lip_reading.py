@@ -1,0 +1,97 @@
+"""Reads lips: what a video's mouth says, without its sound, in GRID's closed vocabulary and grammar.
+
+The word error of a generated video says how much of the speech can be seen in it; it means something only beside the
+word error on the recording. The judge knows 51 words and one order of them, and one talker's mouth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.errors import EvaluationError, OptionError
+from obamanet.evaluation.judges.judge_folders import judge_folder, read_card
+from obamanet.timing import nearest_in_time
+from obamanet.training.judges.grid_grammar import SLOTS, decode, word_error
+from obamanet.training.judges.judge_card import LIPREADER
+from obamanet.training.judges.mouth_crops import HEIGHT, READ_FPS, WIDTH, place_mouths
+
+__all__ = ["LipReader", "MouthPair", "word_error"]
+
+NO_TRANSCRIPT = "no transcript of GRID's grammar"
+"""Why a clip is not read: the words are known of the protocol's own clips alone."""
+
+
+class LipReader:
+    """A trained lip reader; build it once per process, it holds the weights.
+
+    ``folder`` is a run of ``obamanet train lipreader``, None for the lip reader that comes with the program. Raises
+    :class:`EvaluationError` when it is missing, damaged or newer.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        import tensorflow as tf
+
+        # Here and not above: they load Keras, which a comparison without transcripts can do without.
+        from obamanet.networks.config import LipReaderConfig
+        from obamanet.networks.lip_reader import build_lip_reader
+        from obamanet.training.judges.lip_reader_training import frame_scores
+
+        place = judge_folder(folder)
+        card = read_card(LIPREADER, place)
+        try:
+            config = LipReaderConfig(**{**card["network"], "filters": tuple(card["network"]["filters"])})
+            network = build_lip_reader(config)
+            network.load_weights(place / LIPREADER.weights)
+        except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise EvaluationError(
+                f"{LIPREADER.title} cannot be loaded: {place}: {type(error).__name__}: {reason}"
+            ) from None
+        run = tf.function(
+            lambda windows: network(windows, training=False),
+            input_signature=[tf.TensorSpec((None, None, HEIGHT, WIDTH))],
+            autograph=False,
+        )
+        self._scores: Callable[[np.ndarray], np.ndarray] = partial(frame_scores, run)
+
+    def read(self, mouths: Sequence[np.ndarray] | np.ndarray, times: np.ndarray) -> tuple[str, ...]:
+        """Return the six words that ``mouths``, cut by :func:`place_mouths` at ``times`` (T,) seconds, say.
+
+        Where a frame is missing or the rate is not the network's, the frame nearest in time is taken. Raises
+        :class:`ValueError` for a video too short for a sentence.
+        """
+        steps = round((times[-1] - times[0]) * READ_FPS) + 1 if len(times) else 0
+        if steps < len(SLOTS):
+            raise ValueError(f"{steps} frames at {READ_FPS} fps are too few for {len(SLOTS)} words")
+        nearest = nearest_in_time(times, times[0] + np.arange(steps) / READ_FPS)
+        return decode(self._scores(np.stack(list(mouths))[nearest]))
+
+
+class MouthPair:
+    """The mouths of a generated video and its recording, cut while the frames pass by.
+
+    ``ours`` and ``real`` (F, 68, 2) are landmarks in the pixels of the frames that come, ``times`` (F,) their seconds.
+    """
+
+    def __init__(self, ours: np.ndarray, real: np.ndarray, times: np.ndarray) -> None:
+        self._places = place_mouths(ours), place_mouths(real)
+        self._mouths: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        self._times = times
+
+    def see(self, picture: np.ndarray, truth: np.ndarray) -> None:
+        """Take the next frame of both videos, (H, W, 3) uint8 BGR each."""
+        for places, mouths, image in zip(self._places, self._mouths, (picture, truth), strict=True):
+            mouths.append(places.cut(image, len(mouths)))
+
+    def word_errors(self, reader: LipReader, words: Sequence[str]) -> tuple[float, float]:
+        """Return the word error in per cent of the generated and of the recorded mouth, of which ``words`` are said.
+
+        Raises :class:`ValueError` for a video too short for a sentence.
+        """
+        times = self._times[: len(self._mouths[0])]
+        ours, real = (100 * word_error(words, reader.read(mouths, times)) for mouths in self._mouths)
+        return ours, real

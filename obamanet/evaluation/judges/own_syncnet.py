@@ -1,0 +1,107 @@
+"""How far sound and mouth lie apart in time, told by this project's own SyncNet.
+
+It was trained on one English talker saying 51 words; on other talkers and languages it is a second opinion beside
+:mod:`obamanet.evaluation.sync`, which knows no talker. Its zero is that of its training recordings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.errors import EvaluationError, OptionError
+from obamanet.evaluation.judges.judge_folders import judge_folder, read_card
+from obamanet.evaluation.sync import LagCurve, SyncOffset, find_offset
+from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
+from obamanet.timing import frame_times, resample_in_time
+from obamanet.training.judges.judge_card import SYNCNET
+from obamanet.training.judges.syncnet_training import JUDGED_RATE, MAX_LAG, lag_distances, mouth_values, sound_values
+from obamanet.types import FeatureSequence
+
+MIN_LENGTH = LOST_FRAMES + 2 * MAX_LAG + 1
+"""Frames at 25 per second: a clip shorter than 1.72 s is not embedded at every lag."""
+
+CHUNK = 1500
+"""Embeddings made at once, one minute: changes memory, not the result."""
+
+CONSTANT = 1e-4
+"""Embeddings that differ less come of one and the same input: their length is 1, their rounding 1e-6."""
+
+
+class OwnSyncNet:
+    """The judge that comes with the program, or the one in ``folder``, which ``obamanet train syncnet`` made.
+
+    Build it once per process. Raises :class:`EvaluationError` when the folder holds no judge or a newer one.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        import tensorflow as tf
+
+        # Here and not above: it loads Keras.
+        from obamanet.networks.syncnet import build_syncnet
+
+        place = judge_folder(folder)
+        card = read_card(SYNCNET, place)
+        try:
+            config = SyncNetConfig(**card["network"])
+            network = build_syncnet(config)
+            network.load_weights(place / SYNCNET.weights)
+        except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise EvaluationError(
+                f"{SYNCNET.title} cannot be loaded: {place}: {type(error).__name__}: {reason}"
+            ) from None
+        shapes = [(1, None, config.points), (1, None, config.bands)]
+        self._judge = tf.function(
+            lambda mouth, sound: network([mouth, sound], training=False),
+            input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
+        )
+
+    def embed(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> tuple[np.ndarray, np.ndarray]:
+        """Return the embeddings, (T - 12, E) each, of a mouth and of its ``sound``.
+
+        ``keypoints`` (N, 20, 2) are canonical, at ``times`` (N,) seconds; ``sound`` holds 26 log filterbank energies,
+        not normalised. T are the frames at 25 per second that both have. Raises ValueError when these are fewer
+        than 13.
+        """
+        count = min(int(sound.duration * JUDGED_RATE), int(times[-1] * float(JUDGED_RATE)) + 1) if len(times) else 0
+        if count <= LOST_FRAMES:
+            raise ValueError(f"too short: {count / float(JUDGED_RATE):.2f} s")
+        mouth = resample_in_time(keypoints.astype(np.float64), times, frame_times(count, JUDGED_RATE))
+        seen, heard = mouth_values(mouth), sound_values(sound, count)
+        parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        for first in range(0, count - LOST_FRAMES, CHUNK):
+            stop = min(first + CHUNK + LOST_FRAMES, count)
+            both = self._judge(seen[None, first:stop], heard[None, SOUND_STEPS * first : SOUND_STEPS * stop])
+            for embeddings, part in zip(parts, both, strict=True):
+                embeddings.append(np.asarray(part)[0])
+        return np.concatenate(parts[0]), np.concatenate(parts[1])
+
+    def lag_curve(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> LagCurve:
+        """Return minus the mean distance of mouth and sound at each lag; arguments as :meth:`embed` takes them.
+
+        The curve is flat where the mouth stands still. Raises ValueError for less than 1.72 s of either, and for a
+        silent sound.
+        """
+        seen, heard = self.embed(keypoints, times, sound)
+        if len(seen) + LOST_FRAMES < MIN_LENGTH:
+            raise ValueError(
+                f"too short: {(len(seen) + LOST_FRAMES) / float(JUDGED_RATE):.2f} s, "
+                f"needed are {MIN_LENGTH / float(JUDGED_RATE):.2f} s"
+            )
+        if np.ptp(heard, axis=0).max() < CONSTANT:
+            raise ValueError("the sound is silent")
+        lags = np.arange(-MAX_LAG, MAX_LAG + 1)
+        # A still mouth lies nearer to some moments of the sound than to others, but that says nothing of time.
+        still = np.ptp(seen, axis=0).max() < CONSTANT
+        distances = np.zeros(len(lags)) if still else lag_distances(seen, heard, lags.tolist())
+        return LagCurve(lags / float(JUDGED_RATE), -distances)
+
+    def offset(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> SyncOffset:
+        """Return the offset in ms, positive where the sound is late, and the confidence: median less least distance.
+
+        A mouth that stands still has (0, 0). Arguments and errors as :meth:`lag_curve`.
+        """
+        return find_offset(self.lag_curve(keypoints, times, sound))

@@ -1,0 +1,118 @@
+"""Hears when the lips are shut: at p, b and m, in any voice.
+
+Tracked lips, which teach the predictor, hardly ever shut (:mod:`obamanet.keypoints.lips` tells why), so that it cannot
+learn it from them. The times of synthetic voices' sounds are known; from these a small LSTM on the speech encoder's
+features has learned to tell bilabial sounds from all others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from obamanet.engine.network import Engine, StoredNetwork
+from obamanet.errors import PersonError
+from obamanet.files import read_json, sha256_of
+from obamanet.networks.config import PredictorConfig
+from obamanet.speech.streaming_lstm import StreamingLstm
+from obamanet.types import FeatureSequence, Span
+
+WEIGHTS: Final = "closures.weights.h5"
+NETWORK: Final = "closures.onnx"
+CARD: Final = "closures.json"
+"""The files of a detector's folder."""
+
+CLOSURE_THRESHOLD: Final = 0.4
+"""Likelihood from which on the lips are taken to be shut. With 0.3, 0.4, 0.5 and 0.6 they shut at 0.99, 0.99, 0.98 and
+0.97 of the p, b and m in prose by voices that were held back, at 0.90, 0.90, 0.88 and 0.86 of those in 40 recorded GRID
+sentences, and elsewhere 0.21, 0.18, 0.15 and 0.11 times per p, b and m of the prose."""
+
+MIN_DURATION: Final = 0.06
+"""Seconds that lips stay shut at least, as where a text is read: a frame or two of 25 per second. With 0.04, and a step
+less at either end, the opening of 40 GRID sentences correlates with the tracked one better by 0.01; but lips are found
+shut in the painted frames of prose at 0.90 of the p, b and m, and so at 0.93."""
+
+MARGIN: Final = 0.01
+"""Seconds by which a closure is heard too early and too long: in training those steps of 20 ms count as shut that look
+at half a step around it."""
+
+CHUNK_STEPS: Final = 1000
+"""Steps of 20 ms that the LSTM takes at once; the number changes nothing."""
+
+
+@dataclass(frozen=True)
+class ClosureCard:
+    """The detector that comes with the program: its sizes, the sha256 of its network, and whose features it hears."""
+
+    config: PredictorConfig
+    sha256: str
+    encoder: str
+    origin: str
+    licence: str
+
+
+@cache
+def closure_card() -> ClosureCard:
+    """Return what is known of the shipped detector."""
+    card = read_json(closure_folder() / CARD)
+    return ClosureCard(
+        PredictorConfig(**card["config"]), card.get("onnx", ""), card["encoder"], card["origin"], card["licence"]
+    )
+
+
+def closure_folder() -> Path:
+    """Return the folder of the shipped detector."""
+    return Path(str(files("obamanet.speech"))) / "detector"
+
+
+def supports_closures(encoder: str | None) -> bool:
+    """Return whether the shipped detector learned from the features of the encoder with this sha256."""
+    return encoder == closure_card().encoder
+
+
+class ClosureDetector:
+    """The shipped detector; build it once, it holds the weights. Raises :class:`PersonError` when they are damaged."""
+
+    def __init__(self, engine: Engine = Engine.ONNXRUNTIME) -> None:
+        card, folder = closure_card(), closure_folder()
+        stored = StoredNetwork("predictor", card.config, folder / NETWORK, folder / WEIGHTS)
+        if not stored.onnx.is_file() or sha256_of(stored.onnx) != card.sha256:
+            raise PersonError(f"detector of shut lips is damaged: {stored.onnx}; install the program anew")
+        self._network = StreamingLstm(stored, engine)
+
+    def find(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
+        """Return when the lips are shut in the encoded features ``heard`` (T, D), around which is ``quiet`` (D,)."""
+        return shut_spans(self.likelihood(heard, quiet, chunk), float(heard.rate))
+
+    def likelihood(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> np.ndarray:
+        """Return how likely the lips are shut at each step of ``heard``: (T,), 0 to 1."""
+
+        def inputs(first: int, count: int) -> np.ndarray:
+            values = heard.values[first : first + count]
+            return np.concatenate([values, np.repeat(quiet[None], count - len(values), axis=0)]).astype(np.float32)
+
+        return likelihood_of(np.concatenate(list(self._network.stream(inputs, len(heard.values), chunk))))
+
+
+def likelihood_of(outputs: np.ndarray) -> np.ndarray:
+    """Return how likely the lips are shut, (T,) in 0 to 1, of the network's ``outputs`` (T, 1), which are logits."""
+    return 1 / (1 + np.exp(-outputs[:, 0]))
+
+
+def shut_spans(likelihood: np.ndarray, rate: float) -> tuple[Span, ...]:
+    """Return the stretches in which the ``likelihood`` (T,), ``rate`` steps per second, is above the threshold.
+
+    Each is shorter by half a step at either end, and lasts 60 ms at least.
+    """
+    above = np.concatenate([[False], likelihood > CLOSURE_THRESHOLD, [False]])
+    borders = np.flatnonzero(np.diff(above.astype(np.int8)))
+    spans = []
+    for first, stop in zip(borders[::2], borders[1::2], strict=True):
+        middle, half = (first + stop - 1) / 2 / rate, max((stop - first) / rate - 2 * MARGIN, MIN_DURATION) / 2
+        spans.append(Span(float(middle - half), float(middle + half)))
+    return tuple(spans)

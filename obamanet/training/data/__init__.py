@@ -1,0 +1,1 @@
+"""Footage to training data: datasets, splits, word times, synthetic voices."""

@@ -1,0 +1,365 @@
+"""Makes a speech encoder: it starts as the teacher's first blocks and learns to say of augmented sound what they say
+of clean sound (distillation, Hinton et al. 2015), with local attention in place of positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from obamanet.audio.features import SPEECH, FeatureOptions
+from obamanet.audio.normalise_features import FLOOR_BELOW
+from obamanet.constants import FEATURE_RATE
+from obamanet.engine.network import StoredNetwork
+from obamanet.errors import DatasetError, OptionError
+from obamanet.export import export_weights
+from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.networks.config import EncoderConfig
+from obamanet.networks.weights import save_half, save_weights
+from obamanet.progress import Progress
+from obamanet.speech.feature_extractor import ENCODER
+from obamanet.training.encoder.distillation_set import (
+    DistillationSet,
+    TeacherStatistics,
+    examples,
+    measure_teacher,
+    padded,
+)
+from obamanet.training.encoder.mixtures import find_sounds, read_sounds, sounds_digest
+from obamanet.training.encoder.teacher import HEAD_SIZE, MIDDLE, Dense, Norm, Teacher, TeacherBlock, read_teacher
+from obamanet.training.loop.ema_learner import check_training, falling_rate
+from obamanet.training.loop.runner import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_folder,
+    own_folder,
+    run_training,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+RESULT: Final = "encoder"
+"""Folder, in a run's, of the finished encoder; it may take the place of obamanet/speech/encoder."""
+
+WEIGHTS, NETWORK, CARD = f"{ENCODER}.weights.h5", f"{ENCODER}.onnx", f"{ENCODER}.json"
+"""A finished encoder's folder: the weights at half precision, the exported network, and what they are and came from."""
+
+INPUT_OFFSET: Final = 1.2
+"""What the teacher's features are above this program's, once both are in the teacher's units: the former are measured
+from the root mean square of the whole sound, the latter from the mean level of its speech. It is the constant term of
+a line fitted through both: 1.22 over Asterisk's prompts, 1.16 over GRID's talker s1, 1.21 over synthetic voices."""
+
+EDGE: Final = 12
+"""Steps at either end of a mixture that are not learned from: 0.24 s, as far as a block of the encoder looks ahead."""
+
+SETTLED: Final = 0.15
+"""Share of the teacher's steps at either end that say nothing of its usual bias by distance, 1.2 s of 8 s."""
+
+SCALED_BY: Final = 100
+"""Mixtures over which the finished encoder's outputs have mean 0 and deviation 1."""
+
+WARM_UP: Final = 50
+"""Steps over which the learning rate rises."""
+
+PRECISIONS: Final = ("mixed_bfloat16", "float32")
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """How a speech encoder is made: ``mixtures`` to learn from and ``validating`` ones beside, ``steps`` of batches.
+
+    ``outputs`` values per step of 20 ms, from the teacher's first ``blocks``, each of which attends ``before`` and
+    ``after`` steps. ``precision`` is what it calculates in while it learns; mixed_bfloat16 is quicker on processors
+    that know it. Raises :class:`OptionError`.
+    """
+
+    steps: int = 1000
+    batch_size: int = 8
+    learning_rate: float = 3e-4
+    mixtures: int = 1768
+    validating: int = 32
+    outputs: int = 96
+    blocks: int = 2
+    before: int = 25
+    after: int = 12
+    precision: str = PRECISIONS[0]
+    epoch_steps: int = 50
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is outside the allowed values."""
+        counts = ("steps", "batch_size", "mixtures", "validating", "epoch_steps", "blocks")
+        check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"unknown precision: got {self.precision!r}, allowed are {', '.join(PRECISIONS)}")
+
+
+def train_encoder(
+    folders: Sequence[Path],
+    teacher_file: Path,
+    run: Path,
+    options: EncoderOptions,
+    *,
+    licence: str = NOT_STATED,
+    attribution: str = NOT_STATED,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Make a speech encoder from the teacher and the sounds in ``folders`` into ``run``, or go on with what is there.
+
+    Each folder is drawn from alike often; one that is named twice, twice as often. Mixtures and the teacher's values
+    on them are made once and kept in ``run``, about 0.4 MB each. ``run`` / :data:`RESULT` then holds the best encoder
+    so far with its card, which carries ``licence`` and ``attribution`` of teacher and sounds. Raises
+    :class:`DatasetError` for sounds or a teacher of no use, :class:`OptionError` when ``run`` holds another run.
+    """
+    check_told(licence=licence, attribution=attribution)
+    progress = progress or Progress()
+    teacher = read_teacher(teacher_file, options.blocks)
+    config = encoder_config(teacher, options)
+    files = find_sounds(folders)
+    sections = {
+        "network": asdict(config),
+        "teacher": {"sha256": sha256_of(teacher_file)},
+        "data": {"sounds": sounds_digest(folders, files), "files": sum(map(len, files))},
+        "training": asdict(options),
+    }
+    with own_folder(run, keep_prepared=True):
+        claim_folder(run, sections)
+        sounds = read_sounds(files, run / "sounds.pcm", progress)
+        dataset = DistillationSet(run / "mixtures", teacher, sounds, options.mixtures, options.validating, options.seed)
+        dataset.make(progress)
+        statistics = measure_teacher(dataset, teacher, config.outputs, run / "statistics.npz", progress)
+        learner = EncoderLearner(teacher, config, statistics, dataset, options)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        source = MixtureSource(dataset, statistics, options)
+        report = run_training(learner, source.batch, run, schedule, limits=limits or Limits(), progress=progress)
+        origin = (
+            f"The first {options.blocks} blocks of the encoder in {teacher_file.name} (sha256 "
+            f"{sections['teacher']['sha256']}), given local attention and taught by distillation to hear through "
+            f"noise, rooms, telephones and other voices: {report.best_step} steps of {options.batch_size} mixtures of "
+            f"{float(teacher.frames / FEATURE_RATE):g} s. {attribution}"
+        )
+        write_encoder(run, dataset, config, origin, licence, {"step": report.best_step, "score": report.best_score})
+        return report
+
+
+def encoder_config(teacher: Teacher, options: EncoderOptions) -> EncoderConfig:
+    """Return the sizes of the encoder that starts as ``teacher``; raises :class:`DatasetError` where that cannot be."""
+    config = EncoderConfig(
+        bands=teacher.conv1.kernel.shape[1],
+        outputs=options.outputs,
+        width=teacher.positions.shape[1],
+        heads=teacher.positions.shape[1] // HEAD_SIZE,
+        hidden=teacher.blocks[0].wide.kernel.shape[1],
+        blocks=options.blocks,
+        before=options.before,
+        after=options.after,
+    )
+    bands, needed = FeatureOptions(kind=SPEECH).count, config.before + config.after + 2 * EDGE
+    if config.bands != bands:
+        raise DatasetError(f"teacher must take {bands} mel bands: got {config.bands}")
+    if teacher.steps <= needed:
+        raise DatasetError(f"teacher must take more than {needed} steps of 20 ms at once: got {teacher.steps}")
+    if config.outputs > config.width:
+        raise OptionError(f"outputs must be at most the teacher's width {config.width}: got {config.outputs}")
+    return config
+
+
+class MixtureSource:
+    """Training examples: random mixtures, padded, with what the teacher says of them."""
+
+    def __init__(self, dataset: DistillationSet, statistics: TeacherStatistics, options: EncoderOptions) -> None:
+        self._dataset, self._statistics, self._options = dataset, statistics, options
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return features (B, F + 4, bands) and wanted outputs (B, P, outputs), float32, for ``step``."""
+        random = np.random.default_rng((self._options.seed, 3, step))
+        return examples(
+            self._dataset, self._statistics, random.integers(len(self._dataset.train), size=self._options.batch_size)
+        )
+
+
+def start_from_teacher(
+    network: keras.Model, teacher: Teacher, config: EncoderConfig, statistics: TeacherStatistics
+) -> None:
+    """Give ``network`` the teacher's weights, with what it makes of positions turned into local attention's biases."""
+
+    def give(name: str, layer: Dense | Norm) -> None:
+        weights = [layer.scale, layer.bias] if isinstance(layer, Norm) else [layer.kernel, layer.bias]
+        network.get_layer(name).set_weights(weights)
+
+    # One unit here is FLOOR_BELOW natural logarithms, there MIDDLE powers of ten.
+    kernel, scale = teacher.conv1.kernel, FLOOR_BELOW / np.log(10) / MIDDLE
+    give("conv1", Dense(kernel * scale, teacher.conv1.bias + INPUT_OFFSET * kernel.sum(axis=(0, 1))))
+    give("conv2", teacher.conv2)
+    network.get_layer("offset").set_weights([teacher.positions.mean(axis=0)])
+    for number, block in enumerate(teacher.blocks):
+        give(f"attention_norm{number}", block.attention_norm)
+        attention = network.get_layer(f"attention{number}")
+        for part, layer in ((attention.query, block.query), (attention.value, block.value), (attention.out, block.out)):
+            part.set_weights([layer.kernel, layer.bias])
+        attention.key.set_weights([block.key.kernel])
+        attention.distance.assign(distance_bias(block, statistics.inputs[number], config))
+        give(f"dense_norm{number}", block.dense_norm)
+        give(f"wide{number}", block.wide)
+        give(f"narrow{number}", block.narrow)
+    give("outputs", Dense(statistics.projection, -statistics.centre.mean(axis=0) @ statistics.projection))
+
+
+def distance_bias(block: TeacherBlock, inputs: np.ndarray, config: EncoderConfig) -> np.ndarray:
+    """Return the mean score by distance that ``block`` gives the mean ``inputs`` (P, W): (heads, before + after + 1).
+
+    Those inputs differ by position alone, so this is what the teacher listens to by distance. Its mean is 0 per head,
+    which the softmax does not see.
+    """
+    scores, steps = block.scores(inputs), len(inputs)
+    edge = max(config.before, config.after, int(SETTLED * steps))
+    places = np.arange(edge, steps - edge)
+    ahead = range(-config.before, config.after + 1)
+    bias = np.stack([scores[:, places, places + distance].mean(axis=1) for distance in ahead], axis=1)
+    return (bias - bias.mean(axis=1, keepdims=True)).astype(np.float32)
+
+
+class EncoderLearner:
+    """The encoder and its optimizer; see :class:`obamanet.training.loop.runner.Learner`."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        config: EncoderConfig,
+        statistics: TeacherStatistics,
+        dataset: DistillationSet,
+        options: EncoderOptions,
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        from obamanet.networks.speech_encoder import build_encoder
+
+        tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(options.seed)
+        self._statistics, self._dataset, self._options = statistics, dataset, options
+        with _precision(options.precision):
+            self._network = build_encoder(config)
+        start_from_teacher(self._network, teacher, config, statistics)
+        self._optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=1.0)
+        self._optimizer.build(self._network.trainable_variables)
+        self._traced = tf.function(self._step, autograph=False)
+        self._run = tf.function(
+            lambda heard: tf.cast(self._network(heard, training=False), tf.float32), autograph=False
+        )
+
+    def variables(self) -> list[keras.Variable]:
+        """Return network and optimizer."""
+        return [*self._network.variables, *self._optimizer.variables]
+
+    def step(self, batch: tuple[np.ndarray, np.ndarray], number: int) -> dict[str, float]:
+        """Learn from features (B, F + 4, bands) and wanted outputs (B, P, outputs)."""
+        import tensorflow as tf
+
+        options = self._options
+        rate = falling_rate(options.learning_rate, number, options.steps, WARM_UP)
+        loss = self._traced(tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32))
+        return {"loss": float(loss)}
+
+    def validate(self) -> dict[str, float]:
+        """Return the squared error over the validating mixtures, in shares of what is wanted squared."""
+        error = power = 0.0
+        for number in self._dataset.val:
+            heard, wanted = examples(self._dataset, self._statistics, [number])
+            said = np.asarray(self._run(heard))
+            error += float(np.square((said - wanted)[:, EDGE:-EDGE]).sum())
+            power += float(np.square(wanted[:, EDGE:-EDGE]).sum())
+        return {"score": error / power}
+
+    def save_weights(self, path: Path) -> None:
+        """Write the encoder's weights."""
+        save_weights(self._network, path)
+
+    def sample(self, folder: Path, step: int) -> None:
+        """Draw what is wanted on the first validating mixture, and what the encoder says."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        heard, wanted = examples(self._dataset, self._statistics, [self._dataset.val[0]])
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        FigureCanvasAgg(figure)
+        for row, (title, values) in enumerate((("wanted", wanted), ("output", np.asarray(self._run(heard)))), start=1):
+            axes = figure.add_subplot(2, 1, row)
+            axes.imshow(values[0].T, vmin=-2, vmax=2, cmap="coolwarm", aspect="auto", interpolation="nearest")
+            axes.set(ylabel=title, title=f"step {step}" if row == 1 else "")
+        axes.set(xlabel="step of 20 ms")
+        with atomic_path(folder / f"step_{step:07d}.png") as part:
+            figure.savefig(part, dpi=80)
+
+    def _step(self, heard: Any, wanted: Any, rate: Any) -> Any:
+        import tensorflow as tf
+
+        self._optimizer.learning_rate.assign(rate)
+        with tf.GradientTape() as tape:
+            said = tf.cast(self._network(heard, training=True), tf.float32)
+            loss = tf.reduce_mean(tf.square(said - wanted)[:, EDGE:-EDGE])
+        variables = self._network.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+
+def write_encoder(
+    run: Path,
+    dataset: DistillationSet,
+    config: EncoderConfig,
+    origin: str,
+    licence: str,
+    validation: dict[str, float],
+) -> None:
+    """Write the best weights of ``run``, their ONNX file and their card into its folder :data:`RESULT`.
+
+    Mean 0 and deviation 1 over the first mixtures are folded into the last layer, so that a predictor's inputs are of
+    one size. The card is written last: without its hash in it the weights are refused.
+    """
+
+    from obamanet.networks.speech_encoder import build_encoder
+
+    network = build_encoder(config)
+    network.load_weights(run / "best.weights.h5")
+    said = np.concatenate(
+        [np.asarray(network(padded(dataset.student_input(n))[None]))[0, EDGE:-EDGE] for n in dataset.train[:SCALED_BY]]
+    )
+    mean, deviation = said.mean(axis=0), said.std(axis=0) + 1e-3
+    kernel, bias = network.get_layer("outputs").get_weights()
+    network.get_layer("outputs").set_weights([kernel / deviation, (bias - mean) / deviation])
+    folder = run / RESULT
+    folder.mkdir(exist_ok=True)
+    save_half(network, folder / WEIGHTS)
+    export_weights(StoredNetwork(ENCODER, config, folder / NETWORK, folder / WEIGHTS))
+    card = {
+        "config": asdict(config),
+        "sha256": sha256_of(folder / WEIGHTS),
+        "onnx": sha256_of(folder / NETWORK),
+        "origin": origin,
+        "licence": licence,
+        "validation": validation,
+    }
+    atomic_write_json(folder / CARD, card)
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Have layers that are made within calculate in ``policy``; the graph's own code knows nothing of it."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,1 @@
+"""Trains the networks that judge videos: SyncNet and the lip reader."""

@@ -1,0 +1,132 @@
+"""GRID's sentences: a closed vocabulary of 51 words in one fixed grammar, read from file names, word times and scores.
+
+Every sentence is command, colour, preposition, letter, digit, adverb (Cooke et al. 2006); nothing else can be said or
+read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.errors import DatasetError
+from obamanet.training.data.word_times import TimedWord, read_word_times
+
+SLOTS: tuple[tuple[str, ...], ...] = (
+    ("bin", "lay", "place", "set"),
+    ("blue", "green", "red", "white"),
+    ("at", "by", "in", "with"),
+    tuple("abcdefghijklmnopqrstuvxyz"),
+    ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    ("again", "now", "please", "soon"),
+)
+"""The words of each place in the sentence. W is no letter of GRID: its name has three syllables."""
+
+SLOT_NAMES = ("command", "colour", "preposition", "letter", "digit", "adverb")
+
+VOCABULARY: tuple[str, ...] = tuple(word for slot in SLOTS for word in slot)
+
+PAUSE = 0
+"""Class of a frame in which no word is said; word n of the vocabulary is class n + 1."""
+
+CLASSES = 1 + len(VOCABULARY)
+
+_SIGNS: tuple[dict[str, str], ...] = (
+    *({word[0]: word for word in slot} for slot in SLOTS[:4]),
+    {"z": "zero", **{str(n): word for n, word in enumerate(SLOTS[4]) if n}},
+    {word[0]: word for word in SLOTS[5]},
+)
+"""What each sign of a file name stands for."""
+
+
+def words_of_name(name: str) -> tuple[str, ...]:
+    """Return the six words that GRID's clip ``name`` spells, e.g. "bbaf2n": bin blue at f two now.
+
+    Raises :class:`ValueError` for a name that is not GRID's.
+    """
+    if len(name) != len(_SIGNS) or any(sign not in signs for sign, signs in zip(name, _SIGNS, strict=True)):
+        raise ValueError(f"no sentence of GRID is named {name!r}; one is bbaf2n")
+    return tuple(signs[sign] for sign, signs in zip(name, _SIGNS, strict=True))
+
+
+def sentence_times(align: Path, name: str) -> tuple[TimedWord, ...]:
+    """Return the timed words of the clip ``name``; raises :class:`DatasetError` when they are no sentence of GRID's.
+
+    ``align`` is that of :func:`obamanet.training.data.word_times.read_word_times`.
+    """
+    words = read_word_times(align, name)
+    if len(words) != len(SLOTS) or any(said.word not in slot for said, slot in zip(words, SLOTS, strict=True)):
+        raise DatasetError(
+            f"not a sentence of GRID's grammar: the clip {name} of {align}: {' '.join(said.word for said in words)!r}"
+        )
+    return words
+
+
+def frame_classes(words: Sequence[TimedWord], times: np.ndarray) -> np.ndarray:
+    """Return the class of the frame at each of ``times`` (T,) seconds: (T,) int32."""
+    classes = np.full(len(times), PAUSE, dtype=np.int32)
+    for said in words:
+        classes[(said.start <= times) & (times < said.end)] = 1 + VOCABULARY.index(said.word)
+    return classes
+
+
+def decode(scores: np.ndarray) -> tuple[str, ...]:
+    """Return the sentence whose best path has the largest sum of ``scores`` (T, CLASSES), log-probabilities of frames.
+
+    Viterbi's algorithm over the grammar: maybe a pause, the word of each slot for a frame or more, maybe a pause after
+    each. Raises :class:`ValueError` for fewer frames than words.
+    """
+    if len(scores) < len(SLOTS):
+        raise ValueError(f"{len(scores)} frames are too few for {len(SLOTS)} words")
+    layers = _layers()
+    classes = np.concatenate(layers)
+    starts = np.cumsum([0, *(len(layer) for layer in layers)])
+    # Layers take turns: pause, words of slot 1, pause, words of slot 2 ... pause. A pause may be passed over.
+    best = np.full(len(classes), -np.inf)
+    first = slice(0, starts[2])
+    best[first] = scores[0, classes[first]]
+    came_from = np.zeros((len(scores), len(classes)), dtype=np.int64)
+    for frame in range(1, len(scores)):
+        reached, origin = best.copy(), np.arange(len(classes))
+        for number in range(1, len(layers)):
+            here = slice(starts[number], starts[number + 1])
+            before = slice(starts[number - 1 if number % 2 == 0 else max(0, number - 2)], starts[number])
+            leap = before.start + int(np.argmax(best[before]))
+            better = best[leap] > reached[here]
+            origin[here] = np.where(better, leap, origin[here])
+            reached[here] = np.where(better, best[leap], reached[here])
+        best = reached + scores[frame, classes]
+        came_from[frame] = origin
+    state = int(starts[-3] + np.argmax(best[starts[-3] :]))
+    visited = {state}
+    for frame in range(len(scores) - 1, 0, -1):
+        state = int(came_from[frame, state])
+        visited.add(state)
+    return tuple(VOCABULARY[classes[state] - 1] for state in sorted(visited) if classes[state] != PAUSE)
+
+
+def word_error(said: Sequence[str], read: Sequence[str]) -> float:
+    """Return the word error rate of ``read`` against ``said``: 0 is best, above 1 where more is read than said.
+
+    (S + D + I) / N: substituted, deleted and inserted words in the cheapest alignment (Levenshtein 1966) over the
+    number of words said. Raises :class:`ValueError` when nothing was said.
+    """
+    if not said:
+        raise ValueError("no word was said")
+    costs = list(range(len(read) + 1))
+    for i, word in enumerate(said, start=1):
+        diagonal, costs[0] = costs[0], i
+        for j, other in enumerate(read, start=1):
+            diagonal, costs[j] = costs[j], min(costs[j] + 1, costs[j - 1] + 1, diagonal + (word != other))
+    return costs[-1] / len(said)
+
+
+def _layers() -> list[np.ndarray]:
+    """Return the classes of the states, layer by layer in the order of the sentence."""
+    layers, first = [np.array([PAUSE])], 1
+    for slot in SLOTS:
+        layers += [np.arange(first, first + len(slot)), np.array([PAUSE])]
+        first += len(slot)
+    return layers

@@ -1,0 +1,362 @@
+"""Trains the judge of sync: a mouth and a sound belong together when they lie near each other in one space.
+
+Every window of about a second must find its own sound among all other seconds of the same sentence, shifts of a single
+frame included, and its sentence among others: InfoNCE (van den Oord et al. 2018) over windows and over frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import load_sound
+from obamanet.audio.normalise_features import normalise_utterance, silence_features
+from obamanet.constants import FEATURE_RATE, MOUTH
+from obamanet.errors import DatasetError, OptionError
+from obamanet.files import atomic_path
+from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
+from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
+from obamanet.progress import Progress
+from obamanet.sources import add_sources
+from obamanet.timing import frame_times, resample_in_time
+from obamanet.training.data.dataset import Dataset, Piece, Split
+from obamanet.training.judges.judge_card import SYNCNET, save_judge
+from obamanet.training.loop.ema_learner import EmaLearner, Losses, check_optimiser_options
+from obamanet.training.loop.log import logged
+from obamanet.training.loop.runner import (
+    NOT_STATED,
+    Limits,
+    Schedule,
+    TrainReport,
+    check_told,
+    claim_run,
+    own_folder,
+    run_training,
+)
+from obamanet.types import FeatureSequence
+
+JUDGED_RATE = FEATURE_RATE / SOUND_STEPS
+"""Video frames per second, 25, to which every mouth is brought."""
+
+WINDOW = int(JUDGED_RATE) - LOST_FRAMES
+"""Embeddings in one second: 13, which together look at 25 frames."""
+
+MAX_LAG = 15
+"""Frames. Lags from -0.6 s to 0.6 s are tried, as SyncNet's evaluation does (Chung and Zisserman 2016)."""
+
+SLOW = 50
+"""Frames to either side, 2 s, over whose mean a mouth moves: what stays beyond that is the face and the head's turn."""
+
+WARM_UP = 50
+"""Steps over which the learning rate rises: batch normalisation's first statistics are poor."""
+
+MOVEMENT = 0.017
+"""Eye distances. Standard deviation of a speaking mouth's coordinates, by which they are divided."""
+
+MIRRORED_MOUTH = np.array([*range(6, -1, -1), *range(11, 6, -1), *range(16, 11, -1), 19, 18, 17])
+"""Which of the 20 mouth points each becomes in a mirror."""
+
+
+@dataclass(frozen=True)
+class SyncNetOptions:
+    """How the judge is trained.
+
+    ``frames`` of one example at 25 per second. What augments the examples: ``amplitude``, the share by which movement
+    is made smaller or larger; ``speed``, by which both streams are; ``jitter`` of every landmark, ``placement`` of the
+    mouth, ``noise`` per sound value and ``colour`` per band, standard deviations in the units the network sees; and
+    ``masking``, the share of examples that lack some bands.
+    """
+
+    steps: int = 600
+    batch_size: int = 16
+    learning_rate: float = 2e-3
+    width: int = 64
+    size: int = 64
+    dropout: float = 0.2
+    frames: int = 70
+    window_sharpness: float = 20.0
+    frame_sharpness: float = 8.0
+    frame_weight: float = 0.5
+    amplitude: float = 0.3
+    speed: float = 0.1
+    jitter: float = 0.1
+    placement: float = 0.3
+    noise: float = 0.2
+    colour: float = 0.3
+    masking: float = 0.3
+    mirrored: float = 0.5
+    ema_decay: float = 0.99
+    epoch_steps: int = 100
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what is outside the allowed values."""
+        check_optimiser_options(self)
+        if self.frames < LOST_FRAMES + 2 * WINDOW:
+            raise OptionError(
+                f"an example is too short: got {self.frames} frames, needed are {LOST_FRAMES + 2 * WINDOW}"
+            )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One piece as the judge sees it: ``mouth`` (T, 40) at 25 frames per second, ``sound`` (4 T, bands)."""
+
+    mouth: np.ndarray
+    sound: np.ndarray
+
+
+def mouth_values(keypoints: np.ndarray) -> np.ndarray:
+    """Return canonical ``keypoints`` (T, 20, 2) at 25 frames per second as the judge sees them: (T, 40) float32.
+
+    Each coordinate is less its mean over the 2 s before and after, and divided by :data:`MOVEMENT`.
+    """
+    flat = keypoints.reshape(len(keypoints), -1).astype(np.float64)
+    total = np.concatenate([np.zeros((1, flat.shape[1])), np.cumsum(flat, axis=0)])
+    places = np.arange(len(flat))
+    first, last = np.maximum(places - SLOW, 0), np.minimum(places + SLOW + 1, len(flat))
+    slow = (total[last] - total[first]) / (last - first)[:, None]
+    return ((flat - slow) / MOVEMENT).astype(np.float32)
+
+
+def sound_values(features: FeatureSequence, count: int) -> np.ndarray:
+    """Return 26 log filterbank energies ``features`` under ``count`` video frames as the judge hears them.
+
+    (4 count, 26) float32, normalised over the utterance; where there is no sound stands silence.
+    """
+    normalised = normalise_utterance(features).values[: SOUND_STEPS * count]
+    missing = SOUND_STEPS * count - len(normalised)
+    return np.concatenate([normalised, np.tile(silence_features(normalised.shape[1]), (missing, 1))]).astype(np.float32)
+
+
+def lag_distances(mouth: np.ndarray, sound: np.ndarray, lags: Sequence[int]) -> np.ndarray:
+    """Return the mean distance of embeddings ``mouth`` (T, E) to ``sound`` (S, E) that comes each of ``lags`` later.
+
+    At lag k it is the mean over n of |mouth[n] - sound[n + k]|; NaN where nothing overlaps.
+    """
+    found = []
+    for lag in lags:
+        first, last = max(0, -lag), min(len(mouth), len(sound) - lag)
+        pairs = mouth[first:last] - sound[first + lag : last + lag] if last > first else np.zeros((0, 1))
+        found.append(np.linalg.norm(pairs, axis=-1).mean() if len(pairs) else np.nan)
+    return np.array(found)
+
+
+def train_syncnet(
+    dataset: Dataset,
+    split: Split,
+    folder: Path,
+    options: SyncNetOptions,
+    *,
+    licence: str = NOT_STATED,
+    attribution: str = NOT_STATED,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train the judge on the split's training pieces into ``folder``, or go on with the run that is there.
+
+    The folder then holds the best judge with its card (:mod:`.judge_card`), which carries ``licence`` and
+    ``attribution`` of the recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
+    """
+
+    check_told(licence=licence, attribution=attribution)
+    progress = progress or Progress()
+    config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
+    sections = {
+        "network": asdict(config),
+        "data": {"split": split.digest},
+        "training": asdict(options),
+    }
+    with own_folder(folder):
+        claim_run(folder, sections)
+        add_sources(folder, split.sources)
+        train = load_samples(split.train, dataset, options.frames, progress)
+        val = load_samples(split.val, dataset, options.frames, progress)
+        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
+        source = SampleSource(train, options)
+        learner = SyncNetLearner(config, options, val)
+        report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        from obamanet.networks.syncnet import build_syncnet
+
+        network = build_syncnet(config)
+        network.load_weights(folder / "best.weights.h5")
+        said = logged(folder, report.best_step)
+        card = {
+            **sections,
+            "sentences": {"train": len(train), "val": len(val)},
+            "licence": licence,
+            "attribution": attribution,
+            "validation": {name: said[name] for name in ("step", "score", "told_apart", "in_time") if name in said},
+        }
+        save_judge(network, SYNCNET, card, folder)
+        return report
+
+
+def load_samples(pieces: Sequence[Piece], dataset: Dataset, frames: int, progress: Progress) -> list[Sample]:
+    """Return mouth and sound of the ``pieces`` that have sound and at least ``frames`` frames at 25 per second.
+
+    Raises :class:`DatasetError` when there are none.
+    """
+    talks = []
+    for piece in progress.track(pieces, "reading sound", len(pieces)):
+        if piece.clip.sound is None:
+            continue
+        landmarks = piece.clip.landmarks[piece.start : piece.stop]
+        upright = to_canonical(landmarks, fit_placement(landmarks, fit_template(landmarks)))[:, MOUTH]
+        start, end = float(piece.start / dataset.fps), float(piece.stop / dataset.fps)
+        sound = load_sound(piece.clip.sound)
+        count = int(round((end - start) * float(JUDGED_RATE), 6))
+        times = start + frame_times(count, JUDGED_RATE)
+        mouth = resample_in_time(upright, frame_times(piece.stop, dataset.fps)[piece.start :], times)
+        heard = sound_values(extract_features(sound, FeatureOptions()), int(np.ceil(end * float(JUDGED_RATE))) + 1)
+        first = round(start * float(FEATURE_RATE))
+        if count >= frames:
+            talks.append(Sample(mouth_values(mouth), heard[first : first + SOUND_STEPS * count]))
+    if not talks:
+        raise DatasetError(
+            f"{dataset.folder}: no piece with sound and {frames / float(JUDGED_RATE):.1f} s on one side of the split"
+        )
+    return talks
+
+
+class SampleSource:
+    """Training examples: stretches of talks, run a little faster or slower, augmented in both streams."""
+
+    def __init__(self, talks: Sequence[Sample], options: SyncNetOptions) -> None:
+        self._talks = talks
+        self._options = options
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return mouths (B, T, 40) and sounds (B, 4 T, bands), float32, for ``step``: another talk each if it can."""
+        random = np.random.default_rng((self._options.seed, step))
+        count = self._options.batch_size
+        chosen = random.choice(len(self._talks), count, replace=count > len(self._talks))
+        examples = [self._example(self._talks[int(index)], random) for index in chosen]
+        return np.stack([talk.mouth for talk in examples]), np.stack([talk.sound for talk in examples])
+
+    def _example(self, talk: Sample, random: np.random.Generator) -> Sample:
+        options = self._options
+        length = len(talk.mouth)
+        fastest = min(1 + options.speed, (length - 1) / options.frames)
+        pace = random.uniform(min(1 - options.speed, fastest), fastest)
+        start = random.uniform(0, length - pace * options.frames)
+        places = start + pace * np.arange(options.frames)
+        finer = start + pace * np.arange(SOUND_STEPS * options.frames) / SOUND_STEPS
+        mouth = resample_in_time(talk.mouth, np.arange(length), places)
+        sound = resample_in_time(talk.sound, np.arange(len(talk.sound)) / SOUND_STEPS, finer)
+        return Sample(self._augmented_mouth(mouth, random), self._augmented_sound(sound, random))
+
+    def _augmented_mouth(self, mouth: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        options = self._options
+        points = mouth.reshape(len(mouth), -1, 2)
+        if random.random() < options.mirrored:
+            points = points[:, MIRRORED_MOUTH] * (-1, 1)
+        size = 1 + random.uniform(-options.amplitude, options.amplitude, 2)
+        moved = random.normal(0.0, options.placement, 2)
+        shaking = random.normal(0.0, options.jitter * random.random(), points.shape)
+        return (points * size + moved + shaking).reshape(mouth.shape).astype(np.float32)
+
+    def _augmented_sound(self, sound: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        options = self._options
+        bands = sound.shape[1]
+        augmented = sound + random.normal(0.0, options.colour, bands) * random.random()
+        augmented = augmented + random.normal(0.0, options.noise * random.random(), sound.shape)
+        if random.random() < options.masking:
+            width = int(random.integers(1, max(2, bands // 4)))
+            first = int(random.integers(0, bands - width + 1))
+            # 0 is each band's mean (SpecAugment, Park et al. 2019).
+            augmented[:, first : first + width] = 0.0
+        return augmented.astype(np.float32)
+
+
+class SyncNetLearner(EmaLearner):
+    """Teaches the judge; see :class:`obamanet.training.loop.runner.Learner`."""
+
+    def __init__(self, config: SyncNetConfig, options: SyncNetOptions, val: Sequence[Sample]) -> None:
+        import tensorflow as tf
+
+        from obamanet.networks.syncnet import build_syncnet
+
+        super().__init__(partial(build_syncnet, config), options, weight_decay=1e-3, warm_up=WARM_UP)
+        self._options, self._val = options, val
+        shapes = [(1, None, config.points), (1, None, config.bands)]
+        self._judge = tf.function(
+            lambda mouth, sound: self._ema([mouth, sound], training=False),
+            input_signature=[tf.TensorSpec(shape) for shape in shapes],
+            autograph=False,
+        )
+
+    def validate(self) -> dict[str, float]:
+        """Return the window loss, and the shares of seconds and of talks that are put in time, over the val talks.
+
+        ``told_apart``: seconds nearer to their own sound than to that one second off; ``in_time``: talks whose least
+        distance lies within one frame of no lag.
+        """
+        losses, apart, in_time = [], [], []
+        sharpness = self._options.window_sharpness
+        for talk in self._val:
+            mouth, sound = (np.asarray(values)[0] for values in self._judge(talk.mouth[None], talk.sound[None]))
+            alike = _along_windows(mouth @ sound.T)
+            own = np.diagonal(alike)
+            for axis in (0, 1):
+                losses.append((np.log(np.exp(sharpness * (alike - 1)).sum(axis=axis)) - sharpness * (own - 1)).mean())
+            for off in (-int(JUDGED_RATE), int(JUDGED_RATE)):
+                wrong = np.diagonal(alike, off)
+                apart.append((own[max(0, -off) :][: len(wrong)] > wrong).mean())
+            distances = lag_distances(mouth, sound, range(-MAX_LAG, MAX_LAG + 1))
+            in_time.append(abs(int(np.argmin(distances)) - MAX_LAG) <= 1)
+        return {
+            "score": float(np.mean(losses)),
+            "told_apart": float(np.mean(apart)),
+            "in_time": float(np.mean(in_time)),
+        }
+
+    def sample(self, folder: Path, step: int) -> None:
+        """Draw how near each moment of the first validation talk's mouth lies to each of its sound."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        talk = self._val[0]
+        mouth, sound = (np.asarray(values)[0] for values in self._judge(talk.mouth[None], talk.sound[None]))
+        figure = Figure(figsize=(4, 3.6), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.imshow(mouth @ sound.T, vmin=-1, vmax=1, cmap="coolwarm")
+        axes.set(xlabel="sound (frame)", ylabel="mouth (frame)", title=f"step {step}")
+        with atomic_path(folder / f"step_{step:07d}.png") as part:
+            figure.savefig(part, dpi=80)
+
+    def losses(self, *batch: Any) -> Losses:
+        """Return the losses on mouths (B, T, 40) and sounds (B, 4 T, bands)."""
+        import tensorflow as tf
+
+        options = self._options
+        seen, heard = self._network(list(batch), training=True)
+        alike = _along_windows(tf.matmul(seen, heard, transpose_b=True))
+        size = seen.shape[-1]
+        everywhere = tf.matmul(tf.reshape(seen, (-1, size)), tf.reshape(heard, (-1, size)), transpose_b=True)
+        told = {
+            "window": _both_ways(options.window_sharpness * alike),
+            "frame": _both_ways(options.frame_sharpness * everywhere[None]),
+        }
+        return Losses(told["window"] + options.frame_weight * told["frame"], told)
+
+
+def _along_windows(alike: Any) -> Any:
+    """Return the mean of ``alike`` (..., T, S) along its diagonals over a second: WINDOW - 1 less of either."""
+    rows, columns = alike.shape[-2] - WINDOW + 1, alike.shape[-1] - WINDOW + 1
+    return sum(alike[..., i : i + rows, i : i + columns] for i in range(WINDOW)) / WINDOW
+
+
+def _both_ways(logits: Any) -> Any:
+    """Return the cross-entropy with which rows of ``logits`` (B, N, N) find their column, and columns their row."""
+    import tensorflow as tf
+
+    own = tf.linalg.diag_part(logits)
+    return sum(tf.reduce_mean(tf.reduce_logsumexp(logits, axis=axis) - own) for axis in (1, 2)) / 2

@@ -1,0 +1,1 @@
+"""The loop every training shares: steps, evaluations, log, weights, and resuming."""

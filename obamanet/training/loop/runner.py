@@ -1,0 +1,386 @@
+"""The loop every training shares: steps, evaluations, log, best and last weights, and going on after a kill.
+
+A run is a function of its options and data alone: every batch is drawn from generators seeded by its step, and all
+state is saved at every evaluation, so a run that was killed and resumed ends in the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+
+from obamanet.background import in_background
+from obamanet.card import CardError, read_card
+from obamanet.errors import DatasetError, OptionError, OutputError
+from obamanet.files import atomic_path, atomic_write_json, locked, open_arrays
+from obamanet.progress import Progress
+from obamanet.training.loop.log import TrainingLog
+
+if TYPE_CHECKING:
+    import keras
+
+PREFETCH = 4
+"""Batches prepared ahead by the loading thread."""
+
+NOT_STATED = "not stated"
+"""What a card says of a licence or an attribution that nobody gave."""
+
+KEPT = "kept"
+"""Folder, in a run's, of the weights after the steps that the caller wants to keep."""
+
+OPTIONS_FILE, STATE_FILE = "options.json", "state.npz"
+
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged ``.npz`` raises."""
+
+EXPECTED: Final = (
+    "The default person, of 20 minutes of footage, took two hours on two CPU cores, most of it the renderer. Interrupt "
+    "it at any time: the same command goes on."
+)
+"""What users are told before steps can be timed; from checkpoints/README.md."""
+
+SETTLING_STEPS, TIMED_STEPS, TIMED_SECONDS = 3, 10, 10.0
+"""Steps at the beginning of a session that are not timed, since graphs are compiled in them; and how many more steps,
+and for how long, are timed at least before the user is told how long the training takes."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where this session of a run stops, whatever the schedule: after ``steps`` in all or after ``minutes``.
+
+    Minutes count from ``began``, which is when the limits were made: on the command line, when the command was given.
+    What is prepared before training counts too, but is always finished, and at least one step is done.
+    """
+
+    steps: int | None = None
+    minutes: float | None = None
+    began: float = field(default_factory=time.monotonic, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse limits that let nothing run."""
+        for name, value in (("max steps", self.steps), ("max minutes", self.minutes)):
+            if value is not None and not value > 0:
+                raise OptionError(f"{name} must be above 0: got {value}")
+
+    @property
+    def deadline(self) -> float:
+        """When the session ends, on the clock of :func:`time.monotonic`."""
+        return self.began + 60 * self.minutes if self.minutes else math.inf
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """Where a run stands: steps done of the schedule, the best validation score and its step, examples per second.
+
+    Only evaluations of the schedule choose. Before the first of them the latest weights stand for the best, and
+    ``chosen`` is False.
+    """
+
+    folder: Path
+    step: int
+    steps: int
+    best_score: float
+    best_step: int
+    examples_per_second: float
+    chosen: bool = True
+
+
+class Learner(Protocol):
+    """What the loop trains."""
+
+    def variables(self) -> list[keras.Variable]:
+        """Return everything that resuming needs, always in the same order."""
+        ...
+
+    def step(self, batch: Any, number: int) -> dict[str, float]:
+        """Learn from ``batch`` as step ``number``; returns the losses."""
+        ...
+
+    def validate(self) -> dict[str, float]:
+        """Return the validation metrics; "score" is the one that chooses, lower is better."""
+        ...
+
+    def save_weights(self, path: Path) -> None:
+        """Write the network's weights in the format of ``*.weights.h5``."""
+        ...
+
+    def sample(self, folder: Path, step: int) -> None:
+        """Write a picture that shows what the network does on validation data."""
+        ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """``steps`` in all, evaluated every ``epoch_steps``; what was best before ``fresh_start`` counts no more after.
+
+    From there on a step takes ``later_cost`` times as long as before.
+    """
+
+    steps: int
+    epoch_steps: int
+    batch_size: int
+    fresh_start: float = 0.0
+    later_cost: float = 1.0
+
+    def cost(self, first: int, last: int) -> float:
+        """Return how long the steps from ``first`` to before ``last`` take, in steps before ``fresh_start``."""
+        later = max(0.0, last - max(first, self.fresh_start))
+        return (last - first) + (self.later_cost - 1) * later
+
+
+@dataclass(frozen=True)
+class _State:
+    """Steps done, and which weights are the best; ``chosen`` by the schedule, or merely the latest."""
+
+    step: int = 0
+    best_score: float = math.inf
+    best_step: int = 0
+    chosen: bool = False
+
+
+def check_told(**told: str) -> None:
+    """Raise :class:`OptionError` for a name or a right that is blank; of an unknown one ``NOT_STATED`` is said."""
+    for what, words in told.items():
+        if not words.strip():
+            raise OptionError(f"{what} is blank: say it in words")
+
+
+@contextmanager
+def own_folder(folder: Path, *, keep_prepared: bool = False) -> Iterator[None]:
+    """Keep the run's ``folder``, which is made, to this process; an error before anything was learned leaves nothing.
+
+    An interrupt leaves what was prepared, so that the same command goes on; with ``keep_prepared``, for what takes
+    hours, an error leaves it too. Raises :class:`OutputError`.
+    """
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"run's folder cannot be made ({error.strerror}): {folder}") from error
+    with locked(folder):
+        # Nobody else is at work here: these are of a run that was killed.
+        _remove(set(folder.glob(".*.part*")))
+        before = set(folder.iterdir())
+        try:
+            yield
+        except Exception:
+            if not keep_prepared and not (folder / STATE_FILE).is_file():
+                _remove(set(folder.iterdir()) - before)
+                if made:
+                    folder.rmdir()
+            raise
+
+
+def claim_folder(folder: Path, options: dict[str, Any], hint: str = "") -> None:
+    """Write the run's ``options`` (plain values, in sections) into ``folder``, or refuse when it holds another run.
+
+    Raises :class:`OptionError` that names every changed option and gives a ``hint``, and :class:`DatasetError` for
+    damaged options.
+    """
+    path = folder / OPTIONS_FILE
+    if not path.is_file():
+        atomic_write_json(path, options)
+        return
+    changed = _changed(read_options(folder), options)
+    if changed:
+        raise OptionError(
+            f"{folder} holds a run with other options ({', '.join(changed)}); use the same, or another folder{hint}"
+        )
+
+
+def claim_run(folder: Path, options: dict[str, Any], caches: tuple[str, ...] = ()) -> None:
+    """Claim ``folder`` as :func:`claim_folder` does; one in which nothing was learned yet takes any options.
+
+    ``caches`` are files in it that hold for the earlier options alone.
+    """
+    hint = f", which --start {folder} lets begin with what was learned here"
+    if not (folder / STATE_FILE).is_file() and (folder / OPTIONS_FILE).is_file():
+        try:
+            same = not _changed(read_options(folder), options)
+        except DatasetError:
+            same = False
+        if not same:
+            _remove({folder / name for name in (OPTIONS_FILE, *caches)})
+    claim_folder(folder, options, hint)
+
+
+def read_options(folder: Path) -> dict[str, Any]:
+    """Return the options of the run in ``folder``; raises :class:`DatasetError` when there is none."""
+    path = folder / OPTIONS_FILE
+    if not path.is_file():
+        raise DatasetError(f"no training run in {folder}: {path} is missing; train first")
+    try:
+        options = read_card(path)
+        return {section: dict(options.part(section).content) for section in options.content}
+    except CardError as error:
+        raise DatasetError(f"options of the run are damaged: {error}; use another folder") from None
+
+
+def chosen_step(folder: Path, weights: str) -> int | None:
+    """Return after which step the run's ``weights``, "best" or "last", were saved; None when that is lost."""
+    try:
+        with open_arrays(folder / STATE_FILE) as state:
+            return int(state["best"][1] if weights == "best" else state["step"])
+    except DAMAGE:
+        return None
+
+
+def run_training(
+    learner: Learner,
+    make_batch: Callable[[int], Any],
+    folder: Path,
+    schedule: Schedule,
+    *,
+    keep_steps: frozenset[int] = frozenset(),
+    limits: Limits,
+    progress: Progress,
+) -> TrainReport:
+    """Train ``learner`` on ``make_batch(step)`` for every step of the ``schedule`` not yet done in ``folder``.
+
+    ``folder`` gets best.weights.h5, last.weights.h5, state.npz, log.jsonl, curves.png and samples/, and the weights
+    after each of ``keep_steps`` under kept/.
+    """
+    state = _load(learner, folder / STATE_FILE)
+    log = TrainingLog(folder, resume_at=state.step)
+    stop = min(schedule.steps, limits.steps or schedule.steps)
+    done, seconds = 0, 0.0
+    pace = _Pace(schedule, state.step)
+    losses: list[dict[str, float]] = []
+    began = time.monotonic()
+    batches = in_background(((step, make_batch(step)) for step in range(state.step, stop)), PREFETCH)
+    title = f"training from step {state.step} of {schedule.steps}"
+    for step, batch in progress.track(batches, title, max(0, stop - state.step)):
+        losses.append(learner.step(batch, step))
+        reached = step + 1
+        pace.tell(reached, progress)
+        expired = time.monotonic() > limits.deadline
+        scheduled = reached % schedule.epoch_steps == 0 or reached == schedule.steps
+        if scheduled or reached == stop or expired or reached in keep_steps:
+            took = time.monotonic() - began
+            done, seconds = done + len(losses) * schedule.batch_size, seconds + took
+            metrics = learner.validate()
+            log.add({"step": reached, "seconds": round(took, 1), **_means(losses), **metrics})
+            progress.note(f"step {reached}: " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+            if reached in keep_steps:
+                with atomic_path(folder / KEPT / f"step_{reached:07d}.weights.h5") as part:
+                    learner.save_weights(part)
+            state = _judged(state, reached, metrics["score"], schedule.fresh_start, scheduled=scheduled)
+            _save(learner, state, folder)
+            learner.sample(folder / "samples", reached)
+            losses, began = [], time.monotonic()
+            pace.pause()
+            if expired:
+                break
+    rate = done / seconds if seconds else 0.0
+    return TrainReport(folder, state.step, schedule.steps, state.best_score, state.best_step, rate, state.chosen)
+
+
+class _Pace:
+    """Tells once how long the training takes, as soon as enough steps have been timed."""
+
+    def __init__(self, schedule: Schedule, first: int) -> None:
+        self._schedule, self._settled = schedule, first + SETTLING_STEPS
+        self._before: float | None = None
+        self._seconds = self._cost = 0.0
+        self._timed = 0
+
+    def tell(self, reached: int, progress: Progress) -> None:
+        """Count the step that was done as number ``reached``."""
+        if reached < self._settled or self._timed < 0:
+            return
+        now, schedule = time.monotonic(), self._schedule
+        if self._before is not None:
+            self._timed += 1
+            self._seconds += now - self._before
+            self._cost += schedule.cost(reached - 1, reached)
+        self._before = now
+        if self._timed >= TIMED_STEPS and self._seconds >= TIMED_SECONDS:
+            self._timed = -1
+            left = self._seconds / self._cost * schedule.cost(reached, schedule.steps)
+            progress.note(f"the {schedule.steps - reached} steps left take about {_duration(left)} on this machine")
+
+    def pause(self) -> None:
+        """Leave out what lies between two steps: an evaluation."""
+        self._before = None
+
+
+def _duration(seconds: float) -> str:
+    """Return e.g. ``2 h 5 min``, ``8 min`` or ``40 s``."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _changed(begun: dict[str, Any], options: dict[str, Any]) -> list[str]:
+    return [
+        f"{name} {begun.get(section, {}).get(name)} -> {value}"
+        for section, values in options.items()
+        for name, value in values.items()
+        if begun.get(section, {}).get(name) != value
+    ]
+
+
+def _remove(paths: set[Path]) -> None:
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _means(losses: list[dict[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for loss in losses for name in loss)
+    return {name: float(np.mean([loss[name] for loss in losses if name in loss])) for name in names}
+
+
+def _judged(state: _State, reached: int, score: float, fresh_start: float, *, scheduled: bool) -> _State:
+    """Return the state after an evaluation; one that is not ``scheduled`` must not choose, or stops would."""
+    better = score < state.best_score or math.isnan(state.best_score) or state.best_step <= fresh_start < reached
+    if (scheduled and (better or not state.chosen)) or not (scheduled or state.chosen):
+        return _State(reached, score, reached, scheduled)
+    return replace(state, step=reached)
+
+
+def _save(learner: Learner, state: _State, folder: Path) -> None:
+    """Write the weights and, renamed last of all, the state."""
+    names = ("best", "last") if state.best_step == state.step else ("last",)
+    arrays = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(learner.variables())}
+    best = np.array([state.best_score, state.best_step])
+    with ExitStack() as stack:
+        part = stack.enter_context(atomic_path(folder / STATE_FILE))
+        parts = [stack.enter_context(atomic_path(folder / f"{name}.weights.h5")) for name in names]
+        with part.open("wb") as file:
+            np.savez(file, step=state.step, best=best, chosen=state.chosen, **arrays)  # type: ignore[arg-type]
+        for weights in parts:
+            learner.save_weights(weights)
+
+
+def _load(learner: Learner, path: Path) -> _State:
+    if not path.is_file():
+        return _State()
+    variables = learner.variables()
+    try:
+        with open_arrays(path) as arrays:
+            values = [arrays[f"v{i:04d}"] for i in range(len(variables))]
+            best_score, best_step = (float(value) for value in arrays["best"])
+            chosen = bool(arrays["chosen"]) if "chosen" in arrays else True
+            state = _State(int(arrays["step"]), best_score, int(best_step), chosen)
+    except DAMAGE as error:
+        raise DatasetError(f"state of the run is damaged: {path}: {error}; train into another folder") from None
+    for variable, value in zip(variables, values, strict=True):
+        if tuple(variable.shape) != value.shape:
+            raise DatasetError(f"state of the run is of another network: {path}; train into another folder")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return state

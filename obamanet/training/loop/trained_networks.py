@@ -1,0 +1,134 @@
+"""Trained networks to begin another training with, or to make a person of: a run's, or those of a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from obamanet.audio.features import FeatureOptions
+from obamanet.errors import DatasetError, ObamanetError
+from obamanet.networks.config import GeneratorConfig, PredictorConfig
+from obamanet.person import MOUTH_FILE, MouthModel, Person, load_mouth, load_person
+from obamanet.timing import parse_rate
+from obamanet.training.loop.runner import DAMAGE, OPTIONS_FILE, read_options
+from obamanet.types import RenderMode
+
+
+@dataclass(frozen=True)
+class TrainedPredictor:
+    """A predictor: where it is from, its sizes, what it hears, at how many frames per second, whose mouth it moves.
+
+    ``encoder`` is the sha256 of the speech encoder that it learned to listen through, None for other features.
+    ``voices`` says in words whose it heard. ``split`` tells on which footage it was trained; None where that is not
+    known, as for a person.
+    """
+
+    folder: Path
+    config: PredictorConfig
+    features: FeatureOptions
+    fps: Fraction
+    mouth: MouthModel
+    weights: Path
+    encoder: str | None = None
+    voices: str = ""
+    split: str | None = None
+
+    @property
+    def lookahead(self) -> float:
+        """Seconds of sound that it hears ahead of each frame."""
+        return float(self.config.delay / self.fps)
+
+
+@dataclass(frozen=True)
+class TrainedRenderer:
+    """A renderer: where it is from, its sizes, and on which footage it was trained, as :class:`TrainedPredictor`."""
+
+    folder: Path
+    config: GeneratorConfig
+    weights: Path
+    mode: RenderMode | None = None
+    split: str | None = None
+
+
+def trained_predictor(folder: Path) -> TrainedPredictor:
+    """Return the predictor of the run, or else the person, in ``folder``.
+
+    Raises :class:`DatasetError` or :class:`obamanet.errors.PersonError`.
+    """
+    if (folder / OPTIONS_FILE).is_file():
+        return run_predictor(folder)
+    person = load_person(folder)
+    speech = person.speech_part
+    return TrainedPredictor(
+        folder,
+        speech.predictor,
+        speech.features,
+        person.fps,
+        speech.mouth,
+        person.predictor_weights,
+        speech.encoder_digest,
+    )
+
+
+def trained_renderer(folder: Path) -> TrainedRenderer:
+    """Return the renderer of the run, on a dataset or on pictures, or else the person, in ``folder``.
+
+    Raises :class:`DatasetError` or :class:`obamanet.errors.PersonError`.
+    """
+    if (folder / OPTIONS_FILE).is_file():
+        return run_renderer(folder)
+    person: Person = load_person(folder)
+    return TrainedRenderer(folder, person.generator, person.renderer_weights, person.mode)
+
+
+def run_predictor(run: Path, weights: str = "best") -> TrainedPredictor:
+    """Return the predictor that was trained in ``run``; raises :class:`DatasetError` when that is no such run."""
+    options = read_options(run)
+    try:
+        data: dict[str, Any] = options["data"]
+        return TrainedPredictor(
+            run,
+            PredictorConfig(**options["predictor"]),
+            FeatureOptions(**options["features"]),
+            parse_rate(options["rates"]["fps"]),
+            load_mouth(run / MOUTH_FILE),
+            _weights(run, weights),
+            data.get("encoder"),
+            str(data.get("voices", "")),
+            data.get("split"),
+        )
+    except DatasetError:
+        raise
+    except (*DAMAGE, ObamanetError) as error:
+        raise DatasetError(f"not a predictor's training run: {run}: {error!r}") from error
+
+
+def run_renderer(run: Path, weights: str = "best") -> TrainedRenderer:
+    """Return the renderer that was trained in ``run``; raises :class:`DatasetError` when that is no such run."""
+    options = read_options(run)
+    try:
+        mode = RenderMode(options["render"]["mode"]) if "render" in options else None
+        config = GeneratorConfig(**options["generator"])
+        return TrainedRenderer(run, config, _weights(run, weights), mode, options.get("data", {}).get("split"))
+    except DatasetError:
+        raise
+    except (*DAMAGE, ObamanetError) as error:
+        raise DatasetError(f"not a renderer's training run: {run}: {error!r}") from error
+
+
+def load_weights(network: Any, path: Path) -> None:
+    """Read the weights at ``path`` into ``network``; raises :class:`DatasetError` when they are none or do not fit."""
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DatasetError(f"no usable weights: {path}: {reason}; train first") from error
+
+
+def _weights(run: Path, which: str) -> Path:
+    path = run / f"{which}.weights.h5"
+    if not path.is_file():
+        raise DatasetError(f"no such weights: {path}; train first")
+    return path

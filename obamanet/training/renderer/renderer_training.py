@@ -1,0 +1,155 @@
+"""Trains a person's renderer on a prepared dataset: whole faces from sketches, or mouths painted into footage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from obamanet.card import CardError
+from obamanet.constants import MOUTH
+from obamanet.errors import DatasetError, OptionError
+from obamanet.keypoints.head import fit_head
+from obamanet.keypoints.placement import fit_template
+from obamanet.keypoints.region import MouthRegion, fit_region, place_region
+from obamanet.networks.config import GeneratorConfig
+from obamanet.person import REGION_FILE, load_region, save_region
+from obamanet.progress import Progress
+from obamanet.render.compositor import draw_inpainting, region_mask
+from obamanet.render.crop import to_square
+from obamanet.render.sketch import draw_face
+from obamanet.sources import add_sources
+from obamanet.training.data.dataset import Dataset, Piece, Split
+from obamanet.training.loop.runner import EXPECTED, STATE_FILE, Limits, TrainReport
+from obamanet.training.loop.trained_networks import TrainedRenderer
+from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, train_pix2pix
+from obamanet.types import RenderMode
+
+MOUTH_WEIGHT = 5.0
+"""Loss weight of the mouth's pixels against 1 elsewhere: they are 2 % of the picture and carry the speech."""
+
+MOUTH_MARGIN = 0.35
+"""Share of the mouth's width around it that is weighted like the mouth."""
+
+REGION_ONLY = 0.05
+"""In-painting: loss weight outside the blanked region, which the compositor never shows; keeps it a picture."""
+
+
+REGION_KIND = "one shape"
+"""What a run's options say of its region; runs of before, whose region told the mouth's opening, say nothing."""
+
+TEMPLATE_FRAMES = 2000
+"""Frames, spread over the footage, from which the region's mean face is taken."""
+
+
+class PersonPairs:
+    """The frames of ``pieces`` as (condition, target) pairs: of whole faces, or with a ``region`` of it in-painted."""
+
+    def __init__(self, pieces: Sequence[Piece], region: MouthRegion | None, image_size: int) -> None:
+        self._region = region
+        self._size = image_size
+        self._frames = [(piece.clip, index) for piece in pieces for index in range(piece.start, piece.stop)]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def pair(self, index: int, random: np.random.Generator | None) -> Pair:
+        """Return frame ``index``; footage is not jittered, its own head movement is variety enough."""
+        clip, number = self._frames[index]
+        path = clip.frame_path(number)
+        target = cv2.imread(str(path))
+        if target is None or target.shape[:2] != (self._size, self._size):
+            raise DatasetError(f"frame is missing or not {self._size}x{self._size}: {path}; run obamanet prepare again")
+        landmarks = to_square(clip.landmarks[number], clip.box, self._size)
+        weight = _mouth_weight(landmarks[MOUTH], self._size)
+        if self._region is None:
+            condition = draw_face(landmarks, self._size)
+        else:
+            outline = place_region(self._region, landmarks[None])[0]
+            condition = draw_inpainting(target, outline, landmarks)
+            weight[region_mask(outline, self._size) == 0] = REGION_ONLY
+        return Pair(condition, target, weight)
+
+
+def train_renderer(
+    dataset: Dataset,
+    split: Split,
+    folder: Path,
+    mode: RenderMode,
+    config: GeneratorConfig,
+    options: TrainOptions,
+    *,
+    start: TrainedRenderer | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> TrainReport:
+    """Train the renderer of ``mode`` on the split's training pieces into ``folder``; see :func:`train_pix2pix`.
+
+    ``start`` is another face's renderer, or this one's from a run on other footage, to begin with. Raises
+    :class:`OptionError` when the generator's picture size is not the dataset's.
+    """
+    if config.image_size != dataset.image_size:
+        raise OptionError(
+            f"generator paints {config.image_size} px, the dataset has {dataset.image_size} px: {dataset.folder}"
+        )
+    region = _region(folder, split.train) if mode is RenderMode.INPAINT else None
+    train = PersonPairs(split.train, region, dataset.image_size)
+    val = PersonPairs(split.val, region, dataset.image_size)
+    about: dict[str, dict[str, Any]] = {
+        "render": {"mode": mode.value, "image_size": dataset.image_size},
+        "data": {"split": split.digest},
+    }
+    if region is not None:
+        about["render"]["region"] = REGION_KIND
+
+    def write_notes() -> None:
+        add_sources(folder, split.sources)
+        if region is not None:
+            save_region(region, folder / REGION_FILE)
+
+    return train_pix2pix(
+        train,
+        val,
+        folder,
+        config,
+        options,
+        about=about,
+        write_notes=write_notes,
+        start=start,
+        expected=EXPECTED,
+        limits=limits,
+        progress=progress,
+    )
+
+
+def learn_region(pieces: Sequence[Piece]) -> MouthRegion:
+    """Return the region to paint of the person in the training ``pieces``."""
+    stretches = [piece.clip.landmarks[piece.start : piece.stop] for piece in pieces]
+    landmarks = np.concatenate(stretches)
+    template = fit_template(landmarks[:: max(1, len(landmarks) // TEMPLATE_FRAMES)])
+    return fit_region(stretches, fit_head(stretches, template))
+
+
+def _region(folder: Path, pieces: Sequence[Piece]) -> MouthRegion:
+    """Return the region that the run in ``folder`` was trained with, or for a new run that of ``pieces``."""
+    path = folder / REGION_FILE
+    if path.is_file() and (folder / STATE_FILE).is_file():
+        try:
+            return load_region(path)
+        except CardError as error:
+            raise DatasetError(f"region of the run is damaged: {error}; train in another folder") from error
+    return learn_region(pieces)
+
+
+def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:
+    left, top = keypoints.min(axis=0)
+    right, bottom = keypoints.max(axis=0)
+    margin = MOUTH_MARGIN * (right - left)
+    weight = np.ones((size, size), dtype=np.float32)
+    rows = slice(max(0, round(top - margin)), max(0, round(bottom + margin)))
+    columns = slice(max(0, round(left - margin)), max(0, round(right + margin)))
+    weight[rows, columns] = MOUTH_WEIGHT
+    return weight

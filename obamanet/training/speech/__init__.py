@@ -1,0 +1,1 @@
+"""Trains the networks that turn sound into keypoints, and fits mouth poses."""

@@ -1,0 +1,199 @@
+"""What a predictor is trained on: recordings, augmented copies of them, synthetic voices, and mere noise."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from obamanet.audio.augment.chain import BABBLE, AugmentOptions, augment, make_noise, random_kind
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.audio.load import load_sound
+from obamanet.audio.normalise_features import normalise_utterance, silence_features
+from obamanet.audio.stack import stack_features
+from obamanet.constants import SAMPLE_RATE
+from obamanet.files import atomic_path, open_arrays
+from obamanet.progress import Progress
+from obamanet.timing import frames_to_cover
+from obamanet.training.data.dataset import Clip, Piece
+from obamanet.training.data.synthetic_voices import SyntheticVoices, load_sound_of, of_clips, transfer_keypoints
+from obamanet.types import AudioClip, FeatureSequence
+
+NOISE_EXAMPLES = 96
+"""Stretches of noise and music without speech, over which the mouth rests."""
+
+NOISE_SECONDS = 4
+
+BABBLE_VOICES = 6
+"""Voices of which babble is made."""
+
+FEATURES_FILE = "heard.npz"
+"""Keeps, in a run's folder, what was heard: computing it takes minutes."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One stretch as the predictor meets it: ``inputs`` (T + delay, S) stacked features, ``keypoints`` (T, 20, 2)."""
+
+    inputs: np.ndarray
+    keypoints: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrainingExamples:
+    """All that a predictor is trained on and chosen by; ``noises`` are stacked features (T, S) without speech."""
+
+    recorded: tuple[Example, ...]
+    augmented: tuple[Example, ...]
+    synthetic: tuple[Example, ...]
+    noises: tuple[np.ndarray, ...]
+    val: tuple[Example, ...]
+
+
+class Extractor(Protocol):
+    """Extracts the features of a sound: ``silence`` (D,) are its features of silence."""
+
+    silence: np.ndarray
+
+    def extract(self, samples: np.ndarray) -> FeatureSequence:
+        """Return normalised features of ``samples`` (N,) at 16 kHz, a whole utterance."""
+        ...
+
+
+class ExampleMaker:
+    """Makes the training examples; everything random is drawn from ``seed`` and the clip's name.
+
+    ``mouths`` are the canonical keypoints (T, 20, 2) of each piece's frames.
+    """
+
+    def __init__(self, extractor: Extractor, fps: Fraction, delay: int, seed: int, progress: Progress) -> None:
+        self._extractor, self._fps, self._delay = extractor, fps, delay
+        self._seed, self._progress = seed, progress
+        self._options = AugmentOptions()
+
+    def make(
+        self,
+        train: Sequence[tuple[Piece, np.ndarray]],
+        val: Sequence[tuple[Piece, np.ndarray]],
+        copies: int,
+        synthetic_voices: SyntheticVoices | None,
+        folder: Path,
+    ) -> TrainingExamples:
+        """Return the examples of pieces and their mouths, with ``copies`` augmented copies of each training piece.
+
+        What was heard is kept in ``folder`` and read from there the next time.
+        """
+        kept = _read(folder / FEATURES_FILE)
+        heard = kept or self._extract_all(
+            [piece for piece, _ in train], [piece for piece, _ in val], copies, synthetic_voices
+        )
+        if not kept:
+            with atomic_path(folder / FEATURES_FILE) as part, part.open("wb") as file:
+                np.savez(file, **heard)  # type: ignore[arg-type]  # numpy takes any name for an array
+        mouths = {piece.clip.folder.name: keypoints for piece, keypoints in train if piece.is_whole}
+        synthetic = []
+        for entry in of_clips(synthetic_voices, list(mouths)) if synthetic_voices else ():
+            inputs, times = heard[f"synthetic utterance {entry.file}"], heard[f"times {entry.file}"]
+            count = len(inputs) - self._delay
+            synthetic.append(Example(inputs, transfer_keypoints(mouths[entry.clip], float(self._fps), times, count)))
+        return TrainingExamples(
+            recorded=tuple(self._example(heard["clip " + _name(p)], p, mouth) for p, mouth in train),
+            augmented=tuple(
+                self._example(heard[f"copy {copy} {_name(p)}"], p, mouth)
+                for p, mouth in train
+                for copy in range(copies)
+            ),
+            synthetic=tuple(synthetic),
+            noises=tuple(heard[name] for name in heard if name.startswith("noise ")),
+            val=tuple(self._example(heard["clip " + _name(p)], p, mouth) for p, mouth in val),
+        )
+
+    def _example(self, heard: np.ndarray, piece: Piece, mouth: np.ndarray) -> Example:
+        return Example(heard[piece.start : piece.stop + self._delay], mouth)
+
+    def _extract_all(
+        self, train: Sequence[Piece], val: Sequence[Piece], copies: int, synthetic_voices: SyntheticVoices | None
+    ) -> dict[str, np.ndarray]:
+        heard: dict[str, np.ndarray] = {}
+        clips = {_name(piece): piece.clip for piece in (*train, *val)}
+        learned = sorted({_name(piece) for piece in train})
+        sounds = {name: _samples(clip) for name, clip in clips.items()}
+        others = [sounds[name] for name in learned]
+        for name, clip in self._progress.track(clips.items(), "listening to the recordings", len(clips)):
+            frames = len(clip.segment)
+            heard["clip " + name] = self.stacked(sounds[name], frames)
+        whole = [_name(piece) for piece in train if piece.is_whole]
+        entries = of_clips(synthetic_voices, whole) if synthetic_voices else ()
+        for number, entry in enumerate(self._progress.track(entries, "listening to other voices", len(entries))):
+            assert synthetic_voices is not None
+            sound, times = load_sound_of(synthetic_voices, entry)
+            if number % 50 == 0:
+                others.append(sound)
+            if number % 2:
+                sound = self._augmented(sound, entry.file, others)
+            frames = frames_to_cover(Fraction(len(sound), SAMPLE_RATE), self._fps)
+            heard[f"synthetic utterance {entry.file}"], heard[f"times {entry.file}"] = (
+                self.stacked(sound, frames),
+                times,
+            )
+        for name in self._progress.track(learned, "listening through noise", len(learned)):
+            for copy in range(copies):
+                sound = self._augmented(sounds[name], f"{copy} {name}", others)
+                heard[f"copy {copy} {name}"] = self.stacked(sound, len(clips[name].segment))
+        for number in range(NOISE_EXAMPLES):
+            noise = self._noise(number)
+            heard[f"noise {number}"] = self.stacked(noise, int(NOISE_SECONDS * self._fps))
+        return heard
+
+    def stacked(self, sound: np.ndarray, frames: int) -> np.ndarray:
+        """Return the stacked features of ``frames`` video frames and the look-ahead, (frames + delay, S) float16."""
+        stacked = stack_features(
+            self._extractor.extract(sound), self._fps, 0, frames + self._delay, self._extractor.silence
+        )
+        # Half precision: the noise added in training is a hundred times its rounding.
+        return stacked.astype(np.float16)
+
+    def _augmented(self, sound: np.ndarray, name: str, others: Sequence[np.ndarray]) -> np.ndarray:
+        random = self._random(name)
+        chosen = [others[int(random.integers(len(others)))] for _ in range(BABBLE_VOICES)]
+        return augment(sound, self._options, random, chosen)
+
+    def _noise(self, number: int) -> np.ndarray:
+        random = self._random(f"noise {number}")
+        kind = random_kind(random)
+        assert kind != BABBLE
+        return make_noise(kind, random, NOISE_SECONDS * SAMPLE_RATE)
+
+    def _random(self, name: str) -> np.random.Generator:
+        return np.random.default_rng((self._seed, zlib.crc32(name.encode())))
+
+
+def loudness(clip: Clip, fps: Fraction) -> np.ndarray:
+    """Return how loud each frame of ``clip`` is, (T,): the mean normalised log energy, lower in silence."""
+    options = FeatureOptions()
+    features = normalise_utterance(extract_features(AudioClip(_samples(clip), SAMPLE_RATE), options))
+    return stack_features(features, fps, 0, len(clip.segment), silence_features(options.count)).mean(axis=1)
+
+
+def _name(piece: Piece) -> str:
+    return piece.clip.folder.name
+
+
+def _samples(clip: Clip) -> np.ndarray:
+    assert clip.sound is not None
+    return load_sound(clip.sound).samples
+
+
+def _read(path: Path) -> dict[str, np.ndarray] | None:
+    """Return what was kept, or None when there is nothing or it is damaged: then it is heard anew."""
+    try:
+        with open_arrays(path) as arrays:
+            return {name: arrays[name] for name in arrays}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

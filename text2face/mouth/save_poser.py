@@ -1,0 +1,83 @@
+"""Puts a trained poser into its person, with a note of where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from obamanet.errors import DatasetError
+from obamanet.export import export_networks
+from obamanet.files import sha256_of
+from obamanet.networks.config import PoserConfig
+from obamanet.networks.weights import save_half
+from obamanet.person import (
+    POSER_FILE,
+    POSES_FILE,
+    Person,
+    PoserCard,
+    TextPart,
+    edited_person,
+    load_person,
+    onnx_name,
+    poses_of,
+    save_card,
+)
+from obamanet.training.loop.log import logged
+from obamanet.training.loop.runner import TrainReport, read_options
+from text2face.mouth.pose_examples import EVERY_NINTH, prose
+
+
+def save_poser(person: Person, report: TrainReport, sentences: int) -> Person:
+    """Write the best weights of the run ``report`` tells of into ``person``, and return it loaded anew.
+
+    ``sentences`` is the number of recorded ones that were learned from. Raises :class:`DatasetError` for a run without
+    weights and :class:`obamanet.errors.OutputError`.
+    """
+    from obamanet.networks.pose_lstm import build_poser
+
+    options = read_options(report.folder)
+    config = PoserConfig(**options["poser"])
+    network = build_poser(config)
+    best = report.folder / "best.weights.h5"
+    try:
+        network.load_weights(best)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DatasetError(f"no usable weights: {best}: {reason}; train first") from None
+    poser = _card(person, config, options["training"], report, sentences)
+    with edited_person(person) as folder:
+        complete = replace(person, folder=folder, text=TextPart(poses_of(person), poser))
+        save_half(network, complete.poser_weights)
+        (folder / onnx_name(POSER_FILE)).unlink(missing_ok=True)
+        export_networks(complete)
+        save_card(complete)
+    return load_person(person.folder)
+
+
+def _card(
+    person: Person, config: PoserConfig, training: dict[str, Any], report: TrainReport, sentences: int
+) -> PoserCard:
+    languages = [str(language) for language in training["languages"]] if training["prose_share"] else []
+    spoken = 0
+    for language in languages:
+        count = sum(1 for _ in prose(language))
+        spoken += count - -(-count // EVERY_NINTH)
+    taught = f"{spoken} sentences of prose ({', '.join(languages)}) said by eSpeak NG, exact phoneme times"
+    return PoserCard(
+        config,
+        sha256_of(person.folder / POSES_FILE),
+        f"{sentences} recorded sentences ({person.origin.footage}): tracked mouths, word times refined to phonemes by "
+        "alignment with eSpeak NG",
+        f"{taught}, mouths by this person's speech predictor as teacher" if languages else "nothing",
+        _metrics(report),
+    )
+
+
+def _metrics(report: TrainReport) -> dict[str, float]:
+    """Return what validation said of the best weights; nothing when the log is lost."""
+    record = logged(report.folder, report.best_step)
+    return {
+        name: round(float(value), 4)
+        for name, value in record.items()
+        if name in ("step", "score") or name.endswith(("_error", "_opening_correlation"))
+    }
