@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from obamanet.constants import GAP_TOLERANCE, SAMPLE_RATE, TIMES_MAY_JUMP
+from obamanet.constants import AVFMT_TS_DISCONT, GAP_TOLERANCE, SAMPLE_RATE
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 
@@ -54,7 +54,7 @@ class SoundFile:
 
 
 def open_sound(path: Path) -> SoundFile:
-    """Return what the sound file, or the video's sound track, at ``path`` says about itself, without decoding it.
+    """Returns what the sound file, or the video's sound track, at ``path`` says about itself, without decoding it.
 
     Raises :class:`SoundError` when there is no such file, it is not a sound, has no sound track, or announces less
     than 0.1 s or more than 24 h.
@@ -72,7 +72,7 @@ def open_sound(path: Path) -> SoundFile:
 
 
 def stream_sound(path: Path, rate: int = SAMPLE_RATE, block_seconds: float = 10.0) -> Iterator[np.ndarray]:
-    """Return an iterator over the sound at ``path`` as mono blocks (n,) float32 in [-1, 1] at ``rate`` Hz.
+    """Returns an iterator over the sound at ``path`` as mono blocks (n,) float32 in [-1, 1] at ``rate`` Hz.
 
     Sample 0 is time 0 of the container: a sound track that starts later, or has a gap, is filled with silence; where
     time stamps overlap, the later sound loses its beginning. The video writer's sound has the same times. Channels are
@@ -91,12 +91,12 @@ def stream_sound(path: Path, rate: int = SAMPLE_RATE, block_seconds: float = 10.
 
 
 def load_sound(path: Path, rate: int = SAMPLE_RATE) -> AudioClip:
-    """Return the whole sound at ``path`` as an :class:`AudioClip` at ``rate`` Hz; errors as :func:`stream_sound`."""
+    """Returns the whole sound at ``path`` as an :class:`AudioClip` at ``rate`` Hz; errors as :func:`stream_sound`."""
     return AudioClip(np.concatenate(list(stream_sound(path, rate))), rate, str(path))
 
 
 def _resampled(blocks: Iterator[np.ndarray], native: int, rate: int) -> Iterator[np.ndarray]:
-    """Yield ``blocks`` at ``native`` Hz as blocks at ``rate`` Hz, ceil(N * rate / native) samples in all."""
+    """Yields ``blocks`` at ``native`` Hz as blocks at ``rate`` Hz, ceil(N * rate / native) samples in all."""
     if native == rate:
         yield from blocks
         return
@@ -117,13 +117,13 @@ def _resampled(blocks: Iterator[np.ndarray], native: int, rate: int) -> Iterator
 
 
 def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
-    """Yield mono blocks (n,) float32 at the native rate, of ``block_length`` samples or more but for the last."""
+    """Yields mono blocks (n,) float32 at the native rate, of ``block_length`` samples or more but for the last."""
     path, rate = sound.path, sound.rate
     waiting: list[np.ndarray] = []
     waiting_length = length = 0
     with _open_container(path) as container:
         stream = _sound_track(container, path)
-        timeline = _Timeline(bool(container.format.flags & TIMES_MAY_JUMP))
+        timeline = _Timeline(bool(container.format.flags & AVFMT_TS_DISCONT))
         for frame in _decoded(container, stream, path):
             if frame.sample_rate != rate:
                 raise SoundError(f"sound's rate changes from {rate} to {frame.sample_rate} Hz; one is allowed: {path}")
@@ -166,7 +166,7 @@ class _Timeline:
     skipped: Fraction = Fraction(0)
 
     def time_of(self, stamp: Fraction, end: Fraction) -> Fraction:
-        """Return the time of what has ``stamp`` and follows what ended at ``end`` seconds."""
+        """Returns the time of what has ``stamp`` and follows what ended at ``end`` seconds."""
         jump = stamp - self.skipped - end
         if self.joins and end > 0 and not -JOINED_BACK <= jump <= JOINED_AHEAD:
             self.skipped += jump
@@ -174,7 +174,7 @@ class _Timeline:
 
 
 def _silence(gap: int, length: int, rate: int, piece_length: int) -> Iterator[np.ndarray]:
-    """Yield ``gap`` samples of silence in pieces, or nothing when the gap is only a rounded time stamp."""
+    """Yields ``gap`` samples of silence in pieces, or nothing when the gap is only a rounded time stamp."""
     if length > 0 and gap <= GAP_TOLERANCE * rate:
         return
     while gap > 0:
@@ -183,7 +183,7 @@ def _silence(gap: int, length: int, rate: int, piece_length: int) -> Iterator[np
 
 
 def _mono(frame: AudioFrame, start: int, path: Path) -> np.ndarray:
-    """Return the mean over the frame's channels (n,) float32, full scale at 1; its first is sample number ``start``."""
+    """Returns the mean over the frame's channels (n,) float32, in [-1, 1]; the first is sample ``start``."""
     values = frame.to_ndarray().reshape((-1, frame.samples) if frame.format.is_planar else (frame.samples, -1))
     mono = values.mean(axis=0 if frame.format.is_planar else 1, dtype=np.float64)
     if values.dtype.kind == "u":
@@ -218,7 +218,7 @@ def _open_container(path: Path) -> InputContainer:
 
 
 def _sound_track(container: InputContainer, path: Path) -> AudioStream:
-    """Return the first sound track that can be decoded."""
+    """Returns the first sound track that can be decoded."""
     name = container.format.name
     if name == "image2" or name.endswith("_pipe"):
         raise SoundError(f"not a sound file but a picture: {path}")
@@ -231,7 +231,7 @@ def _sound_track(container: InputContainer, path: Path) -> AudioStream:
 
 
 def _decoded(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[AudioFrame]:
-    """Yield the decoded frames; a damaged packet is left out, and time stamps show the gap it leaves."""
+    """Yields the decoded frames; a damaged packet is left out, and time stamps show the gap it leaves."""
     import av
 
     packets = container.demux(stream)
@@ -250,14 +250,14 @@ def _decoded(container: InputContainer, stream: AudioStream, path: Path) -> Iter
 
 
 def _seconds_after_start(container: InputContainer, stream: AudioStream, stamp: int | None) -> Fraction:
-    """Return the time of ``stamp``, in the stream's time base, after the container's time 0; 0 when there is none."""
+    """Returns the time of ``stamp``, in the stream's time base, after the container's time 0; 0 when there is none."""
     if stamp is None or stream.time_base is None:
         return Fraction(0)
     return max(Fraction(0), stamp * stream.time_base - Fraction(container.start_time or 0, 1_000_000))
 
 
 def _announced_length(container: InputContainer, stream: AudioStream, path: Path) -> Fraction | None:
-    """Return the seconds of the sound track that the header announces, or None when it does not say."""
+    """Returns the seconds of the sound track that the header announces, or None when it does not say."""
     name = container.format.name
     if name == "wav":
         announced = _announced_by_wav(path)
@@ -271,7 +271,7 @@ def _announced_length(container: InputContainer, stream: AudioStream, path: Path
 
 
 def _announced_by_wav(path: Path) -> Fraction | None:
-    """Return the seconds that a RIFF header announces, or None where it leaves them open.
+    """Returns the seconds that a RIFF header announces, or None where it leaves them open.
 
     Read here because FFmpeg quietly cuts the announced size down to the file's. Source: Microsoft and IBM, Multimedia
     Programming Interface and Data Specifications 1.0 (1991), pages 56 to 60. Writers to a pipe leave the size 0 or
@@ -297,7 +297,7 @@ def _announced_by_wav(path: Path) -> Fraction | None:
 
 
 def _has_frame_count(path: Path) -> bool:
-    """Return whether the MP3's first frame is a Xing, Info or VBRI header, which counts the frames that follow."""
+    """Returns whether the MP3's first frame is a Xing, Info or VBRI header, which counts the frames that follow."""
     with path.open("rb") as file:
         head = file.read(10)
         if head[:3] == b"ID3" and len(head) == 10:
@@ -311,12 +311,12 @@ def _has_frame_count(path: Path) -> bool:
 
 
 def _length_of_packets(container: InputContainer, stream: AudioStream, path: Path) -> Fraction:
-    """Return the seconds from the sound track's first to its last packet, read through but not decoded."""
+    """Returns the seconds from the sound track's first to its last packet, read through but not decoded."""
     import av
 
     first: int | None = None
     end = Fraction(0)
-    timeline = _Timeline(bool(container.format.flags & TIMES_MAY_JUMP))
+    timeline = _Timeline(bool(container.format.flags & AVFMT_TS_DISCONT))
     try:
         for packet in container.demux(stream):
             if packet.pts is not None and stream.time_base is not None:
