@@ -12,7 +12,12 @@ from typing import Final
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
-from obamanet.audio.normalise_features import about_reference, normalise_utterance, silence_features, speech_reference
+from obamanet.audio.normalise_features import (
+    normalise_to_reference,
+    normalise_utterance,
+    silence_features,
+    speech_reference,
+)
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.engine.network import Engine, StoredNetwork, load_network
 from obamanet.errors import PersonError
@@ -150,7 +155,7 @@ class SpeechEncoder:
         first_seen, end_seen = self.seen(first, count)
         wanted = np.arange(first_seen, end_seen) - start
         inside = (wanted >= 0) & (wanted < len(values))
-        normalised = about_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
+        normalised = normalise_to_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
         heard = np.where(inside[:, None], normalised, silence_features(self._config.bands, SPEECH))
         before, _ = self._config.reach
         return self._run(heard)[before : before + count]

@@ -19,7 +19,7 @@ from obamanet.audio.load import stream_sound
 from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
 from obamanet.face.detector import FaceDetector
-from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, main_face
+from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
@@ -196,8 +196,10 @@ def _strangers(folder: Path, names: Iterable[str]) -> dict[str, Reject]:
     strangers = {}
     for name, face in faces.items():
         distance = float(np.linalg.norm(face - main))
-        if distance > SAME_WITHIN:
-            reason = f"another face than in most videos (distance {distance:.2f}, allowed is up to {SAME_WITHIN:g})"
+        if distance > SAME_PERSON_DISTANCE:
+            reason = (
+                f"another face than in most videos (distance {distance:.2f}, allowed is up to {SAME_PERSON_DISTANCE:g})"
+            )
             strangers[name] = Reject(str(read_json(folder / name / "clip.json")["source"]), reason)
     return strangers
 
@@ -254,7 +256,7 @@ def _models() -> tuple[FaceDetector, LandmarkPredictor, FaceEmbedder]:
 
 def _prepare_one(job: _Job) -> _Outcome:
     key = {"schema": DATASET_SCHEMA, "sha256": job.sha256, "fps": str(job.fps), "image_size": job.image_size}
-    key["same_within"] = SAME_WITHIN
+    key["same_within"] = SAME_PERSON_DISTANCE
     folder = job.folder / "clips" / f"{job.video.stem}-{job.sha256[:8]}"
     before = _prepared_before(folder, key)
     if before is not None:
@@ -291,8 +293,8 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
         *_frame_rejects(source, track.other, "another face than in most of the video"),
     )
     notes = []
-    if track.most_faces > 1:
-        notes.append(f"{source}: up to {track.most_faces} faces in a frame; the larger one is followed")
+    if track.max_faces > 1:
+        notes.append(f"{source}: up to {track.max_faces} faces in a frame; the larger one is followed")
     cuts = int(track.segment.max())
     if cuts:
         notes.append(f"{source}: {cuts} cut(s) or gap(s); nothing is learned across them")

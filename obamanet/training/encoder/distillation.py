@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
-from obamanet.audio.normalise_features import FLOOR_BELOW
+from obamanet.audio.normalise_features import FLOOR_DEPTH
 from obamanet.constants import FEATURE_RATE
 from obamanet.engine.network import StoredNetwork
 from obamanet.errors import DatasetError, OptionError
@@ -197,8 +197,8 @@ def start_from_teacher(
         weights = [layer.scale, layer.bias] if isinstance(layer, Norm) else [layer.kernel, layer.bias]
         network.get_layer(name).set_weights(weights)
 
-    # One unit here is FLOOR_BELOW natural logarithms, there MIDDLE powers of ten.
-    kernel, scale = teacher.conv1.kernel, FLOOR_BELOW / np.log(10) / MIDDLE
+    # One unit here is FLOOR_DEPTH natural logarithms, there MIDDLE powers of ten.
+    kernel, scale = teacher.conv1.kernel, FLOOR_DEPTH / np.log(10) / MIDDLE
     give("conv1", Dense(kernel * scale, teacher.conv1.bias + INPUT_OFFSET * kernel.sum(axis=(0, 1))))
     give("conv2", teacher.conv2)
     network.get_layer("offset").set_weights([teacher.positions.mean(axis=0)])
