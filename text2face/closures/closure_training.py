@@ -29,7 +29,7 @@ from obamanet.training.loop.runner import (
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_folder,
     own_folder,
     run_training,
@@ -124,7 +124,7 @@ def train_closures(
     which carries ``licence`` and ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing
     and :class:`OptionError` when ``folder`` holds another run.
     """
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     features = FeatureOptions(kind=SPEECH)
     size, rate = feature_size(features)

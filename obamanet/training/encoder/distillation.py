@@ -32,13 +32,13 @@ from obamanet.training.encoder.distillation_set import (
 )
 from obamanet.training.encoder.mixtures import find_sounds, read_sounds, sounds_digest
 from obamanet.training.encoder.teacher import HEAD_SIZE, MIDDLE, Dense, Norm, Teacher, TeacherBlock, read_teacher
-from obamanet.training.loop.ema_learner import check_training, falling_rate
+from obamanet.training.loop.ema_learner import check_training, cosine_rate
 from obamanet.training.loop.runner import (
     NOT_STATED,
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_folder,
     own_folder,
     run_training,
@@ -121,7 +121,7 @@ def train_encoder(
     so far with its card, which carries ``licence`` and ``attribution`` of teacher and sounds. Raises
     :class:`DatasetError` for sounds or a teacher of no use, :class:`OptionError` when ``run`` holds another run.
     """
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     teacher = read_teacher(teacher_file, options.blocks)
     config = encoder_config(teacher, options)
@@ -267,7 +267,7 @@ class EncoderLearner:
         import tensorflow as tf
 
         options = self._options
-        rate = falling_rate(options.learning_rate, number, options.steps, WARM_UP)
+        rate = cosine_rate(options.learning_rate, number, options.steps, WARM_UP)
         loss = self._traced(tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32))
         return {"loss": float(loss)}
 
