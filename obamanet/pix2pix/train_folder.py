@@ -74,7 +74,7 @@ def train_folder(
         out,
         config,
         options,
-        about={"folder": about},
+        sections={"folder": about},
         start=start,
         keep_steps=frozenset(_step_of(epoch, len(found), options.batch_size) for epoch in keep_epochs),
         limits=limits,
