@@ -29,7 +29,7 @@ from obamanet.training.loop.runner import (
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_folder,
     own_folder,
     run_training,
@@ -124,7 +124,7 @@ def train_closures(
     which carries ``licence`` and ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing
     and :class:`OptionError` when ``folder`` holds another run.
     """
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     features = FeatureOptions(kind=SPEECH)
     size, rate = feature_size(features)
@@ -284,7 +284,7 @@ class ClosureLearner(LstmLearner):
         import tensorflow as tf
 
         heard, shut = batch
-        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.taught(heard)[..., 0]))
+        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.forward(heard)[..., 0]))
         return Losses(loss, {"cross_entropy": loss})
 
     def _count(self, sound: EncodedSound) -> ClosureScore:
@@ -292,7 +292,7 @@ class ClosureLearner(LstmLearner):
 
     def _likelihood(self, sound: EncodedSound) -> np.ndarray:
         heard = np.concatenate([sound.values, self._quiet]).astype(np.float32)
-        return likelihood_of(self.said(heard))
+        return likelihood_of(self.predict(heard))
 
 
 def shut_steps(sound: EncodedSound, rate: float) -> np.ndarray:

@@ -49,7 +49,7 @@ from obamanet.training.loop.runner import (
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_run,
     own_folder,
     run_training,
@@ -120,7 +120,7 @@ def train_lip_reader(
     frame rate.
     """
 
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")

@@ -34,7 +34,7 @@ from obamanet.training.loop.runner import (
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_run,
     own_folder,
     run_training,
@@ -165,7 +165,7 @@ def train_syncnet(
     ``attribution`` of the recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
     """
 
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
     sections = {
