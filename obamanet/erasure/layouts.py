@@ -71,7 +71,7 @@ RUN = Layout(
         r"(state|mouth|heard|train|val)\.npz",
         r"log\.jsonl",
         r"curves\.png",
-        r"(lipreader|syncnet)\.(weights\.h5|json)",
+        r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",
         r"detector/closures\.(weights\.h5|onnx|json)",
         # SyntheticVoices that were interrupted have no list yet.
         *RENDITIONS.files,
@@ -80,7 +80,7 @@ RUN = Layout(
 JUDGE = Layout(
     "judge of evaluations",
     ("lipreader.json", "syncnet.json"),
-    (r"(lipreader|syncnet)\.(weights\.h5|json)",),
+    (r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",),
 )
 CORPUS = Layout(
     "corpus of clips",

@@ -14,15 +14,14 @@ import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.normalise_features import FLOOR_BELOW
+from obamanet.bundle import write_network
 from obamanet.constants import FEATURE_RATE
-from obamanet.engine.network import StoredNetwork
 from obamanet.errors import DatasetError, OptionError
-from obamanet.export import export_weights
-from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.files import atomic_path, sha256_of
 from obamanet.networks.config import EncoderConfig
-from obamanet.networks.weights import save_half, save_weights
+from obamanet.networks.weights import save_weights
 from obamanet.progress import Progress
-from obamanet.speech.feature_extractor import ENCODER
+from obamanet.speech.feature_extractor import ENCODER_KIND
 from obamanet.training.encoder.distillation_set import (
     DistillationSet,
     TeacherStatistics,
@@ -49,9 +48,6 @@ if TYPE_CHECKING:
 
 RESULT: Final = "encoder"
 """Folder, in a run's, of the finished encoder; it may take the place of obamanet/speech/encoder."""
-
-WEIGHTS, NETWORK, CARD = f"{ENCODER}.weights.h5", f"{ENCODER}.onnx", f"{ENCODER}.json"
-"""A finished encoder's folder: the weights at half precision, the exported network, and what they are and came from."""
 
 INPUT_OFFSET: Final = 1.2
 """What the teacher's features are above this program's, once both are in the teacher's units: the former are measured
@@ -321,10 +317,10 @@ def write_encoder(
     licence: str,
     validation: dict[str, float],
 ) -> None:
-    """Write the best weights of ``run``, their ONNX file and their card into its folder :data:`RESULT`.
+    """Writes the best network of ``run`` as a bundle into the run's folder :data:`RESULT`.
 
     Mean 0 and deviation 1 over the first mixtures are folded into the last layer, so that a predictor's inputs are of
-    one size. The card is written last: without its hash in it the weights are refused.
+    one size.
     """
 
     from obamanet.networks.speech_encoder import build_encoder
@@ -339,17 +335,8 @@ def write_encoder(
     network.get_layer("outputs").set_weights([kernel / deviation, (bias - mean) / deviation])
     folder = run / RESULT
     folder.mkdir(exist_ok=True)
-    save_half(network, folder / WEIGHTS)
-    export_weights(StoredNetwork(ENCODER, config, folder / NETWORK, folder / WEIGHTS))
-    card = {
-        "config": asdict(config),
-        "sha256": sha256_of(folder / WEIGHTS),
-        "onnx": sha256_of(folder / NETWORK),
-        "origin": origin,
-        "licence": licence,
-        "validation": validation,
-    }
-    atomic_write_json(folder / CARD, card)
+    about = {"origin": origin, "licence": licence, "validation": validation}
+    write_network(network, ENCODER_KIND, config, about, folder)
 
 
 @contextmanager
