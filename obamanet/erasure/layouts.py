@@ -73,7 +73,7 @@ RUN = Layout(
         r"(state|mouth|heard|train|val)\.npz",
         r"log\.jsonl",
         r"curves\.png",
-        r"(lipreader|syncnet)\.(weights\.h5|json)",
+        r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",
         r"detector/closures\.(weights\.h5|onnx|json)",
         # An interrupted making of synthetic voices leaves options.json and no list, and so is taken for a run.
         *SYNTHETIC_VOICES.files,
@@ -82,7 +82,7 @@ RUN = Layout(
 JUDGE = Layout(
     "judge of evaluations",
     ("lipreader.json", "syncnet.json"),
-    (r"(lipreader|syncnet)\.(weights\.h5|json)",),
+    (r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",),
 )
 CORPUS = Layout(
     "corpus of clips",

@@ -14,8 +14,9 @@ import numpy as np
 
 from obamanet.engine.formats import Format, Precision
 from obamanet.engine.network import Engine, Network, StoredNetwork, check_engine, load_network
+from obamanet.engine.onnx_export import export_weights
 from obamanet.errors import EngineError, OptionError, OutputError
-from obamanet.export import export_weights, upgrade_person
+from obamanet.export import upgrade_person
 from obamanet.files import atomic_write_json, locked, scratch_folder
 from obamanet.person import FAST_RENDERER_FILE, Person, save_card
 from obamanet.pipelines.speak import draw_sketches

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from obamanet.engine.formats import Precision
 from obamanet.engine.network import StoredNetwork
+from obamanet.engine.onnx_export import export_weights
 from obamanet.errors import OptionError
-from obamanet.export import export_weights
 from obamanet.files import atomic_write_json
 from obamanet.networks.weights import save_half, save_network
 from obamanet.pix2pix.checkpoint import Which, load_checkpoint, load_generator

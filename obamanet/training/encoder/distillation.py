@@ -16,15 +16,14 @@ import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.normalise_features import FLOOR_DEPTH
+from obamanet.bundle import write_network
 from obamanet.constants import FEATURE_RATE
-from obamanet.engine.network import StoredNetwork
 from obamanet.errors import DatasetError, OptionError
-from obamanet.export import export_weights
-from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.files import atomic_path, sha256_of
 from obamanet.networks.config import EncoderConfig
-from obamanet.networks.weights import save_half, save_weights
+from obamanet.networks.weights import save_weights
 from obamanet.progress import Progress
-from obamanet.speech.feature_extractor import ENCODER
+from obamanet.speech.feature_extractor import ENCODER_KIND
 from obamanet.training.encoder.distillation_set import (
     DistillationSet,
     TeacherStatistics,
@@ -51,9 +50,6 @@ if TYPE_CHECKING:
 
 RESULT: Final = "encoder"
 """Folder, inside a run's, of the finished encoder; it can replace obamanet/speech/encoder."""
-
-WEIGHTS, NETWORK, CARD = f"{ENCODER}.weights.h5", f"{ENCODER}.onnx", f"{ENCODER}.json"
-"""Files of a finished encoder: weights at half precision, exported network, card with sizes and origin."""
 
 INPUT_OFFSET: Final = 1.2
 """Teacher's features minus this program's, in the teacher's units: the former are relative to the root mean square of
@@ -359,10 +355,9 @@ def write_encoder(
     licence: str,
     validation: dict[str, float],
 ) -> None:
-    """Writes the best weights of ``run``, their ONNX file and their card into its folder :data:`RESULT`.
+    """Writes the best network of ``run`` as a bundle into the run's folder :data:`RESULT`.
 
-    The last layer is scaled so that outputs have mean 0 and standard deviation 1 over the first mixtures. The card is
-    written last; weights without their hash in it are refused.
+    The last layer is scaled so that outputs have mean 0 and standard deviation 1 over the first mixtures.
 
     Args:
         run: the run's folder.
@@ -384,17 +379,8 @@ def write_encoder(
     network.get_layer("outputs").set_weights([kernel / deviation, (bias - mean) / deviation])
     folder = run / RESULT
     folder.mkdir(exist_ok=True)
-    save_half(network, folder / WEIGHTS)
-    export_weights(StoredNetwork(ENCODER, config, folder / NETWORK, folder / WEIGHTS))
-    card = {
-        "config": asdict(config),
-        "sha256": sha256_of(folder / WEIGHTS),
-        "onnx": sha256_of(folder / NETWORK),
-        "origin": origin,
-        "licence": licence,
-        "validation": validation,
-    }
-    atomic_write_json(folder / CARD, card)
+    about = {"origin": origin, "licence": licence, "validation": validation}
+    write_network(network, ENCODER_KIND, config, about, folder)
 
 
 @contextmanager
