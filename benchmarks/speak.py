@@ -73,7 +73,7 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         from obamanet.inference.frame_renderer import Renderer
         from obamanet.inference.keypoint_predictor import Predictor
         from obamanet.person import load_person
-        from obamanet.pipelines.speak import load_features, place, shut_lips
+        from obamanet.pipelines.speak import load_features, place_landmarks, shut_lips
         from obamanet.render.sketch import draw_face
         from obamanet.speech.closure_detector import ClosureDetector
         from obamanet.video.writer import VideoWriter
@@ -92,7 +92,7 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         with timed("lips that shut"):
             keypoints = shut_lips(keypoints, detector.find(heard, predictor.silence), person)
         with timed("keypoints to sketches"):
-            sketches = np.stack([draw_face(face, person.image_size) for face in place(keypoints, person)])
+            sketches = np.stack([draw_face(face, person.image_size) for face in place_landmarks(keypoints, person)])
         with timed("sketches to pictures"):
             pictures = list(renderer.paint_all(sketches))
         with (

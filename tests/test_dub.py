@@ -21,7 +21,7 @@ from obamanet.inference.frame_renderer import Renderer
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import Person, load_person
 from obamanet.pipelines import dub as pipeline
-from obamanet.pipelines.dub import Target, dub, find_faces, rest_after, steady_squares, tell_identity
+from obamanet.pipelines.dub import Target, dub, find_faces, rest_after, steady_squares, warn_about_identity
 from obamanet.pipelines.into_frames import paint_frames
 from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints
 from obamanet.progress import Progress
@@ -159,8 +159,8 @@ class TestPainting:
     def test_nothing_but_the_mouth_is_touched_and_no_frame_without_a_face(self, person: Person, video: Path) -> None:
         target, images = found_in(video, person), [frame.image for frame in read_frames(video)]
         mouths = CanonicalKeypoints(np.repeat(person.mouth.rest[None], 40, axis=0), NTSC)
-        jobs = pipeline._jobs(images, np.arange(40), target, mouths, person)
-        painted = list(paint_frames(jobs, person, Renderer(person)))
+        sketches = pipeline._sketches(images, np.arange(40), target, mouths, person)
+        painted = list(paint_frames(sketches, person, Renderer(person)))
         assert len(painted) == 40
         for number, (frame, image) in enumerate(zip(painted, images, strict=True)):
             changed = (frame != image).any(axis=-1)
@@ -214,7 +214,7 @@ def test_the_mouth_comes_to_rest_after_the_speech(tiny_person: Person) -> None:
 def test_the_frames_that_are_compared_are_spread_and_few() -> None:
     kept = pipeline._SpreadFrames(6)
     for number in range(1000):
-        kept.see(np.full(1, number))
+        kept.add(np.full(1, number))
     numbers = sorted(kept.frames)
     assert 6 <= len(numbers) <= 12
     assert len(set(np.diff(numbers))) == 1
@@ -254,7 +254,7 @@ class TestRecorded:
         for video, told in ((grid_s1 / "video" / "bbaf2n.mpg", 0), (shared_data / "grid_other" / "brbk7n.mpg", 1)):
             notes = Notes()
             short = write_video(tmp_path / f"{video.stem}.mp4", recorded_frames(video, 6, 20))
-            tell_identity(find_faces(short, default_person.mouth.head, notes), default_person, renderer, notes)
+            warn_about_identity(find_faces(short, default_person.mouth.head, notes), default_person, renderer, notes)
             assert len(notes.told) == told
             assert all("does not seem to be that of 'GRID talker s1'" in note for note in notes.told)
 

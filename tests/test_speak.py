@@ -40,13 +40,14 @@ from obamanet.person import Origin, Person, load_person, load_region, save_regio
 from obamanet.pipelines import speak as pipeline
 from obamanet.pipelines.speak import (
     SpeakOptions,
-    at_rate,
+    draw_sketches,
     load_features,
     move_lips,
-    place,
+    place_landmarks,
     predict_keypoints,
     predict_raw,
     render_frames,
+    resample_keypoints,
     save_keypoints,
     speak,
 )
@@ -84,7 +85,7 @@ class TestTime:
         # Each made keypoint tells its own time, so the result must tell the time it is shown at.
         count = frames_to_cover(duration, own)
         clock = CanonicalKeypoints(frame_times(count, own)[:, None, None], own)
-        shown = at_rate(clock, duration, fps)
+        shown = resample_keypoints(clock, duration, fps)
         assert shown.fps == fps
         assert len(shown.points) == math.ceil(duration * fps)
         times = np.array([float(n / fps) for n in (0, 1, 1000, len(shown.points) - 1)])
@@ -97,7 +98,7 @@ class TestTime:
 
     def test_the_person_s_own_rate_changes_nothing(self) -> None:
         keypoints = keypoints_of(40)
-        assert at_rate(keypoints, Fraction(8, 5), Fraction(25)) is keypoints
+        assert resample_keypoints(keypoints, Fraction(8, 5), Fraction(25)) is keypoints
 
 
 def gaps(keypoints: CanonicalKeypoints) -> np.ndarray:
@@ -157,15 +158,15 @@ class TestArticulation:
 class TestPlace:
     def test_chunks_have_no_seams(self, tiny_person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
         keypoints = keypoints_of(137)
-        whole = np.stack(list(place(keypoints, tiny_person)))
+        whole = np.stack(list(place_landmarks(keypoints, tiny_person)))
         monkeypatch.setattr(pipeline, "CHUNK_FRAMES", 10)
         # Pixels; a matrix product's last bits depend on how many rows it has.
-        np.testing.assert_allclose(np.stack(list(place(keypoints, tiny_person))), whole, atol=1e-4)
+        np.testing.assert_allclose(np.stack(list(place_landmarks(keypoints, tiny_person))), whole, atol=1e-4)
 
     def test_a_minute_on_two_seconds_of_reference(self, tiny_person: Person) -> None:
         # The reference is 50 frames; a still mouth for a minute leaves only the head's own movement.
         still = CanonicalKeypoints(np.repeat(tiny_person.mouth.rest[None], 1500, axis=0), Fraction(25))
-        faces = np.stack(list(place(still, tiny_person)))
+        faces = np.stack(list(place_landmarks(still, tiny_person)))
         assert faces.shape == (1500, 68, 2)
         nose = tiny_person.reference.points[:, 27:36]
         own = np.linalg.norm(np.diff(nose, axis=0), axis=-1).max()
@@ -211,15 +212,15 @@ class TestWholeFace:
         assert list(tmp_path.iterdir()) == [out]
 
     def test_the_same_again_gives_the_same_pictures(self, tiny_person: Person) -> None:
-        one, other = (list(render_frames(keypoints_of(11), tiny_person)) for _ in range(2))
+        one, other = (list(render_frames(draw_sketches(keypoints_of(11), tiny_person), tiny_person)) for _ in range(2))
         assert len(one) == 11
         np.testing.assert_array_equal(one, other)
 
     def test_a_picture_does_not_depend_on_its_batch(self, tiny_person: Person) -> None:
         keypoints = keypoints_of(11)
         alone = CanonicalKeypoints(keypoints.points[:1], keypoints.fps)
-        [first] = render_frames(alone, tiny_person)
-        together = next(iter(render_frames(keypoints, tiny_person)))
+        [first] = render_frames(draw_sketches(alone, tiny_person), tiny_person)
+        together = next(iter(render_frames(draw_sketches(keypoints, tiny_person), tiny_person)))
         # Grey levels; the last bits of a convolution may decide which way one is rounded.
         np.testing.assert_allclose(first.astype(int), together, atol=1)
 
@@ -263,8 +264,8 @@ class TestWholeOrNothing:
     ) -> None:
         whole = pipeline.render_frames
 
-        def one_too_many(keypoints, person):  # type: ignore[no-untyped-def]
-            frames = list(whole(keypoints, person))
+        def one_too_many(sketches, speaker):  # type: ignore[no-untyped-def]
+            frames = list(whole(sketches, speaker))
             return iter([*frames, frames[-1]])
 
         monkeypatch.setattr(pipeline, "render_frames", one_too_many)
@@ -302,7 +303,7 @@ def outside_mouth(person: Person, index: int, size: tuple[int, int]) -> np.ndarr
 class TestInpainting:
     def check(self, person: Person, count: int, fps: Fraction) -> None:
         keypoints = keypoints_of(count, fps)
-        frames = list(render_frames(keypoints, person))
+        frames = list(render_frames(draw_sketches(keypoints, person), person))
         assert len(frames) == count
         order = nearest_frames(person.reference, frame_times(count, fps))
         assert len(set(order.tolist())) < count, "the sound must be longer than the footage"
@@ -408,7 +409,7 @@ class TestInpainting:
 
         monkeypatch.setattr(pipeline, "FootageReader", SlowReader)
         if leave == "close":
-            frames = render_frames(keypoints_of(200), tiny_inpaint_person)
+            frames = render_frames(draw_sketches(keypoints_of(200), tiny_inpaint_person), tiny_inpaint_person)
             next(frames)
             frames.close()  # type: ignore[attr-defined]
         else:
@@ -424,7 +425,7 @@ class TestInpainting:
         shutil.copy(tiny_inpaint_person.renderer_network.onnx, tmp_path)
         nowhere = replace(tiny_inpaint_person, folder=tmp_path)
         with pytest.raises(VideoError, match="footage cannot be read"):
-            list(render_frames(keypoints_of(3), nowhere))
+            list(render_frames(draw_sketches(keypoints_of(3), nowhere), nowhere))
 
 
 @pytest.fixture(scope="module")
@@ -496,7 +497,9 @@ class TestDefaultPerson:
         track = track_face(frames, FaceDetector(), LandmarkPredictor())
         assert (track.segment == 0).mean() > 0.95
         seen = track.segment == 0
-        asked = np.stack(list(place(predict_raw(load_features(sound, default_person), default_person), default_person)))
+        asked = np.stack(
+            list(place_landmarks(predict_raw(load_features(sound, default_person), default_person), default_person))
+        )
         shown = track.landmarks[seen]
         assert np.linalg.norm(shown[:, 48:68] - asked[seen, 48:68], axis=-1).mean() < 6
         told = np.corrcoef(mouth_opening(shown[:, 48:68]), mouth_opening(asked[seen, 48:68]))[0, 1]

@@ -13,7 +13,7 @@ from obamanet.engine.network import Engine, StoredNetwork, check_engine, load_ne
 from obamanet.errors import EngineError, PersonError
 from obamanet.inference.speaker import Speaker, as_speaker
 from obamanet.person import Person
-from obamanet.pipelines.speak import predict_raw, render_frames, speak
+from obamanet.pipelines.speak import draw_sketches, predict_raw, render_frames, speak
 from obamanet.types import CanonicalKeypoints, FeatureSequence
 
 
@@ -26,7 +26,8 @@ def sound_features(person: Person, seed: int) -> FeatureSequence:
 
 
 def frames(speaker: Speaker, seed: int) -> np.ndarray:
-    return np.stack(list(render_frames(predict_raw(sound_features(speaker.person, seed), speaker), speaker)))
+    keypoints = predict_raw(sound_features(speaker.person, seed), speaker)
+    return np.stack(list(render_frames(draw_sketches(keypoints, speaker.person), speaker)))
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_the_reference_engine_paints_the_same(tiny_person: Person) -> None:
     keypoints = predict_raw(sound_features(tiny_person, 0), tiny_person)
     some = CanonicalKeypoints(keypoints.points[:6], keypoints.fps)
     ours, reference = (
-        np.stack(list(render_frames(some, Speaker(tiny_person, engine)))).astype(int)
+        np.stack(list(render_frames(draw_sketches(some, tiny_person), Speaker(tiny_person, engine)))).astype(int)
         for engine in (Engine.ONNXRUNTIME, Engine.KERAS)
     )
     assert np.abs(ours - reference).max() <= 4

@@ -233,12 +233,12 @@ def _lips(keypoints: np.ndarray) -> list[np.ndarray]:
 
 def _faces(person: Person, keypoints: np.ndarray) -> list[np.ndarray]:
     """Return the painted face of each of ``keypoints`` (K, 20, 2), all with the reference track's first head."""
-    from obamanet.pipelines.speak import render_frames
+    from obamanet.pipelines.speak import draw_sketches, render_frames
 
     # A million pictures a second: the head does not move while all of them are painted.
     at_once = CanonicalKeypoints(keypoints, Fraction(10**6))
     size = person.image_size
-    pictures = render_frames(at_once, person)
+    pictures = render_frames(draw_sketches(at_once, person), person)
     if person.mode is RenderMode.INPAINT:
         pictures = (cut_square(picture, person.boxes[0], size) for picture in pictures)
     face = person.reference.points[0]

@@ -292,13 +292,26 @@ def _show(
     progress: Progress,
 ) -> SpokenVideo:
     """Write the video of ``sound`` with the mouth of the road that was chosen, its lips held to the text's times."""
-    from obamanet.pipelines.speak import SpeakOptions, check_output, move_lips, render_video
+    from obamanet.pipelines.labelled import Soundtrack
+    from obamanet.pipelines.speak import (
+        SpeakOptions,
+        check_output,
+        draw_sketches,
+        move_lips,
+        render_frames,
+        save_keypoints,
+        write_video,
+    )
 
     speaking = speaking or SpeakOptions()
     out = check_output(sound, out, speaking)
     learned, duration = _keypoints(mouth, sound, speaker, via)
-    spoken = move_lips(learned, duration, speaker.person, speaking, mouth.articulate)
-    return render_video(spoken, sound, duration, out, speaker, speaking, progress)
+    keypoints = move_lips(learned, duration, speaker.person, speaking, mouth.articulate)
+    if speaking.keypoints_out:
+        save_keypoints(keypoints, speaking.keypoints_out)
+    sketches = draw_sketches(keypoints, speaker.person)
+    frames = render_frames(sketches, speaker)
+    return write_video(frames, keypoints, Soundtrack(sound, duration), out, speaker.person, speaking, progress)
 
 
 def _keypoints(

@@ -155,6 +155,7 @@ def _measurer(supplied: Supplied) -> Measurer:
 def _square(pair: Pair, person: Person, folder: Path) -> Path:
     """Return the video of what the renderer painted for ``pair``: a whole face is the video itself."""
     from obamanet.inference.speaker import Speaker
+    from obamanet.pipelines.labelled import Soundtrack
     from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, render_squares, write_video
     from obamanet.types import RenderMode
 
@@ -164,8 +165,8 @@ def _square(pair: Pair, person: Person, folder: Path) -> Path:
     features, options = load_features(pair.reference, person), SpeakOptions()
     speaker = Speaker(person)
     keypoints = predict_keypoints(features, speaker, options)
-    squares = render_squares(keypoints, speaker)
-    return write_video(squares, keypoints, pair.reference, features.duration, path, person, options, Progress()).path
+    squares, soundtrack = render_squares(keypoints, speaker), Soundtrack(pair.reference, features.duration)
+    return write_video(squares, keypoints, soundtrack, path, person, options, Progress()).path
 
 
 def _measured(pairs: Sequence[Pair], workers: int, supplied: Supplied) -> Iterator[ClipScores | Failure]:

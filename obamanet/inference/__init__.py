@@ -1,1 +1,1 @@
-"""A person's trained networks at work: the predictor and the renderer."""
+"""Trained networks at work: sound to keypoints, sketches to pictures."""

@@ -1,4 +1,4 @@
-"""Paints pictures from sketches with a person's generator, several at once."""
+"""Renders pictures from sketches with a person's generator, several in parallel."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from obamanet.person import Person
 
 Job = TypeVar("Job")
 
-AHEAD = 4
-"""Pictures in work or waiting per thread: enough that no thread waits, few enough that memory stays small."""
+QUEUED_PER_THREAD = 4
+"""Pictures in work or queued per thread: enough that no thread waits, few enough to bound memory."""
 
 
 class Renderer:
-    """A person's sketch-to-picture network, loaded once; several threads may paint with it.
+    """A person's sketch-to-picture network, loaded once; safe for several threads.
 
-    Each picture is one call on one thread: that keeps all cores busy without the wait at the end of a shared call.
-    Raises :class:`obamanet.errors.EngineError` when the network cannot be loaded.
+    Each picture is one call on one thread, which uses all cores without waiting at the end of a batch.
+
+    Args:
+        person: whose generator.
+        engine: the back end that runs it.
+
+    Raises:
+        EngineError: the network cannot be loaded.
     """
 
     def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
@@ -32,11 +38,11 @@ class Renderer:
         self._workers = os.cpu_count() or 1
 
     def paint(self, sketch: np.ndarray) -> np.ndarray:
-        """Return the picture of one ``sketch`` (S, S, 3) uint8 BGR: the same shape and type."""
+        """Returns the picture of a ``sketch`` (S, S, 3) uint8 BGR, of the same shape and type."""
         return self._network(sketch[None])[0][0]
 
     def paint_all(self, sketches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield the picture of each sketch (S, S, 3) uint8 BGR in order, painted by all cores."""
+        """Yields the picture of each sketch, (S, S, 3) uint8 BGR, in order; all cores work."""
         for _, picture in self.paint_jobs(sketches, lambda sketch: sketch):
             assert picture is not None
             yield picture
@@ -44,9 +50,14 @@ class Renderer:
     def paint_jobs(
         self, jobs: Iterable[Job], sketch_of: Callable[[Job], np.ndarray | None]
     ) -> Iterator[tuple[Job, np.ndarray | None]]:
-        """Yield each of ``jobs`` in order with the picture of its sketch, None where ``sketch_of`` returns none.
+        """Renders jobs on all cores. When this iterator is closed, pictures in work are finished first.
 
-        Painted by all cores. When this iterator is closed, what is being painted is finished first.
+        Args:
+            jobs: in the order of the result.
+            sketch_of: returns a job's sketch (S, S, 3) uint8 BGR, or None for a job without one.
+
+        Yields:
+            Each job with its picture, (S, S, 3) uint8 BGR, or None.
         """
         waiting: deque[tuple[Job, Future[np.ndarray] | None]] = deque()
 
@@ -59,7 +70,7 @@ class Renderer:
                 for job in jobs:
                     sketch = sketch_of(job)
                     waiting.append((job, None if sketch is None else pool.submit(self.paint, sketch)))
-                    if len(waiting) >= AHEAD * self._workers:
+                    if len(waiting) >= QUEUED_PER_THREAD * self._workers:
                         yield next_painted()
                 while waiting:
                     yield next_painted()

@@ -1,4 +1,4 @@
-"""Turns sound features into canonical mouth keypoints with a person's LSTM, chunk by chunk."""
+"""Predicts canonical mouth keypoints from sound features with a person's LSTM, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from obamanet.timing import frames_to_cover
 from obamanet.types import CanonicalKeypoints, FeatureSequence
 
 CHUNK_FRAMES = 250
-"""Video frames that the LSTM takes at once; its state goes from chunk to chunk, so the number changes nothing."""
+"""Video frames per call of the LSTM; changes memory, not the result."""
 
 
 class Predictor:
-    """A person's sound-to-keypoints network; build it once, it holds the weights.
+    """A person's sound-to-keypoints network, loaded once.
 
-    ``extractor`` makes what the ``network`` takes.
+    Attributes:
+        extractor: normalises and encodes features for the network.
+        network: the LSTM.
+
+    Args:
+        person: whose mouth.
+        engine: the back end that runs the networks.
     """
 
     def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
@@ -31,26 +37,31 @@ class Predictor:
 
     @property
     def silence(self) -> np.ndarray:
-        """What is encoded, (D,), where there is silence."""
+        """Encoded features of silence, shape (D,)."""
         return self.extractor.silence
 
     def encode(self, features: FeatureSequence) -> FeatureSequence:
-        """Return what is encoded in a whole utterance's ``features``, which are not normalised yet."""
+        """Returns the encoded features of one whole utterance; ``features`` are not normalised."""
         return self.extractor.encode(features)
 
     def predict(self, features: FeatureSequence, chunk: int = CHUNK_FRAMES) -> CanonicalKeypoints:
-        """Return :meth:`predict_encoded` of what is encoded in ``features``."""
+        """Returns :meth:`predict_encoded` of the encoded ``features``, which are not normalised."""
         return self.predict_encoded(self.encode(features), chunk)
 
     def predict_encoded(self, encoded: FeatureSequence, chunk: int = CHUNK_FRAMES) -> CanonicalKeypoints:
-        """Return the keypoints of a whole utterance at the person's frame rate; the last sound still has a frame.
+        """Predicts the keypoints of one whole utterance.
 
-        ``chunk`` is the number of frames run at once.
+        Args:
+            encoded: features of :meth:`encode`.
+            chunk: video frames per call; changes memory, not the result.
+
+        Returns:
+            Keypoints at the person's frame rate; the last frame covers the end of the sound.
         """
         return CanonicalKeypoints(np.concatenate(list(self.stream(encoded, chunk))), self._person.fps)
 
     def stream(self, encoded: FeatureSequence, chunk: int = CHUNK_FRAMES) -> Iterator[np.ndarray]:
-        """Yield keypoints (n, 20, 2) float32 in order, as they come out of the network ``chunk`` inputs at a time."""
+        """Yields keypoints (n, 20, 2) float32 in order; arguments as for :meth:`predict_encoded`."""
         person = self._person
 
         def inputs(first: int, count: int) -> np.ndarray:

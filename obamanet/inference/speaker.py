@@ -1,4 +1,4 @@
-"""A person with its networks loaded, ready to speak many times."""
+"""A person with its networks loaded, for repeated use."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Part = TypeVar("Part")
 
 
 class Speaker:
-    """A loaded person: each network is read at its first use and kept; several threads may speak with one.
+    """A loaded person: each network is read at its first use and kept; safe for several threads.
 
     Args:
         person: who speaks.
         engine: the back end that runs the networks.
 
     Raises:
-        EngineError: the engine is not installed; later, a network cannot be loaded.
-        PersonError: engine fast is asked for and the person has no renderer in eight-bit integers.
+        EngineError: the engine is not installed; at first use, a network cannot be loaded.
+        PersonError: engine fast is chosen and the person has no renderer in eight-bit integers.
     """
 
     def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
@@ -38,12 +38,16 @@ class Speaker:
 
     @property
     def predictor(self) -> Predictor:
-        """Sound to keypoints; raises :class:`obamanet.errors.PersonError` for a person without speech part."""
+        """Sound to keypoints.
+
+        Raises:
+            PersonError: the person has no speech part.
+        """
         return self._once("predictor", lambda: Predictor(self.person, self.engine))
 
     @property
     def closures(self) -> ClosureDetector:
-        """What hears when lips are shut."""
+        """Detector of closed lips in encoded features."""
         return self._once("closures", lambda: ClosureDetector(self.engine))
 
     @property
@@ -53,11 +57,15 @@ class Speaker:
 
     @property
     def poser_network(self) -> Network:
-        """Timed phonemes to weights of mouth poses; raises :class:`obamanet.errors.PersonError` where there is none."""
+        """Timed phonemes to weights of mouth poses.
+
+        Raises:
+            PersonError: the person has no poser that fits its mouth poses.
+        """
         return self._once("poser", lambda: load_network(self.person.poser_network, self.engine))
 
     def _once(self, name: str, load: Callable[[], Part]) -> Part:
-        """Return what ``load`` returned at the first call for ``name``; threads that come meanwhile wait."""
+        """Returns the result of the first ``load`` for ``name``; other threads wait for it."""
         with self._loading:
             if name not in self._loaded:
                 self._loaded[name] = load()
@@ -65,5 +73,5 @@ class Speaker:
 
 
 def as_speaker(speaker: Speaker | Person) -> Speaker:
-    """Return ``speaker``, or one for the person that was given."""
+    """Returns ``speaker`` itself, or a new :class:`Speaker` for a person."""
     return speaker if isinstance(speaker, Speaker) else Speaker(speaker)

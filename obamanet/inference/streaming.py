@@ -1,4 +1,4 @@
-"""Sound to keypoints while the sound is still coming: pieces in, the keypoints that they make known out."""
+"""Predicts keypoints while the sound is still arriving."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from obamanet.timing import frames_to_cover
 from obamanet.types import CanonicalKeypoints, FeatureSequence
 
 STEP_RATE = FEATURE_RATE / STRIDE
-"""Encoded steps per second."""
+"""Encoder steps per second."""
 
-PIECE = 10 * SAMPLE_RATE
-"""Samples taken at once, so that a long piece needs no more memory."""
+PIECE_SAMPLES = 10 * SAMPLE_RATE
+"""Samples processed at once, which bounds the memory for a long piece."""
 
 
 def streaming_latency(person: Person) -> Fraction:
-    """Returns how long after a keypoint's time its sound must have gone on for the keypoint to be known.
+    """Returns how many seconds of sound after a keypoint's time are needed to predict it.
 
-    That is the predictor's look-ahead, the end of the steps which its input holds, the speech encoder's look-ahead and
-    the last feature window; 0.2 + 0.06 + 0.5 + 0.035 s for the default person. Where video frames do not begin with an
-    encoded step, half a step of 20 ms more at most.
+    It is the sum of the predictor's look-ahead, its input's extent, the speech encoder's look-ahead and the last
+    feature
+    window: 0.2 + 0.06 + 0.5 + 0.035 s for the default person. Where video frames do not start with an encoder step,
+        half a
+    step of 20 ms is added.
 
     Raises:
         PersonError: the person cannot be streamed; the message says why.
@@ -44,7 +46,11 @@ def streaming_latency(person: Person) -> Fraction:
 
 
 def check_streaming(person: Person) -> None:
-    """Raise :class:`PersonError` when the keypoints of ``person`` cannot be told before the sound is over."""
+    """Checks that keypoints of ``person`` can be predicted before the sound is over.
+
+    Raises:
+        PersonError: they cannot; the message says why.
+    """
     if person.features.kind != SPEECH:
         raise PersonError(
             f"person cannot be streamed: its features are {person.features.kind}, which are normalised by the whole "
@@ -55,17 +61,17 @@ def check_streaming(person: Person) -> None:
 
 
 class KeypointStream:
-    """Predicts one utterance's keypoints while it is spoken; a speaker may have several streams, each in its thread.
+    """Predicts the keypoints of one utterance while it arrives; a speaker may have several streams, each in its thread.
 
-    The joined keypoints equal those of :meth:`obamanet.inference.keypoint_predictor.Predictor.predict` for the whole
-    sound when its ``level`` is given. Without it, the level of the sound so far stands for that of the whole, from
-    which it differs in the first seconds. Lips are as the predictor has them: neither shut where a p, b or m
-    is heard, nor articulated.
+    With ``level`` given, the joined keypoints equal those of
+    :meth:`obamanet.inference.keypoint_predictor.Predictor.predict` for the whole sound. Without it, the level of the
+    sound so far is used, which differs in the first seconds. Lips are as predicted: not closed at p, b and m, not
+    articulated.
 
     Args:
-        speaker: whose mouth it is.
-        level: the utterance's reference level, of
-            :func:`obamanet.audio.normalise_features.speech_reference`; None to estimate it.
+        speaker: whose mouth.
+        level: the utterance's reference level of :func:`obamanet.audio.normalise_features.speech_reference`; None to
+            estimate it.
 
     Raises:
         PersonError: the person has no speech part, or one that needs the whole utterance.
@@ -79,38 +85,40 @@ class KeypointStream:
         self._states = self._predictor.network.first_states()
         self._extraction = FeatureExtraction(person.features)
         self._level = level
-        self._estimate = RunningReference()
-        self._features, self._encoded = _History(), _History()
+        self._running_level = RunningReference()
+        self._features, self._encoded = _RowBuffer(), _RowBuffer()
         self._inputs = 0
         self._finished = False
 
     def push(self, samples: np.ndarray) -> CanonicalKeypoints:
-        """Takes the next piece of sound.
+        """Appends a piece of sound.
 
         Args:
             samples: mono, shape (N,) of any length, in [-1, 1], 16 kHz.
 
         Returns:
-            The keypoints that are known now and were not before, at the person's frame rate; often none, shape
-            (0, 20, 2).
+            The keypoints that can now be predicted, at the person's frame rate; often none, shape (0, 20, 2).
 
         Raises:
             SoundError: the samples are not mono, or the stream is finished.
         """
         if self._finished:
             raise SoundError("sound is over: the stream is finished; open another one for the next utterance")
-        known = [self._advance(samples[start : start + PIECE]) for start in range(0, max(1, len(samples)), PIECE)]
-        return CanonicalKeypoints(np.concatenate(known), self._person.fps)
+        pieces = [
+            self._advance(samples[start : start + PIECE_SAMPLES])
+            for start in range(0, max(1, len(samples)), PIECE_SAMPLES)
+        ]
+        return CanonicalKeypoints(np.concatenate(pieces), self._person.fps)
 
     def finish(self) -> CanonicalKeypoints:
-        """Returns the keypoints that were still to come; after them nothing can be pushed.
+        """Returns the remaining keypoints; nothing can be pushed afterwards.
 
         Raises:
             SoundError: there was no sound, or the stream is finished already.
         """
         if self._finished:
             raise SoundError("sound is over: the stream is finished already")
-        self._take(self._extraction.finish())
+        self._append_features(self._extraction.finish())
         self._finished = True
         self._encode(-(-self._features.end // STRIDE))
         frames = frames_to_cover(self._extraction.duration, self._person.fps)
@@ -119,13 +127,13 @@ class KeypointStream:
     @property
     def _encoder(self) -> SpeechEncoder:
         encoder = self._predictor.extractor.encoder
-        assert encoder is not None  # check_streaming has seen to it
+        assert encoder is not None  # checked by check_streaming
         return encoder
 
     def _advance(self, samples: np.ndarray) -> np.ndarray:
-        """Return the keypoints (n, 20, 2) that ``samples`` make known."""
-        self._take(self._extraction.push(samples))
-        # Steps whose last feature frame is there, and inputs whose last step is.
+        """Returns the keypoints (n, 20, 2) that can be predicted once ``samples`` are appended."""
+        self._append_features(self._extraction.push(samples))
+        # Steps and inputs that are complete.
         steps = (self._features.end - self._encoder.seen(0, 0)[1]) // STRIDE
         inputs = self._inputs
         while stacked_span(self._person.fps, inputs, STEP_RATE)[1] <= steps:
@@ -135,36 +143,37 @@ class KeypointStream:
         self._encode(steps)
         return self._predict(inputs)
 
-    def _take(self, features: np.ndarray) -> None:
+    def _append_features(self, features: np.ndarray) -> None:
         self._features.append(features)
         if self._level is None:
-            self._estimate.add(features)
+            self._running_level.add(features)
 
     def _encode(self, end: int) -> None:
-        """Encode all steps before ``end`` that are not encoded yet."""
+        """Encodes all steps before ``end`` that are not encoded yet."""
         first, count = self._encoded.end, end - self._encoded.end
         if not count:
             return
-        level = self._estimate.level if self._level is None else self._level
+        level = self._running_level.level if self._level is None else self._level
         self._encoded.append(
             self._encoder.steps(self._features.values, first, count, level, start=self._features.start)
         )
-        self._features.forget(self._encoder.seen(end, 1)[0])
+        self._features.drop_before(self._encoder.seen(end, 1)[0])
 
     def _predict(self, end: int) -> np.ndarray:
-        """Run the predictor up to its input ``end`` and return the keypoints (n, 20, 2) that come out."""
+        """Runs the predictor up to its input ``end`` and returns the resulting keypoints (n, 20, 2)."""
         person, first = self._person, self._inputs
-        heard = FeatureSequence(self._encoded.values, STEP_RATE, self._extraction.duration)
-        quiet = self._predictor.silence
-        inputs = stack_features(heard, person.fps, first, end - first, quiet, start=self._encoded.start)
+        encoded = FeatureSequence(self._encoded.values, STEP_RATE, self._extraction.duration)
+        inputs = stack_features(
+            encoded, person.fps, first, end - first, self._predictor.silence, start=self._encoded.start
+        )
         outputs, self._states = self._predictor.network.step(inputs, self._states)
         self._inputs = end
-        self._encoded.forget(stacked_span(person.fps, end, STEP_RATE)[0])
-        # The first outputs look back before the sound: they belong to no frame.
+        self._encoded.drop_before(stacked_span(person.fps, end, STEP_RATE)[0])
+        # The first outputs belong to times before the sound.
         return person.mouth.pca.decode(outputs[max(0, person.predictor.delay - first) :])
 
 
-class _History:
+class _RowBuffer:
     """The last rows of a growing array: ``values`` (n, D) are its rows ``start`` to ``end``."""
 
     def __init__(self) -> None:
@@ -178,8 +187,8 @@ class _History:
     def append(self, rows: np.ndarray) -> None:
         self.values = np.concatenate([self.values, rows]) if len(self.values) else rows
 
-    def forget(self, before: int) -> None:
-        """Drop the rows before row ``before``, but not the last one."""
-        dropped = min(before - self.start, len(self.values) - 1)
+    def drop_before(self, first: int) -> None:
+        """Drops the rows before row ``first``, except for the last one."""
+        dropped = min(first - self.start, len(self.values) - 1)
         if dropped > 0:
             self.values, self.start = self.values[dropped:], self.start + dropped

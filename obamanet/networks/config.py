@@ -1,4 +1,4 @@
-"""Sizes of the networks, free of Keras: what a person's card can be checked with before any library is loaded."""
+"""Sizes of the networks, free of Keras, so that a person's card can be checked before any library is loaded."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from obamanet.constants import IMAGE_SIZE, MAX_IMAGE_SIZE
 from obamanet.errors import OptionError
 
-WIDEST = 256
-"""Channels double with depth up to this many, or to the paper's 8 times the first layer's where that is more."""
+MAX_CHANNELS = 256
+"""Number of filters up to which it doubles per level, or 8 times the first layer's as in the paper where that is
+more."""
 
 MAX_DELAY = 480
-"""Video frames: the longest look-ahead, 2 s, at the highest frame rate, 240."""
+"""Video frames. Longest look-ahead: 2 s at the highest frame rate, 240."""
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Sizes of a generator: square ``image_size`` in pixels, ``width`` of the first layer (64 is the paper's).
+    """Sizes of a U-Net generator.
 
-    Blocks of ``fold`` x ``fold`` pixels become channels before the first layer and come out of the last one: 1 is the
-    paper's, 2 and 4 leave out the layers at full and at half resolution, which cost most.
+    Attributes:
+        image_size: side of the square images, pixels; a power of two from 32 to 1024.
+        width: filters of the first layer, 4 to 128; the paper has 64.
+        in_channels: channels of the condition.
+        out_channels: channels of the output.
+        fold: side of the pixel blocks that become channels before the first layer and come out of the last one: 1 is
+            the paper's, 2 and 4 leave out the layers at full and half resolution, which cost most.
+
+    Raises:
+        OptionError: a size is out of range.
     """
 
     image_size: int = IMAGE_SIZE
@@ -38,17 +47,25 @@ class GeneratorConfig:
             raise OptionError(f"generator fold must be 1, 2 or 4: got {self.fold}")
 
     def channels(self, level: int) -> int:
-        """Return the number of filters at ``level``, 0 being the first, finest layer."""
-        return min(self.width * 2**level, max(8 * self.width, WIDEST))
+        """Returns the number of filters at ``level``; level 0 is the first, finest layer."""
+        return min(self.width * 2**level, max(8 * self.width, MAX_CHANNELS))
 
 
 @dataclass(frozen=True)
 class PredictorConfig:
     """Sizes of a predictor.
 
-    ``inputs`` values per video frame and ``outputs`` PCA components; ``layers`` of ``units`` cells. ``delay`` is the
-    look-ahead in video frames of the time-delayed form: output n is read at step n + delay. ``bidirectional`` hears the
-    whole utterance instead, cannot be run in chunks, and has no delay.
+    Attributes:
+        inputs: values per video frame.
+        outputs: PCA components.
+        units: cells per layer, 8 to 1024.
+        layers: LSTM layers, 1 to 4.
+        delay: look-ahead in video frames; output n is read at step n + delay.
+        bidirectional: whether the network reads the whole utterance; it then cannot run in chunks and has no delay.
+        dropout: share of values dropped in training.
+
+    Raises:
+        OptionError: a size is out of range.
     """
 
     inputs: int
@@ -69,13 +86,24 @@ class PredictorConfig:
 
     @property
     def state_shapes(self) -> list[tuple[int]]:
-        """Shape of each state that a chunk hands to the next one, without the batch: two per layer."""
+        """Shapes, without the batch, of the states passed from chunk to chunk: two per layer."""
         return [] if self.bidirectional else [(self.units,)] * (2 * self.layers)
 
 
 @dataclass(frozen=True)
 class PoserConfig:
-    """Sizes of a poser: ``inputs`` numbers per video frame, ``poses`` to choose from, ``layers`` of ``units`` cells."""
+    """Sizes of a poser.
+
+    Attributes:
+        inputs: values per video frame.
+        poses: mouth poses to choose from.
+        units: cells per layer, 8 to 1024.
+        layers: LSTM layers, 1 to 4.
+        dropout: share of values dropped in training.
+
+    Raises:
+        OptionError: a size is out of range.
+    """
 
     inputs: int
     poses: int
@@ -84,7 +112,7 @@ class PoserConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        """Refuse sizes that give no network."""
+        """Checks the sizes."""
         if not 1 <= self.layers <= 4 or not 8 <= self.units <= 1024:
             raise OptionError(
                 f"poser size is wrong: got {self.layers} layers of {self.units}, allowed are 1 to 4 of 8 to 1024"
@@ -96,15 +124,25 @@ class PoserConfig:
 
 
 NORM_EPSILON = 1e-5
-"""Of the speech encoder's layer normalisation, and its teacher's."""
+"""Added to the variance in the layer normalisation of the speech encoder and its teacher."""
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
     """Sizes of a speech encoder; the defaults are Whisper Tiny's, cut to its first two blocks.
 
-    ``bands`` values per feature frame of 10 ms in, ``outputs`` per step of 20 ms out. Each of the ``blocks`` attends
-    from ``before`` steps back to ``after`` steps ahead.
+    Attributes:
+        bands: values per feature frame of 10 ms.
+        outputs: values per encoder step of 20 ms.
+        width: values per step inside the network.
+        heads: attention heads; divides ``width``.
+        hidden: width of each block's hidden dense layer.
+        blocks: number of blocks.
+        before: steps that each block's attention reaches back.
+        after: steps that it reaches ahead.
+
+    Raises:
+        OptionError: a size is out of range.
     """
 
     bands: int = 80
@@ -134,8 +172,16 @@ class EncoderConfig:
 class LipReaderConfig:
     """Sizes of a lip reader.
 
-    Windows of ``height`` x ``width`` pixels, ``classes`` scores per frame; ``filters`` of each convolution over the
-    picture, which halves it, ``units`` of each one over time.
+    Attributes:
+        height: of the mouth crop, pixels.
+        width: of the mouth crop, pixels.
+        classes: scores per frame.
+        filters: of each convolution over the picture, which halves its size.
+        units: of each convolution over time, 8 to 1024.
+        dropout: share of values dropped in training.
+
+    Raises:
+        OptionError: a size is out of range.
     """
 
     height: int
@@ -146,7 +192,7 @@ class LipReaderConfig:
     dropout: float = 0.4
 
     def __post_init__(self) -> None:
-        """Refuse sizes that give no network."""
+        """Checks the sizes."""
         if not self.filters or min(self.filters) < 1 or not 8 <= self.units <= 1024:
             raise OptionError(
                 f"lip reader size is wrong: got filters {self.filters} and {self.units} units, "
@@ -155,17 +201,25 @@ class LipReaderConfig:
 
 
 LOST_FRAMES = 12
-"""Video frames by which both embeddings are shorter than their input: each looks at 13 frames, 0.52 s."""
+"""Video frames by which the embeddings are shorter than the input: each covers 13 frames, 0.52 s."""
 
 SOUND_STEPS = 4
-"""Feature frames (10 ms) under one video frame at 25 frames per second."""
+"""Feature frames (10 ms) per video frame at 25 frames per second."""
 
 
 @dataclass(frozen=True)
 class SyncNetConfig:
-    """Sizes of the judge: ``points`` mouth values and ``bands`` sound values per step; ``width`` filters a layer.
+    """Sizes of the SyncNet judge.
 
-    ``size`` is that of the embeddings, ``dropout`` the share of filters that training leaves out.
+    Attributes:
+        points: mouth values per video frame.
+        bands: sound values per feature frame.
+        width: filters per layer, 8 to 512.
+        size: values per embedding, 4 to 512.
+        dropout: share of filters dropped in training.
+
+    Raises:
+        OptionError: a size is out of range.
     """
 
     points: int = 40

@@ -1,4 +1,4 @@
-"""Layers that pix2pix needs and Keras does not have."""
+"""Layers for pix2pix that Keras does not have."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import keras
 from keras import ops
 
 INSTANCE_EPSILON = 1e-5
+"""Added to the variance in instance normalisation."""
 
 
 @keras.saving.register_keras_serializable("obamanet")
 class InstanceNormalisation(keras.layers.Layer):
-    """Normalises each channel of each picture by its own mean and variance (Ulyanov et al. 2016).
+    """Normalises each channel of each image by its own mean and variance (Ulyanov et al. 2016): (B, H, W, C) to the
+    same.
 
-    (B, H, W, C) in and out. Unlike batch normalisation, the result does not depend on what else is in the batch.
+    Unlike batch normalisation, the result does not depend on the rest of the batch.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -32,9 +34,9 @@ class InstanceNormalisation(keras.layers.Layer):
 class ResizeConvolution(keras.layers.Layer):
     """Doubles height and width by repeating pixels, then convolves 3x3: (B, H, W, C) to (B, 2H, 2W, filters).
 
-    Resize-convolution has no checkerboard (Odena et al. 2016), because every output pixel sees the same overlap. It is
-    computed as one strided transposed convolution with the 4x4 kernel that repeating and convolving amount to: the
-    3x3 kernel summed over 2x2 shifts. That is exact, and takes 4 instead of 9 products per output pixel.
+    Resize-convolution has no checkerboard artefacts (Odena et al. 2016), because every output pixel has the same
+    overlap. It is computed, exactly, as one strided transposed convolution with a 4x4 kernel: the 3x3 kernel summed
+    over 2x2 shifts. That takes 4 instead of 9 products per output pixel.
     """
 
     def __init__(self, filters: int, use_bias: bool = True, **kwargs: Any) -> None:
@@ -68,10 +70,11 @@ class ResizeConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("obamanet")
 class PixelShuffle(keras.layers.Layer):
-    """Enlarges by a 3x3 convolution to ``block`` ** 2 times the filters, dealt out to the pixels (Shi et al. 2016).
+    """Enlarges by a 3x3 convolution and depth-to-space: (B, H, W, C) to (B, block * H, block * W, filters).
 
-    (B, H, W, C) to (B, block * H, block * W, filters). The kernels of a block start equal (ICNR, Aitken et al. 2017),
-    so that no checkerboard is there to be unlearned. For few filters this is quicker than :class:`ResizeConvolution`.
+    Sub-pixel convolution (Shi et al. 2016). The kernels of a block are initialised equal (ICNR, Aitken et al. 2017), so
+    that there are no initial checkerboard artefacts. For few filters it is faster than
+    :class:`ResizeConvolution`.
     """
 
     def __init__(self, filters: int, block: int = 2, **kwargs: Any) -> None:

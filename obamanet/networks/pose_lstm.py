@@ -1,7 +1,6 @@
-"""The graph from timed speech sounds to mouth poses: bidirectional LSTM layers and a softmax over the poses.
+"""The graph from timed phonemes to mouth poses: bidirectional LSTM layers and a softmax over the poses.
 
-What will be said is known when a text is spoken, so that a frame may be told by the sounds after it as well as by those
-before: that is where co-articulation comes from.
+Text is known in advance, so each frame depends on the phonemes after it as well as on those before: co-articulation.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from obamanet.networks.config import PoserConfig
 
 
 def build_poser(config: PoserConfig) -> keras.Model:
-    """Return the graph: inputs (B, T, inputs) to the weight of each pose (B, T, poses), whose rows have sum 1."""
+    """Returns the poser: inputs (B, T, inputs) to weights of the poses (B, T, poses), whose rows sum to 1."""
     sounds = keras.Input((None, config.inputs), name="sounds")
     x: keras.KerasTensor = layers.Dense(config.units, activation="tanh", name="sound")(sounds)
     for number in range(config.layers):

@@ -1,8 +1,8 @@
-"""The graph from log-mel features to speech features that hear what is said and not who says it.
+"""The graph from log-mel features to speaker-independent speech features.
 
-Its stem and blocks are those of Whisper's encoder (Radford et al. 2022, section 2.2), but each step attends only to the
-steps around it, by a learned bias per distance instead of a position: so the features move with the sound, and a long
-sound can be encoded chunk by chunk.
+Stem and blocks are those of Whisper's encoder (Radford et al. 2022, section 2.2), but each step attends to nearby steps
+only, with a learned bias per distance instead of a position embedding. So the features do not depend on absolute time,
+and a long sound can be encoded chunk by chunk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MASKED = -1e9
 
 @keras.saving.register_keras_serializable("obamanet")
 class Offset(layers.Layer):
-    """Adds one learned vector to every step, (B, T, W) in and out: what is left of Whisper's position embedding."""
+    """Adds one learned vector to every step, (B, T, W) to the same; replaces Whisper's position embedding."""
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.offset = self.add_weight(name="offset", shape=(input_shape[-1],), initializer="zeros")
@@ -31,9 +31,10 @@ class Offset(layers.Layer):
 
 @keras.saving.register_keras_serializable("obamanet")
 class LocalAttention(layers.Layer):
-    """Self-attention over the steps within reach, with a learned bias per head and distance: (B, T, W) in and out.
+    """Self-attention over nearby steps with a learned bias per head and distance: (B, T, W) to the same.
 
-    Shaw et al. 2018 in the scalar form of Raffel et al. 2020: softmax(q k / sqrt(W / heads) + bias[distance]).
+    Relative positions of Shaw et al. 2018 in the scalar form of Raffel et al. 2020: softmax(q k / sqrt(W / heads) +
+    bias[distance]).
     """
 
     def __init__(self, heads: int, before: int, after: int, **kwargs: Any) -> None:
@@ -66,15 +67,18 @@ class LocalAttention(layers.Layer):
         bias = ops.take(self.distance, ops.clip(ahead + self.before, 0, self.before + self.after), axis=1)
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / size**0.5 + bias
         weights = ops.softmax(ops.where(reached, scores, MASKED), axis=-1)
-        heard = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return self.out(ops.reshape(heard, (-1, steps, width)))
+        attended = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+        return self.out(ops.reshape(attended, (-1, steps, width)))
 
 
 def build_encoder(config: EncoderConfig) -> keras.Model:
-    """Return the graph: features (B, F, bands) to (B, (F - 3) // 2, outputs); it pads nothing.
+    """Returns the speech encoder, without padding.
 
-    Output t has its centre at feature frame 2 t + 2. Outputs nearer to either end than the config's reach are computed
-    from fewer steps.
+    Output t is centred on feature frame 2 t + 2. Outputs nearer to an end than the config's reach depend on fewer
+    steps.
+
+    Returns:
+        Graph from features (B, F, bands) to encoded features (B, (F - 3) // 2, outputs).
     """
     features = keras.Input((None, config.bands), name="features")
     x = layers.Conv1D(config.width, 3, name="conv1")(features)

@@ -1,4 +1,4 @@
-"""The pix2pix pair: U-Net generator and 70x70 PatchGAN discriminator (Isola et al. 2017, section 6.1)."""
+"""The pix2pix networks: U-Net generator and 70x70 PatchGAN discriminator (Isola et al. 2017, section 6.1)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from obamanet.networks.config import GeneratorConfig
 from obamanet.networks.layers import InstanceNormalisation, PixelFold, PixelShuffle, ResizeConvolution
 
 LEAK = 0.2
-"""Slope of the leaky rectifiers, from the paper."""
+"""Slope of the leaky rectifiers (Isola et al. 2017, section 6.1)."""
 
 
 def build_generator(config: GeneratorConfig) -> keras.Model:
-    """Return the U-Net: (B, S, S, in_channels) in [-1, 1] to (B, S, S, out_channels) in [-1, 1].
+    """Returns the U-Net generator.
 
-    Against the paper: resize-convolution and pixel shuffle for transposed convolution (no checkerboard), instance
-    normalisation for batch normalisation and no dropout (one result per picture, whatever else is in the batch), and
-    the bottleneck at 2x2, where normalising would still leave something.
+    Differences from the paper: resize-convolution and pixel shuffle instead of transposed convolution (no checkerboard
+    artefacts); instance normalisation instead of batch normalisation and no dropout (the result depends on the image
+    only); and the bottleneck at 2x2, since normalising 1x1 would leave nothing.
+
+    Returns:
+        Graph from (B, S, S, in_channels) in [-1, 1] to (B, S, S, out_channels) in [-1, 1].
     """
     inputs = keras.Input((config.image_size, config.image_size, config.in_channels))
     depth = (config.image_size // config.fold).bit_length() - 2
@@ -47,9 +50,14 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
 
 
 def build_discriminator(config: GeneratorConfig, width: int = 64) -> keras.Model:
-    """Return the PatchGAN: condition (B, S, S, in) and picture (B, S, S, out) to logits, 30x30 for S = 256.
+    """Returns the PatchGAN discriminator; each logit judges a patch of 70x70 pixels.
 
-    Each logit judges a 70x70 patch. ``width`` is the first layer's number of filters.
+    Args:
+        config: sizes of the generator whose output is judged.
+        width: filters of the first layer.
+
+    Returns:
+        Graph from condition (B, S, S, in_channels) and image (B, S, S, out_channels) to logits, 30x30 for S = 256.
     """
     size = config.image_size
     condition = keras.Input((size, size, config.in_channels))
@@ -69,12 +77,12 @@ def build_discriminator(config: GeneratorConfig, width: int = 64) -> keras.Model
 
 
 def adversarial_loss(logits: Any, real: bool) -> Any:
-    """Return the mean binary cross-entropy of ``logits`` against all-real or all-fake (Isola et al. 2017, eq. 1)."""
+    """Returns the mean binary cross-entropy of ``logits`` with real or fake labels (Isola et al. 2017, eq. 1)."""
     return ops.mean(ops.softplus(-logits) if real else ops.softplus(logits))
 
 
 def l1_loss(target: Any, painted: Any, weight: Any = 1.0) -> Any:
-    """Return the mean absolute difference of pictures (B, S, S, C), weighted per pixel by ``weight`` (B, S, S, 1)."""
+    """Returns the mean absolute difference of images (B, S, S, C), weighted per pixel by ``weight`` (B, S, S, 1)."""
     return ops.mean(ops.abs(target - painted) * weight)
 
 

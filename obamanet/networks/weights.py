@@ -1,6 +1,6 @@
-"""Stores networks in files that Keras itself reads; HDF5 is written in memory, where the disk cannot fail it.
+"""Saves networks in Keras's file formats; HDF5 is written in memory first.
 
-A disk that fills up while h5py writes to it makes the process crash when it ends.
+When the disk fills up while h5py writes to it, the process crashes on exit.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from obamanet.files import atomic_write_bytes
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the weights of ``model`` to ``path``; named ``*.weights.h5``, ``model.load_weights`` reads them back.
+    """Writes the weights of ``model`` to ``path``, named ``*.weights.h5``, for ``model.load_weights``.
 
-    Raises OSError: the caller gives a path of :func:`obamanet.files.atomic_path`.
+    Raises:
+        OSError: it cannot be written; callers pass a path of :func:`obamanet.files.atomic_path`.
     """
     path.write_bytes(_weights(model))
 
 
 def save_half(model: keras.Model, path: Path) -> None:
-    """Write the weights of ``model`` in half precision, half the size, whole or not at all.
+    """Writes the weights of ``model`` in half precision, half the size, whole or not at all.
 
-    Rounding to 11 bits of mantissa moves a painted picture by less than one grey level of 255. Raises
-    :class:`obamanet.errors.OutputError`.
+    Rounding to 11 bits of mantissa changes a rendered picture by less than one grey level of 255.
+
+    Raises:
+        OutputError: it cannot be written.
     """
     import h5py
 
@@ -40,25 +43,29 @@ def save_half(model: keras.Model, path: Path) -> None:
 
         def copy(name: str, node: h5py.Group | h5py.Dataset) -> None:
             if isinstance(node, h5py.Group):
-                made = target.require_group(name)
+                copied = target.require_group(name)
             elif node.dtype == np.float32:
-                made = target.create_dataset(name, data=node[()].astype(np.float16), compression="gzip")
+                copied = target.create_dataset(name, data=node[()].astype(np.float16), compression="gzip")
             else:
-                made = target.create_dataset(name, data=node[()])
+                copied = target.create_dataset(name, data=node[()])
             for key, value in node.attrs.items():
-                made.attrs[key] = value
+                copied.attrs[key] = value
 
         source.visititems(copy)
     atomic_write_bytes(path, half.getvalue())
 
 
 def save_network(model: keras.Model, path: Path) -> None:
-    """Write ``model`` whole, graph and weights, as ``*.keras``; raises :class:`obamanet.errors.OutputError`."""
+    """Writes ``model``, graph and weights, as ``*.keras``.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     atomic_write_bytes(path, _archive(model).getvalue())
 
 
 class _Archive(io.BytesIO):
-    """A file in memory that Keras takes for a ``.keras`` file: it asks for the name's ending only."""
+    """A file in memory that Keras accepts as a ``.keras`` file, of which it checks only the suffix of the name."""
 
     def __str__(self) -> str:
         return "memory.keras"

@@ -1,4 +1,4 @@
-"""Dubs a video: the mouth in it says another sound, everything else stays as it was recorded."""
+"""Dubs a video: the mouth says another sound, everything else stays as recorded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from obamanet.keypoints.lips import hold_still
 from obamanet.keypoints.placement import to_pixel
 from obamanet.keypoints.reference import fold
 from obamanet.person import Person
-from obamanet.pipelines.into_frames import FrameJob, face_patch, paint_frames
+from obamanet.pipelines.into_frames import FrameSketch, paint_frames, sketch_face
 from obamanet.pipelines.labelled import Label, Soundtrack, write_labelled
 from obamanet.pipelines.speak import SpeakOptions, check_output, load_features, predict_keypoints, save_keypoints
 from obamanet.progress import Progress
@@ -38,19 +38,27 @@ from obamanet.video.footage import FootageReader, write_footage
 from obamanet.video.reader import probe_video, read_frames
 
 CUT_JUMP = 0.08
-"""Share of the face's width. Nose and eyes that move further in one frame are taken for a cut: finer than for training,
-since here a cut that is none costs only the steadying of two frames."""
+"""Share of the face's width. A larger move of nose and eyes between two frames is a cut; lower than in training, since
+here a false cut costs only the smoothing of two frames."""
 
 STEADY_SECONDS = 0.3
-"""Sigma over which the square around the head is averaged: it must not tremble, and must not lag behind a nod."""
+"""Seconds. Sigma over which the square around the head is averaged; reduces jitter without lagging behind a nod."""
 
 FACES_COMPARED = 4
-"""Frames of the video, spread over it, from which it is told whose face it shows."""
+"""Number of frames, spread over the video, in which the face's identity is checked."""
 
 
 @dataclass(frozen=True)
 class DubbedVideo:
-    """A finished video: its file, frames, rate, size in pixels (width, height), and the frames without a face."""
+    """A finished video.
+
+    Attributes:
+        path: its file.
+        frames: number of frames.
+        fps: frames per second.
+        size: width and height, pixels.
+        untouched: frames without a face, which stay as recorded.
+    """
 
     path: Path
     frames: int
@@ -61,11 +69,15 @@ class DubbedVideo:
 
 @dataclass(frozen=True)
 class Target:
-    """The video that is dubbed, as its first reading found it; F frames.
+    """The video to be dubbed, F frames, after its first reading.
 
-    ``landmarks`` (F, 68, 2) float32 in pixels of the frame, NaN where there is no face; ``segment`` (F,) int32, -1
-    there, one number from cut to cut; ``squares`` (F, 3) left, top and side of the square around the head. ``faces``
-    are a few frames with their landmarks.
+    Attributes:
+        path: its file.
+        fps: frames per second.
+        landmarks: shape (F, 68, 2) float32, pixels of the frame; NaN without a face.
+        segment: shape (F,) int32, one number from cut to cut; -1 without a face.
+        squares: left, top and side of the square around the head, shape (F, 3), pixels.
+        faces: a few frames with their landmarks.
     """
 
     path: Path
@@ -89,12 +101,21 @@ def dub(
     options: SpeakOptions | None = None,
     progress: Progress | None = None,
 ) -> DubbedVideo:
-    """Writes ``target`` into ``out`` with its mouth saying ``sound``, and that sound for its own; labelled and signed.
+    """Writes a video in which the mouth of another one says a new sound, labelled and signed.
 
     Head, cuts, size, frame rate and length stay. A longer sound plays the video forward and backward; after a shorter
-    one the mouth rests and there is silence. Frames without a face stay as they are. ``target`` should show the person;
-    the progress is told when it does not seem to. ``options.fps`` must be None. Raises an
-    :class:`obamanet.errors.ObamanetError`; then ``out`` is as it was before.
+    one the mouth rests and there is silence. Frames without a face stay as recorded.
+
+    Args:
+        target: the video; it should show the person, which is reported to ``progress`` where it does not seem to.
+        sound: a sound file, or a video with a sound track.
+        out: the dubbed video; it is written whole, or stays as it was.
+        speaker: whose mouth; a :class:`Speaker` keeps its networks loaded from call to call.
+        options: how to speak; ``fps`` must be None.
+        progress: reports the progress.
+
+    Raises:
+        ObamanetError: something is wrong with the video, the sound, the person or the output.
     """
     options, progress = options or SpeakOptions(), progress or Progress()
     if options.fps is not None:
@@ -104,43 +125,50 @@ def dub(
         raise OutputError(f"output would replace the video it is made from: {out}")
     speaker = as_speaker(speaker)
     person, renderer = speaker.person, speaker.renderer
-    found = find_faces(target, person.mouth.head, progress)
+    video = find_faces(target, person.mouth.head, progress)
     features = load_features(sound, person)
-    spoken = predict_keypoints(features, speaker, replace(options, fps=found.fps))
-    mouths = rest_after(spoken, features.duration, found.frames, person.mouth.rest)
+    spoken = predict_keypoints(features, speaker, replace(options, fps=video.fps))
+    keypoints = rest_after(spoken, features.duration, video.frames, person.mouth.rest)
     if options.keypoints_out:
-        save_keypoints(mouths, options.keypoints_out)
-    soundtrack = Soundtrack(sound, features.duration, len(mouths.points) / found.fps)
+        save_keypoints(keypoints, options.keypoints_out)
+    soundtrack = Soundtrack(sound, features.duration, len(keypoints.points) / video.fps)
     del features
-    tell_identity(found, person, renderer, progress)
-    order = fold(np.arange(len(mouths.points)), found.frames)
-    made = f"the mouth of '{person.name}' was generated by {SOFTWARE}"
-    comment = f"Synthetic video: {made} for another sound; it was never said like this."
+    warn_about_identity(video, person, renderer, progress)
+    order = fold(np.arange(len(keypoints.points)), video.frames)
+    generated = f"the mouth of '{person.name}' was generated by {SOFTWARE}"
+    comment = f"Synthetic video: {generated} for another sound; it was never said like this."
     label = Label(Synthetic.INPAINTED, person.name, comment, options.key)
     with ExitStack() as stack:
-        images = _images(found, order, out.parent, stack, progress)
-        jobs = _jobs(images, order, found, mouths, person)
-        size = write_labelled(
-            paint_frames(jobs, person, renderer), len(order), found.fps, soundtrack, out, label, progress, "dubbing"
-        )
-    untouched = int((found.segment[order] < 0).sum())
+        images = _images(video, order, out.parent, stack, progress)
+        sketches = _sketches(images, order, video, keypoints, person)
+        frames = paint_frames(sketches, person, renderer)
+        size = write_labelled(frames, len(order), video.fps, soundtrack, out, label, progress, "dubbing")
+    untouched = int((video.segment[order] < 0).sum())
     if untouched:
         progress.note(f"{untouched} of {len(order)} frames show no face and stay as they were")
-    return DubbedVideo(out, len(order), found.fps, size, untouched)
+    return DubbedVideo(out, len(order), video.fps, size, untouched)
 
 
 def find_faces(path: Path, head: Head, progress: Progress) -> Target:
-    """Returns what the first reading of the video ``path`` finds, the square as it suits a person with this ``head``.
+    """Tracks the face in a video.
 
-    Frames are read one by one, none is kept but the few in ``faces``. Raises :class:`FaceError` when there is no face
-    and :class:`obamanet.errors.VideoError` when it is no video.
+    Frames are read one by one; only those in ``faces`` are kept.
+
+    Args:
+        path: the video.
+        head: head model of the person, for the squares.
+        progress: reports the progress.
+
+    Raises:
+        FaceError: no frame has a face.
+        VideoError: not a video.
     """
     info = probe_video(path)
     kept = _SpreadFrames(FACES_COMPARED)
     frames = progress.track(read_frames(path, info.fps), "looking for the face", round(info.duration * info.fps))
     try:
         track = track_face(
-            (kept.see(frame.image) for frame in frames), FaceDetector(), LandmarkPredictor(), cut_jump=CUT_JUMP
+            (kept.add(frame.image) for frame in frames), FaceDetector(), LandmarkPredictor(), cut_jump=CUT_JUMP
         )
     except FaceError as error:
         raise FaceError(f"{error}: {path}") from None
@@ -153,21 +181,28 @@ def find_faces(path: Path, head: Head, progress: Progress) -> Target:
 
 
 def steady_squares(landmarks: np.ndarray, head: Head, fps: Fraction) -> np.ndarray:
-    """Left, top and side (T, 3) of the square around the head of ``landmarks`` (T, 68, 2), one stretch of video.
+    """Returns left, top and side, (T, 3) pixels, of the square around the head in one segment of a video.
 
-    It lies to nose and eyes as the portrait square does to the mean face, averaged in time, so that it neither trembles
+    It lies to nose and eyes as the portrait square does to the mean face, averaged in time, so that it neither jitters
     nor changes with the mouth.
+
+    Args:
+        landmarks: shape (T, 68, 2), pixels.
+        head: head model of the person.
+        fps: frames per second.
     """
     portrait, placement = portrait_box(head.template[None]), place_head(landmarks, head)
     middle = np.array([portrait.left, portrait.top]) + portrait.side / 2
     centre = to_pixel(np.repeat(middle[None, None], len(landmarks), axis=0), placement)[:, 0]
     side = portrait.side * placement.scale
-    places = _averaged(np.column_stack([centre - side[:, None] / 2, side]), STEADY_SECONDS * float(fps))
-    return places
+    return _averaged(np.column_stack([centre - side[:, None] / 2, side]), STEADY_SECONDS * float(fps))
 
 
 def rest_after(spoken: CanonicalKeypoints, duration: Fraction, frames: int, rest: np.ndarray) -> CanonicalKeypoints:
-    """Returns ``spoken``, ``duration`` seconds, and then the mouth at ``rest`` (20, 2), at least ``frames`` in all."""
+    """Returns ``spoken`` followed by the mouth at ``rest`` (20, 2), at least ``frames`` in all.
+
+    The mouth speaks for ``duration`` seconds.
+    """
     missing = frames - len(spoken.points)
     if missing <= 0:
         return spoken
@@ -176,14 +211,14 @@ def rest_after(spoken: CanonicalKeypoints, duration: Fraction, frames: int, rest
     return CanonicalKeypoints(hold_still(points, times, [Span(0.0, float(duration))], rest), spoken.fps)
 
 
-def tell_identity(target: Target, person: Person, renderer: Renderer, progress: Progress) -> None:
-    """Tell the user in one line when the face of ``target`` does not look like that of ``person``."""
+def warn_about_identity(target: Target, person: Person, renderer: Renderer, progress: Progress) -> None:
+    """Reports to ``progress`` when the face of ``target`` does not resemble that of ``person``."""
     if not target.faces:
         return
     embedder = FaceEmbedder()
-    seen = np.stack([embedder.embed(image, landmarks) for image, landmarks in target.faces])
-    known = np.stack([embedder.embed(image, landmarks) for image, landmarks in _own_faces(person, renderer)])
-    distance = identity_distance(seen, known)
+    recorded = np.stack([embedder.embed(image, landmarks) for image, landmarks in target.faces])
+    own = np.stack([embedder.embed(image, landmarks) for image, landmarks in _own_faces(person, renderer)])
+    distance = identity_distance(recorded, own)
     if distance >= SAME_PERSON_DISTANCE:
         progress.note(
             f"the face does not seem to be that of {person.name!r}: their distance is {distance:.2f}, "
@@ -192,7 +227,7 @@ def tell_identity(target: Target, person: Person, renderer: Renderer, progress: 
 
 
 def _own_faces(person: Person, renderer: Renderer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields pictures of ``person`` with their landmarks: of its footage, or painted where it carries none."""
+    """Yields pictures of ``person`` with their landmarks: from its footage, or rendered where it has none."""
     numbers = np.linspace(0, len(person.reference.points) - 1, FACES_COMPARED).round().astype(int)
     landmarks = person.reference.points[numbers]
     if person.mode is RenderMode.WHOLE_FACE:
@@ -210,21 +245,21 @@ class _SpreadFrames:
 
     def __init__(self, count: int) -> None:
         self.frames: dict[int, np.ndarray] = {}
-        self._most, self._every, self._seen = 2 * count - 1, 1, 0
+        self._max_frames, self._every, self._count = 2 * count - 1, 1, 0
 
-    def see(self, image: np.ndarray) -> np.ndarray:
-        """Takes the next frame into account and return it."""
-        if self._seen % self._every == 0:
-            self.frames[self._seen] = image
-        if len(self.frames) > self._most:
+    def add(self, image: np.ndarray) -> np.ndarray:
+        """Counts the next frame, keeps it where it is one of the spread ones, and returns it."""
+        if self._count % self._every == 0:
+            self.frames[self._count] = image
+        if len(self.frames) > self._max_frames:
             self._every *= 2
             self.frames = {number: kept for number, kept in self.frames.items() if number % self._every == 0}
-        self._seen += 1
+        self._count += 1
         return image
 
 
 def _averaged(values: np.ndarray, sigma: float) -> np.ndarray:
-    """``values`` (T, N) averaged over time with a Gaussian of ``sigma`` rows; at the ends over what is there."""
+    """Returns ``values`` (T, N) smoothed over time by a Gaussian of ``sigma`` rows, normalised at the ends."""
     from scipy.ndimage import gaussian_filter1d
 
     ones = gaussian_filter1d(np.ones(len(values)), sigma, mode="constant")
@@ -234,13 +269,13 @@ def _averaged(values: np.ndarray, sigma: float) -> np.ndarray:
 def _images(
     target: Target, order: np.ndarray, folder: Path, stack: ExitStack, progress: Progress
 ) -> Iterator[np.ndarray]:
-    """The video's frames in ``order``; to play them backward they are kept in ``folder`` until ``stack`` ends."""
+    """Yields the video's frames in ``order``; to play backward they are stored in ``folder`` until ``stack`` closes."""
     frames = (frame.image for frame in read_frames(target.path, target.fps))
     if len(order) <= target.frames:
         return frames
-    kept = Path(stack.enter_context(TemporaryDirectory(prefix=".dub.", suffix=".part", dir=folder))) / "footage.mp4"
-    write_footage(kept, progress.track(frames, "reading the video", target.frames), target.fps)
-    return _played(kept, order)
+    stored = Path(stack.enter_context(TemporaryDirectory(prefix=".dub.", suffix=".part", dir=folder))) / "footage.mp4"
+    write_footage(stored, progress.track(frames, "reading the video", target.frames), target.fps)
+    return _played(stored, order)
 
 
 def _played(footage: Path, order: np.ndarray) -> Iterator[np.ndarray]:
@@ -249,18 +284,18 @@ def _played(footage: Path, order: np.ndarray) -> Iterator[np.ndarray]:
             yield reader.frame(int(index))
 
 
-def _jobs(
+def _sketches(
     images: Iterable[np.ndarray],
     order: np.ndarray,
     target: Target,
-    mouths: CanonicalKeypoints,
+    keypoints: CanonicalKeypoints,
     person: Person,
-) -> Iterator[FrameJob]:
+) -> Iterator[FrameSketch]:
     with closed_after(images):
-        for image, index, mouth in zip(images, order, mouths.points, strict=True):
+        for image, index, mouth in zip(images, order, keypoints.points, strict=True):
             if target.segment[index] < 0:
-                yield FrameJob(image, None)
+                yield FrameSketch(None, image)
                 continue
             box = CropBox(*map(float, target.squares[index]))
             landmarks = to_square(target.landmarks[index], box, person.image_size)
-            yield FrameJob(image, face_patch(image, box, landmarks, mouth, person))
+            yield sketch_face(image, box, landmarks, mouth, person)

@@ -1,4 +1,4 @@
-"""Paints mouths into recorded frames: the person's own footage, or any video that is dubbed."""
+"""Renders mouths into recorded frames: the person's own footage, or a video that is dubbed."""
 
 from __future__ import annotations
 
@@ -18,73 +18,101 @@ from obamanet.render.crop import cut_square
 from obamanet.render.sketch import draw_face
 from obamanet.types import CropBox, RenderMode
 
-JOBS_AHEAD = 16
+SKETCHES_AHEAD = 16
 """Frames read and drawn ahead of the renderer."""
 
 
 @dataclass(frozen=True)
 class FacePatch:
-    """What is painted in a frame: ``box`` is the square around the head, the rest is in that square's S pixels.
+    """The part of a recorded frame that is exchanged; all but ``box`` in pixels of that square, side S.
 
-    ``recorded`` (S, S, 3) uint8 BGR and its ``landmarks`` (68, 2), the ``outline`` (N, 2) of the region that is
-    exchanged, and the ``condition`` (S, S, 3) that the renderer paints from.
+    Attributes:
+        box: the square around the head, in the frame.
+        recorded: the square as it was recorded, shape (S, S, 3) uint8 BGR.
+        landmarks: of the recorded face, shape (68, 2).
+        outline: of the region that is exchanged, shape (N, 2).
     """
 
     box: CropBox
     recorded: np.ndarray
     landmarks: np.ndarray
     outline: np.ndarray
-    condition: np.ndarray
 
 
 @dataclass(frozen=True)
-class FrameJob:
-    """A recorded ``frame`` (H, W, 3) uint8 BGR, and what is painted in it; None where it stays as it is."""
+class FrameSketch:
+    """What one frame of a video is rendered from.
 
-    frame: np.ndarray
-    patch: FacePatch | None
-
-
-def face_patch(frame: np.ndarray, box: CropBox, landmarks: np.ndarray, mouth: np.ndarray, person: Person) -> FacePatch:
-    """Return what is to be painted so that the face in ``frame`` has the canonical ``mouth`` (20, 2).
-
-    ``landmarks`` (68, 2) are those of the recorded face in pixels of the square ``box``.
+    Attributes:
+        sketch: the renderer's condition, shape (S, S, 3) uint8 BGR; None where the recorded frame stays as it is.
+        frame: the recorded frame, shape (H, W, 3) uint8 BGR; None where the rendered square is the whole frame.
+        patch: where the rendered square is pasted in the recorded frame; None where nothing is pasted.
     """
-    face = place_mouth(landmarks[None], place_head(landmarks[None], person.mouth.head), mouth[None], person.mouth.jaw)[
-        0
-    ]
-    # A whole face is painted without being shown the region, which then may be as small as both faces allow.
+
+    sketch: np.ndarray | None
+    frame: np.ndarray | None = None
+    patch: FacePatch | None = None
+
+
+def sketch_face(
+    frame: np.ndarray, box: CropBox, landmarks: np.ndarray, mouth: np.ndarray, person: Person
+) -> FrameSketch:
+    """Draws the sketch of a recorded face with another mouth.
+
+    Args:
+        frame: the recorded frame, shape (H, W, 3) uint8 BGR.
+        box: the square around the head.
+        landmarks: of the recorded face, shape (68, 2), pixels of the square.
+        mouth: the new mouth, shape (20, 2), canonical.
+        person: whose face it is.
+    """
+    placement = place_head(landmarks[None], person.mouth.head)
+    [face] = place_mouth(landmarks[None], placement, mouth[None], person.mouth.jaw)
+    # A whole-face renderer does not see the region, which then may be as small as both faces allow.
     region = person.region or fit_region([np.stack([landmarks, face])], person.mouth.head)
     outline = place_region(region, landmarks[None])[0]
     recorded = cut_square(frame, box, person.image_size)
     if person.mode is RenderMode.WHOLE_FACE:
-        condition = draw_face(face, person.image_size)
+        sketch = draw_face(face, person.image_size)
     else:
-        condition = draw_inpainting(recorded, outline, face)
-    return FacePatch(box, recorded, landmarks, outline, condition)
+        sketch = draw_inpainting(recorded, outline, face)
+    return FrameSketch(sketch, frame, FacePatch(box, recorded, landmarks, outline))
 
 
-def paint_frames(jobs: Iterable[FrameJob], person: Person, renderer: Renderer) -> Iterator[np.ndarray]:
-    """Yield the frame (H, W, 3) uint8 BGR of each of ``jobs``, painted; outside the region it is as recorded."""
-    painted = paint_squares(jobs, renderer)
-    with closed_after(painted):
-        for job, square in painted:
-            yield job.frame if square is None or job.patch is None else _paste(job.frame, job.patch, square, person)
+def paint_frames(sketches: Iterable[FrameSketch], person: Person, renderer: Renderer) -> Iterator[np.ndarray]:
+    """Yields the rendered frame, (H, W, 3) uint8 BGR, of each of ``sketches``; recorded frames change in the region
+    only.
 
-
-def paint_squares(jobs: Iterable[FrameJob], renderer: Renderer) -> Iterator[tuple[FrameJob, np.ndarray | None]]:
-    """Yield each of ``jobs`` in order with the square (S, S, 3) uint8 BGR that is painted for it, if one is.
-
-    The jobs are made ahead in a thread, which has ended when this iterator is closed.
+    When this iterator is closed, so are ``sketches``.
     """
-    ahead = in_background(jobs, JOBS_AHEAD)
-    painted = renderer.paint_jobs(ahead, lambda job: job.patch.condition if job.patch else None)
+    painted = paint_squares(sketches, renderer)
+    with closed_after(painted):
+        for source, square in painted:
+            yield _finished(source, square, person)
+
+
+def paint_squares(
+    sketches: Iterable[FrameSketch], renderer: Renderer
+) -> Iterator[tuple[FrameSketch, np.ndarray | None]]:
+    """Yields each of ``sketches`` in order with its rendered square, (S, S, 3) uint8 BGR, or None without a sketch.
+
+    The sketches are drawn ahead in a thread, which has ended when this iterator is closed.
+    """
+    ahead = in_background(sketches, SKETCHES_AHEAD)
+    painted = renderer.paint_jobs(ahead, lambda source: source.sketch)
     with closed_after(ahead), closed_after(painted):
         yield from painted
 
 
-def _paste(frame: np.ndarray, patch: FacePatch, square: np.ndarray, person: Person) -> np.ndarray:
-    # What is painted into a frame has the frame's colours around it to go by; a whole face has those of its footage.
+def _finished(source: FrameSketch, square: np.ndarray | None, person: Person) -> np.ndarray:
+    """Returns the frame of ``source`` with its rendered ``square``."""
+    frame, patch = source.frame, source.patch
+    if frame is None:
+        assert square is not None  # without a recorded frame there is a sketch
+        return square
+    if square is None or patch is None:
+        return frame
+    # An in-painted square was rendered from the colours around the region; a whole face has those of its footage.
     if person.mode is RenderMode.WHOLE_FACE:
         square = match_colours(square, patch.recorded, patch.outline, patch.landmarks)
     return paste_square(frame, square, soft_mask(patch.outline, person.image_size), patch.box)

@@ -1,4 +1,4 @@
-"""Sound in, video of a face that says it out."""
+"""Sound to video: sound, features, keypoints, sketches, frames, mp4."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from obamanet.keypoints.jaw import place_mouth
 from obamanet.keypoints.lips import DETECTED_RAMP, close_lips, uncross_lips
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
-from obamanet.pipelines.into_frames import FrameJob, face_patch, paint_frames, paint_squares
+from obamanet.pipelines.into_frames import FrameSketch, paint_frames, paint_squares, sketch_face
 from obamanet.pipelines.labelled import Label, Soundtrack, write_labelled
 from obamanet.progress import Progress
 from obamanet.render.sketch import draw_face
@@ -32,22 +32,28 @@ from obamanet.types import CanonicalKeypoints, FeatureSequence, RenderMode, Span
 from obamanet.video.footage import FootageReader
 
 CHUNK_FRAMES = 250
-"""Frames placed on the reference track at once: ten seconds, so that an hour needs no more memory."""
+"""Frames placed on the reference track at once, ten seconds at 25 fps; changes memory, not the result."""
 
+FRAMES_AHEAD = 16
+"""Frames rendered ahead of the video writer."""
 
 MAX_ARTICULATION = 2.0
-"""Beyond, the renderer is asked for mouths it never saw."""
+"""Share; larger ones give mouths that no renderer was trained on."""
 
 
 @dataclass(frozen=True)
 class SpeakOptions:
     """How to speak.
 
-    ``fps`` of the video (None for the person's own), a signing ``key`` (None for the local one), where
-    :func:`save_keypoints` writes what the mouth does (None for nowhere), and the ``articulation``: how far the mouth
-    goes from rest, as a share of what was learned, 0 to 2; lips that meet do so at any. With ``shut_lips`` they meet
-    where a p, b or m is encoded.
-    Raises :class:`OptionError`.
+    Attributes:
+        fps: frame rate of the video; None for the person's own.
+        key: signs the video; None for the key of this machine.
+        keypoints_out: file for the keypoints, as of :func:`save_keypoints`; None for none.
+        articulation: factor, 0 to 2, of the mouth's distance from rest; closed lips stay closed.
+        shut_lips: whether lips are closed where a p, b or m is detected in the sound.
+
+    Raises:
+        OptionError: the articulation is out of range.
     """
 
     fps: Fraction | None = None
@@ -57,7 +63,7 @@ class SpeakOptions:
     shut_lips: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse an articulation that no mouth has."""
+        """Checks the articulation."""
         if not 0 <= self.articulation <= MAX_ARTICULATION:
             raise OptionError(
                 f"articulation is out of range: got {self.articulation:g}, allowed is 0 to {MAX_ARTICULATION:g}"
@@ -66,7 +72,14 @@ class SpeakOptions:
 
 @dataclass(frozen=True)
 class SpokenVideo:
-    """A finished video: its file, frames, rate and size in pixels (width, height)."""
+    """A finished video.
+
+    Attributes:
+        path: its file.
+        frames: number of frames.
+        fps: frames per second.
+        size: width and height, pixels.
+    """
 
     path: Path
     frames: int
@@ -81,44 +94,42 @@ def speak(
     options: SpeakOptions | None = None,
     progress: Progress | None = None,
 ) -> SpokenVideo:
-    """Write the video ``out`` of a person saying ``sound``, with that sound, labelled and signed as synthetic.
+    """Writes a video of a person saying a sound, labelled and signed as synthetic.
 
-    Who speaks often gives a :class:`Speaker`, which keeps its networks loaded from call to call. Raises an
-    :class:`obamanet.errors.ObamanetError` for anything wrong with the sound, the person or the output; then ``out`` is
-    as it was before.
+    Args:
+        sound: a sound file, or a video with a sound track.
+        out: the video; it is written whole, or stays as it was.
+        speaker: who speaks; a :class:`Speaker` keeps its networks loaded from call to call.
+        options: how to speak.
+        progress: reports the progress.
+
+    Raises:
+        ObamanetError: something is wrong with the sound, the person or the output.
     """
     options, progress = options or SpeakOptions(), progress or Progress()
-    out = check_output(sound, out, options)
-    speaker = as_speaker(speaker)
+    out, speaker = check_output(sound, out, options), as_speaker(speaker)
     features = load_features(sound, speaker.person)
-    spoken, duration = predict_keypoints(features, speaker, options), features.duration
-    # An hour of features is 115 MB, and the rest of the work streams.
+    keypoints = predict_keypoints(features, speaker, options)
+    soundtrack = Soundtrack(sound, features.duration)
+    # An hour of features is 115 MB; what follows streams.
     del features
-    return render_video(spoken, sound, duration, out, speaker, options, progress)
-
-
-def render_video(
-    spoken: CanonicalKeypoints,
-    sound: Path,
-    duration: Fraction,
-    out: Path,
-    speaker: Speaker,
-    options: SpeakOptions,
-    progress: Progress,
-) -> SpokenVideo:
-    """Write the video ``out`` with the mouth ``spoken`` and ``sound``, ``duration`` seconds of it.
-
-    Where the keypoints come from does not matter here; they are what :func:`move_lips` returned. ``out`` is one that
-    :func:`check_output` returned.
-    """
     if options.keypoints_out:
-        save_keypoints(spoken, options.keypoints_out)
-    frames = render_frames(spoken, speaker)
-    return write_video(frames, spoken, sound, duration, out, speaker.person, options, progress)
+        save_keypoints(keypoints, options.keypoints_out)
+    sketches = draw_sketches(keypoints, speaker.person)
+    frames = render_frames(sketches, speaker)
+    return write_video(frames, keypoints, soundtrack, out, speaker.person, options, progress)
 
 
 def check_output(sound: Path, out: Path, options: SpeakOptions) -> Path:
-    """Return ``out`` in full, or raise an :class:`obamanet.errors.ObamanetError` when it cannot be written."""
+    """Checks that the outputs can be written.
+
+    Returns:
+        ``out``, absolute.
+
+    Raises:
+        OutputError: an output cannot be written, or ``out`` is ``sound``.
+        ProvenanceError: the signing key cannot be used.
+    """
     out = ensure_output_path(out)
     if out == sound.resolve():
         raise OutputError(f"output would replace the sound it is made from: {out}")
@@ -129,16 +140,16 @@ def check_output(sound: Path, out: Path, options: SpeakOptions) -> Path:
 
 
 def load_features(sound: Path, person: Person) -> FeatureSequence:
-    """Return the features of the file ``sound`` as ``person`` was trained on them; its samples are never held whole."""
+    """Returns the features of the file ``sound`` of the kind ``person`` was trained on, streamed from the file."""
     return extract_features(stream_sound(sound), person.features)
 
 
 def predict_keypoints(
     features: FeatureSequence, speaker: Speaker | Person, options: SpeakOptions
 ) -> CanonicalKeypoints:
-    """Return the speaker's mouth for ``features`` at the video's frame rate, its lips shut where they meet.
+    """Predicts a mouth from features, at the video's frame rate, with lips closed where closures are detected.
 
-    That they meet is encoded in speech features alone: with others the lips are as the predictor has them.
+    Closures are detected in the features of the speech encoder only; with others, lips are as predicted.
     """
     speaker = as_speaker(speaker)
     person, predictor = speaker.person, speaker.predictor
@@ -156,29 +167,36 @@ def predict_keypoints(
 
 
 def move_lips(
-    learned: CanonicalKeypoints,
+    predicted: CanonicalKeypoints,
     duration: Fraction,
     person: Person,
     options: SpeakOptions,
     shut: Callable[[CanonicalKeypoints], CanonicalKeypoints],
 ) -> CanonicalKeypoints:
-    """Return the mouth that is shown for the ``learned`` one, at the video's frame rate, covering ``duration`` seconds.
+    """Resamples, articulates, closes and uncrosses the lips, in this order, so that closed lips are not scaled.
 
-    The only place with this order: articulated first, then ``shut`` where lips meet, so that what was shut is not
-    scaled, and last uncrossed.
+    Args:
+        predicted: the mouth at the predictor's frame rate.
+        duration: of the video, seconds.
+        person: whose mouth.
+        options: frame rate and articulation.
+        shut: closes the lips.
+
+    Returns:
+        The mouth at the video's frame rate, covering ``duration``.
     """
-    spoken = at_rate(learned, duration, options.fps or person.fps)
-    held = shut(articulate(spoken, person.mouth.rest, options.articulation))
-    return CanonicalKeypoints(uncross_lips(held.points), held.fps)
+    resampled = resample_keypoints(predicted, duration, options.fps or person.fps)
+    closed = shut(articulate(resampled, person.mouth.rest, options.articulation))
+    return CanonicalKeypoints(uncross_lips(closed.points), closed.fps)
 
 
 def predict_raw(features: FeatureSequence, speaker: Speaker | Person) -> CanonicalKeypoints:
-    """Return the mouth that the speaker's predictor makes for ``features``, at the person's own frame rate."""
+    """Returns the uncorrected prediction from ``features``, at the person's own frame rate."""
     return as_speaker(speaker).predictor.predict(features)
 
 
 def shut_lips(keypoints: CanonicalKeypoints, closures: Sequence[Span], person: Person) -> CanonicalKeypoints:
-    """Return ``keypoints`` with lips that meet in ``closures``."""
+    """Returns ``keypoints`` with the lips closed in ``closures``."""
     if not closures:
         return keypoints
     times = frame_times(len(keypoints.points), keypoints.fps)
@@ -191,56 +209,47 @@ def shut_lips(keypoints: CanonicalKeypoints, closures: Sequence[Span], person: P
     return CanonicalKeypoints(points, keypoints.fps)
 
 
-def at_rate(keypoints: CanonicalKeypoints, duration: Fraction, fps: Fraction) -> CanonicalKeypoints:
-    """Return ``keypoints`` at ``fps``, covering ``duration`` seconds: interpolated by time, never by index."""
+def resample_keypoints(keypoints: CanonicalKeypoints, duration: Fraction, fps: Fraction) -> CanonicalKeypoints:
+    """Returns ``keypoints`` interpolated by time to ``fps`` frames per second, covering ``duration`` seconds."""
     if fps == keypoints.fps:
         return keypoints
-    known = frame_times(len(keypoints.points), keypoints.fps)
-    wanted = frame_times(frames_to_cover(duration, fps), fps)
-    return CanonicalKeypoints(resample_in_time(keypoints.points, known, wanted), fps)
+    times = frame_times(len(keypoints.points), keypoints.fps)
+    new_times = frame_times(frames_to_cover(duration, fps), fps)
+    return CanonicalKeypoints(resample_in_time(keypoints.points, times, new_times), fps)
 
 
 def articulate(keypoints: CanonicalKeypoints, rest: np.ndarray, share: float) -> CanonicalKeypoints:
-    """Return ``keypoints`` with their distance from the mouth at ``rest`` (20, 2) multiplied by ``share``."""
+    """Returns ``keypoints`` with their distance from the mouth at ``rest`` (20, 2) multiplied by ``share``."""
     if share == 1:
         return keypoints
     return CanonicalKeypoints((rest + share * (keypoints.points - rest)).astype(np.float32), keypoints.fps)
 
 
 def save_keypoints(keypoints: CanonicalKeypoints, path: Path) -> None:
-    """Write ``keypoints`` as .npz: ``keypoints`` (T, 20, 2) float32 canonical, ``fps`` as text, exact."""
+    """Writes ``keypoints`` as .npz: ``keypoints`` (T, 20, 2) float32 canonical, ``fps`` as text, exact.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez_compressed(file, keypoints=keypoints.points, fps=np.array(str(keypoints.fps)))
 
 
-def render_frames(keypoints: CanonicalKeypoints, speaker: Speaker | Person) -> Iterator[np.ndarray]:
-    """Yield the video's frames, (H, W, 3) uint8 BGR; drawing and painting overlap, memory does not grow."""
-    speaker = as_speaker(speaker)
-    person, renderer = speaker.person, speaker.renderer
+def draw_sketches(keypoints: CanonicalKeypoints, person: Person) -> Iterator[FrameSketch]:
+    """Yields the sketch of each frame: of the whole face, or drawn into a frame of the person's footage."""
     if person.mode is RenderMode.WHOLE_FACE:
-        return in_background(renderer.paint_all(in_background(draw_sketches(keypoints, person), 16)), 16)
-    return in_background(paint_frames(_footage_jobs(keypoints, person), person, renderer), 16)
+        for landmarks in place_landmarks(keypoints, person):
+            yield FrameSketch(draw_face(landmarks, person.image_size))
+        return
+    times = frame_times(len(keypoints.points), keypoints.fps)
+    with FootageReader(person.footage) as footage:
+        for index, mouth in zip(nearest_frames(person.reference, times), keypoints.points, strict=True):
+            landmarks = person.reference.points[index]
+            yield sketch_face(footage.frame(int(index)), person.boxes[index], landmarks, mouth, person)
 
 
-def draw_sketches(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
-    """Yield what the renderer paints from, (S, S, 3) uint8 BGR, for each frame."""
-    if person.mode is RenderMode.WHOLE_FACE:
-        yield from (draw_face(face, person.image_size) for face in place(keypoints, person))
-    else:
-        yield from (job.patch.condition for job in _footage_jobs(keypoints, person) if job.patch)
-
-
-def render_squares(keypoints: CanonicalKeypoints, speaker: Speaker | Person) -> Iterator[np.ndarray]:
-    """Yield what the renderer paints, (S, S, 3) uint8 BGR, before it is pasted: for measuring the renderer alone."""
-    speaker = as_speaker(speaker)
-    if speaker.person.mode is RenderMode.WHOLE_FACE:
-        return render_frames(keypoints, speaker)
-    painted = paint_squares(_footage_jobs(keypoints, speaker.person), speaker.renderer)
-    return (square for _, square in painted if square is not None)
-
-
-def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
-    """Yield each frame's landmarks (68, 2), pixels of the square: the reference's head, the spoken mouth and jaw."""
+def place_landmarks(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
+    """Yields each frame's landmarks (68, 2), pixels of the square: the reference's head with the new mouth and jaw."""
     times = frame_times(len(keypoints.points), keypoints.fps)
     for first in range(0, len(keypoints.points), CHUNK_FRAMES):
         mouth = keypoints.points[first : first + CHUNK_FRAMES]
@@ -249,28 +258,36 @@ def place(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]
         yield from place_mouth(reference, placement, mouth, person.mouth.jaw)
 
 
+def render_frames(sketches: Iterator[FrameSketch], speaker: Speaker | Person) -> Iterator[np.ndarray]:
+    """Yields the video's frames, (H, W, 3) uint8 BGR; drawing and rendering overlap, memory does not grow."""
+    speaker = as_speaker(speaker)
+    return in_background(paint_frames(sketches, speaker.person, speaker.renderer), FRAMES_AHEAD)
+
+
+def render_squares(keypoints: CanonicalKeypoints, speaker: Speaker | Person) -> Iterator[np.ndarray]:
+    """Yields the renderer's output, (S, S, 3) uint8 BGR, before it is pasted, to measure the renderer alone."""
+    speaker = as_speaker(speaker)
+    painted = paint_squares(draw_sketches(keypoints, speaker.person), speaker.renderer)
+    return (square for _, square in painted if square is not None)
+
+
 def write_video(
     frames: Iterator[np.ndarray],
     keypoints: CanonicalKeypoints,
-    sound: Path,
-    duration: Fraction,
+    soundtrack: Soundtrack,
     out: Path,
     person: Person,
     options: SpeakOptions,
     progress: Progress,
 ) -> SpokenVideo:
-    """Encode ``frames`` with ``sound`` into ``out`` and sign it, whole or not at all."""
+    """Writes ``frames``, one for each of ``keypoints``, with their sound into ``out`` and signs it, whole or not at
+    all.
+
+    Raises:
+        ObamanetError: the video cannot be written or signed.
+    """
     kind = provenance.Synthetic.INPAINTED if person.mode is RenderMode.INPAINT else provenance.Synthetic.WHOLE_FACE
     comment = f"Synthetic video: the face of '{person.name}' was generated by {SOFTWARE}; it never said this."
     label, count = Label(kind, person.name, comment, options.key), len(keypoints.points)
-    size = write_labelled(frames, count, keypoints.fps, Soundtrack(sound, duration), out, label, progress)
+    size = write_labelled(frames, count, keypoints.fps, soundtrack, out, label, progress)
     return SpokenVideo(out, count, keypoints.fps, size)
-
-
-def _footage_jobs(keypoints: CanonicalKeypoints, person: Person) -> Iterator[FrameJob]:
-    """Yield the person's footage, forward and backward, with what is painted into each frame for the spoken mouth."""
-    times = frame_times(len(keypoints.points), keypoints.fps)
-    with FootageReader(person.footage) as footage:
-        for index, mouth in zip(nearest_frames(person.reference, times), keypoints.points, strict=True):
-            frame, landmarks = footage.frame(int(index)), person.reference.points[index]
-            yield FrameJob(frame, face_patch(frame, person.boxes[index], landmarks, mouth, person))

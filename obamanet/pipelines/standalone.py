@@ -24,28 +24,30 @@ from obamanet.progress import Progress
 from obamanet.types import CanonicalKeypoints
 
 CALIBRATION_SKETCHES = 32
-"""Sketches from which int8 finds its ranges."""
+"""Number of sketches on which int8 quantisation is calibrated."""
 
 MEASURED_SKETCHES = 8
-"""Other sketches, on which exported renderers are compared with the trained one."""
+"""Number of other sketches on which an exported renderer is compared with the trained one."""
 
-RUNS = 5
-"""Timed calls of each network, whose median is told."""
+TIMED_CALLS = 5
+"""Timed calls of each network, of which the median is reported."""
 
 README = """Networks of the person '{name}', exported by {software}.
 
-networks.json tells each file's inputs and outputs: names, shapes (null is any length) and types.
+networks.json lists each file's inputs and outputs: names, shapes (null is any length) and types.
 
 renderer        sketch, uint8 BGR, to picture, uint8 BGR
 speech_encoder  log-mel features of 10 ms, about the speech's level, to encoded features of 20 ms
 predictor       encoded features, stacked for each video frame, and LSTM states, to PCA values and new states
 poser           timed phonemes to weights of mouth poses
 """
+"""Text of README.txt beside the exported files."""
 
 KERAS_NOTE = """
 *.keras hold the graph between the scalings: the renderer takes and gives values in [-1, 1]. Those of the renderer and
 the speech encoder have layers of their own: import obamanet.networks.layers and obamanet.networks.speech_encoder first.
 """
+"""Addition to README.txt for Keras files."""
 
 TFLITE_NOTE = """
 *.tflite have one signature, "run", with these names; LiteRT (ai-edge-litert) or tf.lite run it. The renderer takes one
@@ -55,10 +57,13 @@ sketch at a time.
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One exported network: its ``path``, ``size`` in bytes, how it compares, and how long it takes.
+    """One exported network.
 
-    ``quality`` says, in words, how far its outputs are from those of the trained network in single precision.
-    ``milliseconds`` per video frame are measured here and now, on one thread.
+    Attributes:
+        path: its file.
+        size: bytes.
+        quality: difference of its outputs from those of the trained network in single precision, in words.
+        milliseconds: per video frame, measured on this machine with one thread.
     """
 
     path: Path
@@ -70,12 +75,20 @@ class ExportedFile:
 def export_into_person(
     folder: Path, precision: Precision = Precision.FP16, progress: Progress | None = None
 ) -> list[ExportedFile]:
-    """Gives the person in ``folder`` the ONNX files that it lacks; with int8, also a renderer for engine fast.
+    """Adds the missing ONNX files to a person; with int8 also a renderer for engine fast.
+
+    Args:
+        folder: of the person.
+        precision: fp16 or int8.
+        progress: reports the progress.
+
+    Returns:
+        All network files of the person, measured.
 
     Raises:
         OptionError: fp32, which persons do not hold.
-        PersonError: it cannot be read.
-        EngineError: there are no training weights for what is missing.
+        PersonError: the person cannot be read.
+        EngineError: training weights for a missing file are not there.
         OutputError: the folder cannot be written, or another process is at work in it.
     """
     progress = progress or Progress()
@@ -104,21 +117,24 @@ def export_standalone(
     to: Format = Format.ONNX,
     progress: Progress | None = None,
 ) -> list[ExportedFile]:
-    """Writes the networks of ``person`` into the new folder ``out``, with README.txt and networks.json.
+    """Writes the networks of ``person`` into a new folder, with README.txt and networks.json.
 
     Only the renderer is quantised: with int8 the LSTMs and the speech encoder are stored in fp16.
 
     Args:
         person: whose networks.
-        out: a folder that is empty or not there yet.
-        precision: None for fp16, and fp32 for Keras files, which have no other.
-        to: the files' format.
-        progress: what is told meanwhile.
+        out: a folder that is empty or does not exist.
+        precision: None for fp16, and for fp32 with Keras files, which have no other.
+        to: format of the files.
+        progress: reports the progress.
+
+    Returns:
+        The files, measured.
 
     Raises:
         OptionError: Keras files in another precision than fp32, or TensorFlow Lite files in int8.
         OutputError: the folder is not empty or cannot be written.
-        EngineError: there are no training weights for what is wanted.
+        EngineError: training weights for a file are not there.
     """
     progress = progress or Progress()
     precision = precision or (Precision.FP32 if to is Format.KERAS else Precision.FP16)
@@ -129,14 +145,14 @@ def export_standalone(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"output folder is not empty: {out}; name a new one")
     networks = _networks(person)
-    told: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     with scratch_folder(out / "networks") as scratch:
         files = []
         for name, stored in progress.track(networks.items(), "exporting", len(networks)):
             own = precision if name == "renderer" or precision is not Precision.INT8 else Precision.FP16
             path = scratch / f"{name}.{to}"
             network = _write(stored, path, person, own, to)
-            told[path.name] = {"precision": own.value, **_described(stored, path, to)}
+            described[path.name] = {"precision": own.value, **_described(stored, path, to)}
             files.append(_measured(path, network, stored, person))
         from obamanet.about import SOFTWARE
 
@@ -145,14 +161,16 @@ def export_standalone(
         (scratch / "README.txt").write_text(text, encoding="utf-8")
         origin = person.origin
         about = {"licence": origin.licence, "attribution": origin.attribution, "consent": origin.consent}
-        atomic_write_json(scratch / "networks.json", {"schema": 1, "person": person.name, **about, "networks": told})
+        atomic_write_json(
+            scratch / "networks.json", {"schema": 1, "person": person.name, **about, "networks": described}
+        )
         for path in sorted(scratch.iterdir()):
             path.replace(out / path.name)
     return [ExportedFile(out / file.path.name, file.size, file.quality, file.milliseconds) for file in files]
 
 
 def table(files: Sequence[ExportedFile]) -> list[str]:
-    """Return ``files`` as lines of a table for people."""
+    """Returns the lines of a plain-text table of ``files``."""
     rows = [("file", "MB", "against fp32", "ms a frame")]
     rows += [(f.path.name, f"{f.size / 1e6:.2f}", f.quality, f"{f.milliseconds:.2f}") for f in files]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -161,21 +179,21 @@ def table(files: Sequence[ExportedFile]) -> list[str]:
 
 
 def calibration_sketches(person: Person, count: int, seed: int) -> np.ndarray:
-    """Return typical inputs of the renderer of ``person``: (count, S, S, 3) uint8 BGR.
+    """Returns typical inputs of the renderer of ``person``: (count, S, S, 3) uint8 BGR.
 
-    Heads are spread over the reference track, mouths over the PCA; the same ``seed`` gives the same sketches.
+    Heads are spread over the reference track, mouths over the PCA; equal ``seed`` gives equal sketches.
     """
     mouth, frames = person.mouth, len(person.reference.points)
     components = np.random.default_rng(seed).normal(size=(count, mouth.pca.count)).astype(np.float32)
-    # One mouth for each stretch of the reference track, which goes on forward and backward.
+    # One mouth per stretch of the reference track, which is played forward and backward.
     length = max(1, 2 * frames // count)
     keypoints = CanonicalKeypoints(np.repeat(mouth.pca.decode(components), length, axis=0), person.reference.fps)
-    sketches = draw_sketches(keypoints, person)
+    sketches = (source.sketch for source in draw_sketches(keypoints, person) if source.sketch is not None)
     return np.stack([sketch for index, sketch in enumerate(sketches) if index % length == length // 2])
 
 
 def _networks(person: Person) -> dict[str, StoredNetwork]:
-    """Return the networks of ``person`` that are there, by the name of their files."""
+    """Returns the networks that ``person`` has, by the stem of their files."""
     networks = {"renderer": person.renderer_network}
     if person.speech:
         networks["predictor"] = person.predictor_network
@@ -187,7 +205,7 @@ def _networks(person: Person) -> dict[str, StoredNetwork]:
 
 
 def _write(stored: StoredNetwork, path: Path, person: Person, precision: Precision, to: Format) -> Network:
-    """Write ``stored`` to ``path`` and return it as loaded from there."""
+    """Writes ``stored`` to ``path`` and returns the network loaded from there."""
     if to is Format.ONNX:
         if precision is Precision.FP16 and stored.onnx.is_file():
             shutil.copyfile(stored.onnx, path)
@@ -219,7 +237,7 @@ def _samples(kind: str, person: Person, precision: Precision) -> list[tuple[np.n
 
 
 def _described(stored: StoredNetwork, path: Path, to: Format) -> dict[str, Any]:
-    """Return the kind of network in ``path`` and its inputs and outputs as plain values."""
+    """Returns the kind of the network in ``path`` and its inputs and outputs as plain values."""
     if to is Format.ONNX:
         from obamanet.engine.onnxruntime_engine import inputs_and_outputs
 
@@ -235,15 +253,15 @@ def _measured(path: Path, network: Network, stored: StoredNetwork, person: Perso
     calls, frames = _calls(stored, person)
     quality = _quality(network, stored, calls)
     seconds = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
+    for _ in range(TIMED_CALLS):
+        start = time.perf_counter()
         network(*calls[0])
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - start)
     return ExportedFile(path, path.stat().st_size, quality, 1000 * float(np.median(seconds)) / frames)
 
 
 def _calls(stored: StoredNetwork, person: Person) -> tuple[list[tuple[np.ndarray, ...]], float]:
-    """Return inputs of calls for measuring, and how many video frames each call is for."""
+    """Returns inputs of the measured calls, and the number of video frames per call."""
     if stored.kind == "generator":
         return [(sketch[None],) for sketch in calibration_sketches(person, MEASURED_SKETCHES, seed=2)], 1.0
     random, fps, config = np.random.default_rng(3), float(person.fps), stored.config
@@ -256,7 +274,7 @@ def _calls(stored: StoredNetwork, person: Person) -> tuple[list[tuple[np.ndarray
 
 
 def _quality(network: Network, stored: StoredNetwork, calls: Sequence[tuple[np.ndarray, ...]]) -> str:
-    """Return how far the outputs of ``network`` are from those of the training weights."""
+    """Returns the difference of the outputs of ``network`` from those of the training weights, in words."""
     try:
         check_engine(Engine.KERAS)
         reference: Callable[..., tuple[np.ndarray, ...]] = load_network(stored, Engine.KERAS)
@@ -264,6 +282,6 @@ def _quality(network: Network, stored: StoredNetwork, calls: Sequence[tuple[np.n
         return "not compared: no training weights"
     pairs = [(network(*call)[0].astype(np.float64), reference(*call)[0].astype(np.float64)) for call in calls]
     if stored.kind == "generator":
-        error = float(np.mean([np.mean((ours - theirs) ** 2) for ours, theirs in pairs]))
+        error = float(np.mean([np.mean((exported - trained) ** 2) for exported, trained in pairs]))
         return "equal" if error == 0 else f"PSNR {10 * np.log10(255**2 / error):.1f} dB"
-    return f"differs by at most {max(np.abs(ours - theirs).max() for ours, theirs in pairs):.1e}"
+    return f"differs by at most {max(np.abs(exported - trained).max() for exported, trained in pairs):.1e}"
