@@ -71,9 +71,9 @@ from text2face.voice.espeak import speak_timed
 from text2face.voice_augmentation import (
     HELD_FOR_CHOOSING,
     HELD_FOR_MEASURING,
-    Way,
+    SpeakingStyle,
     at_sample_rate,
-    say_again,
+    resynthesise,
     say_timed,
 )
 
@@ -248,7 +248,9 @@ def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
     for voice in named:
         mouths, sounds = [], []
         for mouth in own:
-            said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), spelled(mouth.words), Way(voice), "en-gb")
+            said, times = resynthesise(
+                AudioClip(mouth.sound, SAMPLE_RATE), spelled(mouth.words), SpeakingStyle(voice), "en-gb"
+            )
             count = int(len(said.samples) / SAMPLE_RATE * mouth.fps)
             opening = transfer_keypoints(mouth.opening[:, None, None], mouth.fps, times, count)[:, 0, 0]
             mouths.append(Mouth(opening, said.samples, mouth.words, mouth.fps))
@@ -439,7 +441,7 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
     for language, accent in ACCENTS.items():
         texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()
         variants = [voice.partition("+")[2] for voice in named if "+" in voice]
-        ways = [Way(f"{accent}+{variants[number % len(variants)]}") for number in range(len(texts))]
+        ways = [SpeakingStyle(f"{accent}+{variants[number % len(variants)]}") for number in range(len(texts))]
         said = [say_timed(read_out(text, accent).text, way, accent) for text, way in zip(texts, ways, strict=True)]
         sounds = [(at_sample_rate(speech), speech) for speech in said]
         print_labials(

@@ -50,8 +50,8 @@ class Span:
     start: float
     end: float
 
-    def later(self, seconds: float) -> Span:
-        """Return the same span ``seconds`` later."""
+    def shifted(self, seconds: float) -> Span:
+        """Returns the span moved by ``seconds``, forward where that is positive."""
         return Span(self.start + seconds, self.end + seconds)
 
 
