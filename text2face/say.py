@@ -200,7 +200,7 @@ def write_voice(
     annotator: PoseAnnotator,
     longest: float | None = None,
 ) -> float:
-    """Voices a text and write its timelines.
+    """Voices a text and writes its timelines.
 
     Args:
         text: the text, or pieces of it, cut anywhere.
