@@ -1,10 +1,10 @@
-"""Dubs recorded sentences with their own and each other's sound, for `obamanet evaluate`; prints what else changed.
+"""Dubs recorded sentences with their own and each other's sound, for `obamanet evaluate`; prints changes elsewhere.
 
     python benchmarks/dub.py VIDEOS --split split.json --side val --every 4 --out out/dubs
     obamanet evaluate out/dubs/own VIDEOS --out out/own
     obamanet evaluate out/dubs/other.csv --out out/other
 
-A sentence with another's sound is held against the recording of that sound: another head, the mouth that is right.
+A sentence with another's sound is compared with the recording of that sound, whose mouth is the true one.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from obamanet.video.reader import probe_video, read_frames
 from obamanet.video.writer import VideoWriter
 
 NOSE_TOP = 27
-"""Landmark; what lies above it was not to change."""
+"""Index of the landmark at the top of the nose; pixels above it must not change."""
 
 
 def main() -> None:
-    """Read the command line, dub, print Markdown."""
+    """Reads the command line, dub, print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", type=Path)
     parser.add_argument("--split", type=Path, required=True)
@@ -59,19 +59,19 @@ def main() -> None:
     print("| levels by which the picture above the nose differs from the recorded one | mean | 99.9 % below |")
     print("|---|---|---|")
     for what, values in (("dubbed", changed), ("the recording, encoded the same way", coded)):
-        mean, most = np.mean(values, axis=0)
-        print(f"| {what} | {mean:.2f} | {most:.1f} |")
+        mean, quantile = np.mean(values, axis=0)
+        print(f"| {what} | {mean:.2f} | {quantile:.1f} |")
 
 
 def difference(video: Path, other: Path, bottom: int) -> tuple[float, float]:
-    """Return how far the rows above ``bottom`` of two videos differ: the mean, and the 99.9 % quantile, levels."""
+    """Returns mean and 99.9 % quantile of the difference of two videos above row ``bottom``, in grey levels."""
     frames = zip(read_frames(video), read_frames(other), strict=True)
     apart = np.concatenate([np.abs(a.image[:bottom].astype(int) - b.image[:bottom]).ravel() for a, b in frames])
     return float(apart.mean()), float(np.quantile(apart, 0.999))
 
 
 def encoded(video: Path, out: Path, fps: Fraction) -> Path:
-    """Write ``video`` into ``out`` as every video is written, without a change."""
+    """Re-encodes ``video`` as ``out``, with this program's settings; returns ``out``."""
     info = probe_video(video)
     with VideoWriter(out, (info.width, info.height), fps) as writer:
         for frame in read_frames(video, fps):

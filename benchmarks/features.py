@@ -1,18 +1,19 @@
-"""Prints how well one predictor follows the mouth from different features of sound: which ones work for any voice.
+"""Prints how well one predictor works on different sound features, and so which ones work for any voice.
 
     python benchmarks/features.py DATASET SYNTHETIC_VOICES --align ALIGN --split ../shared/data/grid_s1/split.json
 
 DATASET is what ``obamanet prepare`` made of the recordings, VOICES what ``obamanet synthetic-voices`` made of it; the
-validation sentences in voices that are held back are made in VOICES/held if they are not there. What the candidates
-make of all sounds is kept in --work and read from there the next time.
+validation sentences in validation voices are made in VOICES/held if they are not there. The features of all sounds are
+cached in --work.
 
 The predictor is the same for every row, and so are its training examples: the training side's recordings, augmented
 copies of them, and the synthetic voices; "own" rows have the recordings alone. Every candidate's values are brought to
 mean 0 and deviation 1 over the training side's recordings. Columns are opening correlations over the validation side:
-its recordings, its sentences in eSpeak NG's and in Flite's held voices, and its recordings in babble 10 dB below, over
-the telephone, and as MP3 of 64 kbit/s. Amplitude is the predicted opening's deviation over the recorded one's; noise is
-how much the mouth moves in noise and music it was not trained on, as a share of how much it moves in speech. Values are
-those that one video frame sees; cost is what the features take of real time on one thread, the predictor not counted.
+its recordings, its sentences in eSpeak NG's and in Flite's validation voices, and its recordings with babble 10 dB
+below, over the telephone, and as MP3 of 64 kbit/s. Amplitude is the standard deviation of the predicted opening over
+that of the recorded one; noise is the movement of the mouth in noise and music, with other random numbers than in the
+training, relative to that in speech. Values are the inputs per video frame; cost is the processor time of the features
+relative to real time, on one thread and without the predictor.
 """
 
 from __future__ import annotations
@@ -75,23 +76,26 @@ from obamanet.types import FeatureSequence
 from text2face.voice_augmentation import HELD_FOR_CHOOSING, SyntheticVoiceOptions, make_synthetic_voices
 
 WINDOW = int(FEATURE_WINDOW * SAMPLE_RATE)
+"""Samples of one feature frame."""
+
 STEP = int(SAMPLE_RATE / FEATURE_RATE)
-"""Samples of one feature frame, and from one to the next."""
+"""Samples from one feature frame to the next."""
 
 WARPS = np.arange(0.84, 1.21, 0.04)
-"""Vocal tracts from 16 % longer to 20 % shorter than the trained voice's: what separates men, women and children."""
+"""Frequency warps: vocal tracts from 16 % longer to 20 % shorter than the trained voice's, as of men, women, children.
+"""
 
 WARPED_UP_TO = 0.8
-"""Share of half the sample rate up to which the warp is linear; beyond it leads back to the same end (HTK, 5.4.2)."""
+"""Share of half the sample rate up to which the warp is linear; above it returns to the same end (HTK, 5.4.2)."""
 
 MIXTURES = 32
-"""Gaussians that describe the trained voice."""
+"""Number of Gaussians in the model of the trained voice."""
 
 PCEN_BANDS = 40
 """Mel bands of the per-channel energy normalisation (Wang et al. 2017)."""
 
 MIN_DEVIATION = 1e-3
-"""Added to a value's deviation, so that one that never changes stays finite."""
+"""Added to standard deviations, so that constant values stay finite."""
 
 COLUMNS = {
     "own": "own voice",
@@ -101,34 +105,40 @@ COLUMNS = {
     "telephone": "telephone",
     "mp3": "MP3",
 }
-"""What is measured, and the column's name."""
+"""Names of the columns, by measured case."""
 
 BABBLE_DB = 10.0
+"""Level of speech above the babble, in dB."""
+
 MP3_KBIT = 64
+"""Bit rate of the MP3, in kbit/s."""
+
 OTHER_SOUNDS = 24
-"""Recordings of which the babble is made."""
+"""Number of recordings that babble is mixed of."""
 
 NOISE_COUNT = 32
-"""Stretches of noise and music over which the mouth should rest."""
+"""Number of sounds of noise and music, in which the mouth should rest."""
 
 COST_SECONDS = 10
+"""Seconds of sound that the cost is measured on."""
+
 REPEATS = 5
-"""Seconds of sound that the cost is measured on, and how often."""
+"""Number of measurements of the cost."""
 
 Extract = Callable[[np.ndarray], FeatureSequence]
-"""Samples (N,) to features."""
+"""Returns the features of samples (N,)."""
 
 
-def product_hearing(kind: str) -> Extract:
-    """Return what the program itself makes of a sound, for features of ``kind``."""
+def program_features(kind: str) -> Extract:
+    """Returns the program's own extraction of features of ``kind``."""
     return FeatureExtractor(FeatureOptions(kind=kind)).extract
 
 
 def cepstra_with_deltas() -> Extract:
-    """Return normalised MFCC with their first and second derivative over 5 frames each."""
+    """Returns normalised MFCC with their first and second derivative over 5 frames each."""
     from python_speech_features import delta
 
-    cepstra = product_hearing(MFCC)
+    cepstra = program_features(MFCC)
 
     def extract(samples: np.ndarray) -> FeatureSequence:
         first = cepstra(samples)
@@ -140,7 +150,7 @@ def cepstra_with_deltas() -> Extract:
 
 
 def channel_normalised(samples: np.ndarray) -> FeatureSequence:
-    """Return librosa's per-channel energy normalisation, as it comes, of 40 mel bands (Wang et al. 2017)."""
+    """Returns librosa's per-channel energy normalisation with its defaults, of PCEN_BANDS bands (Wang et al. 2017)."""
     import librosa
 
     count = 1 + max(0, -(-(len(samples) - WINDOW) // STEP))
@@ -154,21 +164,20 @@ def channel_normalised(samples: np.ndarray) -> FeatureSequence:
 
 
 class TractNormaliser:
-    """The log filterbank as if the talker's vocal tract were as long as the trained voice's (Lee and Rose 1998).
+    """Log filterbank with vocal tract length normalisation to the trained voice (Lee and Rose 1998).
 
-    The warp is the one under which the utterance is likeliest for a diagonal mixture of Gaussians of the trained
-    voice's cepstra.
+    The warp is the one of maximum likelihood under a diagonal Gaussian mixture model of the trained voice's cepstra.
     """
 
     def __init__(self, sounds: Sequence[np.ndarray]) -> None:
-        """Learn the trained voice from its ``sounds`` (n,)."""
+        """Fits the model of the trained voice to its ``sounds`` (n,)."""
         from sklearn.mixture import GaussianMixture
 
         frames = np.concatenate([_spoken_cepstra(self._warped(_powers(sound), len(sound), 1.0)) for sound in sounds])
         self._voice = GaussianMixture(MIXTURES, covariance_type="diag", max_iter=30, random_state=1).fit(frames[::4])
 
     def __call__(self, samples: np.ndarray) -> FeatureSequence:
-        """Return the features under the likeliest warp."""
+        """Returns the features under the most likely warp."""
         powers = _powers(samples)
         candidates = [self._warped(powers, len(samples), warp) for warp in WARPS]
         likelihoods = [self._likelihood(candidate) for candidate in candidates]
@@ -184,7 +193,7 @@ class TractNormaliser:
 
 
 def _powers(samples: np.ndarray) -> np.ndarray:
-    """Return the power spectra (F, 257) that python_speech_features computes the filterbank from."""
+    """Returns the power spectra (F, 257) that python_speech_features computes the filterbank from."""
     from python_speech_features import sigproc
 
     emphasised = sigproc.preemphasis(samples.astype(np.float64), PRE_EMPHASIS)
@@ -194,7 +203,7 @@ def _powers(samples: np.ndarray) -> np.ndarray:
 
 @cache
 def _warped_filters(warp: float) -> np.ndarray:
-    """Return the mel filters (26, 257) for a voice whose formants lie ``warp`` times as high as the trained one's."""
+    """Returns the mel filters (26, 257) for a voice whose formants are ``warp`` times as high as the trained one's."""
     from python_speech_features import get_filterbanks
 
     filters = get_filterbanks(FILTER_COUNT, FFT_LENGTH, SAMPLE_RATE)
@@ -205,7 +214,7 @@ def _warped_filters(warp: float) -> np.ndarray:
 
 
 def _spoken_cepstra(features: FeatureSequence) -> np.ndarray:
-    """Return the cepstra (n, 12) of the frames in which more than room noise is heard, without their loudness."""
+    """Returns the cepstra (n, 12), without the first, of the frames louder than room noise."""
     from scipy.fft import dct
 
     spoken = features.values[features.values.mean(axis=1) > -1.0]
@@ -213,10 +222,10 @@ def _spoken_cepstra(features: FeatureSequence) -> np.ndarray:
 
 
 class PhonePosteriors:
-    """How likely each of 42 phones is in each frame, by the Gaussian mixtures of pocketsphinx's US English model.
+    """Posterior probabilities of 42 phones by the Gaussian mixtures of PocketSphinx's US English model.
 
-    Huggins-Daines et al. 2006. Three streams (cepstra, first and second derivative) of 128 Gaussians per phone; a phone
-    is as likely as its three states, those that know no neighbours, together.
+    Huggins-Daines et al. 2006. There are three streams (cepstra, first and second derivative) of 128 Gaussians per
+    phone; a phone's probability is the sum over its three context-independent states.
     """
 
     def __init__(self) -> None:
@@ -234,15 +243,15 @@ class PhonePosteriors:
         self._weights = _read_weights(folder / "sendump", streams, means.shape[2], self._phones)
 
     def __call__(self, samples: np.ndarray) -> FeatureSequence:
-        """Return posteriors (F, 42)."""
+        """Returns posteriors (F, 42)."""
         cepstra = _sphinx_cepstra(samples)
         padded = np.pad(cepstra, ((3, 3), (0, 0)), mode="edge")
         frames = len(cepstra)
 
-        def late(by: int) -> np.ndarray:
+        def shifted(by: int) -> np.ndarray:
             return padded[3 + by : 3 + by + frames]
 
-        derivatives = late(2) - late(-2), late(3) - late(-1) - late(1) + late(-3)
+        derivatives = shifted(2) - shifted(-2), shifted(3) - shifted(-1) - shifted(1) + shifted(-3)
         score = np.zeros((frames, self._phones, 3), np.float32)
         for number, stream in enumerate((cepstra, *derivatives)):
             values = stream.astype(np.float32)
@@ -258,7 +267,7 @@ class PhonePosteriors:
 
 
 def _sphinx_cepstra(samples: np.ndarray) -> np.ndarray:
-    """Return 13 cepstra (F, 13) as the model's ``feat.params`` ask for them: 25 filters, 130 to 6800 Hz, lifter 22."""
+    """Returns cepstra (F, 13) by the model's ``feat.params``: 25 filters, 130 to 6800 Hz, lifter 22."""
     from python_speech_features import get_filterbanks, lifter, sigproc
     from scipy.fft import dct
 
@@ -271,7 +280,7 @@ def _sphinx_cepstra(samples: np.ndarray) -> np.ndarray:
 
 
 def _read_gaussians(path: Path) -> np.ndarray:
-    """Return the numbers (phones, streams, Gaussians, size) of one of Sphinx-3's parameter files."""
+    """Returns the numbers (phones, streams, Gaussians, size) of one of Sphinx-3's parameter files."""
     content = path.read_bytes()
     start = content.index(b"endhdr\n") + len(b"endhdr\n") + 4  # the mark of the byte order
     phones, streams, gaussians = struct.unpack_from("<3i", content, start)
@@ -281,9 +290,9 @@ def _read_gaussians(path: Path) -> np.ndarray:
 
 
 def _read_weights(path: Path, streams: int, gaussians: int, phones: int) -> list[np.ndarray]:
-    """Return per stream the mixture weights (phones, Gaussians, states) of the phones that know no neighbours.
+    """Returns per stream the mixture weights (phones, Gaussians, states) of the context-independent phones.
 
-    The file holds them for all states, those phones' first, as logarithms to base 1.0001 over 1024, negated.
+    The file has those of all states, the context-independent first, as negated logarithms to base 1.0001 over 1024.
     """
     content = path.read_bytes()
     states = len(content) // (streams * gaussians)
@@ -294,10 +303,10 @@ def _read_weights(path: Path, streams: int, gaussians: int, phones: int) -> list
 
 
 class CandidateExtractor:
-    """A candidate with its values brought to mean 0 and deviation 1; ``silence`` (D,) are its features of silence."""
+    """A candidate with values of mean 0 and standard deviation 1; ``silence`` (D,) are its features of silence."""
 
     def __init__(self, extract: Extract, sounds: Sequence[np.ndarray]) -> None:
-        """Take mean and deviation from the ``sounds`` (n,)."""
+        """Computes mean and standard deviation over the ``sounds`` (n,)."""
         self._extract = extract
         values = np.concatenate([extract(sound).values for sound in sounds])
         self._mean, self._deviation = values.mean(axis=0), values.std(axis=0) + MIN_DEVIATION
@@ -305,12 +314,12 @@ class CandidateExtractor:
         self.silence, self.rate = silence.values[len(silence.values) // 2], silence.rate
 
     def extract(self, samples: np.ndarray) -> FeatureSequence:
-        """Return the features of ``samples`` (N,)."""
-        heard = self._extract(samples)
-        return replace(heard, values=(heard.values - self._mean) / self._deviation)
+        """Returns the features of ``samples`` (N,)."""
+        features = self._extract(samples)
+        return replace(features, values=(features.values - self._mean) / self._deviation)
 
     def cost(self, sound: np.ndarray) -> float:
-        """Return processor time over the time of the ``sound`` (N,): the least of several, as others may be at work."""
+        """Returns processor time over the duration of ``sound`` (N,): the minimum of REPEATS measurements."""
         times = []
         for _ in range(REPEATS):
             start = time.process_time()
@@ -321,7 +330,7 @@ class CandidateExtractor:
 
 @dataclass(frozen=True)
 class Case:
-    """One sound (N,) to be measured, and the canonical mouth (T, 20, 2) that belongs to it."""
+    """One sound (N,) to measure, and its true keypoints (T, 20, 2), canonical."""
 
     sound: np.ndarray
     keypoints: np.ndarray
@@ -329,7 +338,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Material:
-    """What all candidates are trained on and measured by; ``cases`` by column, ``split`` tells it from another."""
+    """The data that all candidates are trained and measured on; ``cases`` by column, ``split`` is its digest."""
 
     split: str
     fps: Fraction
@@ -341,7 +350,7 @@ class Material:
 
 
 def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
-    """Return recordings, held synthetic voices and augmented recordings; everything random is drawn from the seed."""
+    """Returns recordings, validation voices and augmented recordings; everything random is drawn from the seed."""
     dataset = load_dataset(arguments.dataset)
     split = split_dataset(dataset, split_file=arguments.split)
     train, val = audible_pieces(dataset, split)
@@ -375,14 +384,14 @@ def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
         points = transfer_keypoints(mouths[entry.clip], float(dataset.fps), times, count)
         cases["flite" if entry.voice.startswith("flite:") else "espeak"].append(Case(sound, points))
     length = NOISE_SECONDS * SAMPLE_RATE
-    # The kinds are the trained ones, not the noises.
+    # The kinds of noise are those of the training, the noises are not.
     kinds = [kind for kind in (random_kind(random) for _ in range(NOISE_COUNT)) if kind != BABBLE]
     noises = [make_noise(kind, random, length) for kind in kinds]
     return Material(split.digest, dataset.fps, with_mouths(train), with_mouths(val), mouth, cases, noises)
 
 
 def sound_of(piece: Piece) -> np.ndarray:
-    """Return the samples (N,) of the piece's clip."""
+    """Returns the samples (N,) of the piece's clip."""
     return load_sound(piece.clip.sound or sys.exit(f"clip has no sound: {piece.clip.folder}")).samples
 
 
@@ -394,7 +403,7 @@ def measure(
     options: KeypointOptions,
     weights: Path,
 ) -> list[float]:
-    """Train a predictor and return its opening correlations by column, its amplitude, and its motion in noise."""
+    """Trains a predictor; returns its opening correlations by column, its amplitude, and its motion in noise."""
     delay = round(options.lookahead * material.fps)
     config = PredictorConfig(
         inputs=stacked_size(len(extractor.silence), extractor.rate),
@@ -422,12 +431,12 @@ def measure(
 
     figures = []
     for cases in material.cases.values():
-        said = [opening(case.sound, len(case.keypoints)) for case in cases]
+        predicted = [opening(case.sound, len(case.keypoints)) for case in cases]
         true = [mouth_opening(case.keypoints) for case in cases]
-        figures.append(correlation(np.concatenate(said), np.concatenate(true)) if cases else float("nan"))
+        figures.append(correlation(np.concatenate(predicted), np.concatenate(true)) if cases else float("nan"))
         if cases is material.cases["own"]:
-            amplitude = amplitude_ratio(np.concatenate(said), np.concatenate(true))
-            speaking = _motion(said)
+            amplitude = amplitude_ratio(np.concatenate(predicted), np.concatenate(true))
+            speaking = _motion(predicted)
     resting = _motion([opening(noise, round(NOISE_SECONDS * material.fps)) for noise in material.noises])
     return [*figures, amplitude, resting / speaking]
 
@@ -437,24 +446,24 @@ def _motion(openings: list[np.ndarray]) -> float:
 
 
 CANDIDATES: dict[str, Callable[[Sequence[np.ndarray]], Extract]] = {
-    "log filterbank": lambda _: product_hearing(LOGFBANK),
+    "log filterbank": lambda _: program_features(LOGFBANK),
     "MFCC, deltas": lambda _: cepstra_with_deltas(),
     "PCEN": lambda _: channel_normalised,
     "log filterbank, tract normalised": TractNormaliser,
     "phone posteriors": lambda _: PhonePosteriors(),
-    "speech encoder": lambda _: product_hearing(SPEECH),
+    "speech encoder": lambda _: program_features(SPEECH),
 }
-"""What makes each candidate from the sounds of the trained voice."""
+"""Builds each candidate from the sounds of the trained voice."""
 
 
 def main() -> int:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("synthetic-voices", type=Path)
+    parser.add_argument("synthetic_voices", type=Path)
     parser.add_argument("--align", type=Path, required=True, help="word times of the clips: CLIP.align")
     parser.add_argument("--split", type=Path, required=True, help='JSON with "train" and "val" lists of clip names')
-    parser.add_argument("--work", type=Path, default=Path("features_work"), help="keeps what was heard; a few GB")
+    parser.add_argument("--work", type=Path, default=Path("features_work"), help="caches features; a few GB")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=list(CANDIDATES), action="append", help="measure these candidates alone")
@@ -476,8 +485,8 @@ def main() -> int:
         maker = ExampleMaker(extractor, material.fps, delay, options.seed, progress)
         folder = arguments.work / name.replace(", ", "_").replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
-        kept = {"split": material.split, "synthetic-voices": synthetic_voices.digest, "seed": options.seed}
-        claim_folder(folder, {"data": kept})
+        data = {"split": material.split, "synthetic-voices": synthetic_voices.digest, "seed": options.seed}
+        claim_folder(folder, {"data": data})
         every = maker.make(material.train, material.val, options.copies, synthetic_voices, folder)
         values, cost = stacked_size(len(extractor.silence), extractor.rate), extractor.cost(passage)
         for voices, examples in (("many", every), ("own", replace(every, augmented=(), synthetic=()))):

@@ -1,10 +1,10 @@
-"""Prints and draws how the predictor's figures fall with less footage of the person.
+"""Prints and plots the predictor's figures against the amount of footage of the person.
 
     python benchmarks/footage.py DATASET --split split.json --synthetic-voices VOICES \
         --work RUNS --plot docs/footage.png
 
-The training side is cut down to fewer sentences, drawn with a seed; each size is trained from nothing, with its own
-synthetic voices alone, and validated on the same sentences. Runs go on where they were.
+The training side is reduced to fewer sentences, drawn at random; each size is trained from nothing, with the synthetic
+voices of its sentences only, and validated on the same sentences. Interrupted runs are resumed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from obamanet.training.speech.keypoint_training import KeypointOptions, train_ke
 from obamanet.training.speech.training_examples import FEATURES_FILE
 
 SIZES = (410, 200, 100, 40, 20)
-"""Sentences of 3 s: 20, 10, 5, 2 and 1 minutes."""
+"""Numbers of sentences of 3 s: 20, 10, 5, 2 and 1 minutes."""
 
 SEED = 1
+"""Seed of the order of the sentences."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What validation says of one size: ``minutes`` of footage, error in thousandths of an eye distance."""
+    """Validation metrics of one size: ``minutes`` of footage, ``error`` in thousandths of an eye distance."""
 
     minutes: float
     error: float
@@ -44,7 +45,7 @@ class Point:
 
 
 def main() -> None:
-    """Read the command line, train, print Markdown, draw."""
+    """Reads the command line, train, print Markdown, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--split", type=Path, required=True)
@@ -65,7 +66,7 @@ def main() -> None:
 def trained(
     size: int, names: dict[str, list[str]], dataset: Dataset, synthetic_voices: SyntheticVoices, work: Path
 ) -> Point:
-    """Return the figures of a predictor trained on ``size`` sentences."""
+    """Returns the figures of a predictor trained on ``size`` sentences."""
     shuffled = list(names["train"])
     random.Random(SEED).shuffle(shuffled)
     folder = work / str(size)
@@ -85,7 +86,7 @@ def trained(
 
 
 def draw(points: list[Point], path: Path) -> None:
-    """Draw correlation and error against the minutes."""
+    """Plots correlation and error against minutes of footage."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

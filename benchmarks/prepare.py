@@ -17,7 +17,7 @@ from obamanet.video.reader import probe_video
 
 
 def main() -> int:
-    """Print the figures as a Markdown table."""
+    """Prints the figures as a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of videos of one person")
     parser.add_argument("--limit", type=int, default=20, help="prepare only so many of them")

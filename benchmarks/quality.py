@@ -1,9 +1,9 @@
-"""Prints how near a person's parts come to the recorded test sentences: keypoints alone, and the renderer alone.
+"""Prints the errors of a person's parts on recorded sentences: of the predicted keypoints, and of the renderer.
 
     python benchmarks/quality.py DATASET --split ../shared/data/grid_s1/split.json --side test
 
-DATASET is what ``obamanet prepare`` made of the recordings; it must hold the clips named in the split. What both make
-together, the finished video, is measured by ``obamanet evaluate --person``.
+DATASET is what ``obamanet prepare`` made of the recordings; it must hold the clips named in the split. The finished
+video, of both parts, is measured by ``obamanet evaluate --person``.
 """
 
 from __future__ import annotations
@@ -40,51 +40,53 @@ from obamanet.training.data.dataset import Clip, load_dataset
 
 BACKGROUND_ROWS = slice(0, 60)
 BACKGROUND_COLUMNS = 24
-"""The upper corners of the portrait: backdrop in every frame of this footage."""
+"""Upper corners of the portrait, which are background in every frame of this footage."""
 
 
-def seen(clip: Clip) -> np.ndarray:
-    """Return the frames (T,) bool in which dlib itself saw the face: there its raw landmarks are the truth."""
+def has_raw_landmarks(clip: Clip) -> np.ndarray:
+    """Returns the frames (T,) bool in which dlib detected the face, so that its raw landmarks are the truth."""
     return ~np.isnan(clip.raw[:, 0, 0]) & (clip.segment >= 0)
 
 
 def sound_of(clip: Clip) -> Path:
-    """Return the clip's sound, or stop: sentences without sound cannot be measured."""
+    """Returns the clip's sound; exits for a clip without one."""
     return clip.sound or sys.exit(f"clip has no sound: {clip.folder}")
 
 
 def read_square(clip: Clip, index: int) -> np.ndarray:
-    """Return the recorded portrait (S, S, 3) of frame ``index``."""
+    """Returns the recorded portrait (S, S, 3) of frame ``index``."""
     picture = cv2.imread(str(clip.frame_path(index)))
     return sys.exit(f"frame is missing: {clip.frame_path(index)}") if picture is None else picture
 
 
 def openings(landmarks: np.ndarray, person: Person) -> np.ndarray:
-    """Return the mouth opening (T,) of ``landmarks`` (T, 68, 2) in eye distances."""
+    """Returns the mouth opening (T,) of ``landmarks`` (T, 68, 2) in eye distances."""
     return mouth_opening(to_canonical(landmarks, place_head(landmarks, person.mouth.head))[:, MOUTH])
 
 
 def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list[Row]:
-    """Compare predicted keypoints with dlib's raw landmarks, at the recordings' own scale.
+    """Compares predicted keypoints with dlib's raw landmarks, in pixels of the recordings.
 
-    As the predictor learned them, or as they are ``shown``, with lips that meet where it is heard.
+    The keypoints are as predicted, or with ``shown`` as in a video, with closed lips at detected closures.
     """
     predictor, detector = Predictor(person), ClosureDetector()
     name = "keypoints as shown" if shown else "keypoints as learned"
-    predicted, mean_mouth, truth, opened, true, said_width, true_width = [], [], [], [], [], [], []
+    predicted, mean_mouth, truth, opened, true, predicted_width, true_width = [], [], [], [], [], [], []
     per_clip, plain, plain_mean, steadied = [], [], [], []
     for clip in clips:
-        keep = seen(clip)
-        heard = predictor.encode(load_features(sound_of(clip), person))
-        said = predictor.predict_encoded(heard)
-        keypoints = (shut_lips(said, detector.find(heard, predictor.silence), person) if shown else said).points
-        count = min(len(keypoints), len(keep))
+        keep = has_raw_landmarks(clip)
+        encoded = predictor.encode(load_features(sound_of(clip), person))
+        keypoints = predictor.predict_encoded(encoded)
+        if shown:
+            keypoints = shut_lips(keypoints, detector.find(encoded, predictor.silence), person)
+        points = keypoints.points
+        count = min(len(points), len(keep))
         keep = keep[:count]
         placement = place_head(clip.landmarks[:count][keep], person.mouth.head)
         upright = fit_placement(clip.landmarks[:count][keep], person.mouth.head.template)
         raw = clip.raw[:count][keep]
         canonical = to_canonical(raw, placement)[:, MOUTH]
-        mouth = keypoints[:count][keep]
+        mouth = points[:count][keep]
         mean = np.broadcast_to(person.mouth.pca.mean.reshape(1, 20, 2), mouth.shape)
         predicted.append(to_pixel(mouth, placement))
         mean_mouth.append(to_pixel(mean, placement))
@@ -94,7 +96,7 @@ def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list
         opened.append(mouth_opening(mouth))
         true.append(mouth_opening(canonical))
         steadied.append(openings(clip.landmarks[:count][keep], person))
-        said_width.append(mouth_width(mouth))
+        predicted_width.append(mouth_width(mouth))
         true_width.append(mouth_width(canonical))
         per_clip.append(correlation(opened[-1], true[-1]))
     pixels, means, truths = map(np.concatenate, (predicted, mean_mouth, truth))
@@ -108,12 +110,12 @@ def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list
         Row(f"{name}: opening correlation, mean of clips", float(np.mean(per_clip))),
         Row(f"{name}: opening correlation with steadied landmarks", correlation(opening, np.concatenate(steadied))),
         Row(f"{name}: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.90 to 1.10"),
-        Row(f"{name}: width correlation", correlation(np.concatenate(said_width), np.concatenate(true_width))),
+        Row(f"{name}: width correlation", correlation(np.concatenate(predicted_width), np.concatenate(true_width))),
     ]
 
 
 def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -> list[Row]:
-    """Paint the recorded landmarks and compare with the recorded portraits."""
+    """Paints the recorded landmarks and compare with the recorded portraits."""
     renderer = Renderer(person)
     detector, landmarks_of = FaceDetector(), LandmarkPredictor()
     psnrs, ssims, mouth_psnrs, ours, theirs, found, true = [], [], [], [], [], [], []
@@ -152,7 +154,7 @@ def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -
 
 
 def main() -> int:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--person", type=Path, default=Path("checkpoints/grid_s1"))

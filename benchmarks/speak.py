@@ -24,16 +24,16 @@ SAMPLE = ROOT / "data" / "audio" / "hello_en.wav"
 
 
 def make_sound(path: Path, seconds: int) -> None:
-    """Write ``seconds`` of speech: the project's own sample, said again and again."""
+    """Writes ``seconds`` of speech, the project's own sample repeated."""
     import soundfile
 
     samples, rate = soundfile.read(SAMPLE, dtype="int16")
-    wanted = seconds * rate
-    soundfile.write(path, np.tile(samples, -(-wanted // len(samples)))[:wanted], rate)
+    length = seconds * rate
+    soundfile.write(path, np.tile(samples, -(-length // len(samples)))[:length], rate)
 
 
 def matrix_rate() -> float:
-    """Return this machine's float32 matrix-product rate in GFLOP/s: the best of ten products of 2000 x 2000."""
+    """Returns this machine's float32 matrix-product rate in GFLOP/s: the best of ten products of 2000 x 2000."""
     matrix = np.random.default_rng(1).random((2000, 2000), dtype=np.float32)
     best = float("inf")
     for _ in range(10):
@@ -44,7 +44,7 @@ def matrix_rate() -> float:
 
 
 def run_once(person: Path, seconds: int) -> tuple[float, float]:
-    """Speak ``seconds`` in a new process; returns wall seconds and peak resident memory in MB, ffmpeg's apart."""
+    """Speaks ``seconds`` of sound in a new process; returns wall seconds and peak resident memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "speech.wav"
         make_sound(sound, seconds)
@@ -60,7 +60,7 @@ def run_once(person: Path, seconds: int) -> tuple[float, float]:
 
 
 def stage_times(folder: Path, seconds: int) -> dict[str, float]:
-    """Run every stage on its own, one after the other, and return the seconds each takes."""
+    """Runs every stage on its own, one after the other; returns the seconds of each."""
     times: dict[str, float] = {}
 
     @contextmanager
@@ -87,10 +87,10 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         with timed("sound to features"):
             features = load_features(sound, person)
         with timed("features to keypoints"):
-            heard = predictor.encode(features)
-            keypoints = predictor.predict_encoded(heard)
+            encoded = predictor.encode(features)
+            keypoints = predictor.predict_encoded(encoded)
         with timed("lips that shut"):
-            keypoints = shut_lips(keypoints, detector.find(heard, predictor.silence), person)
+            keypoints = shut_lips(keypoints, detector.find(encoded, predictor.silence), person)
         with timed("keypoints to sketches"):
             sketches = np.stack([draw_face(face, person.image_size) for face in place_landmarks(keypoints, person)])
         with timed("sketches to pictures"):
@@ -111,7 +111,7 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
 
 
 def main() -> int:
-    """Print the figures as Markdown tables."""
+    """Prints the figures as Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--person", type=Path, default=ROOT / "checkpoints" / "grid_s1")
     parser.add_argument("--seconds", type=int, default=60)

@@ -1,14 +1,15 @@
-"""Prints how well a person speaks text: against recorded sentences, on ordinary prose by both roads, and by recordings.
+"""Prints how well a person speaks text: recorded sentences, prose from syllables and from sound, and recordings.
 
     python benchmarks/text.py DATASET --align ../shared/data/grid_s1/align --split ../shared/data/grid_s1/split.json
 
 DATASET is what ``obamanet prepare`` made of the recordings. Parts: ``recorded`` (held-out sentences with their true
-times), ``prose`` (the keypoints of both roads on sentences_en.txt and sentences_es.txt), ``video`` (landmarks found
-anew in painted frames of ``--videos`` of these for each road), ``recordings`` (real Spanish, in ``--speech``).
+times), ``prose`` (keypoints predicted from syllables and from sound on sentences_en.txt and sentences_es.txt),
+``video`` (landmarks tracked in painted frames of ``--videos`` of these), ``recordings`` (real Spanish, in
+``--speech``).
 
-What is shown has lips that are shut, rounded and stilled by the text's times, so that keypoints held against these same
-times say only that they were; such rows are marked. Painted frames tell whether it can be seen: raw landmarks are held
-against the raw ones of recorded frames, steadied against steadied.
+In the shown keypoints lips are shut, round and at rest at the text's times, so that a comparison with the same times
+shows nothing else; such rows are marked. Painted frames show whether it is visible: raw landmarks are compared with raw
+ones of recorded frames, steadied with steadied.
 """
 
 from __future__ import annotations
@@ -56,12 +57,14 @@ from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
 
 HERE = Path(__file__).resolve().parent
+
 VOICES = {"en": "en-gb", "es": "es"}
+"""Voice of the prose, by language."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """A sentence and its mouth by one road: ``held`` as it is shown, ``bare`` before lips are held to the text."""
+class SpokenSentence:
+    """A sentence with its predicted mouth: ``bare`` as predicted, ``held`` as shown, with lips held to the text."""
 
     words: tuple[Word, ...]
     times: np.ndarray
@@ -70,7 +73,7 @@ class Said:
 
 
 def main() -> int:
-    """Print the tables."""
+    """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--align", type=Path, required=True, help="word times: CLIP.align")
@@ -103,11 +106,11 @@ def main() -> int:
     for language, voice in VOICES.items():
         texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()[: arguments.limit]
         if "prose" in arguments.parts:
-            said = [say_both(text, voice, person, poser, predictor) for text in texts]
-            rows += measure_prose(language, said, person_gap)
+            spoken = [say_both(text, voice, person, poser, predictor) for text in texts]
+            rows += measure_prose(language, spoken, person_gap)
         if "video" in arguments.parts:
-            said = [say_both(text, voice, person, poser, predictor) for text in texts[: arguments.videos]]
-            rows += measure_video(language, said, person, person_gap, raw_gap)
+            spoken = [say_both(text, voice, person, poser, predictor) for text in texts[: arguments.videos]]
+            rows += measure_video(language, spoken, person, person_gap, raw_gap)
     if "recordings" in arguments.parts:
         rows += measure_recordings(
             arguments.speech or sys.exit("--speech is needed"), person, poser, predictor, person_gap
@@ -126,10 +129,10 @@ def measure_recorded(
     person: Person,
     poser: Poser,
 ) -> list[Row]:
-    """Compare the road of syllables, given the true text and times, and its baselines with dlib's raw landmarks."""
+    """Compares the poser, given true text and times, and its baselines with dlib's raw landmarks."""
     poses, pca = poses_of(person), person.mouth.pca
-    taught = [(piece, recorded_words(piece, align_folder, "en-gb", SPOKEN)) for piece in train]
-    means, most, choice = syllable_means(taught, person)
+    training = [(piece, recorded_words(piece, align_folder, "en-gb", VOICED)) for piece in train]
+    means, majority, choice = syllable_means(training, person)
     names = ["network", "network, lips held", "per-syllable mean", "majority pose", "mean mouth"]
     errors: dict[str, list[np.ndarray]] = defaultdict(list)
     openings: dict[str, list[np.ndarray]] = defaultdict(list)
@@ -148,7 +151,7 @@ def measure_recorded(
             names[0]: network,
             names[1]: _held(network, words, times, person),
             names[2]: np.stack([means.get(label, means[""]) for label in labels]),
-            names[3]: np.repeat(pca.decode(poses.centres[most][None]), len(times), axis=0),
+            names[3]: np.repeat(pca.decode(poses.centres[majority][None]), len(times), axis=0),
             names[4]: np.repeat(pca.mean.reshape(1, 20, 2), len(times), axis=0),
         }
         for name, mouth in mouths.items():
@@ -158,8 +161,8 @@ def measure_recorded(
         true_openings.append(mouth_opening(truth))
         real = poses.nearest(pca.encode(steady.astype(np.float32)))
         right["network"].append(weights.argmax(axis=1)[keep] == real)
-        right["per-syllable majority"].append(np.array([choice.get(label, most) for label in labels])[keep] == real)
-        right["majority pose"].append(real == most)
+        right["per-syllable majority"].append(np.array([choice.get(label, majority) for label in labels])[keep] == real)
+        right["majority pose"].append(real == majority)
     true = np.concatenate(true_openings)
     rows = []
     for name in names:
@@ -177,66 +180,69 @@ def measure_recorded(
 
 
 def syllable_means(
-    taught: Sequence[tuple[Piece, tuple[Word, ...]]], person: Person
+    training: Sequence[tuple[Piece, tuple[Word, ...]]], person: Person
 ) -> tuple[dict[str, np.ndarray], int, dict[str, int]]:
-    """Return, from the training sentences, the mean mouth and the commonest pose of each syllable, "" for silence.
+    """Computes the baselines from the training sentences.
 
-    In between, the commonest pose of all.
+    Returns:
+        means: mean mouth (20, 2) of each syllable, "" for silence.
+        majority: the most frequent pose.
+        choice: the most frequent pose of each syllable.
     """
     poses, mouths = poses_of(person), defaultdict(list)
-    for piece, words in taught:
+    for piece, words in training:
         canonical = _tracked(piece.clip.landmarks[piece.start : piece.stop], person)
         for mouth, time in zip(canonical, frame_times(piece.stop, person.fps)[piece.start :], strict=True):
             mouths[_label(words, float(time))].append(mouth)
     stacked = {label: np.stack(many).astype(np.float32) for label, many in mouths.items()}
     numbers = {label: poses.nearest(person.mouth.pca.encode(many)) for label, many in stacked.items()}
-    most = int(np.bincount(np.concatenate(list(numbers.values()))).argmax())
+    majority = int(np.bincount(np.concatenate(list(numbers.values()))).argmax())
     return (
         {label: many.mean(axis=0) for label, many in stacked.items()},
-        most,
+        majority,
         {label: int(np.bincount(many).argmax()) for label, many in numbers.items()},
     )
 
 
-def measure_prose(language: str, said: Sequence[dict[str, Said]], person_gap: float) -> list[Row]:
-    """Compare the keypoints of both roads."""
+def measure_prose(language: str, spoken: Sequence[dict[str, SpokenSentence]], person_gap: float) -> list[Row]:
+    """Compares the keypoints predicted from syllables with those predicted from sound."""
     rows = []
     for name, kind in (("before lips are held to the text", "bare"), ("as shown", "held")):
-        both = [[mouth_opening(getattr(one[road], kind)) for road in ("syllables", "audio")] for one in said]
+        both = [[mouth_opening(getattr(one[source], kind)) for source in SOURCES] for one in spoken]
         each = [correlation(a, b) for a, b in both]
         target = ">= 0.7" if kind == "held" else ""
         rows.append(
             Row(f"{language}: opening correlation of the roads, {name}, mean", float(np.mean(each)), "", target)
         )
         rows.append(Row(f"{language}: opening correlation of the roads, {name}, least", float(np.min(each))))
-    for road in ("syllables", "audio"):
+    for source in SOURCES:
         for name, kind in (("before lips are held", "bare"), ("as shown", "held")):
             seen = Seen()
-            for one in said:
-                seen.add(one[road].words, one[road].times, getattr(one[road], kind))
-            rows += seen.rows(f"{language}, via {road}, {name}", person_gap, placed=kind == "held")
+            for one in spoken:
+                seen.add(one[source].words, one[source].times, getattr(one[source], kind))
+            rows += seen.rows(f"{language}, via {source}, {name}", person_gap, placed=kind == "held")
     return rows
 
 
 def measure_video(
-    language: str, said: Sequence[dict[str, Said]], person: Person, person_gap: float, raw_gap: float
+    language: str, spoken: Sequence[dict[str, SpokenSentence]], person: Person, person_gap: float, raw_gap: float
 ) -> list[Row]:
-    """Paint the sentences and look for the landmarks anew; the gaps are the recorded vowels', steadied and raw."""
+    """Paints the sentences and track the landmarks; the gaps are the recorded vowels', steadied and raw."""
     detector, landmarks_of, rows = FaceDetector(), LandmarkPredictor(), []
-    for road in ("syllables", "audio"):
-        raw, steady, given = Seen(), Seen(), []
-        for one in said:
-            keypoints = CanonicalKeypoints(one[road].held, person.fps)
+    for source in SOURCES:
+        raw, steady, painted = Seen(), Seen(), []
+        for one in spoken:
+            keypoints = CanonicalKeypoints(one[source].held, person.fps)
             track = track_face(render_squares(keypoints, person), detector, landmarks_of)
             found = _tracked(track.raw, person, track.landmarks)
-            raw.add(one[road].words, one[road].times, found)
-            steady.add(one[road].words, one[road].times, _tracked(track.landmarks, person))
-            seen = np.isfinite(found[:, 0, 0])
-            given.append(correlation(mouth_opening(found[seen]), mouth_opening(one[road].held[seen])))
-        rows += raw.rows(f"{language}, via {road}, in painted frames", raw_gap)
-        rows += steady.rows(f"{language}, via {road}, in painted frames, steadied", person_gap)[:3]
+            raw.add(one[source].words, one[source].times, found)
+            steady.add(one[source].words, one[source].times, _tracked(track.landmarks, person))
+            has_face = np.isfinite(found[:, 0, 0])
+            painted.append(correlation(mouth_opening(found[has_face]), mouth_opening(one[source].held[has_face])))
+        rows += raw.rows(f"{language}, via {source}, in painted frames", raw_gap)
+        rows += steady.rows(f"{language}, via {source}, in painted frames, steadied", person_gap)[:3]
         rows.append(
-            Row(f"{language}, via {road}: opening painted against asked for, correlation", float(np.mean(given)))
+            Row(f"{language}, via {source}: opening painted against asked for, correlation", float(np.mean(painted)))
         )
     return rows
 
@@ -244,8 +250,8 @@ def measure_video(
 def measure_recordings(
     speech: Path, person: Person, poser: Poser, predictor: Predictor, person_gap: float
 ) -> list[Row]:
-    """Look at real voices: prompts with their text, aligned, and single syllables."""
-    rows, roads = [], ("syllables", "audio")
+    """Measures real voices: prompts aligned with their text, and single syllables."""
+    rows = []
     for folder, voice in PROMPTS.items():
         held: dict[str, Seen] = defaultdict(Seen)
         bare: dict[str, Seen] = defaultdict(Seen)
@@ -253,75 +259,72 @@ def measure_recordings(
             name, text = line.split("\t")
             if not text.strip():
                 continue
-            said = _say_recording(_sound(speech / folder, name), text, voice, person, poser, predictor)
-            for road, one in zip(roads, said, strict=True):
-                held[road].add(one.words, one.times, one.held)
-                bare[road].add(one.words, one.times, one.bare)
-        for road in roads:
-            rows += bare[road].rows(f"{folder}, via {road}, before lips are held", person_gap)[:3]
-            rows += held[road].rows(f"{folder}, via {road}", person_gap, placed=True)
+            spoken = _say_recording(_sound(speech / folder, name), text, voice, person, poser, predictor)
+            for source, one in spoken.items():
+                held[source].add(one.words, one.times, one.held)
+                bare[source].add(one.words, one.times, one.bare)
+        for source in SOURCES:
+            rows += bare[source].rows(f"{folder}, via {source}, before lips are held", person_gap)[:3]
+            rows += held[source].rows(f"{folder}, via {source}", person_gap, placed=True)
     opened: dict[str, list[float]] = defaultdict(list)
     for sound in sorted((speech / "klettres_es").glob("*.ogg")):
-        for road, one in zip(
-            roads, _say_recording(sound, sound.stem, PROMPTS["asterisk_es"], person, poser, predictor), strict=True
-        ):
-            opened[road].append(float(mouth_opening(one.held).max()))
+        spoken = _say_recording(sound, sound.stem, PROMPTS["asterisk_es"], person, poser, predictor)
+        for source, one in spoken.items():
+            opened[source].append(float(mouth_opening(one.held).max()))
     rest = float(mouth_opening(person.mouth.rest))
-    for road in roads:
-        gaps = np.array(opened[road])
-        rows.append(
-            Row(f"klettres_es, via {road}: most open, median", float(np.median(gaps)) / person_gap, "of the vowel gap")
-        )
-        rows.append(Row(f"klettres_es, via {road}: opens twice as far as at rest", float((gaps > 2 * rest).mean())))
+    for source in SOURCES:
+        gaps = np.array(opened[source])
+        widest = float(np.median(gaps)) / person_gap
+        rows.append(Row(f"klettres_es, via {source}: most open, median", widest, "of the vowel gap"))
+        rows.append(Row(f"klettres_es, via {source}: opens twice as far as at rest", float((gaps > 2 * rest).mean())))
     return rows
 
 
-def say_both(text: str, voice: str, person: Person, poser: Poser, predictor: Predictor) -> dict[str, Said]:
-    """Return ``text``, said by the synthetic voice ``voice``, by both roads."""
+def say_both(text: str, voice: str, person: Person, poser: Poser, predictor: Predictor) -> dict[str, SpokenSentence]:
+    """Returns ``text``, spoken by a synthetic ``voice``, with the mouth predicted from each of SOURCES."""
     speech = speak_timed(read_out(text, voice).text, voice)
     with tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "said.wav"
+        wav = Path(folder) / "speech.wav"
         soundfile.write(wav, speech.clip.samples, speech.clip.rate, subtype="PCM_16")
-        syllables, audio = _roads(speech, voice, wav, person, poser, predictor)
-    return {"syllables": syllables, "audio": audio}
+        return _predict(speech, voice, wav, person, poser, predictor)
 
 
 def _say_recording(
     sound: Path, text: str, voice: str, person: Person, poser: Poser, predictor: Predictor
-) -> tuple[Said, Said]:
+) -> dict[str, SpokenSentence]:
     recording = load_sound(sound, 22_050)
     speech = align(recording, speak_timed(read_out(text, voice).text, voice)).speech
-    return _roads(speech, voice, sound, person, poser, predictor)
+    return _predict(speech, voice, sound, person, poser, predictor)
 
 
-def _roads(
+def _predict(
     speech: Speech, voice: str, sound: Path, person: Person, poser: Poser, predictor: Predictor
-) -> tuple[Said, Said]:
+) -> dict[str, SpokenSentence]:
     words = tuple(syllables_of(word, voice) for word in speech.words)
-    heard = predictor.predict(load_features(sound, person)).points
-    times = frame_times(len(heard), person.fps)
-    read = poser.predict(words, 0, len(times))
-    return (
-        Said(words, times, read, _held(read, words, times, person)),
-        Said(words, times, heard, _held(heard, words, times, person)),
-    )
+    from_audio = predictor.predict(load_features(sound, person)).points
+    times = frame_times(len(from_audio), person.fps)
+    from_syllables = poser.predict(words, 0, len(times))
+    return {
+        source: SpokenSentence(words, times, mouth, _held(mouth, words, times, person))
+        for source, mouth in zip(SOURCES, (from_syllables, from_audio), strict=True)
+    }
 
 
 def _held(mouth: np.ndarray, words: Sequence[Word], times: np.ndarray, person: Person) -> np.ndarray:
-    """Return ``mouth`` as it is shown, with lips held to the text's times."""
+    """Returns ``mouth`` as it is shown, with lips held to the text's times."""
     track = MouthTrack(person)
     track.add(words, 0.0, float(times[-1]))
     return track.articulate(CanonicalKeypoints(mouth, person.fps)).points
 
 
 def _tracked(points: np.ndarray, person: Person, landmarks: np.ndarray | None = None) -> np.ndarray:
-    """Return the canonical mouth of ``points`` (T, 68, 2), placed by them or by other ``landmarks`` of that head."""
+    """Returns the canonical keypoints of ``points`` (T, 68, 2), placed by them or by other ``landmarks``."""
     place = place_head(points if landmarks is None else landmarks, person.mouth.head)
     return to_canonical(points, place)[:, MOUTH]
 
 
 def _label(words: Sequence[Word], time: float) -> str:
-    """Return the sounds of the syllable that is said at ``time``, "" for none."""
+    """Returns the phonemes of the syllable at ``time``, "" for none."""
     for word in words:
         for syllable in word:
             if syllable.start <= time < syllable.end:
@@ -335,10 +338,13 @@ def _sound(folder: Path, name: str) -> Path:
 
 SPANISH = "es-419"
 PROMPTS = {"asterisk_es": SPANISH, "ljspeech": "en-us"}
-"""Folders of recorded sentences with transcripts.tsv, and the voice that says the same."""
+"""Folders of recorded sentences with transcripts.tsv, and the voice for their alignment."""
 
-SPOKEN: dict[str, Speech] = {}
-"""Texts that the voice has said before: GRID's sentences come again."""
+SOURCES = ("syllables", "audio")
+"""What the mouth is predicted from."""
+
+VOICED: dict[str, Speech] = {}
+"""Cache of texts that the voice has spoken, as GRID's sentences are repeated."""
 
 
 if __name__ == "__main__":

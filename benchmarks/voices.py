@@ -1,17 +1,17 @@
-"""Prints how well a person's predictor follows voices, rooms and noises that it never heard.
+"""Prints how well a person's predictor works on voices, rooms and noises that it was not trained on.
 
     python benchmarks/voices.py DATASET --data ../shared/data --side test --painted 15 --music MUSIC --noise NOISE
 
-DATASET is what ``obamanet prepare`` made of GRID talker s1; ``--data`` holds grid_s1, grid_other and speech. Keypoints
-are measured: what the predictor makes of a sound against the lips that are right for it, in canonical units.
+DATASET is what ``obamanet prepare`` made of GRID talker s1; ``--data`` holds grid_s1, grid_other and speech. Predicted
+keypoints are compared with the true ones of the same sound, in canonical units.
 
-White and pink noise and made music are of the kinds that training has heard, and the rows say so. MUSIC and NOISE are
-folders of recordings that it has not; benchmarks/README.md says which packages have some, and under which licences.
+White and pink noise and made music are of the kinds in the training, and the rows say so. MUSIC and NOISE are folders
+of recordings that are not in it; benchmarks/README.md says which packages have some, and under which licences.
 
-Lips are shut where their gap is below a quarter of the median vowel's in the recordings, as tracked in the same way:
-painted frames' raw landmarks are held against recorded frames' raw ones, and steadied against steadied. True are the
-closures that text2face.mouth.lip_times reads off the phones' times, which synthetic voices tell and recordings are
-aligned for; the detector of closures learned from labels of that same function, in other voices and sentences.
+Lips are shut where their gap is below a quarter of the median vowel's in the recordings, tracked in the same way: raw
+landmarks of painted frames are compared with raw ones of recorded frames, and steadied with steadied. True closures are
+those of text2face.mouth.lip_times, from phoneme times given by synthetic voices or by alignment; the closure detector
+was trained on labels of the same function, for other voices and sentences.
 """
 
 from __future__ import annotations
@@ -71,26 +71,26 @@ from text2face.voice.espeak import speak_timed
 from text2face.voice_augmentation import (
     HELD_FOR_CHOOSING,
     HELD_FOR_MEASURING,
-    Way,
+    SpeakingStyle,
     at_sample_rate,
-    say_again,
+    resynthesise,
     say_timed,
 )
 
 BLOCK = 12
-"""Frames, half a second, in which a talker's frames are drawn for an interval: two or three syllables."""
+"""Frames per block of the bootstrap over a talker's frames: half a second, two or three syllables."""
 
 MAX_LAG = 5
-"""Frames over which the mouth's own lag is looked for, against real lips."""
+"""Maximum lag of the predicted mouth against the true one, in frames."""
 
 CEILING_PAIRS = 8
-"""Other synthetic voices of each sentence's words that are laid beside it."""
+"""Number of mouths assembled from other recordings for each sentence."""
 
 LANGUAGES = {"ljspeech": "en-us", "asterisk_es": "es-419"}
-"""Accents by whose sounds recordings without pictures are aligned."""
+"""Accents for the alignment of recordings without pictures."""
 
 ACCENTS = {"en": "en-gb", "es": "es"}
-"""Languages of the benchmarks' prose, of which no training heard a sentence, and the accents it is said in."""
+"""Accents of the benchmarks' prose by language; none of its sentences is in any training."""
 
 PARTS = ("sounds", "stillness", "lips", "talkers", "speech", "cost")
 """Tables: sounds against right lips, no speech, closures, other talkers, voices without pictures, time taken."""
@@ -98,15 +98,15 @@ PARTS = ("sounds", "stillness", "lips", "talkers", "speech", "cost")
 HERE = Path(__file__).resolve().parent
 
 SECONDS = 20
-"""Of silence, noise and music."""
+"""Length of silence, noise and music, in seconds."""
 
-TAUGHT = "of the kind it was taught"
-"""Said of what a generator makes that training used too, with other random numbers."""
+IN_TRAINING = "of the kind it was taught"
+"""Label of sounds made by a generator of the training, with other random numbers."""
 
 
 @dataclass(frozen=True)
 class Mouth:
-    """The opening (T,) of a mouth at ``fps``, with its sound (N,) at 16 kHz and the words said."""
+    """The true opening (T,) of a mouth at ``fps``, with its sound (N,) at 16 kHz and the spoken words."""
 
     opening: np.ndarray
     sound: np.ndarray
@@ -115,7 +115,7 @@ class Mouth:
 
 
 def main() -> None:
-    """Read the command line, measure, print Markdown."""
+    """Reads the command line, measure, print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--data", type=Path, required=True)
@@ -139,9 +139,9 @@ def main() -> None:
         kind: recordings(folder) for kind, folder in (("noise", given.noise), ("music", given.music)) if folder
     }
     held = HELD_FOR_MEASURING if testing else HELD_FOR_CHOOSING
-    taught, speech = [words_of_name(name) for name in names["train"]], given.data / "speech"
+    train_words, speech = [words_of_name(name) for name in names["train"]], given.data / "speech"
     print(f"\n{given.side} split, {len(own)} sentences, person {given.person}\n")
-    print(f"{shared_words('These sentences', [mouth.words for mouth in own], taught)}\n")
+    print(f"{shared_words('These sentences', [mouth.words for mouth in own], train_words)}\n")
     if "sounds" in parts:
         print(
             "| sound | opening correlation, as learned | as shown | amplitude | sync, frames |\n|---|---|---|---|---|"
@@ -154,8 +154,8 @@ def main() -> None:
     if "lips" in parts:
         labials(these, speech if testing else None, held, talker, given.painted)
     if "talkers" in parts and testing:
-        learned = [recorded(clips[name], person) for name in names["train"] if name in clips]
-        others(own, learned, given.data / "grid_other", talker, taught)
+        training = [recorded(clips[name], person) for name in names["train"] if name in clips]
+        others(own, training, given.data / "grid_other", talker, train_words)
     if "speech" in parts and testing:
         foreign(speech, talker)
     if "cost" in parts:
@@ -163,7 +163,7 @@ def main() -> None:
 
 
 def recorded(clip: Clip, person: Person) -> Mouth:
-    """Return the true mouth of a prepared clip."""
+    """Returns the true mouth of a prepared clip."""
     assert clip.sound is not None
     canonical = to_canonical(clip.landmarks, place_head(clip.landmarks, person.mouth.head))
     opening = mouth_opening(canonical[:, MOUTH])
@@ -171,68 +171,68 @@ def recorded(clip: Clip, person: Person) -> Mouth:
 
 
 @dataclass(frozen=True)
-class Said:
-    """Keypoints (T, 20, 2) that are made of a sound: as the predictor ``learned``, and as ``shown``, lips shut."""
+class SpokenMouth:
+    """Keypoints (T, 20, 2) for a sound: as ``predicted``, and as ``shown``, with closed lips at closures."""
 
-    learned: np.ndarray
+    predicted: np.ndarray
     shown: np.ndarray
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """A mouth that was found in pictures, canonical, (T, 20, 2) each: ``raw``, and ``steady``, averaged in time."""
+    """A mouth tracked in pictures, canonical, (T, 20, 2) each: ``raw``, and ``steady``, averaged in time."""
 
     raw: np.ndarray
     steady: np.ndarray
 
 
 def tracked(raw: np.ndarray, landmarks: np.ndarray, person: Person) -> Tracked:
-    """Return the mouths of dlib's ``raw`` and of the steadied ``landmarks`` (T, 68, 2), placed by the latter."""
+    """Returns the mouths of dlib's ``raw`` and of the steadied ``landmarks`` (T, 68, 2), placed by the latter."""
     place = place_head(landmarks, person.mouth.head)
     return Tracked(*(to_canonical(points, place)[:, MOUTH] for points in (raw, landmarks)))
 
 
 class Talker:
-    """The person at work on samples; build it once."""
+    """Predicts the person's mouth from samples, with its networks loaded."""
 
     def __init__(self, person: Person) -> None:
         self.person, self._predictor = person, Predictor(person)
         self._detector = ClosureDetector() if supports_closures(person.speech_part.encoder_digest) else None
 
-    def say(self, sound: np.ndarray) -> Said:
-        """Return what the mouth does at ``sound`` (N,) at 16 kHz."""
-        heard = self._predictor.encode(extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features))
-        learned = self._predictor.follow(heard)
-        closures = self._detector.find(heard, self._predictor.silence) if self._detector else ()
-        return Said(learned.points, shut_lips(learned, closures, self.person).points)
+    def say(self, sound: np.ndarray) -> SpokenMouth:
+        """Returns the mouth for ``sound`` (N,) at 16 kHz."""
+        encoded = self._predictor.encode(extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features))
+        predicted = self._predictor.predict_encoded(encoded)
+        closures = self._detector.find(encoded, self._predictor.silence) if self._detector else ()
+        return SpokenMouth(predicted.points, shut_lips(predicted, closures, self.person).points)
 
     def painted(self, mouth: np.ndarray) -> Tracked:
-        """Return ``mouth`` (T, 20, 2) as it is found anew in the painted frames, NaN where no face is."""
+        """Returns ``mouth`` (T, 20, 2) as tracked in the painted frames, NaN where no face is found."""
         keypoints = CanonicalKeypoints(mouth, self.person.fps)
         track = track_face(render_squares(keypoints, self.person), FaceDetector(), LandmarkPredictor())
         return tracked(track.raw, track.landmarks, self.person)
 
 
 def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], talker: Talker) -> np.ndarray:
-    """Print the row of ``sounds`` against the right ``mouths``; return both correlations over all frames, (2,)."""
-    learned, shown, true = [], [], []
+    """Prints the row of ``sounds`` against the true ``mouths``; returns both correlations over all frames, (2,)."""
+    predicted, shown, true = [], [], []
     for mouth, sound in zip(mouths, sounds, strict=True):
-        said = talker.say(sound)
-        count = min(len(said.learned), len(mouth.opening))
-        learned.append(mouth_opening(said.learned[:count]))
-        shown.append(mouth_opening(said.shown[:count]))
+        spoken = talker.say(sound)
+        count = min(len(spoken.predicted), len(mouth.opening))
+        predicted.append(mouth_opening(spoken.predicted[:count]))
+        shown.append(mouth_opening(spoken.shown[:count]))
         true.append(mouth.opening[:count])
-    whole = np.array([correlation(np.concatenate(each), np.concatenate(true)) for each in (learned, shown)])
+    whole = np.array([correlation(np.concatenate(each), np.concatenate(true)) for each in (predicted, shown)])
     amplitude = amplitude_ratio(np.concatenate(shown), np.concatenate(true))
     print(f"| {name} | {whole[0]:.3f} | {whole[1]:.3f} | {amplitude:.2f} | {lag(shown, true):+.2f} |", flush=True)
     return whole
 
 
-def lag(said: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
-    """Return by how many frames the mouths ``said`` come later than the ``true`` ones, by cross-correlation."""
+def lag(predicted: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
+    """Returns the lag in frames of the ``predicted`` openings against the ``true`` ones, by cross-correlation."""
     values = []
     for shift in range(-MAX_LAG, MAX_LAG + 1):
-        pairs = [(a[max(0, shift) :], b[max(0, -shift) :]) for a, b in zip(said, true, strict=True)]
+        pairs = [(a[max(0, shift) :], b[max(0, -shift) :]) for a, b in zip(predicted, true, strict=True)]
         pairs = [(a[: len(b)], b[: len(a)]) for a, b in pairs]
         values.append(correlation(*(np.concatenate(side) for side in zip(*pairs, strict=True))))
     best = int(np.argmax(values))
@@ -243,30 +243,32 @@ def lag(said: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
 
 
 def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
-    """Print a row per synthetic voice that never trained anything, the true lips carried over to its sound."""
+    """Prints a row per synthetic voice that is in no training, against the recorded lips transferred to its sound."""
     values = []
     for voice in named:
         mouths, sounds = [], []
         for mouth in own:
-            said, times = say_again(AudioClip(mouth.sound, SAMPLE_RATE), spelled(mouth.words), Way(voice), "en-gb")
-            count = int(len(said.samples) / SAMPLE_RATE * mouth.fps)
+            clip, times = resynthesise(
+                AudioClip(mouth.sound, SAMPLE_RATE), spelled(mouth.words), SpeakingStyle(voice), "en-gb"
+            )
+            count = int(len(clip.samples) / SAMPLE_RATE * mouth.fps)
             opening = transfer_keypoints(mouth.opening[:, None, None], mouth.fps, times, count)[:, 0, 0]
-            mouths.append(Mouth(opening, said.samples, mouth.words, mouth.fps))
-            sounds.append(said.samples)
+            mouths.append(Mouth(opening, clip.samples, mouth.words, mouth.fps))
+            sounds.append(clip.samples)
         values.append(report(f"synthetic, never trained on: {voice}", mouths, sounds, talker))
     means = np.mean(values, axis=0)
     print(f"| mean of these {len(values)} | {means[0]:.3f} | {means[1]:.3f} | | |")
 
 
 def recordings(folder: Path) -> dict[str, np.ndarray]:
-    """Return the sounds (N,) at 16 kHz in and below ``folder`` by their names, those of a second and more."""
+    """Returns the sounds (N,) at 16 kHz in and below ``folder`` by name, those of a second or longer."""
     (paths,) = find_sounds([folder])
     sounds = {path.stem: load_sound(path).samples for path in paths}
     return {name: sound for name, sound in sounds.items() if len(sound) >= SAMPLE_RATE and sound.any()}
 
 
 def stretch(sounds: Sequence[np.ndarray], random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of one of ``sounds`` from anywhere on, repeated where it is shorter."""
+    """Returns ``length`` samples of one of ``sounds`` from a random start, repeated where it is shorter."""
     sound = sounds[int(random.integers(len(sounds)))]
     return np.resize(np.roll(sound, -int(random.integers(len(sound)))), length)
 
@@ -278,20 +280,20 @@ def augmentations(
     recorded_sounds: Mapping[str, Mapping[str, np.ndarray]],
     clean: np.ndarray,
 ) -> None:
-    """Print the rows of the own voice through noise and lines, and what they cost."""
+    """Prints the rows of the own voice with noise and over lines, and their differences from ``clean``."""
     others = [load_sound(path).samples for path in speech]
     random = np.random.default_rng(1)
     changed = {
         "babble of LJ Speech at 10 dB": lambda x: add_noise(x, babble(others, random, len(x)), 10.0),
-        f"white noise at 10 dB, {TAUGHT}": lambda x: add_noise(x, white_noise(random, len(x)), 10.0),
-        f"made music at 10 dB, {TAUGHT}": lambda x: add_noise(x, music(random, len(x)), 10.0),
-        f"telephone, {TAUGHT}": telephone,
-        f"MP3, 64 kbit/s, {TAUGHT}": lambda x: mp3(x, 64),
-        f"MP3, 16 kbit/s, {TAUGHT}": lambda x: mp3(x, 16),
+        f"white noise at 10 dB, {IN_TRAINING}": lambda x: add_noise(x, white_noise(random, len(x)), 10.0),
+        f"made music at 10 dB, {IN_TRAINING}": lambda x: add_noise(x, music(random, len(x)), 10.0),
+        f"telephone, {IN_TRAINING}": telephone,
+        f"MP3, 64 kbit/s, {IN_TRAINING}": lambda x: mp3(x, 64),
+        f"MP3, 16 kbit/s, {IN_TRAINING}": lambda x: mp3(x, 16),
     }
     for kind, named in recorded_sounds.items():
         sounds = list(named.values())
-        # The default holds this turn's sounds: a function made in a loop sees the loop's last.
+        # The default binds the sounds of this iteration.
         changed[f"recorded {kind} at 10 dB"] = lambda x, sounds=sounds: add_noise(
             x, stretch(sounds, random, len(x)), 10.0
         )
@@ -301,7 +303,7 @@ def augmentations(
 
 
 def stillness(own: Sequence[Mouth], talker: Talker, recorded_sounds: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Print how much the mouth moves without speech, against what it moves in speech."""
+    """Prints the movement of the mouth without speech, relative to that in speech."""
     random = np.random.default_rng(2)
     length = SECONDS * SAMPLE_RATE
     speaking = np.mean([motion(talker.say(mouth.sound).shown) for mouth in own])
@@ -309,89 +311,93 @@ def stillness(own: Sequence[Mouth], talker: Talker, recorded_sounds: Mapping[str
     def moved(sound: np.ndarray) -> float:
         return float(100 * motion(talker.say(sound).shown) / speaking)
 
-    quiet = {
+    silences = {
         "digital silence": np.zeros(length, np.float32),
-        f"room noise at -60 dBFS, {TAUGHT}": (10**-3 * random.normal(size=length)).astype(np.float32),
-        f"white noise, {TAUGHT}": white_noise(random, length),
-        f"pink noise, {TAUGHT}": pink_noise(random, length),
-    } | {f"made music {number}, {TAUGHT}": music(random, length) for number in range(1, 6)}
+        f"room noise at -60 dBFS, {IN_TRAINING}": (10**-3 * random.normal(size=length)).astype(np.float32),
+        f"white noise, {IN_TRAINING}": white_noise(random, length),
+        f"pink noise, {IN_TRAINING}": pink_noise(random, length),
+    } | {f"made music {number}, {IN_TRAINING}": music(random, length) for number in range(1, 6)}
     print("\n| without speech | motion against speech's |\n|---|---|")
-    for name, sound in quiet.items():
+    for name, sound in silences.items():
         print(f"| {name} | {moved(sound):.1f} % |", flush=True)
     for kind, named in recorded_sounds.items():
-        # From the middle: music begins and ends softly.
+        # From the middle, as music starts and ends softly.
         middles = {name: sound[max(0, (len(sound) - length) // 2) :][:length] for name, sound in named.items()}
         values = {name: moved(sound) for name, sound in middles.items()}
-        most = max(values, key=lambda name: values[name])
+        largest = max(values, key=lambda name: values[name])
         low, middle, high = np.percentile(list(values.values()), (25, 50, 75))
         print(f"| recorded {kind}: median (quartiles) of {len(values)} | {middle:.1f} % ({low:.1f}, {high:.1f}) |")
-        print(f"| recorded {kind}: most, {most} | {values[most]:.1f} % |", flush=True)
+        print(f"| recorded {kind}: most, {largest} | {values[largest]:.1f} % |", flush=True)
 
 
 def motion(keypoints: np.ndarray) -> float:
-    """Return the mean movement of all keypoints from frame to frame."""
+    """Returns the mean movement of all keypoints from frame to frame."""
     return float(np.linalg.norm(np.diff(keypoints, axis=0), axis=-1).mean())
 
 
 def others(
-    own: Sequence[Mouth], learned: Sequence[Mouth], folder: Path, talker: Talker, taught: Sequence[tuple[str, ...]]
+    own: Sequence[Mouth],
+    training: Sequence[Mouth],
+    folder: Path,
+    talker: Talker,
+    train_words: Sequence[tuple[str, ...]],
 ) -> None:
-    """Print the rows of other talkers' sound against their own lips, and the ceilings.
+    """Prints the rows of other talkers' sound against their own lips, and the ceilings.
 
-    Intervals are bootstraps, 95 %: of a talker over stretches of :data:`BLOCK` frames, of means over talkers as well.
+    Intervals are 95 % bootstraps: of a talker over blocks of BLOCK frames, of means over talkers as well.
     """
     tracker = Tracker()
     mouths: list[Mouth] = []
-    learned_openings, shown_openings = [], []
+    predicted_openings, shown_openings = [], []
     print("\n| other talkers' sound, their own lips | opening correlation, as learned | as shown | sync, frames |")
     print("|---|---|---|---|")
     for path in sorted(folder.glob("*.mpg")):
         track = tracker.track(path)
         canonical = to_canonical(track.landmarks, place_head(track.landmarks, talker.person.mouth.head))
         sound = load_sound(path).samples
-        said = talker.say(sound)
-        count = min(len(said.learned), len(canonical))
+        spoken = talker.say(sound)
+        count = min(len(spoken.predicted), len(canonical))
         opening = mouth_opening(canonical[:count, MOUTH])
         mouth = Mouth(opening, sound, words_of_name(path.stem), float(track.fps))
-        learned_openings.append(mouth_opening(said.learned[:count]))
-        shown_openings.append(mouth_opening(said.shown[:count]))
+        predicted_openings.append(mouth_opening(spoken.predicted[:count]))
+        shown_openings.append(mouth_opening(spoken.shown[:count]))
         mouths.append(mouth)
         cells = [
-            with_interval(block_correlation(each[-1], opening, BLOCK)) for each in (learned_openings, shown_openings)
+            with_interval(block_correlation(each[-1], opening, BLOCK)) for each in (predicted_openings, shown_openings)
         ]
-        late = lag(shown_openings[-1:], [opening])
-        print(f"| {path.stem} | {cells[0]} | {cells[1]} | {late:+.2f} |", flush=True)
+        delay = lag(shown_openings[-1:], [opening])
+        print(f"| {path.stem} | {cells[0]} | {cells[1]} | {delay:+.2f} |", flush=True)
     true = [mouth.opening for mouth in mouths]
-    means = [with_interval(mean_block_correlation(each, true, BLOCK)) for each in (learned_openings, shown_openings)]
+    means = [with_interval(mean_block_correlation(each, true, BLOCK)) for each in (predicted_openings, shown_openings)]
     print(f"| mean | {means[0]} | {means[1]} | |")
     for name, these in (
         ("same talker: s1's real lips for the same words in other sentences", own),
         ("other talker: s1's real lips for these talkers' words", mouths),
     ):
-        pairs = [[correlation(mouth.opening, lips) for lips in said_elsewhere(mouth, learned)] for mouth in these]
+        pairs = [[correlation(mouth.opening, lips) for lips in assembled(mouth, training)] for mouth in these]
         ceiling = bootstrap_mean([float(np.mean(values)) for values in pairs if values])
         print(f"| ceiling, {name} | {with_interval(ceiling)} | | |", flush=True)
-    print(f"\n{shared_words('The other talkers', [mouth.words for mouth in mouths], taught)}")
+    print(f"\n{shared_words('The other talkers', [mouth.words for mouth in mouths], train_words)}")
 
 
 def with_interval(interval: Interval) -> str:
-    """Return a figure with the bounds of its interval."""
+    """Returns a value with the bounds of its interval."""
     return f"{interval.value:.3f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
-def shared_words(name: str, said: Sequence[tuple[str, ...]], taught: Sequence[tuple[str, ...]]) -> str:
-    """Return how much of the sentences ``said`` a training sentence has, word for word in the same places."""
-    most = [max(sum(a == b for a, b in zip(words, other, strict=True)) for other in taught) for words in said]
+def shared_words(name: str, sentences: Sequence[tuple[str, ...]], training: Sequence[tuple[str, ...]]) -> str:
+    """Returns a message on how many words, in place, ``sentences`` share with the nearest of ``training``."""
+    shared = [max(sum(a == b for a, b in zip(words, other, strict=True)) for other in training) for words in sentences]
     return (
-        f"{name} share {np.median(most):g} of their 6 words, in place, with the nearest of {len(taught)} training "
-        f"sentences in the median (from {min(most)} to {max(most)})."
+        f"{name} share {np.median(shared):g} of their 6 words, in place, with the nearest of {len(training)} training "
+        f"sentences in the median (from {min(shared)} to {max(shared)})."
     )
 
 
-def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarray]:
-    """Yield openings (T,) for the sentence of ``mouth``, put together from real lips that said the same words.
+def assembled(mouth: Mouth, training: Sequence[Mouth]) -> Iterator[np.ndarray]:
+    """Yields openings (T,) for the sentence of ``mouth``, assembled from recordings of the same words.
 
-    Each word is taken from another recording and laid sound by sound over this one's; between words it is held.
+    Each word is taken from another recording and aligned phoneme by phoneme; between words the opening is interpolated.
     """
     here = aligned(mouth.sound, spelled(mouth.words), "en-gb")
     times = frame_times(len(mouth.opening), 25) if mouth.fps == 25 else np.arange(len(mouth.opening)) / mouth.fps
@@ -399,7 +405,7 @@ def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarra
     for _ in range(CEILING_PAIRS):
         known: list[tuple[float, float]] = []
         for slot, word in enumerate(here.words):
-            same = [each for each in learned if each.words[slot] == mouth.words[slot] and each is not mouth]
+            same = [each for each in training if each.words[slot] == mouth.words[slot] and each is not mouth]
             if not same:
                 continue
             there = same[int(random.integers(len(same)))]
@@ -419,9 +425,10 @@ def said_elsewhere(mouth: Mouth, learned: Sequence[Mouth]) -> Iterator[np.ndarra
 
 
 def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], talker: Talker, painted: int) -> None:
-    """Print at which share of p, b and m the lips shut, how often elsewhere for each of them, and F1 of both.
+    """Prints the share of p, b and m at which lips are shut, false closures per true one, and F1.
 
-    Shut is a gap below a quarter of the median vowel's in the person's recordings ``clips``, as in benchmarks/text.py.
+    Lips are shut where the gap is below a quarter of the median vowel's in the person's recordings ``clips``, as in
+    benchmarks/text.py.
     """
     print("\n| lips shut at p b m, by sound alone | of | as learned | as shown | painted | painted, steadied |")
     print("|---|---|---|---|---|---|")
@@ -439,9 +446,9 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
     for language, accent in ACCENTS.items():
         texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()
         variants = [voice.partition("+")[2] for voice in named if "+" in voice]
-        ways = [Way(f"{accent}+{variants[number % len(variants)]}") for number in range(len(texts))]
-        said = [say_timed(read_out(text, accent).text, way, accent) for text, way in zip(texts, ways, strict=True)]
-        sounds = [(at_sample_rate(speech), speech) for speech in said]
+        styles = [SpeakingStyle(f"{accent}+{variants[number % len(variants)]}") for number in range(len(texts))]
+        spoken = [say_timed(read_out(text, accent).text, one, accent) for text, one in zip(texts, styles, strict=True)]
+        sounds = [(at_sample_rate(speech), speech) for speech in spoken]
         print_labials(
             f"prose, {language}, {len(variants)} of these voices in turns", sounds, accent, talker, gaps, painted
         )
@@ -449,8 +456,8 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
     for place in [folder / name for name in LANGUAGES] if folder else []:
         accent = LANGUAGES[place.name]
         rows = [row.split("\t") for row in (place / "transcripts.tsv").read_text(encoding="utf-8").splitlines()]
-        heard = [(load_sound(place / f"{name}.wav").samples, text) for name, text in rows if text.strip()]
-        sounds = [(sound, aligned(sound, text, accent)) for sound, text in heard]
+        texts = [(load_sound(place / f"{name}.wav").samples, text) for name, text in rows if text.strip()]
+        sounds = [(sound, aligned(sound, text, accent)) for sound, text in texts]
         print_labials(place.name, sounds, accent, talker, gaps, painted)
 
 
@@ -462,19 +469,19 @@ def print_labials(
     gaps: Gaps,
     painted: int,
 ) -> None:
-    """Print the row of ``sounds``, each with its text's times; the first so many are ``painted`` and looked at."""
-    learned, shown, raw, steady = Seen(), Seen(), Seen(), Seen()
+    """Prints the row of ``sounds``, each with its timed text; the first ``painted`` ones are painted and tracked."""
+    predicted, shown, raw, steady = Seen(), Seen(), Seen(), Seen()
     for number, (samples, speech) in enumerate(sounds):
-        said, words = talker.say(samples), words_of(speech, accent)
-        times = frame_times(len(said.shown), talker.person.fps)
-        learned.add(words, times, said.learned)
-        shown.add(words, times, said.shown)
+        spoken, words = talker.say(samples), words_of(speech, accent)
+        times = frame_times(len(spoken.shown), talker.person.fps)
+        predicted.add(words, times, spoken.predicted)
+        shown.add(words, times, spoken.shown)
         if number < painted:
-            found = talker.painted(said.shown)
+            found = talker.painted(spoken.shown)
             raw.add(words, times, found.raw)
             steady.add(words, times, found.steady)
-    cells = [cell(learned, gaps.steady), cell(shown, gaps.steady), cell(raw, gaps.raw), cell(steady, gaps.steady)]
-    of = f"{learned.closures(gaps.steady).true}; painted {raw.closures(gaps.raw).true}"
+    cells = [cell(predicted, gaps.steady), cell(shown, gaps.steady), cell(raw, gaps.raw), cell(steady, gaps.steady)]
+    of = f"{predicted.closures(gaps.steady).true}; painted {raw.closures(gaps.raw).true}"
     print(f"| {name} | {of} | {' | '.join(cells)} |", flush=True)
 
 
@@ -487,33 +494,33 @@ class Gaps:
 
 
 def cell(seen: Seen, gap: float) -> str:
-    """Return found share, false closures for each true one, and F1; nothing where nothing was looked at."""
+    """Returns share of found closures, false ones per true one, and F1; "" without closures."""
     score = seen.closures(gap)
     return f"{score.found_share:.3f}, {score.false_per_true:.2f}, F1 {score.f1:.2f}" if score.true else ""
 
 
 def spelled(words: Sequence[str]) -> str:
-    """Return ``words`` as the synthetic voice is to read them."""
+    """Returns ``words`` as text for a synthetic voice."""
     return " ".join(GRID_LETTERS.get(word, word) for word in words)
 
 
 def aligned(sound: np.ndarray, text: str, accent: str) -> Speech:
-    """Return the words of ``text`` at their times in ``sound`` (N,) at 16 kHz."""
+    """Returns ``text`` with its times in ``sound`` (N,) at 16 kHz."""
     return align(AudioClip(sound, SAMPLE_RATE), speak_timed(text, accent)).speech
 
 
 def words_of(speech: Speech, accent: str) -> tuple[Word, ...]:
-    """Return the timed syllables of ``speech``."""
+    """Returns the timed syllables of ``speech``."""
     return tuple(syllables_of(word, accent) for word in speech.words)
 
 
 def foreign(folder: Path, talker: Talker) -> None:
-    """Print the sync offsets of voices without pictures, by both measures of the evaluation."""
+    """Prints the sync offsets for voices without pictures, by both measures of the evaluation."""
     judge = OwnSyncNet()
     print("\n| voice without pictures | files | within one frame | median offset, ms | own SyncNet: within one frame |")
     print("|---|---|---|---|---|")
     for name in LANGUAGES:
-        for kind in ("learned", "shown"):
+        for label, kind in (("learned", "predicted"), ("shown", "shown")):
             offsets, judged = [], []
             for path in sorted((folder / name).glob("*.wav")):
                 sound = load_sound(path)
@@ -524,14 +531,14 @@ def foreign(folder: Path, talker: Talker) -> None:
                     offsets.append(find_offset(lag_curve(points, times, sound_steps(features))).offset)
                     judged.append(judge.offset(points, times, features).offset)
                 except ValueError:
-                    continue  # Too short to be shifted.
+                    continue  # The sound is too short.
             inside, judged_inside = (sum(abs(value) <= 40 for value in values) for values in (offsets, judged))
             middle = float(np.median(offsets))
-            print(f"| {name}, as {kind} | {len(offsets)} | {inside} | {middle:+.0f} | {judged_inside} |", flush=True)
+            print(f"| {name}, as {label} | {len(offsets)} | {inside} | {middle:+.0f} | {judged_inside} |", flush=True)
 
 
 def cost(own: Sequence[Mouth], talker: Talker) -> None:
-    """Print the time from sound to keypoints against the sound's length."""
+    """Prints the time from sound to keypoints, relative to the length of the sound."""
     sound = np.concatenate([mouth.sound for mouth in own])[: 60 * SAMPLE_RATE]
     took = []
     for _ in range(3):

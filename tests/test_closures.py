@@ -53,7 +53,7 @@ from text2face.mouth.lip_times import closures_of
 from text2face.syllables.timed import syllables_of
 from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
-from text2face.voice_augmentation import HELD_FOR_MEASURING, Way, at_sample_rate, say_timed
+from text2face.voice_augmentation import HELD_FOR_MEASURING, SpeakingStyle, at_sample_rate, say_timed
 
 SENTENCES = (
     "Bob bought a big map of the harbour.",
@@ -72,7 +72,7 @@ ROOT = Path(__file__).parents[1]
 
 def said(text: str, voice: str) -> tuple[np.ndarray, tuple[Span, ...]]:
     """Return the samples of ``text`` by ``voice``, and when the lips are shut in it."""
-    speech = say_timed(text, Way(voice), "en-gb")
+    speech = say_timed(text, SpeakingStyle(voice), "en-gb")
     return at_sample_rate(speech), closures_of(sound for word in speech.words for sound in word.phonemes)
 
 
@@ -350,7 +350,7 @@ class TestSpeaking:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a dataset of three clips that say two words, with word times under align/ and a split."""
     folder = tmp_path_factory.mktemp("recorded")
-    sound = at_sample_rate(say_timed("bin blue", Way("en-gb"), "en-gb"))
+    sound = at_sample_rate(say_timed("bin blue", SpeakingStyle("en-gb"), "en-gb"))
     samples = np.concatenate([sound, np.zeros(2 * SAMPLE_RATE, np.float32)])[: 2 * SAMPLE_RATE]
     clips = [MadeClip(name, made_landmarks(50), samples) for name in ("one", "two", "three")]
     write_dataset(folder, clips)

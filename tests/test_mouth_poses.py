@@ -374,8 +374,8 @@ class TestSheet:
         use = PoseUse(
             ("ba", "in", "rare", "see"), np.array([50, 6, 2, 9]), np.array([[90, 10], [10, 10], [0, 4], [5, 15]])
         )
-        assert use.most(1) == [("see", 0.75), ("in", 0.5), ("ba", 0.1)]
-        assert use.most(0)[0] == ("ba", 0.9)
+        assert use.top_syllables(1) == [("see", 0.75), ("in", 0.5), ("ba", 0.1)]
+        assert use.top_syllables(0)[0] == ("ba", 0.9)
 
     def test_syllables_meet_the_frames_they_are_said_in(self, posed: Person, dataset: Path) -> None:
         split = split_dataset(load_dataset(dataset), split_file=dataset / "split.json")
@@ -438,10 +438,10 @@ class TestTimeline:
 
     def test_the_pose_seen_longest_counts(self) -> None:
         track = PoseTrack(np.array([4, 2, 2, 4]), np.array([0.0, 0.1, 0.2, 0.3]), 0.1)
-        assert track.most(0.05, 0.2) == 2
-        assert track.most(0.0, 0.2) == 4, "the earlier of two"
-        assert track.most(0.02, 0.09) == 4, "shorter than a frame"
-        assert track.most(0.4, 0.5) is None
+        assert track.dominant(0.05, 0.2) == 2
+        assert track.dominant(0.0, 0.2) == 4, "the earlier of two"
+        assert track.dominant(0.02, 0.09) == 4, "shorter than a frame"
+        assert track.dominant(0.4, 0.5) is None
         assert list(track.runs()) == [(4, 0.0, 0.1), (2, 0.1, pytest.approx(0.3)), (4, 0.3, 0.4)]
 
     def test_keypoints_become_a_track(self, posed: Person) -> None:

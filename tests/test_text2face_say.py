@@ -20,7 +20,7 @@ from obamanet.errors import OptionError, SoundError
 from obamanet.person import Person, load_person
 from obamanet.progress import Progress
 from text2face.cli import program, run_app
-from text2face.say import Following, SayOptions, followed_by, say, write_voice
+from text2face.say import PoseAnnotator, SayOptions, pose_annotator, say, write_voice
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def test_timelines_agree_with_each_other_and_with_the_voice(obamanet: Callable[.
 def test_ones_own_recording_is_timed_and_spoken(
     obamanet: Callable[..., Said], tiny_person: Person, tmp_path: Path
 ) -> None:
-    write_voice("Hello, my friend.", tmp_path / "voice.wav", SayOptions(), Progress(), Following())
+    write_voice("Hello, my friend.", tmp_path / "voice.wav", SayOptions(), Progress(), PoseAnnotator())
     samples, rate = soundfile.read(tmp_path / "voice.wav")
     soundfile.write(tmp_path / "late.wav", np.concatenate([np.zeros(rate // 2), samples]), rate)
     arguments = ("--recording", "late.wav", "--person", tiny_person.folder, "--timeline", "late.tsv", "--quiet")
@@ -232,7 +232,9 @@ def test_an_error_on_the_way_leaves_everything_as_it_was(tiny_person: Person, tm
 
 def test_too_long_for_one_video_is_said(tmp_path: Path) -> None:
     with pytest.raises(SoundError, match=r"more than 0 h to say.*cut it before: 'Three\.'"):
-        write_voice("One. Two. Three. Four.", tmp_path / "a.wav", SayOptions(), Progress(), Following(), longest=1.6)
+        write_voice(
+            "One. Two. Three. Four.", tmp_path / "a.wav", SayOptions(), Progress(), PoseAnnotator(), longest=1.6
+        )
 
 
 def test_a_long_text_needs_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
@@ -240,7 +242,7 @@ def test_a_long_text_needs_no_more_memory_than_a_short_one(tmp_path: Path) -> No
         tracemalloc.start()
         text = ("This sentence is said, and then forgotten. " for _ in range(sentences))
         options = SayOptions(rate=2.5, timelines=(tmp_path / "a.json", tmp_path / "a.tsv", tmp_path / "a.vtt"))
-        write_voice(text, tmp_path / "a.wav", options, Progress(), Following())
+        write_voice(text, tmp_path / "a.wav", options, Progress(), PoseAnnotator())
         highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return highest
@@ -252,7 +254,7 @@ def test_a_long_text_needs_no_more_memory_than_a_short_one(tmp_path: Path) -> No
 
 def test_what_was_left_out_is_told_once() -> None:
     progress = Heard()
-    write_voice("One \u0007 two 😀. Three 😀😀 привет.", None, SayOptions(), progress, Following())
+    write_voice("One \u0007 two 😀. Three 😀😀 привет.", None, SayOptions(), progress, PoseAnnotator())
     assert progress.notes == [
         "left out, since the voice cannot say them: 1 control or unknown characters, 3 emoji or symbols, "
         "6 letters of the Cyrillic script"
@@ -269,7 +271,7 @@ def test_voices_lists_licences(obamanet: Callable[..., Said]) -> None:
 def test_timelines_tell_mouth_poses_without_a_video(tmp_path: Path) -> None:
     person = load_person(Path(__file__).parent.parent / "checkpoints" / "grid_s1")
     options = SayOptions(language="es", timelines=(tmp_path / "t.json",))
-    write_voice("Mamá, hola.", None, options, Progress(), followed_by(person))
+    write_voice("Mamá, hola.", None, options, Progress(), pose_annotator(person))
     told = json.loads((tmp_path / "t.json").read_text("utf-8"))
     sounds = [
         sound

@@ -22,10 +22,10 @@ from text2face.voice.espeak import speak_timed, variants
 from text2face.voice_augmentation import (
     HELD_FOR_CHOOSING,
     HELD_FOR_MEASURING,
+    SpeakingStyle,
     SyntheticVoiceOptions,
-    Way,
     make_synthetic_voices,
-    say_again,
+    resynthesise,
 )
 
 WORDS = ("place", "blue", "by", "f", "two", "now")
@@ -39,7 +39,7 @@ def recording(voice: str, rate: float = 1.0) -> AudioClip:
 class TestTimes:
     def test_the_same_voice_lies_beside_itself(self) -> None:
         heard = recording("en-gb")
-        said, times = say_again(heard, " ".join(WORDS), Way("en-gb"), "en-gb")
+        said, times = resynthesise(heard, " ".join(WORDS), SpeakingStyle("en-gb"), "en-gb")
         assert said.rate == SAMPLE_RATE
         spoken = np.arange(len(times)) * 0.01
         inside = (spoken > 0.1) & (spoken < len(heard.samples) / SAMPLE_RATE - 0.3)
@@ -47,7 +47,7 @@ class TestTimes:
 
     def test_a_slow_recording_takes_its_time(self) -> None:
         heard = recording("en-gb+f5", 0.6)
-        _, times = say_again(heard, " ".join(WORDS), Way("en-us+m2"), "en-gb")
+        _, times = resynthesise(heard, " ".join(WORDS), SpeakingStyle("en-us+m2"), "en-gb")
         assert (np.diff(times) >= 0).all()
         middle = slice(len(times) // 4, 3 * len(times) // 4)
         assert np.diff(times)[middle].mean() == pytest.approx(0.01 / 0.6, rel=0.25)

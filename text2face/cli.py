@@ -47,10 +47,10 @@ from obamanet.errors import DatasetError, OptionError
 from obamanet.training.loop.runner import NOT_STATED
 from text2face.corpus.clips import Unit
 from text2face.say import (
-    Following,
     MouthSource,
+    PoseAnnotator,
     SayOptions,
-    followed_by,
+    pose_annotator,
     say,
     say_recording,
     write_recording_timelines,
@@ -367,18 +367,18 @@ def timeline_verb(
         raise OptionError(f"the voice is a wav file: got {voice_out}, allowed is a name that ends in .wav")
     folder = find_person(person) if person else None
     check_outputs((*out, voice_out), (text_file, recording, folder))
-    following = Following()
+    annotator = PoseAnnotator()
     if folder:
         from obamanet.person import load_person
 
-        following = followed_by(load_person(folder))
+        annotator = pose_annotator(load_person(folder))
     if recording:
-        write_recording_timelines(written, recording, options, progress, following)
+        write_recording_timelines(written, recording, options, progress, annotator)
     elif voice_out:
         with atomic_path(voice_out) as part:
-            write_voice(written, part, options, progress, following)
+            write_voice(written, part, options, progress, annotator)
     else:
-        write_voice(written, None, options, progress, following)
+        write_voice(written, None, options, progress, annotator)
     for path in [*out, *([voice_out] if voice_out else [])]:
         result(path)
 

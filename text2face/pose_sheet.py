@@ -1,4 +1,4 @@
-"""The contact sheet of a person's mouth poses: each as lips, as a painted face, and with the syllables that show it."""
+"""Draws the contact sheet of a person's mouth poses: lips, painted face, and the syllables that show each pose most."""
 
 from __future__ import annotations
 
@@ -30,52 +30,58 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MIN_SPOKEN: Final = 5
-"""Times that a syllable must be in the recordings to be named on the sheet."""
+"""Minimum number of times that a syllable is in the recordings to be named on the sheet."""
 
 NAMED: Final = 4
-"""Syllables named at each mouth pose."""
+"""Maximum number of syllables named at each mouth pose."""
 
 SILENCE: Final = "(silence)"
-"""What is told of frames in no syllable."""
+"""Name on the sheet of frames that are in no syllable."""
 
 COLUMNS: Final = (4, 5, 6)
-"""Columns to choose from: those that leave the fewest places of the last row empty."""
+"""Numbers of columns to choose from; the one that leaves the fewest cells of the last row empty is taken."""
 
 TILE: Final = 144
-"""Pixels: side of a painted face."""
+"""Side of a painted face, in pixels."""
 
 LIPS_WIDTH: Final = 180
-"""Pixels: width of the drawn lips' panel, which is as high as a face."""
+"""Width of the drawn lips' panel, in pixels; it is as high as a face."""
 
 GAP, HEAD, FOOT = 24, 26, 34
-"""Pixels: between two cells, and above and below a cell's pictures for what is written there."""
+"""Distance between cells, and height of the text above and below a cell's pictures, in pixels."""
 
 TITLE: Final = 150
-"""Pixels: height of the sheet's heading."""
+"""Height of the sheet's heading, in pixels."""
 
 DPI: Final = 100
+"""Pixels per inch of the figure; the sheet is laid out in pixels."""
 
 LIPS_PAPER: Final = (36, 28, 24)
+"""Background colour (BGR) of the lips' panel."""
+
 REST_LINE: Final = (150, 140, 130)
-"""Colours (BGR) of the lips' panel and of the resting mouth's outline in it."""
+"""Colour (BGR) of the outline of the mouth at rest in it."""
 
 WARNING: Final = "SYNTHETIC: every face on this sheet was painted by a program."
+"""Label of the sheet."""
 
 
 @dataclass(frozen=True)
 class PoseUse:
     """How often each syllable of the recordings shows each mouth pose.
 
-    ``texts`` (S,) names the syllables, among them SILENCE, ``spoken`` (S,) how often each was said, ``frames`` (S, K)
-    in how many frames of it each mouth pose is the nearest.
+    Attributes:
+        texts: the S syllables, among them SILENCE.
+        spoken: how often each was spoken, (S,) int.
+        frames: number of frames of each syllable whose nearest mouth pose is each of K, (S, K) int.
     """
 
     texts: tuple[str, ...]
     spoken: np.ndarray
     frames: np.ndarray
 
-    def most(self, pose: int) -> list[tuple[str, float]]:
-        """Return the syllables that show ``pose`` most, and in which share of their own frames each does."""
+    def top_syllables(self, pose: int) -> list[tuple[str, float]]:
+        """Returns up to NAMED syllables that show ``pose`` most, each with the share of its frames that do."""
         shares = self.frames[:, pose] / np.maximum(self.frames.sum(axis=1), 1)
         shares = np.where(self.spoken >= MIN_SPOKEN, shares, 0.0)
         order = np.argsort(-shares, kind="stable")[:NAMED]
@@ -83,20 +89,28 @@ class PoseUse:
 
 
 def pose_use(pieces: Sequence[Piece], align: Path, language: str, person: Person, progress: Progress) -> PoseUse:
-    """Return which syllables of the recorded ``pieces``, whose words' times are in ``align``, show which mouth pose.
+    """Counts the mouth poses of each syllable in recordings.
 
-    Raises :class:`obamanet.errors.DatasetError` for missing word times and as
-    :func:`obamanet.person.poses_of`.
+    Args:
+        pieces: the recorded sentences.
+        align: their word times.
+        language: tag such as "en-gb".
+        person: the person with its mouth poses.
+        progress: gets the progress over pieces.
+
+    Raises:
+        obamanet.errors.DatasetError: word times are missing.
+        obamanet.errors.PersonError: the person has no mouth poses.
     """
     poses = poses_of(person)
-    said: dict[str, Speech] = {}
+    voiced: dict[str, Speech] = {}
     frames: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(poses.count, np.int64))
     spoken: defaultdict[str, int] = defaultdict(int)
     for piece in progress.track(pieces, "timing syllables", len(pieces)):
         shown = poses.nearest(person.mouth.pca.encode(mouth_track(piece, person.mouth)))
         times = frame_times(piece.stop, person.fps)[piece.start :]
         silent = np.ones(len(times), bool)
-        for word in recorded_words(piece, align, language, said):
+        for word in recorded_words(piece, align, language, voiced):
             for syllable in word:
                 # Letters spelled out, as the w of GRID, leave syllables without letters.
                 text = syllable.text or "".join(sound.symbol for sound in syllable.phonemes)
@@ -111,10 +125,16 @@ def pose_use(pieces: Sequence[Piece], align: Path, language: str, person: Person
 
 
 def draw_pose_sheet(person: Person, out: Path, use: PoseUse | None = None) -> None:
-    """Write the contact sheet of the mouth poses of ``person`` into the PNG ``out``; ``use`` names their syllables.
+    """Writes the contact sheet of a person's mouth poses as PNG.
 
-    Raises :class:`obamanet.errors.PersonError` for a person without mouth poses, and
-    :class:`obamanet.errors.OutputError`.
+    Args:
+        person: the person.
+        out: the file.
+        use: syllables to name at each pose; None for none.
+
+    Raises:
+        obamanet.errors.PersonError: the person has no mouth poses.
+        obamanet.errors.OutputError: the file cannot be written.
     """
     out = ensure_output_path(out)
     poses = poses_of(person)
@@ -132,17 +152,17 @@ def draw_pose_sheet(person: Person, out: Path, use: PoseUse | None = None) -> No
         top = TITLE + row * (HEAD + TILE + FOOT + GAP)
         sheet.write(left, top + HEAD - 8, names[number], 15, weight="bold")
         sheet.write(left + LIPS_WIDTH + TILE, top + HEAD - 8, f"{poses.shares[number]:.1%}", 14, align="right")
-        sheet.put(left, top + HEAD, lips[number])
-        sheet.put(left + LIPS_WIDTH, top + HEAD, faces[number])
+        sheet.place(left, top + HEAD, lips[number])
+        sheet.place(left + LIPS_WIDTH, top + HEAD, faces[number])
         if use:
-            told = "   ".join(f"{text} {share:.0%}" for text, share in use.most(number))
-            sheet.write(left, top + HEAD + TILE + 20, told or "in no syllable", 13, colour="0.25")
+            syllables = "   ".join(f"{text} {share:.0%}" for text, share in use.top_syllables(number))
+            sheet.write(left, top + HEAD + TILE + 20, syllables or "in no syllable", 13, colour="0.25")
     with atomic_path(out) as part:
         sheet.save(part, f"Mouth poses of {person.name}. {WARNING}")
 
 
 class _Paper:
-    """A figure that is written on in pixels from its upper left corner."""
+    """A figure with coordinates in pixels from its upper left corner."""
 
     def __init__(self, width: int, height: int) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -163,17 +183,17 @@ class _Paper:
         colour: str = "black",
         align: str = "left",
     ) -> None:
-        """Write ``text`` of ``size`` pixels with its base line at ``y``."""
+        """Writes ``text`` of ``size`` pixels with its baseline at ``y``."""
         style: dict[str, Any] = {"fontsize": size * 72 / DPI, "weight": weight, "color": colour, "ha": align}
-        # A $ in a person's name is no formula.
+        # A $ in a person's name must not start a formula.
         self.figure.text(x / self.width, 1 - y / self.height, text, va="baseline", parse_math=False, **style)
 
-    def put(self, x: int, y: int, image: np.ndarray) -> None:
-        """Put ``image`` (H, W, 3) uint8 BGR with its upper left corner at ``x``, ``y``, pixel on pixel."""
+    def place(self, x: int, y: int, image: np.ndarray) -> None:
+        """Places ``image`` (H, W, 3) uint8 BGR, unscaled, with its upper left corner at ``x``, ``y``."""
         self.figure.figimage(image[..., ::-1], x, self.height - y - image.shape[0], origin="upper")
 
     def save(self, path: Path, about: str) -> None:
-        """Write the sheet as a PNG of 256 colours, a quarter of the bytes of one of all; ``about`` is kept in it."""
+        """Writes the sheet as a PNG of 256 colours, which has a quarter of the size, with the description ``about``."""
         from PIL import Image, PngImagePlugin
 
         self._canvas.draw()
@@ -199,7 +219,7 @@ def _write_title(sheet: _Paper, person: Person, poses: MouthPoses, use: PoseUse 
 
 
 def _draw_curve(sheet: _Paper, poses: MouthPoses) -> None:
-    """Draw inertia and silhouette over the number of poses, right in the heading, with the number that was taken."""
+    """Draws inertia and silhouette over the number of poses, at the right of the heading, with the chosen number."""
     width, height = 280, 86
     place = (sheet.width - GAP - width) / sheet.width, 1 - (18 + height) / sheet.height
     axes = sheet.figure.add_axes((*place, width / sheet.width, height / sheet.height))
@@ -217,7 +237,7 @@ def _draw_curve(sheet: _Paper, poses: MouthPoses) -> None:
 
 
 def _lips(keypoints: np.ndarray) -> list[np.ndarray]:
-    """Return the drawn lips of each of ``keypoints`` (K, 20, 2), the resting mouth's outline with them."""
+    """Returns a panel (TILE, LIPS_WIDTH, 3) with the lips of each of ``keypoints`` (K, 20, 2) and the rest outline."""
     reach = np.abs(keypoints - keypoints[REST].mean(axis=0)).reshape(-1, 2).max(axis=0)
     zoom = 0.88 * min(LIPS_WIDTH / 2 / reach[0], TILE / 2 / reach[1])
     pixels = (keypoints - keypoints[REST].mean(axis=0)) * zoom + np.array([LIPS_WIDTH, TILE]) / 2
@@ -232,10 +252,10 @@ def _lips(keypoints: np.ndarray) -> list[np.ndarray]:
 
 
 def _faces(person: Person, keypoints: np.ndarray) -> list[np.ndarray]:
-    """Return the painted face of each of ``keypoints`` (K, 20, 2), all with the reference track's first head."""
+    """Returns the painted face of each of ``keypoints`` (K, 20, 2), with the head of the first reference frame."""
     from obamanet.pipelines.speak import draw_sketches, render_frames
 
-    # A million pictures a second: the head does not move while all of them are painted.
+    # At a million frames per second the head does not move between the poses.
     at_once = CanonicalKeypoints(keypoints, Fraction(10**6))
     size = person.image_size
     pictures = render_frames(draw_sketches(at_once, person), person)

@@ -1,4 +1,4 @@
-"""Text in, video of a face that says it out: text to voice, and the voice to the face."""
+"""Turns text into a video of a person who says it: text to speech, then speech to video."""
 
 from __future__ import annotations
 
@@ -39,31 +39,35 @@ if TYPE_CHECKING:
     from text2face.mouth.mouth_track import MouthTrack
 
 SAMPLE_RATE = 22_050
-"""Hz of every voice, eSpeak NG's own."""
+"""Sample rate of all voices in Hz: eSpeak NG's own."""
 
-Follow = Callable[[TimedSentence], TimedSentence]
-"""What is given each sentence, in order, with its times, and returns it with its mouth poses, if it knows them."""
+Annotate = Callable[[TimedSentence], TimedSentence]
+"""Takes each timed sentence, in order, and returns it with its mouth poses."""
 
 
 class MouthSource(StrEnum):
-    """The road from a text to a mouth."""
+    """What the mouth is predicted from."""
 
     AUDIO = "audio"
-    """Text to voice, and the voice to the mouth by the speech predictor."""
+    """The voice's sound, by the speech predictor."""
 
     SYLLABLES = "syllables"
-    """Timed syllables to mouth poses; the mouth needs no sound."""
+    """Timed syllables, by mouth poses; without the sound."""
 
 
 @dataclass(frozen=True)
 class SayOptions:
-    """How to say a text.
+    """Options of speaking a text.
 
-    ``language`` is a tag as "en-gb", "en-us", "es" or "es-419", ``voice`` and ``rate`` as
-    :func:`text2face.voice.voices.choose_voice` has them; ``timelines`` are files for what is said when, by their suffix
-    JSON, TSV or WebVTT; ``speak`` is how the video is made (None for the usual way). ``via`` is the road to the mouth,
-    None for the better one: syllables where the person has learned them, for a recording its own sound.
-    ``aligner`` finds the times of a recording.
+    Attributes:
+        language: tag such as "en-gb", "en-us", "es" or "es-419".
+        voice: as in :func:`text2face.voice.voices.choose_voice`.
+        rate: speed, 1 for the voice's default.
+        timelines: files to write with the times of all phonemes; the suffix chooses JSON, TSV or WebVTT.
+        speak: options of the video; None for the defaults.
+        via: what the mouth is predicted from; None for syllables where the person has a poser, else for the sound. For
+            a recording None is the sound.
+        aligner: finds the times in a recording.
     """
 
     language: str = "en-gb"
@@ -77,35 +81,45 @@ class SayOptions:
 
 @dataclass
 class _Notes:
-    """Counts what of a text was not said."""
+    """Counts the parts of a text that were left out."""
 
     left_out: Counter[str] = field(default_factory=Counter)
     markup: MarkupRemover = field(default_factory=MarkupRemover)
 
-    def tell(self, progress: Progress) -> None:
-        """Tell in one line each what was left out and which tags were, if anything was."""
+    def listed(self) -> str:
+        """Returns the parts that were left out, with their numbers; "" for none."""
+        return ", ".join(f"{count} {kind}" for kind, count in sorted(self.left_out.items()))
+
+    def report(self, progress: Progress) -> None:
+        """Reports the parts and the tags that were left out, one line each, if there are any."""
         if notice := self.markup.notice():
             progress.note(notice)
         if self.left_out:
-            told = ", ".join(f"{count} {kind}" for kind, count in sorted(self.left_out.items()))
-            progress.note(f"left out, since the voice cannot say them: {told}")
+            progress.note(f"left out, since the voice cannot say them: {self.listed()}")
 
 
 @dataclass(frozen=True)
-class Following:
-    """What adds mouth poses to timelines: ``follow`` gets each sentence, ``poses`` are the names of all poses."""
+class PoseAnnotator:
+    """Adds mouth poses to the sentences of a timeline.
 
-    follow: Follow | None = None
-    poses: tuple[str, ...] = ()
+    Attributes:
+        annotate: adds a sentence's mouth poses; None leaves sentences without.
+        pose_names: names of all the person's mouth poses.
+    """
+
+    annotate: Annotate | None = None
+    pose_names: tuple[str, ...] = ()
 
 
-def followed_by(person: Person) -> Following:
-    """Return what adds the mouth poses of ``person``; raises :class:`obamanet.errors.PersonError` without a poser."""
+def pose_annotator(person: Person) -> PoseAnnotator:
+    """Returns the annotator with the mouth poses of ``person``.
+
+    Raises :class:`obamanet.errors.PersonError` for a person without a poser.
+    """
     from obamanet.inference.speaker import Speaker
 
-    return Following(
-        _follower(_mouth_track(Speaker(person), MouthSource.SYLLABLES)), _pose_names(person, MouthSource.SYLLABLES)
-    )
+    mouth = _mouth_track(Speaker(person), MouthSource.SYLLABLES)
+    return PoseAnnotator(_annotate_from(mouth), _pose_names(person, MouthSource.SYLLABLES))
 
 
 def say(
@@ -115,12 +129,21 @@ def say(
     options: SayOptions | None = None,
     progress: Progress | None = None,
 ) -> SpokenVideo:
-    """Write the video ``out`` of a person saying ``text``, labelled and signed as synthetic.
+    """Writes a video of a person who says a text, labelled and signed as synthetic.
 
-    A long text may come in pieces, cut anywhere; it is voiced sentence by sentence, and memory does not grow with its
-    length. Timelines are complete before the video is begun. Raises an :class:`obamanet.errors.ObamanetError` for a
-    text, voice or language that cannot be said, or one that takes longer than the 24 hours a video may have; then
-    ``out`` is as it was before.
+    The text is voiced sentence by sentence, so that memory does not grow with its length. Timelines are complete before
+    the video is begun.
+
+    Args:
+        text: the text, or pieces of it, cut anywhere.
+        out: the video.
+        speaker: the person, or the person with its networks loaded.
+        options: how to speak.
+        progress: gets the progress and the notes.
+
+    Raises:
+        obamanet.errors.ObamanetError: text, voice or language cannot be spoken, or the speech takes longer than the
+            24 hours that a video may have; ``out`` is left as it was.
     """
     options, progress = options or SayOptions(), progress or Progress()
     out = ensure_output_path(out)
@@ -133,9 +156,9 @@ def say(
     mouth = _mouth_track(speaker, via)
     with scratch_folder(out) as folder:
         wav = folder / "voice.wav"
-        following = Following(_follower(mouth), _pose_names(person, via))
-        write_voice(text, wav, options, progress, following, longest=float(MAX_SOUND_SECONDS))
-        return _show(mouth, wav, out, speaker, via, options.speak, progress)
+        annotator = PoseAnnotator(_annotate_from(mouth), _pose_names(person, via))
+        write_voice(text, wav, options, progress, annotator, longest=float(MAX_SOUND_SECONDS))
+        return _render(mouth, wav, out, speaker, via, options.speak, progress)
 
 
 def say_recording(
@@ -146,9 +169,10 @@ def say_recording(
     options: SayOptions | None = None,
     progress: Progress | None = None,
 ) -> SpokenVideo:
-    """Write the video ``out`` of a person saying ``recording``, whose words are ``text``; else as :func:`say`.
+    """Writes a video of a person who speaks a recording, whose words are ``text``; otherwise as :func:`say`.
 
-    When the times of the text are not found, and are needed for nothing else, the sound alone moves the mouth.
+    When alignment fails, and its times are needed neither for timelines nor for syllables, the sound alone moves the
+    mouth.
     """
     options, progress = options or SayOptions(), progress or Progress()
     _check_key(options)
@@ -159,13 +183,13 @@ def say_recording(
     via = options.via or MouthSource.AUDIO
     mouth = _mouth_track(speaker, via)
     try:
-        following = Following(_follower(mouth), _pose_names(person, via))
-        write_recording_timelines(text, recording, options, progress, following)
+        annotator = PoseAnnotator(_annotate_from(mouth), _pose_names(person, via))
+        write_recording_timelines(text, recording, options, progress, annotator)
     except SoundError as error:
         if options.timelines or via is MouthSource.SYLLABLES:
             raise
         progress.note(f"the mouth goes by the sound alone: {error}")
-    return _show(mouth, recording, out, speaker, via, options.speak, progress)
+    return _render(mouth, recording, out, speaker, via, options.speak, progress)
 
 
 def write_voice(
@@ -173,13 +197,25 @@ def write_voice(
     wav: Path | None,
     options: SayOptions,
     progress: Progress,
-    following: Following,
+    annotator: PoseAnnotator,
     longest: float | None = None,
 ) -> float:
-    """Write ``text`` as a voice says it into ``wav``, 16 bit mono, and the timelines; return its length in seconds.
+    """Voices a text and writes its timelines.
 
-    ``following`` may add mouth poses to the timelines. Raises :class:`OptionError` when there is nothing to say and
-    :class:`SoundError` beyond ``longest`` seconds.
+    Args:
+        text: the text, or pieces of it, cut anywhere.
+        wav: sound file to write, 16 bit mono at SAMPLE_RATE; None for none.
+        options: voice, language and timelines.
+        progress: gets the progress and the notes.
+        annotator: adds mouth poses to the timelines.
+        longest: maximum length in seconds; None for no limit.
+
+    Returns:
+        Length of the sound in seconds.
+
+    Raises:
+        OptionError: there is nothing to say.
+        SoundError: the sound is longer than ``longest``.
     """
     check_timeline_names(options.timelines)
     voice = choose_voice(options.voice, options.language, options.rate)
@@ -191,7 +227,7 @@ def write_voice(
         raise _nothing(notes)
     length = 0
     with ExitStack() as stack:
-        timeline = stack.enter_context(open_timelines(options.timelines, language, following.poses))
+        timeline = stack.enter_context(open_timelines(options.timelines, language, annotator.pose_names))
         file = stack.enter_context(_open_wav(wav)) if wav else None
         timeline.begin()
         for written, speech in progress.track(_chained(first, spoken), "voicing"):
@@ -205,9 +241,9 @@ def write_voice(
             if file:
                 file.write(np.clip(speech.clip.samples, -1, 1))
             sentence = _timed(written, speech, start, length / SAMPLE_RATE, language)
-            timeline.add(following.follow(sentence) if following.follow else sentence)
+            timeline.add(annotator.annotate(sentence) if annotator.annotate else sentence)
         timeline.finish(length / SAMPLE_RATE)
-    notes.tell(progress)
+    notes.report(progress)
     return length / SAMPLE_RATE
 
 
@@ -216,14 +252,14 @@ def write_recording_timelines(
     recording: Path,
     options: SayOptions,
     progress: Progress,
-    following: Following,
+    annotator: PoseAnnotator,
 ) -> None:
-    """Write the timelines of ``recording``, whose words are ``text``; the times are found by alignment.
+    """Writes the timelines of ``recording``, whose words are ``text``, with times found by alignment.
 
-    ``following`` is that of :func:`write_voice`. Does nothing when neither it nor a timeline is wanted.
-    Raises as :func:`say` and :func:`text2face.voice.aligners.align`.
+    Every sentence goes through ``annotator``, as in :func:`write_voice`. Nothing is done when there are neither
+    timelines nor an annotator. Raises what :func:`say` and :func:`text2face.voice.aligners.align` raise.
     """
-    if not options.timelines and not following.follow:
+    if not options.timelines and not annotator.annotate:
         return
     check_timeline_names(options.timelines)
     language = known_language(options.language)
@@ -239,25 +275,25 @@ def write_recording_timelines(
     if not parts:
         raise _nothing(notes)
     words = iter(align(clip, _joined(parts), options.aligner).speech.words)
-    with open_timelines(options.timelines, language, following.poses) as timeline:
+    with open_timelines(options.timelines, language, annotator.pose_names) as timeline:
         timeline.begin()
         for sentence, part in zip(written, parts, strict=True):
             own = tuple(next(words) for _ in part.words)
             if own:
                 start, end = own[0].phonemes[0].start, own[-1].phonemes[-1].end
                 timed = _timed(sentence, Speech(clip, _shifted(own, -start)), start, end, language)
-                timeline.add(following.follow(timed) if following.follow else timed)
+                timeline.add(annotator.annotate(timed) if annotator.annotate else timed)
         timeline.finish(float(clip.duration))
-    notes.tell(progress)
+    notes.report(progress)
 
 
 def _check_key(options: SayOptions) -> None:
-    """Tell a key that cannot sign before the text is voiced and networks are loaded."""
+    """Checks the signing key before the text is voiced and networks are loaded."""
     check_key(options.speak.key if options.speak else None)
 
 
 def _mouth_track(speaker: Speaker, via: MouthSource) -> MouthTrack:
-    """Return what gathers the mouth's times, and on the road of syllables its movement."""
+    """Returns an empty mouth track, with a poser where the mouth is predicted from syllables."""
     from text2face.mouth.mouth_track import MouthTrack
     from text2face.mouth.pose_predictor import Poser
 
@@ -265,16 +301,16 @@ def _mouth_track(speaker: Speaker, via: MouthSource) -> MouthTrack:
     return MouthTrack(speaker.person, poser)
 
 
-def _follower(mouth: MouthTrack) -> Follow:
-    def follow(sentence: TimedSentence) -> TimedSentence:
+def _annotate_from(mouth: MouthTrack) -> Annotate:
+    def annotate(sentence: TimedSentence) -> TimedSentence:
         words = [word.syllables for word in sentence.words]
         return replace(sentence, poses=mouth.add(words, sentence.start, sentence.end))
 
-    return follow
+    return annotate
 
 
 def _pose_names(person: Person, via: MouthSource) -> tuple[str, ...]:
-    """Return the names of the mouth poses that the timelines tell: only the road of syllables goes by them."""
+    """Returns the names of the mouth poses for the timelines; empty unless the mouth is predicted from syllables."""
     if via is not MouthSource.SYLLABLES:
         return ()
     from obamanet.person import poses_of
@@ -282,16 +318,16 @@ def _pose_names(person: Person, via: MouthSource) -> tuple[str, ...]:
     return pose_names(poses_of(person), person.mouth.pca)
 
 
-def _show(
+def _render(
     mouth: MouthTrack,
     sound: Path,
     out: Path,
     speaker: Speaker,
     via: MouthSource,
-    speaking: SpeakOptions | None,
+    speak_options: SpeakOptions | None,
     progress: Progress,
 ) -> SpokenVideo:
-    """Write the video of ``sound`` with the mouth of the road that was chosen, its lips held to the text's times."""
+    """Writes the video of ``sound``, with the mouth predicted from ``via`` and the lips held to the text's times."""
     from obamanet.pipelines.labelled import Soundtrack
     from obamanet.pipelines.speak import (
         SpeakOptions,
@@ -303,21 +339,21 @@ def _show(
         write_video,
     )
 
-    speaking = speaking or SpeakOptions()
-    out = check_output(sound, out, speaking)
-    learned, duration = _keypoints(mouth, sound, speaker, via)
-    keypoints = move_lips(learned, duration, speaker.person, speaking, mouth.articulate)
-    if speaking.keypoints_out:
-        save_keypoints(keypoints, speaking.keypoints_out)
+    speak_options = speak_options or SpeakOptions()
+    out = check_output(sound, out, speak_options)
+    predicted, duration = _keypoints(mouth, sound, speaker, via)
+    keypoints = move_lips(predicted, duration, speaker.person, speak_options, mouth.articulate)
+    if speak_options.keypoints_out:
+        save_keypoints(keypoints, speak_options.keypoints_out)
     sketches = draw_sketches(keypoints, speaker.person)
     frames = render_frames(sketches, speaker)
-    return write_video(frames, keypoints, Soundtrack(sound, duration), out, speaker.person, speaking, progress)
+    return write_video(frames, keypoints, Soundtrack(sound, duration), out, speaker.person, speak_options, progress)
 
 
 def _keypoints(
     mouth: MouthTrack, sound: Path, speaker: Speaker, via: MouthSource
 ) -> tuple[CanonicalKeypoints, Fraction]:
-    """Return the mouth at the person's frame rate, and the length of ``sound`` in seconds."""
+    """Returns the predicted keypoints at the person's frame rate, and the length of ``sound`` in seconds."""
     from obamanet.pipelines.speak import load_features, predict_raw
 
     if via is MouthSource.SYLLABLES:
@@ -328,7 +364,7 @@ def _keypoints(
 
 
 def _readings(text: str | Iterable[str], language: str, notes: _Notes) -> Iterator[tuple[str, str]]:
-    """Yield each sentence that has something to say, as written and as it is said."""
+    """Yields each sentence that can be spoken, as written and as read out."""
     plain = notes.markup.plain([text] if isinstance(text, str) else text)
     for sentence in split_sentences(plain, language):
         reading = read_out(sentence, language)
@@ -342,7 +378,7 @@ def _spoken(text: str | Iterable[str], voice: Voice, language: str, notes: _Note
         try:
             yield sentence, voice.say(reading)
         except NothingToSayError:
-            # Signs that are letters to Unicode but no sound to the voice.
+            # Characters that are letters in Unicode but have no sound in this voice.
             notes.left_out["sentences without a sound"] += 1
 
 
@@ -352,8 +388,8 @@ def _chained(first: tuple[str, Speech], rest: Iterator[tuple[str, Speech]]) -> I
 
 
 def _nothing(notes: _Notes) -> OptionError:
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(notes.left_out.items()))
-    return OptionError(f"text holds nothing that can be said: got {told or 'no letter'}; at least one word is needed")
+    got = notes.listed() or "no letter"
+    return OptionError(f"text holds nothing that can be said: got {got}; at least one word is needed")
 
 
 def _open_wav(path: Path):  # type: ignore[no-untyped-def]  # soundfile comes without types
@@ -370,7 +406,7 @@ def _timed(written: str, speech: Speech, start: float, end: float, language: str
 
 
 def _joined(parts: Sequence[Speech]) -> Speech:
-    """Return ``parts`` one after the other."""
+    """Returns the concatenation of ``parts``."""
     words: list[SpokenWord] = []
     start = 0.0
     for part in parts:

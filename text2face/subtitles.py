@@ -1,4 +1,4 @@
-"""Subtitle files, SubRip (srt) and WebVTT, to cues: what is said from when to when."""
+"""Reads subtitle files, SubRip (srt) and WebVTT, as timed cues."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from typing import Final
 from obamanet.errors import DatasetError
 
 TIME: Final = r"(?:(\d{1,6}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})"
-"""Hours, which WebVTT may leave out and gives any number of digits (more than six are a fault), minutes, seconds and
-thousandths."""
+"""A time: hours, optional in WebVTT and of any number of digits there (more than six are an error), minutes, seconds
+and thousandths."""
 
 TIMING: Final = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?\s*")
+"""The line with a cue's start and end."""
 
 MARK: Final = re.compile(rf"<{TIME}>|\{{\\[kK][fo]?(\d{{1,9}})\}}")
-"""Karaoke: the time at which what follows is said (WebVTT), or the hundredths that it lasts (SubStation)."""
+"""A karaoke time: start of the following words (WebVTT), or their duration in hundredths of a second (SubStation)."""
 
 PLACEHOLDERS: Final = range(0xE000, 0xF900)
-"""Signs of Unicode's private use area, which stand for karaoke times while the rest of the markup is taken away."""
+"""Characters of Unicode's private use area, placeholders of karaoke times while other markup is removed."""
 
 TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>|</>|<(?:\d+:)?\d+:\d+[.,]\d+>|\{\\[^{}]*\}|\{/?[biu]\}")
 """Markup: HTML's and WebVTT's tags (voices and classes too), karaoke times, and SubStation's overrides."""
 
 DESCRIPTION: Final = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|♪[^♪]*♪|[♪♫]")
-"""What is heard but not said: [door closes], (laughs), songs."""
+"""Descriptions of sounds, which are not spoken: [door closes], (laughs), songs."""
 
 SPEAKER: Final = re.compile(r"^\s*(?:-|–|—|>>+)\s*|^\s*[A-ZÁÉÍÓÚÑ][A-ZÁÉÍÓÚÑ .']{1,30}:\s+")
-"""A dash or a name in capitals before what somebody says."""
+"""A dash or a speaker's name in capitals before the spoken text."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A karaoke time: the word that begins at ``place`` in its cue's text is said from ``time`` on, in seconds.
+    """A karaoke time: ``time`` in seconds at which the word at index ``place`` of the cue's text starts.
 
-    A mark at the text's end says when the last word ends.
+    A mark at the end of the text is the end of the last word.
     """
 
     time: float
@@ -46,9 +47,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Cue:
-    """What is said between two times, in seconds, on one line and without markup; ``line`` in the file, from 1.
+    """One subtitle.
 
-    ``marks`` are its karaoke times, in order; most subtitles have none.
+    Attributes:
+        start: in seconds.
+        end: in seconds.
+        text: spoken text on one line, without markup.
+        line: line number of its times in the file, from 1.
+        marks: karaoke times, in order.
     """
 
     start: float
@@ -59,11 +65,13 @@ class Cue:
 
 
 def read_subtitles(path: Path) -> tuple[Cue, ...]:
-    """Return the cues of the srt or vtt file at ``path`` in the order of their times; cues without words are left out.
+    """Returns the cues of the srt or vtt file at ``path``, sorted by time, without those that have no words.
 
-    Where a cue repeats what the one before it still shows, as in rolled-up captions, only what is new is kept. Raises
-    :class:`DatasetError`, with the line's number, for times that cannot be read or run backward, and for a file without
-    cues.
+    A cue that repeats words of the one before it, as in roll-up captions, keeps only the new ones.
+
+    Raises:
+        DatasetError: a time cannot be read or a cue ends before it starts (the message names the line), or the file
+            has no cue with words.
     """
     cues = [cue for cue in parse_subtitles(_load(path), str(path)) if cue.text]
     if not cues:
@@ -72,7 +80,7 @@ def read_subtitles(path: Path) -> tuple[Cue, ...]:
 
 
 def parse_subtitles(content: str, source: str) -> list[Cue]:
-    """Return every cue in ``content`` as it stands there, cleaned; ``source`` names the file in errors."""
+    """Returns all cues in ``content``, in its order, with cleaned text; ``source`` is the file's name for errors."""
     lines = content.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     cues: list[Cue] = []
     index = 0
@@ -89,32 +97,32 @@ def parse_subtitles(content: str, source: str) -> list[Cue]:
             cues.append(_cue(lines[index:end], index + 1, source))
             index = end
         elif index + 1 < len(lines) and "-->" in lines[index + 1]:
-            index += 1  # a cue's number or name
+            index += 1  # number or name of a cue
         elif cues and not re.fullmatch(r"\d+", line):
-            # An empty line inside a cue: its words go on.
+            # An empty line inside a cue: its text continues.
             end = _after_block(lines, index)
-            cues[-1] = _longer(cues[-1], "\n".join(lines[index:end]))
+            cues[-1] = _appended(cues[-1], "\n".join(lines[index:end]))
             index = end
         elif cues and not any(rest.strip() for rest in lines[index + 1 :]):
-            index += 1  # the number of a cue that was never written
+            index += 1  # number of a cue that is missing
         else:
             raise DatasetError(f"subtitles line {index + 1}: a time line is expected, got {line[:60]!r}: {source}")
     return cues
 
 
 def clean_cue(text: str) -> str:
-    """Return what is said in a cue of several lines, as one line without markup and descriptions of sounds."""
+    """Returns the spoken text of a cue as one line, without markup, speakers' names and descriptions of sounds."""
     plain = TAG.sub("", html.unescape(TAG.sub("", text)))
-    said = [SPEAKER.sub("", line) for line in DESCRIPTION.sub(" ", plain).split("\n")]
-    return " ".join(" ".join(said).split())
+    spoken = [SPEAKER.sub("", line) for line in DESCRIPTION.sub(" ", plain).split("\n")]
+    return " ".join(" ".join(spoken).split())
 
 
 def _cue(block: list[str], line: int, source: str) -> Cue:
     match = TIMING.fullmatch(block[0])
     if match is None:
-        wanted = "allowed is 00:00:01,000 --> 00:00:02,500"
+        allowed = "allowed is 00:00:01,000 --> 00:00:02,500"
         raise DatasetError(
-            f"subtitles line {line}: times cannot be read, got {block[0].strip()[:60]!r}, {wanted}: {source}"
+            f"subtitles line {line}: times cannot be read, got {block[0].strip()[:60]!r}, {allowed}: {source}"
         )
     start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
     if end <= start:
@@ -122,31 +130,31 @@ def _cue(block: list[str], line: int, source: str) -> Cue:
     return _with_text("\n".join(block[1:]), Cue(start, end, "", line))
 
 
-def _longer(cue: Cue, text: str) -> Cue:
-    """Return ``cue`` with more text after its own."""
+def _appended(cue: Cue, text: str) -> Cue:
+    """Returns ``cue`` with ``text`` appended to its own."""
     more = _with_text(text, replace(cue, marks=()))
     if not cue.text or not more.text:
         return replace(cue, text=cue.text or more.text, marks=cue.marks or more.marks)
     first = len(cue.text) + 1
-    later = tuple(Mark(mark.time, first + mark.place) for mark in more.marks)
-    return replace(cue, text=f"{cue.text} {more.text}", marks=_in_order(cue.marks + later))
+    moved = tuple(Mark(mark.time, first + mark.place) for mark in more.marks)
+    return replace(cue, text=f"{cue.text} {more.text}", marks=_in_order(cue.marks + moved))
 
 
 def _with_text(text: str, cue: Cue) -> Cue:
-    """Return ``cue`` with the words and karaoke times of ``text``."""
+    """Returns ``cue`` with the words and karaoke times of ``text``."""
     times: list[float] = []
-    said = cue.start
+    elapsed = cue.start
 
-    def place(match: re.Match[str]) -> str:
-        nonlocal said
+    def placeholder(match: re.Match[str]) -> str:
+        nonlocal elapsed
         *clock, hundredths = match.groups()
-        times.append(said if hundredths else _seconds(tuple(clock)))
-        said += int(hundredths or 0) / 100
+        times.append(elapsed if hundredths else _seconds(tuple(clock)))
+        elapsed += int(hundredths or 0) / 100
         return chr(PLACEHOLDERS[len(times) - 1]) if len(times) <= len(PLACEHOLDERS) else ""
 
     bare = "".join(sign for sign in text if ord(sign) not in PLACEHOLDERS)
     words, marks = "", []
-    for sign in clean_cue(MARK.sub(place, bare)):
+    for sign in clean_cue(MARK.sub(placeholder, bare)):
         index = ord(sign) - PLACEHOLDERS.start
         if 0 <= index < len(times):
             marks.append(Mark(times[index], len(words)))
@@ -156,7 +164,7 @@ def _with_text(text: str, cue: Cue) -> Cue:
 
 
 def _at_words(marks: list[Mark], words: str, cue: Cue) -> Iterator[Mark]:
-    """Yield those of ``marks`` that lie inside the cue, and before a word or at the end, not inside a word."""
+    """Yields the ``marks`` that are within the cue's times, and before a word or at the end of the text."""
     end = len(words.rstrip())
     for mark in marks:
         place = min(mark.place + 1 if words[mark.place : mark.place + 1] == " " else mark.place, end)
@@ -166,7 +174,7 @@ def _at_words(marks: list[Mark], words: str, cue: Cue) -> Iterator[Mark]:
 
 
 def _in_order(marks: Iterable[Mark]) -> tuple[Mark, ...]:
-    """Return ``marks`` without those whose time or place does not come after the one before."""
+    """Returns ``marks`` without those whose time or place is not after that of the one before."""
     kept: list[Mark] = []
     for mark in marks:
         if not kept or (mark.time > kept[-1].time and mark.place > kept[-1].place):
@@ -185,9 +193,9 @@ def _seconds(parts: tuple[str | None, ...]) -> float:
 
 
 def _after_block(lines: list[str], index: int) -> int:
-    """Return the place of the empty line that ends the block at ``index``, or of the next cue's name or times.
+    """Returns the index of the empty line that ends the block at ``index``, or of the next cue's number or times.
 
-    Some writers leave the empty line out.
+    Some programs do not write the empty line.
     """
     end = index + 1
     while end < len(lines) and lines[end].strip():
@@ -200,7 +208,7 @@ def _after_block(lines: list[str], index: int) -> int:
 
 
 def _without_repeats(cues: list[Cue]) -> list[Cue]:
-    """Return ``cues`` without what a cue repeats of the one before it that it overlaps or follows at once."""
+    """Returns ``cues`` without words repeated from the cue before, where that overlaps or ends just before."""
     kept: list[Cue] = []
     shown: Cue | None = None
     for cue in cues:
@@ -209,14 +217,14 @@ def _without_repeats(cues: list[Cue]) -> list[Cue]:
             text = _new_words(shown.text, cue.text)
         shown = cue
         if text:
-            gone = len(cue.text) - len(text)
-            marks = tuple(Mark(mark.time, mark.place - gone) for mark in cue.marks if mark.place >= gone)
+            removed = len(cue.text) - len(text)
+            marks = tuple(Mark(mark.time, mark.place - removed) for mark in cue.marks if mark.place >= removed)
             kept.append(replace(cue, text=text, marks=marks))
     return kept
 
 
 def _new_words(before: str, now: str) -> str:
-    """Return ``now`` without the words at its beginning with which ``before`` ends, two or more of them."""
+    """Returns ``now`` without the two or more words at its start that are also the end of ``before``."""
     old, new = before.split(), now.split()
     for count in range(min(len(old), len(new)), 1, -1):
         if old[-count:] == new[:count]:

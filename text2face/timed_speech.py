@@ -1,4 +1,4 @@
-"""What travels between the stages of text to video; times are seconds from the start of the sound they belong to."""
+"""The dataclasses between the stages of text to video; times are in seconds from the start of their sound."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from obamanet.types import AudioClip
 
 @dataclass(frozen=True)
 class Phoneme:
-    """One spoken sound: its IPA ``symbol`` without stress marks, its times, and ``stress`` 0, 1 or 2.
+    """One phoneme.
 
-    Stress is counted as in the CMU dictionary: 1 primary, 2 secondary, 0 none or a consonant.
+    Attributes:
+        symbol: IPA, without stress marks.
+        start: in seconds.
+        end: in seconds.
+        stress: as in the CMU dictionary: 1 primary, 2 secondary, 0 none or a consonant.
     """
 
     symbol: str
@@ -20,13 +24,13 @@ class Phoneme:
     stress: int = 0
 
     def shifted(self, seconds: float) -> Phoneme:
-        """Return the same sound ``seconds`` later."""
+        """Returns the phoneme moved by ``seconds``, forward where that is positive."""
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
 
 @dataclass(frozen=True)
 class SpokenWord:
-    """One word as written, or several that the voice ran together ("of the"), and its sounds in order."""
+    """A word as written, or several that the voice ran together ("of the"), and its phonemes in order."""
 
     text: str
     phonemes: tuple[Phoneme, ...]
@@ -34,7 +38,7 @@ class SpokenWord:
 
 @dataclass(frozen=True)
 class Speech:
-    """Spoken text: the sound, and the words in it."""
+    """Spoken text: the sound and its timed words."""
 
     clip: AudioClip
     words: tuple[SpokenWord, ...]
@@ -42,7 +46,15 @@ class Speech:
 
 @dataclass(frozen=True)
 class Syllable:
-    """One syllable: its part of the word as written, its sounds, ``stress`` (0, 1 or 2) and its times."""
+    """One syllable.
+
+    Attributes:
+        text: its part of the word as written.
+        phonemes: its phonemes, in order.
+        stress: 0, 1 or 2 as in :class:`Phoneme`.
+        start: in seconds.
+        end: in seconds.
+    """
 
     text: str
     phonemes: tuple[Phoneme, ...]
@@ -51,6 +63,6 @@ class Syllable:
     end: float
 
     def shifted(self, seconds: float) -> Syllable:
-        """Return the same syllable ``seconds`` later."""
+        """Returns the syllable moved by ``seconds``, forward where that is positive."""
         phonemes = tuple(phoneme.shifted(seconds) for phoneme in self.phonemes)
         return replace(self, phonemes=phonemes, start=self.start + seconds, end=self.end + seconds)

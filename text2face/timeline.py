@@ -1,4 +1,4 @@
-"""What is said when, for people who animate elsewhere: JSON, a table (TSV) and WebVTT subtitles, as it comes."""
+"""Writes timelines of phonemes, syllables and words, for animation elsewhere: JSON, a table (TSV), WebVTT subtitles."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ SCHEMA: Final = 1
 """Version of the JSON layout."""
 
 COLUMNS: Final = ("start", "end", "phoneme", "viseme", "stress", "syllable", "word", "sentence")
-"""Of the TSV: one row per sound and per pause, in order and without gaps; syllable, word and sentence count from 1.
+"""Columns of the TSV, before "text": one row per phoneme and per pause, in order and without gaps; syllables, words and
+sentences are numbered from 1.
 
-After "viseme" comes POSE_COLUMN when the timeline is that of a person who has mouth poses and a model that predicts
-them; without, there is no such column."""
+POSE_COLUMN comes after "viseme" in timelines with mouth poses."""
 
 POSE_COLUMN: Final = "mouth_pose"
-"""Name of a mouth pose, such as "open-round-19"; in the JSON each syllable and each sound has one under this name too,
-and each sentence has under "mouth_poses" all of its frames, runs of one mouth pose with their times."""
+"""Column, and JSON key of syllables and phonemes, with the name of a mouth pose, such as "open-round-19". In the JSON
+each sentence also has "mouth_poses", the runs of frames with the same pose and their times."""
 
 FORMATS: Final = (".json", ".tsv", ".vtt")
+"""Suffixes of timelines, lower case."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,28 @@ class TimedWord:
 
 @dataclass(frozen=True)
 class PoseTrack:
-    """The mouth poses of a sentence's video frames: ``numbers`` (T,) of the poses, at ``times`` (T,).
+    """The mouth poses of a sentence's video frames.
 
-    Times are seconds from the start of the sound, evenly ``step`` seconds apart, of frames that are each seen until the
-    next one.
+    Attributes:
+        numbers: pose of each frame, (T,) int.
+        times: start of each frame, (T,) seconds from the start of the sound, evenly spaced.
+        step: duration of a frame in seconds.
     """
 
     numbers: np.ndarray
     times: np.ndarray
     step: float
 
-    def most(self, start: float, end: float) -> int | None:
-        """Return the pose that is seen longest from ``start`` to ``end``, the earliest of several; None if none is."""
-        seen = np.minimum(self.times + self.step, end) - np.maximum(self.times, start)
-        if not (seen > 0).any():
+    def dominant(self, start: float, end: float) -> int | None:
+        """Returns the pose shown longest from ``start`` to ``end``, the earliest of equal ones; None without frames."""
+        shown = np.minimum(self.times + self.step, end) - np.maximum(self.times, start)
+        if not (shown > 0).any():
             return None
-        longest = np.bincount(self.numbers, weights=np.maximum(seen, 0))
-        return int(next(number for number in self.numbers if longest[number] >= longest.max() - 1e-9))
+        durations = np.bincount(self.numbers, weights=np.maximum(shown, 0))
+        return int(next(number for number in self.numbers if durations[number] >= durations.max() - 1e-9))
 
     def runs(self) -> Iterator[tuple[int, float, float]]:
-        """Yield each stretch of one pose: its number, start and end."""
+        """Yields each run of frames with the same pose: pose, start and end in seconds."""
         first = 0
         for last in range(1, len(self.numbers) + 1):
             if last == len(self.numbers) or self.numbers[last] != self.numbers[first]:
@@ -76,9 +79,14 @@ class PoseTrack:
 
 @dataclass(frozen=True)
 class TimedSentence:
-    """A sentence as written, and where it lies in the sound, in seconds; its words' times count from ``start``.
+    """A sentence with its times.
 
-    ``poses`` are its mouth poses, where they are known.
+    Attributes:
+        text: as written.
+        start: in seconds from the start of the sound.
+        end: in seconds from the start of the sound.
+        words: its words; their times count from ``start``.
+        poses: its mouth poses; None where they are not predicted.
     """
 
     text: str
@@ -89,7 +97,13 @@ class TimedSentence:
 
 
 class TimelineWriter:
-    """Writes sentences into open timeline files, one by one; memory does not grow with their number."""
+    """Writes sentences into open timeline files, one at a time, so that memory does not grow with their number.
+
+    Args:
+        files: open files with their suffixes.
+        language: tag, for the JSON.
+        pose_names: names of all mouth poses; empty for timelines without.
+    """
 
     def __init__(self, files: Sequence[tuple[str, TextIO]], language: str, pose_names: Sequence[str] = ()) -> None:
         self._files = files
@@ -99,7 +113,7 @@ class TimelineWriter:
         self._counts = {"sentence": 0, "word": 0, "syllable": 0}
 
     def begin(self) -> None:
-        """Write what comes before the first sentence."""
+        """Writes the head of each file, before the first sentence."""
         about: dict[str, Any] = {"schema": SCHEMA, "language": self._language, "unit": "second"}
         if self._names:
             about["mouth_poses"] = list(self._names)
@@ -116,7 +130,7 @@ class TimelineWriter:
                 file.write(f"WEBVTT {SOFTWARE}\n")
 
     def add(self, sentence: TimedSentence) -> None:
-        """Write ``sentence``, which must not begin before the last one ended."""
+        """Writes ``sentence``, which must not start before the end of the one before."""
         rows = list(self._rows(sentence))
         for suffix, file in self._files:
             if suffix == ".json":
@@ -129,7 +143,7 @@ class TimelineWriter:
                 file.write(f"\n{_clock(sentence.start)} --> {_clock(sentence.end)}\n{text}\n")
 
     def finish(self, duration: float) -> None:
-        """Write what comes after the last sentence of a sound of ``duration`` seconds."""
+        """Writes the end of each file, after the last sentence of a sound of ``duration`` seconds."""
         for suffix, file in self._files:
             if suffix == ".json":
                 file.write(f'\n], "duration": {duration:.4f}}}\n')
@@ -137,7 +151,7 @@ class TimelineWriter:
                 file.write(self._row(self._end, duration, "", 0, ("", "", ""), "", None))
 
     def _rows(self, sentence: TimedSentence) -> Iterator[str]:
-        """Yield the TSV's rows: every sound, and every pause before one."""
+        """Yields the TSV's rows: every phoneme, and every pause before one."""
         self._counts["sentence"] += 1
         for word in sentence.words:
             self._counts["word"] += 1
@@ -161,22 +175,22 @@ class TimelineWriter:
         text: str,
         poses: PoseTrack | None,
     ) -> str:
-        """Return one row, of a pause when there is no ``phoneme``; where no frame is known the mouth is at rest."""
+        """Returns one row, of a pause when ``phoneme`` is ""; without frames in it the pose is that at rest."""
         fields = [f"{start:.4f}", f"{end:.4f}", phoneme, viseme_of(phoneme) if phoneme else IDLE]
         if self._names:
-            shown = poses.most(start, end) if poses else None
-            fields.append(self._names[REST if shown is None else shown])
+            pose = poses.dominant(start, end) if poses else None
+            fields.append(self._names[REST if pose is None else pose])
         return "\t".join([*fields, str(stress), *places, text]) + "\n"
 
 
 def pose_track(keypoints: CanonicalKeypoints, poses: MouthPoses, pca: MouthPca, start: float = 0.0) -> PoseTrack:
-    """Return the mouth poses nearest to ``keypoints``, whose first frame is ``start`` seconds into the sound."""
+    """Returns the mouth pose nearest to each frame of ``keypoints``, whose first frame is at ``start`` seconds."""
     times = start + frame_times(len(keypoints.points), keypoints.fps)
     return PoseTrack(poses.nearest(pca.encode(keypoints.points)), times, float(1 / keypoints.fps))
 
 
 def check_timeline_names(paths: Sequence[Path]) -> None:
-    """Raise :class:`OptionError` when a name does not say which kind of timeline is wanted."""
+    """Raises :class:`OptionError` for a name whose suffix is none of FORMATS."""
     for path in paths:
         if path.suffix.lower() not in FORMATS:
             allowed = ", ".join(FORMATS)
@@ -185,30 +199,35 @@ def check_timeline_names(paths: Sequence[Path]) -> None:
 
 @contextmanager
 def open_timelines(paths: Sequence[Path], language: str, pose_names: Sequence[str] = ()) -> Iterator[TimelineWriter]:
-    """Open timelines at ``paths``, kinds by their suffix, which appear complete when the block ends well.
+    """Opens timelines for writing; they are renamed to their places when the block ends without an error.
 
-    With ``pose_names`` (K,), of :func:`obamanet.keypoints.mouth_poses.pose_names`, mouth poses are written too.
+    Args:
+        paths: files to write; the suffix chooses the format.
+        language: tag, for the JSON.
+        pose_names: names of all mouth poses, of :func:`obamanet.keypoints.mouth_poses.pose_names`; empty for none.
 
-    Raises :class:`OptionError` for an unknown suffix and :class:`obamanet.errors.OutputError`.
+    Raises:
+        OptionError: a suffix is none of FORMATS.
+        obamanet.errors.OutputError: a file cannot be written.
     """
     check_timeline_names(paths)
     with ExitStack() as stack:
         files: list[tuple[str, TextIO]] = []
         for path in paths:
             part = stack.enter_context(atomic_path(path))
-            # Closed before the rename that atomic_path does, since it is entered after it.
+            # Entered after atomic_path, so closed before its rename.
             file = stack.enter_context(part.open("w", encoding="utf-8", newline="\n"))
             files.append((path.suffix.lower(), file))
         yield TimelineWriter(files, language, pose_names)
 
 
 def _as_json(sentence: TimedSentence, names: Sequence[str]) -> dict[str, Any]:
-    """Return the sentence with times from the start of the sound."""
+    """Returns the sentence as JSON, with times from the start of the sound."""
     offset, poses = sentence.start, sentence.poses if names else None
 
     def pose(start: float, end: float) -> dict[str, str]:
-        shown = poses.most(offset + start, offset + end) if poses else None
-        return {} if shown is None else {POSE_COLUMN: names[shown]}
+        number = poses.dominant(offset + start, offset + end) if poses else None
+        return {} if number is None else {POSE_COLUMN: names[number]}
 
     def sound(phoneme: Phoneme) -> dict[str, Any]:
         return {
@@ -249,7 +268,7 @@ def _as_json(sentence: TimedSentence, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _clock(seconds: float) -> str:
-    """Return a time as WebVTT writes it: hh:mm:ss.mmm."""
+    """Returns a time in WebVTT's form, hh:mm:ss.mmm."""
     milliseconds = round(1000 * seconds)
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 IDLE: Final = "X"
-"""The shape of a mouth at rest, in pauses."""
+"""Shape of the mouth at rest, in pauses."""
 
 SHAPES: Final = {
     "A": "p b m",
@@ -18,19 +18,21 @@ SHAPES: Final = {
     "G": "f v ɸ ʋ",
     "H": "l ɫ ʎ ɬ ɮ",
 }
-"""Mouth shape to phonemes, after the descriptions in Rhubarb Lip Sync's README: A to F are the six of Hanna-Barbera's
-and Preston Blair's charts, G, H and X the extended ones."""
+"""IPA symbols of each mouth shape, after the descriptions in Rhubarb Lip Sync's README: A to F are the six of
+Hanna-Barbera's and Preston Blair's charts, G, H and X the extended ones."""
 
 VISEME_OF: Final = {symbol: shape for shape, symbols in SHAPES.items() for symbol in symbols.split()}
+"""Mouth shape of each IPA symbol."""
 
 BILABIAL_FRICATIVES: Final = frozenset("β")
-"""Spanish b and v between vowels: the lips come together without shutting, and are drawn shut."""
+"""Spanish b and v between vowels: the lips approach without closing, and are drawn closed."""
 
 
 def viseme_of(symbol: str) -> str:
-    """Return the mouth shape, A to H, for an IPA ``symbol``; a diphthong has that of its beginning.
+    """Returns the mouth shape, A to H, of an IPA ``symbol``.
 
-    A sound that is not in the table is drawn as B, the shape of most consonants, or as C when it is a vowel's sign.
+    A symbol that is not in the table, such as a diphthong, has the shape of its first character, or else B, that of
+    most consonants.
     """
     bare = "".join(sign for sign in unicodedata.normalize("NFD", symbol) if not unicodedata.combining(sign))
     bare = bare.strip("ːˑʰʲˠ")

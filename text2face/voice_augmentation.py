@@ -1,4 +1,4 @@
-"""Has recorded sentences said again by many synthetic voices, so that a person's true lips can teach other voices."""
+"""Speaks recorded sentences by many synthetic voices, aligned to the recording, as training data with its keypoints."""
 
 from __future__ import annotations
 
@@ -38,42 +38,55 @@ UNLIKE_PEOPLE: Final = frozenset(
     {"Demonic", "UniRobot", "anikaRobot", "croak", "fast", "serious", "whisper", "whisperf"}
     | {f"robosoft{number}" for number in ("", *range(2, 9))}
 )
-"""eSpeak NG's variants that no person sounds like."""
+"""eSpeak NG's variants that do not sound like a person."""
 
 ACCENTS: Final = {
     "en": ("en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029"),
     "es": ("es", "es-419"),
 }
-"""Accents in which a language is said; the recording's own mouth is right for all of them but for details."""
+"""eSpeak NG's accents of each language; the recorded keypoints hold for all of them, except for details."""
 
 HELD_FOR_CHOOSING: Final = ("en-gb+f5", "en-us+m2", "en-gb+klatt5", "en-gb+steph", "flite:awb")
+"""Validation voices, which are never trained on."""
+
 HELD_FOR_MEASURING: Final = (
     *("en-gb+f3", "en-us+m5", "en-gb+klatt3", "en-us+linda", "en-gb+paul", "en-gb+adam"),
     *("en-us+victor", "en-gb+grandma", "flite:slt"),
 )
-"""Voices that are never trained on."""
+"""Test voices, which are never trained on and choose nothing."""
 
 FLITE_VOICES: Final = ("kal", "rms")
+"""Flite's voices that are trained on."""
+
 FLITE_EVERY: Final = 2
-"""Every second synthetic utterance is by Flite where it is installed: its voices are made of recordings of people.
-Against every sixth, opening correlation on the voice held for choosing rises from 0.77 to 0.79, and no other falls."""
+"""One utterance in so many is by Flite, where it is installed, as its voices are made of recordings of people; chosen
+on the validation voices, benchmarks/RESULTS.md."""
 
 SLOWEST, FASTEST = 0.75, 1.25
+"""Minimum and maximum speed, 1 for the voice's default."""
+
 LOWEST, HIGHEST = 15, 90
-"""Pitch on the voice's own scale."""
+"""Minimum and maximum pitch, on the voice's own scale of 0 to 100."""
 
 LEVEL: Final = 0.5
-"""Peak of the sound written; features do not depend on it."""
+"""Peak of the samples written, of full scale; features do not depend on it."""
 
 MARGIN: Final = 0.3
-"""Seconds before the first and after the last sound that pass as fast as in the recording."""
+"""Seconds before the first and after the last phoneme that are at the recording's speed."""
 
 
 @dataclass(frozen=True)
 class SyntheticVoiceOptions:
-    """``voices`` per sentence, drawn with ``seed``; ``language`` as "en-gb"; ``named`` are used instead if given.
+    """Options of synthetic voices.
 
-    Named voices speak at their usual rate and pitch. Raises :class:`OptionError`.
+    Attributes:
+        voices: voices per sentence, 1 to 100, drawn at random.
+        language: tag such as "en-gb".
+        named: voices to use instead, at their default speed and pitch.
+        seed: of everything random.
+
+    Raises:
+        OptionError: an option is out of range.
     """
 
     voices: int = 8
@@ -82,15 +95,15 @@ class SyntheticVoiceOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is outside the allowed values."""
+        """Checks the ranges."""
         if not 1 <= self.voices <= 100:
             raise OptionError(f"voices per sentence are out of range: got {self.voices}, allowed is 1 to 100")
         check_seed(self.seed)
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a text is said: by which ``voice``, at how many times its usual ``rate``, at which ``pitch``, 0 to 100."""
+class SpeakingStyle:
+    """A ``voice``, its ``rate``, 1 for the default, and its ``pitch``, 0 to 100 on its own scale."""
 
     voice: str
     rate: float = 1.0
@@ -100,11 +113,19 @@ class Way:
 def make_synthetic_voices(
     pieces: Sequence[Piece], align_folder: Path, folder: Path, options: SyntheticVoiceOptions, progress: Progress
 ) -> SyntheticVoices:
-    """Write the sentences of ``pieces``, whose words are in ``align_folder``, as said by other voices.
+    """Speaks the sentences of ``pieces`` by synthetic voices, aligned to the recordings.
 
-    Only clips that are a piece as a whole are said again. What is in ``folder`` already is not made again. Raises
-    :class:`OptionError`, also when ``folder`` holds synthetic voices of other options, :class:`DatasetError` or
-    :class:`SoundError`.
+    Args:
+        pieces: the footage; only pieces that are whole clips are used.
+        align_folder: word times of the clips.
+        folder: folder to write; files already there are kept.
+        options: voices, language and seed.
+        progress: gets the progress over sentences.
+
+    Raises:
+        OptionError: ``folder`` holds synthetic voices of other options.
+        DatasetError: no piece is a whole clip, or word times are missing.
+        SoundError: a clip has no sound, or a voice is not installed.
     """
     whole = [piece for piece in pieces if piece.is_whole]
     if not whole:
@@ -118,11 +139,11 @@ def make_synthetic_voices(
         entries = []
         for piece in progress.track(whole, "saying sentences again", len(whole)):
             text = text_of(read_word_times(align_folder, piece.clip.name))
-            for number, way in enumerate(draw_voices_used(piece.clip.name, options)):
+            for number, style in enumerate(draw_styles(piece.clip.name, options)):
                 name = piece.clip.folder.name
-                entry = SyntheticUtterance(name, way.voice, way.rate, way.pitch, f"{name}-{number}.npz")
+                entry = SyntheticUtterance(name, style.voice, style.rate, style.pitch, f"{name}-{number}.npz")
                 if not (folder / entry.file).is_file():
-                    _render(piece, text, way, options.language, folder / entry.file)
+                    _render(piece, text, style, options.language, folder / entry.file)
                 entries.append(entry)
         made = f"eSpeak NG's variants, and Flite's voices where installed; seed {options.seed}"
         synthetic_voices = SyntheticVoices(folder, made, tuple(entries))
@@ -130,62 +151,72 @@ def make_synthetic_voices(
         return synthetic_voices
 
 
-def say_again(recording: AudioClip, text: str, way: Way, language: str) -> tuple[AudioClip, np.ndarray]:
-    """Return ``text`` said in another ``way`` at 16 kHz, and for each 10 ms of it the seconds in ``recording``, (F,).
+def resynthesise(recording: AudioClip, text: str, style: SpeakingStyle, language: str) -> tuple[AudioClip, np.ndarray]:
+    """Speaks the text of a recording in another voice, and aligns the two phoneme by phoneme.
 
-    A recording is laid beside sound by sound; between two sounds' borders time passes evenly. Raises
-    :class:`SoundError`.
+    Args:
+        recording: the sentence.
+        text: its words.
+        style: the voice.
+        language: tag such as "en-gb".
+
+    Returns:
+        clip: the synthetic speech at 16 kHz.
+        times: (F,) seconds in ``recording``, one per 10 ms of ``clip``; linear between the edges of phonemes.
+
+    Raises:
+        SoundError: voice or recording cannot be used.
     """
-    speech = say_timed(text, way, language)
+    speech = say_timed(text, style, language)
     times = _times(_edges(speech), _edges(align(recording, speech).speech), float(speech.clip.duration))
     return AudioClip(at_sample_rate(speech), SAMPLE_RATE, speech.clip.source), times
 
 
-def draw_voices_used(name: str, options: SyntheticVoiceOptions) -> list[Way]:
-    """Return the ways in which the text called ``name`` is said, drawn with the seed of ``options``."""
+def draw_styles(name: str, options: SyntheticVoiceOptions) -> list[SpeakingStyle]:
+    """Returns the speaking styles of the text ``name``, drawn at random with the seed of ``options``."""
     if options.named:
-        return [Way(voice) for voice in options.named]
+        return [SpeakingStyle(voice) for voice in options.named]
     random = np.random.default_rng((options.seed, zlib.crc32(name.encode())))
     accents = ACCENTS.get(options.language.split("-", maxsplit=1)[0], (options.language,))
     held = {voice.partition("+")[2] for voice in (*HELD_FOR_CHOOSING, *HELD_FOR_MEASURING)}
     pool = [variant for variant in variants() if variant not in UNLIKE_PEOPLE | held]
     flite = options.language.startswith("en") and shutil.which(programs.FLITE) is not None
-    ways = []
+    styles = []
     for number in range(options.voices):
         rate = round(float(random.uniform(SLOWEST, FASTEST)), 3)
         pitch = int(random.integers(LOWEST, HIGHEST))
         if flite and number % FLITE_EVERY == FLITE_EVERY - 1:
-            ways.append(Way(f"flite:{FLITE_VOICES[int(random.integers(len(FLITE_VOICES)))]}", rate))
+            styles.append(SpeakingStyle(f"flite:{FLITE_VOICES[int(random.integers(len(FLITE_VOICES)))]}", rate))
         else:
             accent, variant = (row[int(random.integers(len(row)))] for row in (accents, pool))
-            ways.append(Way(f"{accent}+{variant}", rate, pitch))
-    return ways
+            styles.append(SpeakingStyle(f"{accent}+{variant}", rate, pitch))
+    return styles
 
 
-def say_timed(text: str, way: Way, language: str) -> Speech:
-    """Return ``text`` in ``language`` with its sounds' times; raises :class:`SoundError`.
+def say_timed(text: str, style: SpeakingStyle, language: str) -> Speech:
+    """Returns ``text`` spoken in ``language``, with the times of its phonemes; raises :class:`SoundError`.
 
-    eSpeak NG tells the times itself; Flite's are found by laying eSpeak NG beside.
+    eSpeak NG gives the times itself; Flite's are found by alignment with eSpeak NG.
     """
-    kind, _, name = way.voice.partition(":")
+    kind, _, name = style.voice.partition(":")
     if not name:
-        return speak_timed(text, kind, way.rate, way.pitch)
-    synthetic = speak_timed(text, language, way.rate)
-    said = programs.flite(language, way.rate, name).sound(text, synthetic.clip.rate)
-    return align(said, synthetic).speech
+        return speak_timed(text, kind, style.rate, style.pitch)
+    synthetic = speak_timed(text, language, style.rate)
+    clip = programs.flite(language, style.rate, name).sound(text, synthetic.clip.rate)
+    return align(clip, synthetic).speech
 
 
 def at_sample_rate(speech: Speech) -> np.ndarray:
-    """Return the samples (N,) float32 of ``speech`` at 16 kHz, their peak at half of full scale."""
+    """Returns the samples (N,) float32 of ``speech`` at 16 kHz, scaled to a peak of LEVEL."""
     samples = soxr.resample(speech.clip.samples, speech.clip.rate, SAMPLE_RATE).astype(np.float32)
     return LEVEL * samples / np.abs(samples).max()
 
 
-def _render(piece: Piece, text: str, way: Way, language: str, path: Path) -> None:
+def _render(piece: Piece, text: str, style: SpeakingStyle, language: str, path: Path) -> None:
     if piece.clip.sound is None:
         raise SoundError(f"clip has no sound to lay another voice beside: {piece.clip.folder}")
-    said, times = say_again(load_sound(piece.clip.sound), text, way, language)
-    save_sound(path, said.samples, times)
+    clip, times = resynthesise(load_sound(piece.clip.sound), text, style, language)
+    save_sound(path, clip.samples, times)
 
 
 def _edges(speech: Speech) -> np.ndarray:
@@ -193,9 +224,9 @@ def _edges(speech: Speech) -> np.ndarray:
     return np.array([time for word in words for sound in word.phonemes for time in (sound.start, sound.end)])
 
 
-def _times(said: np.ndarray, heard: np.ndarray, duration: float) -> np.ndarray:
-    """Return the seconds in the recording for each 10 ms of ``duration``, from the sounds' borders in both, (2 P,)."""
+def _times(synthetic: np.ndarray, recorded: np.ndarray, duration: float) -> np.ndarray:
+    """Returns the seconds in the recording for each 10 ms of ``duration``, from the phonemes' edges in both, (2 P,)."""
     steps = np.arange(round(duration * float(FEATURE_RATE)) + 1) / float(FEATURE_RATE)
-    known = np.concatenate([[said[0] - MARGIN], said, [said[-1] + MARGIN]])
-    there = np.concatenate([[heard[0] - MARGIN], heard, [heard[-1] + MARGIN]])
-    return np.interp(steps, known, np.maximum.accumulate(there))
+    source = np.concatenate([[synthetic[0] - MARGIN], synthetic, [synthetic[-1] + MARGIN]])
+    target = np.concatenate([[recorded[0] - MARGIN], recorded, [recorded[-1] + MARGIN]])
+    return np.interp(steps, source, np.maximum.accumulate(target))

@@ -1,1 +1,1 @@
-"""Teaches the detector of shut lips, from sounds whose phonemes' times are known."""
+"""Trains the closure detector (lips shut at p, b and m) on sounds with known phoneme times."""

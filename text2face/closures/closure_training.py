@@ -1,4 +1,4 @@
-"""Trains the detector of shut lips: from what the speech encoder hears to when the lips meet."""
+"""Trains the closure detector: from the speech encoder's features to the times at which the lips are shut."""
 
 from __future__ import annotations
 
@@ -48,20 +48,36 @@ from text2face.closures.training_sounds import (
 )
 
 RESULT: Final = "detector"
-"""Folder, in a run's, of the finished detector; it may take the place of obamanet/speech/detector."""
+"""Folder, inside a run's, of the finished detector; it can replace obamanet/speech/detector."""
 
 BABBLE_EVERY: Final = 8
-"""Every eighth recording is among the voices of which babble is made."""
+"""One recording in so many is used to mix babble."""
 
 
 @dataclass(frozen=True)
 class ClosureOptions:
-    """How the detector is trained.
+    """Options of the detector's training.
 
-    ``prose_voices`` say each sentence of prose and ``recorded_voices`` each recorded one; ``voiced`` and ``recorded``
-    are shares of the examples, the rest is noise. ``units`` and ``layers`` of the LSTM, which hears ``lookahead``
-    seconds ahead; ``sequence`` in seconds of one example; ``noise`` is the standard deviation of what is added to the
-    features.
+    Attributes:
+        steps: steps of the whole training.
+        batch_size: examples per step.
+        learning_rate: Adam's at its peak.
+        units: values per LSTM layer.
+        layers: number of LSTM layers.
+        lookahead: seconds of sound after a moment that its prediction uses.
+        dropout: share of values dropped in training.
+        prose_voices: synthetic voices per sentence of prose.
+        recorded_voices: synthetic voices per recorded sentence.
+        voiced: share of the examples that are synthetic voices.
+        recorded: share of the examples that are recordings; the rest is noise.
+        sequence: length of one example, 0.5 to 10 seconds.
+        noise: standard deviation of the Gaussian noise added to the features.
+        ema_decay: decay of the exponential moving average of the weights.
+        epoch_steps: steps between two evaluations.
+        seed: of everything random.
+
+    Raises:
+        OptionError: an option is out of range.
     """
 
     steps: int = 900
@@ -82,7 +98,7 @@ class ClosureOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is outside the allowed values."""
+        """Checks the ranges."""
         check_optimiser_options(self)
         if min(self.voiced, self.recorded) < 0 or self.voiced + self.recorded > 1:
             raise OptionError(
@@ -95,7 +111,13 @@ class ClosureOptions:
 
 @dataclass(frozen=True)
 class EncodedSound:
-    """A sound of one ``kind`` as it is heard: ``values`` (T, D) at 50 per second, and when the lips are shut in it."""
+    """Features of a sound.
+
+    Attributes:
+        kind: VOICED, RECORDED or NOISE.
+        values: encoded features, (T, D) at 50 per second.
+        closures: times at which the lips are shut, in seconds.
+    """
 
     kind: str
     values: np.ndarray
@@ -115,12 +137,25 @@ def train_closures(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train the detector into ``folder``, or go on with the run that is there.
+    """Trains the closure detector, or resume its training.
 
-    It learns from prose and the recorded sentences by synthetic voices, and from the split's recordings in
-    ``language``, whose words are in ``align``. ``folder`` / :data:`RESULT` then holds the best detector with its card,
-    which carries ``licence`` and ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing
-    and :class:`OptionError` when ``folder`` holds another run.
+    The examples are prose and the recorded sentences spoken by synthetic voices, the recordings, and noise.
+
+    Args:
+        dataset: the recordings.
+        split: pieces for training and for validation.
+        align: word times of the recordings.
+        language: of the recordings, a tag such as "en-gb".
+        folder: the run's. RESULT inside it gets the best detector with its card.
+        options: how to train.
+        licence: of the recordings, for the card.
+        attribution: of the recordings, for the card.
+        limits: where this session stops.
+        progress: gets the progress over sounds and the metrics of each evaluation.
+
+    Raises:
+        DatasetError: word times are missing, or files of the run are damaged.
+        OptionError: licence or attribution is blank, or ``folder`` holds another run.
     """
     check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
@@ -140,8 +175,8 @@ def train_closures(
         extractor = FeatureExtractor(features)
         sides = {}
         for side, pieces in (("train", split.train), ("val", split.val)):
-            kept = folder / f"{side}.npz"
-            if not kept.is_file():
+            cache = folder / f"{side}.npz"
+            if not cache.is_file():
                 recorded = list(recorded_sounds(pieces, align, language, progress))
                 validating = side == "val"
                 texts = [
@@ -153,8 +188,8 @@ def train_closures(
                 if side == "train":
                     others = [sound.samples for sound in recorded[::BABBLE_EVERY]]
                     sounds = augmented_sounds(sounds, others, options.seed)
-                save_encoded([_heard(sound, extractor) for sound in sounds], kept)
-            sides[side] = load_encoded(kept)
+                save_encoded([_encoded(sound, extractor) for sound in sounds], cache)
+            sides[side] = load_encoded(cache)
         source = ClosureSource(sides["train"], float(rate), config.delay, options)
         learner = ClosureLearner(config, options, sides["val"], float(rate), extractor.silence)
         schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
@@ -171,7 +206,15 @@ def train_closures(
 def write_detector(
     report: TrainReport, config: PredictorConfig, encoder: str | None, origin: str, licence: str
 ) -> None:
-    """Writes the best network of the run ``report`` tells of as a bundle into the run's folder :data:`RESULT`."""
+    """Writes the best weights of a run, their ONNX file and, last, the card with their hashes into its folder RESULT.
+
+    Args:
+        report: of the run.
+        config: sizes of the network.
+        encoder: sha256 of the speech encoder.
+        origin: description of the training, for the card.
+        licence: for the card.
+    """
     from obamanet.networks.keypoint_lstm import build_predictor
 
     network = build_predictor(config)
@@ -192,7 +235,14 @@ def write_detector(
 
 
 class ClosureSource:
-    """Training examples: sounds of one kind joined, cut to one length, with noise on the features."""
+    """Batches of training examples: sounds of one kind joined, cut to one length, with noise on the features.
+
+    Args:
+        sounds: the training sounds.
+        rate: features per second.
+        delay: look-ahead in features.
+        options: shares of the kinds, length, noise, batch size and seed.
+    """
 
     def __init__(self, sounds: Sequence[EncodedSound], rate: float, delay: int, options: ClosureOptions) -> None:
         self._pools = [[sound for sound in sounds if sound.kind == kind] for kind in (VOICED, RECORDED, NOISE)]
@@ -202,29 +252,37 @@ class ClosureSource:
         self._rate, self._delay, self._options = rate, delay, options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return features (B, L + delay, D) and whether the lips are shut, (B, L), float32, for ``step``."""
+        """Returns features (B, L + delay, D) and targets (B, L), 1 where the lips are shut, float32, for ``step``."""
         random = np.random.default_rng((self._options.seed, step))
         rows = [self._row(random) for _ in range(self._options.batch_size)]
-        heard, shut = (np.stack(column) for column in zip(*rows, strict=True))
-        return heard, shut
+        features, shut = (np.stack(column) for column in zip(*rows, strict=True))
+        return features, shut
 
     def _row(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         pool = self._pools[int(random.choice(len(self._pools), p=self._shares))]
         length = round(self._options.sequence * self._rate)
-        wanted = length + self._delay
+        input_length = length + self._delay
         parts: list[EncodedSound] = []
-        while sum(len(part.values) for part in parts) < 2 * wanted:
+        while sum(len(part.values) for part in parts) < 2 * input_length:
             parts.append(pool[int(random.integers(len(pool)))])
         values = np.concatenate([part.values for part in parts])
         shut = np.concatenate([shut_steps(part, self._rate) for part in parts])
-        start = int(random.integers(len(values) - wanted + 1))
-        heard = values[start : start + wanted].astype(np.float32)
-        heard += random.normal(0.0, self._options.noise, heard.shape).astype(np.float32)
-        return heard, shut[start : start + length].astype(np.float32)
+        start = int(random.integers(len(values) - input_length + 1))
+        features = values[start : start + input_length].astype(np.float32)
+        features += random.normal(0.0, self._options.noise, features.shape).astype(np.float32)
+        return features, shut[start : start + length].astype(np.float32)
 
 
 class ClosureLearner(LstmLearner):
-    """Teaches the detector; see :class:`obamanet.training.loop.runner.Learner`."""
+    """Trains the detector; see :class:`obamanet.training.loop.runner.Learner`.
+
+    Args:
+        config: sizes of the network.
+        options: the optimiser's options.
+        val: validation sounds.
+        rate: features per second.
+        silence: features of silence (D,), for the look-ahead at the end of a sound.
+    """
 
     def __init__(
         self,
@@ -232,16 +290,16 @@ class ClosureLearner(LstmLearner):
         options: ClosureOptions,
         val: Sequence[EncodedSound],
         rate: float,
-        quiet: np.ndarray,
+        silence: np.ndarray,
     ) -> None:
         super().__init__(config, options, weight_decay=1e-2, warm_up=50)
         self._val, self._rate = val, rate
-        self._quiet = np.repeat(quiet[None], config.delay, axis=0)
+        self._silence = np.repeat(silence[None], config.delay, axis=0)
 
     def validate(self) -> dict[str, float]:
-        """Return per kind the share of closures that are ``missed``, the ``false`` ones per true one, and ``f1``.
+        """Returns per kind the share of missed closures, the false ones per true one, and F1.
 
-        The score is the mean over the kinds of missed and false ones together.
+        "score" is the mean over the kinds of the sum of the first two.
         """
         metrics: dict[str, float] = {}
         kinds = [kind for kind in (VOICED, RECORDED) if any(sound.kind == kind for sound in self._val)]
@@ -254,7 +312,7 @@ class ClosureLearner(LstmLearner):
         return {"score": errors / len(kinds), **metrics}
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draw how likely the lips are shut in the first validation sounds, and when they are."""
+        """Plots predicted probabilities and true closures of four validation sounds."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -273,23 +331,23 @@ class ClosureLearner(LstmLearner):
             figure.savefig(part, dpi=80)
 
     def losses(self, *batch: Any) -> Losses:
-        """Return the cross-entropy on features (B, L + delay, D) and whether the lips are shut, (B, L)."""
+        """Returns the cross-entropy on features (B, L + delay, D) and targets (B, L)."""
         import tensorflow as tf
 
-        heard, shut = batch
-        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.forward(heard)[..., 0]))
+        features, shut = batch
+        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.forward(features)[..., 0]))
         return Losses(loss, {"cross_entropy": loss})
 
     def _count(self, sound: EncodedSound) -> ClosureScore:
         return score_closures(shut_spans(self._likelihood(sound), self._rate), sound.closures)
 
     def _likelihood(self, sound: EncodedSound) -> np.ndarray:
-        heard = np.concatenate([sound.values, self._quiet]).astype(np.float32)
-        return likelihood_of(self.predict(heard))
+        features = np.concatenate([sound.values, self._silence]).astype(np.float32)
+        return likelihood_of(self.predict(features))
 
 
 def shut_steps(sound: EncodedSound, rate: float) -> np.ndarray:
-    """Return at which steps (T,) of ``sound`` the lips are shut: those that look at half a step around a closure."""
+    """Returns whether the lips are shut at each step of ``sound``, (T,) bool: within half a step of a closure."""
     times = np.arange(len(sound.values)) / rate
     shut = np.zeros(len(times), bool)
     for span in sound.closures:
@@ -298,7 +356,7 @@ def shut_steps(sound: EncodedSound, rate: float) -> np.ndarray:
 
 
 def save_encoded(sounds: Sequence[EncodedSound], path: Path) -> None:
-    """Write ``sounds`` as an ``.npz`` of plain arrays: hearing them takes minutes."""
+    """Writes ``sounds`` as an ``.npz`` of plain arrays; encoding them takes minutes."""
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez(
             file,
@@ -311,7 +369,7 @@ def save_encoded(sounds: Sequence[EncodedSound], path: Path) -> None:
 
 
 def load_encoded(path: Path) -> list[EncodedSound]:
-    """Read what :func:`save_encoded` wrote; raises :class:`DatasetError` when it is not that."""
+    """Reads the sounds written by :func:`save_encoded`; raises :class:`DatasetError` for a damaged file."""
     try:
         with open_arrays(path) as arrays:
             values = np.split(arrays["values"], np.cumsum(arrays["lengths"])[:-1])
@@ -322,5 +380,5 @@ def load_encoded(path: Path) -> list[EncodedSound]:
         raise DatasetError(f"sounds of the run are damaged: {path}: {error!r}; use another folder") from None
 
 
-def _heard(sound: Sound, extractor: FeatureExtractor) -> EncodedSound:
+def _encoded(sound: Sound, extractor: FeatureExtractor) -> EncodedSound:
     return EncodedSound(sound.kind, extractor.extract(sound.samples).values.astype(np.float16), sound.closures)

@@ -1,4 +1,4 @@
-"""Holds closures of the lips that were found against the true ones: what was found, what was missed, what was false."""
+"""Scores detected closures of the lips against the true ones: found, missed and false ones."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ import numpy as np
 from obamanet.types import Span
 
 TOLERANCE: Final = 0.04
-"""Seconds, a frame of 25 per second: by so much a found closure may miss a true one, and closures that are nearer to
-each other than this are one."""
+"""Maximum distance in seconds between a found closure and a true one, and between closures that are joined into one: a
+frame at 25 per second."""
 
 COLLAR: Final = 0.12
-"""Seconds, three frames of 25 per second, by which a found closure may begin before a true one and end after it. More
-would swallow a syllable: lips that stay shut are no closure."""
+"""Maximum time in seconds that a found closure may start before a true one and end after it: three frames at 25 per
+second. More would cover a syllable, and lips that stay shut would count as a closure."""
 
 TO_REST: Final = 0.12
-"""Seconds for which lips may be shut at the edge of a silence without that being a false closure: they rest there."""
+"""Maximum time in seconds for which lips may be shut at the edge of a silence, where they come to rest, without being a
+false closure."""
 
 
 @dataclass(frozen=True)
 class ClosureScore:
-    """How many closures were ``true``, how many of them were ``found``, and how many more found ones are ``false``."""
+    """Number of ``true`` closures, of those ``found``, and of ``false`` detections."""
 
     true: int = 0
     found: int = 0
     false: int = 0
 
     def __add__(self, other: ClosureScore) -> ClosureScore:
-        """Return the score over both."""
+        """Returns the sum of both scores."""
         return ClosureScore(self.true + other.true, self.found + other.found, self.false + other.false)
 
     @property
@@ -51,11 +52,15 @@ class ClosureScore:
 
 
 def score_closures(found: Sequence[Span], true: Sequence[Span], speech: Sequence[Span] | None = None) -> ClosureScore:
-    """Return how well ``found`` closures agree with ``true`` ones, seconds each.
+    """Scores ``found`` closures against ``true`` ones.
 
-    Each finds at most one: it comes within :data:`TOLERANCE` of it and covers no more than :data:`COLLAR` of what lies
-    before, between and after the closures that it touches. Where ``speech`` is given, only what lies in it counts: in
-    silence lips may be shut or not.
+    A detection matches at most one true closure. It must be within TOLERANCE of it, and may cover at most COLLAR
+    before, between and after the closures that it touches.
+
+    Args:
+        found: detected closures, in seconds.
+        true: true closures, in seconds.
+        speech: where to score, as lips may be shut or open in silence; None for everywhere.
     """
     true = _joined(true, TOLERANCE)
     pieces = [(span, False) for span in _joined(found, TOLERANCE)]
@@ -64,10 +69,10 @@ def score_closures(found: Sequence[Span], true: Sequence[Span], speech: Sequence
     matched, false, rest = 0, 0, list(true)
     for span, at_silence in pieces:
         near = [one for one in rest if span.start <= one.end + TOLERANCE and one.start <= span.end + TOLERANCE]
-        # From border to border: what the span covers before, between and after the closures that it touches.
+        # Borders, in pairs, of what the span covers before, between and after the closures that it touches.
         borders = [span.start, *(time for one in near for time in (one.start, one.end)), span.end]
         if near and max(late - early for early, late in zip(borders[::2], borders[1::2], strict=True)) <= COLLAR:
-            # Both are in order of time: to take the first leaves the most for those that follow.
+            # Both are sorted by time, so matching the first one leaves most for the next detections.
             rest.remove(near[0])
             matched += 1
         elif not (at_silence and span.end - span.start <= TO_REST):
@@ -76,20 +81,23 @@ def score_closures(found: Sequence[Span], true: Sequence[Span], speech: Sequence
 
 
 def shut_runs(gap: np.ndarray, times: np.ndarray, below: float) -> tuple[Span, ...]:
-    """Return the stretches, from first to last frame, in which ``gap`` (T,) at ``times`` (T,) seconds is ``below``.
+    """Returns the runs of frames with a closed mouth, from the first frame's time to the last's.
 
-    NaN, where no mouth was found, is not shut.
+    Args:
+        gap: distance between the lips, (T,); NaN, where no mouth was found, is not closed.
+        times: of the frames, (T,) in seconds.
+        below: threshold of the gap.
     """
     shut = np.concatenate([[False], np.nan_to_num(gap, nan=np.inf) < below, [False]])
     borders = np.flatnonzero(np.diff(shut.astype(np.int8)))
     return tuple(Span(float(times[a]), float(times[b - 1])) for a, b in zip(borders[::2], borders[1::2], strict=True))
 
 
-def _joined(spans: Sequence[Span], nearer: float) -> list[Span]:
-    """Return ``spans`` in order, those in one that lie no further than ``nearer`` seconds apart."""
+def _joined(spans: Sequence[Span], max_gap: float) -> list[Span]:
+    """Returns ``spans`` sorted, with those joined that are at most ``max_gap`` seconds apart."""
     whole: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start):
-        if whole and span.start - whole[-1].end <= nearer:
+        if whole and span.start - whole[-1].end <= max_gap:
             whole[-1] = Span(whole[-1].start, max(whole[-1].end, span.end))
         else:
             whole.append(span)
@@ -97,10 +105,10 @@ def _joined(spans: Sequence[Span], nearer: float) -> list[Span]:
 
 
 def _inside(spans: Sequence[Span], speech: Sequence[Span]) -> list[tuple[Span, bool]]:
-    """Return the parts of ``spans`` that lie in ``speech``, and whether each reaches into a silence."""
+    """Returns the parts of ``spans`` inside ``speech``, and whether each span continues into silence."""
     return [
-        (Span(max(span.start, said.start), min(span.end, said.end)), span.start < said.start or span.end > said.end)
+        (Span(max(span.start, part.start), min(span.end, part.end)), span.start < part.start or span.end > part.end)
         for span in spans
-        for said in speech
-        if span.start <= said.end and said.start <= span.end
+        for part in speech
+        if span.start <= part.end and part.start <= span.end
     ]

@@ -1,4 +1,4 @@
-"""What the detector of shut lips learns from: sentences by many voices, and recordings, with the closures' times."""
+"""Makes the closure detector's training sounds: sentences by many voices, recordings and noise, with closure times."""
 
 from __future__ import annotations
 
@@ -28,34 +28,35 @@ from text2face.voice.aligners import align
 from text2face.voice.espeak import speak_timed
 from text2face.voice_augmentation import (
     HELD_FOR_CHOOSING,
+    SpeakingStyle,
     SyntheticVoiceOptions,
-    Way,
     at_sample_rate,
-    draw_voices_used,
+    draw_styles,
     say_timed,
 )
 
 ACCENTS: Final = {"en": "en-us", "es": "es"}
-"""The accent by whose sounds a language's text is read and aligned."""
+"""Accent in which each language's prose is read out and spoken."""
 
 VOICED, RECORDED, NOISE = "voiced", "recorded", "noise"
-"""Kinds of sounds: by synthetic voices, recorded, and without speech."""
+"""Kinds of sounds: synthetic voices, recordings, and noise without speech."""
 
 NOISE_EXAMPLES: Final = 150
-"""Stretches of noise without speech, in which no lips shut."""
+"""Number of sounds of noise without speech, and so without closures."""
 
 NOISE_SECONDS: Final = 4
+"""Length of each of them, in seconds."""
 
 AROUND: Final = (0.05, 0.5)
-"""Seconds of silence before and after a synthetic voice."""
+"""Minimum and maximum silence before and after a synthetic voice, in seconds."""
 
 BABBLE_VOICES: Final = 6
-"""Voices of which babble is made."""
+"""Number of recordings that babble is mixed of."""
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound of one ``kind``: ``samples`` (N,) float32 at 16 kHz, and when the lips are shut in it."""
+    """A sound of one ``kind``: ``samples`` (N,) float32 at 16 kHz, and ``closures``, spans in which lips are shut."""
 
     kind: str
     samples: np.ndarray
@@ -64,7 +65,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Text:
-    """What many voices say: ``words`` as they are read out, in an ``accent``, in ``voices`` ways."""
+    """A text for synthetic voices: ``words`` as read out, the language's ``accent``, and the number of ``voices``."""
 
     words: str
     accent: str
@@ -72,7 +73,7 @@ class Text:
 
 
 def prose_texts(voices: int, *, validating: bool) -> list[Text]:
-    """Return the program's English and Spanish prose: every ninth sentence, which is ``validating``, or all others."""
+    """Returns the program's English and Spanish prose: every ninth sentence when ``validating``, else all others."""
     return [
         Text(read_out(text, accent).text, accent, voices)
         for language, accent in ACCENTS.items()
@@ -82,32 +83,39 @@ def prose_texts(voices: int, *, validating: bool) -> list[Text]:
 
 
 def recorded_texts(pieces: Sequence[Piece], align_folder: Path, language: str, voices: int) -> list[Text]:
-    """Return the texts of the whole clips among ``pieces``, whose words are in ``align_folder``/NAME.align.
+    """Returns the texts of the whole clips among ``pieces``, whose word times are in ``align_folder``.
 
-    Raises :class:`DatasetError` for a missing file of word times.
+    Raises :class:`obamanet.errors.DatasetError` for missing word times.
     """
     return [Text(_words(piece, align_folder), language, voices) for piece in pieces if piece.is_whole]
 
 
 def voiced_sounds(texts: Sequence[Text], seed: int, *, validating: bool, progress: Progress) -> Iterator[Sound]:
-    """Yield the ``texts`` as synthetic voices say them, in times known sound by sound.
+    """Yields the texts spoken by synthetic voices.
 
-    Each by one voice that is held for choosing when ``validating``, else by as many others as it wants. Raises
-    :class:`SoundError`.
+    Args:
+        texts: the texts.
+        seed: of everything random.
+        validating: one validation voice per text, and not the text's number of training voices.
+        progress: gets the progress over texts.
+
+    Raises:
+        SoundError: a voice cannot be used.
     """
     for number, text in enumerate(progress.track(texts, "saying sentences", len(texts))):
         held = _held(text.accent)
         drawn = SyntheticVoiceOptions(voices=text.voices, language=text.accent, seed=seed)
-        ways = [Way(held[number % len(held)])] if validating else draw_voices_used(text.words, drawn)
-        for index, way in enumerate(ways):
+        styles = [SpeakingStyle(held[number % len(held)])] if validating else draw_styles(text.words, drawn)
+        for index, style in enumerate(styles):
             random = np.random.default_rng((seed, zlib.crc32(text.words.encode()), index))
-            yield _in_silence(say_timed(text.words, way, text.accent), random)
+            yield _in_silence(say_timed(text.words, style, text.accent), random)
 
 
 def recorded_sounds(pieces: Sequence[Piece], align_folder: Path, language: str, progress: Progress) -> Iterator[Sound]:
-    """Yield the whole clips among ``pieces``, whose words are in ``align_folder``/NAME.align.
+    """Yields the sounds of the whole clips among ``pieces``, whose word times are in ``align_folder``.
 
-    Raises :class:`DatasetError` for a missing file of word times and :class:`SoundError` for a clip without sound.
+    Raises :class:`obamanet.errors.DatasetError` for missing word times and :class:`SoundError` for a clip without
+    sound.
     """
     whole = [piece for piece in pieces if piece.is_whole]
     for piece in progress.track(whole, "timing recorded sentences", len(whole)):
@@ -119,9 +127,10 @@ def recorded_sounds(pieces: Sequence[Piece], align_folder: Path, language: str, 
 
 
 def augmented_sounds(sounds: Iterable[Sound], others: Sequence[np.ndarray], seed: int) -> Iterator[Sound]:
-    """Yield ``sounds``, every other synthetic one through noise, rooms, lines and another larynx, then mere noise.
+    """Yields ``sounds`` with augmentation, then NOISE_EXAMPLES sounds of noise.
 
-    Recordings come twice, once augmented. ``others`` are samples (n,) of speech that babble is made of, if any.
+    Every other synthetic sound is augmented; recordings are yielded twice, as they are and augmented. Babble is mixed
+    of ``others``, samples (n,) of speech at 16 kHz each, which may be none.
     """
     options = AugmentOptions()
     for number, sound in enumerate(sounds):
@@ -137,7 +146,7 @@ def augmented_sounds(sounds: Iterable[Sound], others: Sequence[np.ndarray], seed
 
 
 def _held(accent: str) -> list[str]:
-    """Return the voices that are held for choosing, for English as they are, else as variants of ``accent``."""
+    """Returns the validation voices: HELD_FOR_CHOOSING for English, else the same variants of ``accent``."""
     if accent.startswith("en"):
         return [voice for voice in HELD_FOR_CHOOSING if ":" not in voice or shutil.which(programs.FLITE)]
     return [f"{accent}+{variant}" for _, _, variant in (voice.partition("+") for voice in HELD_FOR_CHOOSING) if variant]

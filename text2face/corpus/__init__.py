@@ -1,1 +1,1 @@
-"""Captioned video to labelled clips: for mouth models, and for lip reading."""
+"""Cuts captioned video into labelled clips, for mouth models and lip reading."""

@@ -1,4 +1,4 @@
-"""Captioned video in, folder of labelled clips out: cues, windows, clips, manifest."""
+"""Builds a corpus, a folder of labelled clips, from a captioned video: cues, windows, clips, manifest."""
 
 from __future__ import annotations
 
@@ -26,9 +26,13 @@ from text2face.voice.voices import known_language
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """How to cut: the subtitles' ``language`` ("en-gb", "es", ...), what a clip is, and how its times are found.
+    """Options of a corpus.
 
-    With ``pictures`` the frames are written too, which takes far more space than all the rest.
+    Attributes:
+        language: of the subtitles, a tag such as "en-gb" or "es".
+        unit: what a clip shows.
+        aligner: finds the times of the words.
+        pictures: write the frames too, which take far more space than all else.
     """
 
     language: str = "en-gb"
@@ -39,10 +43,18 @@ class CorpusOptions:
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """What a run did: the manifest, the cues in it, how many of them were there before, and its clips.
+    """Result of :func:`build_corpus`.
 
-    ``timed`` counts the clips by how their times were found, ``reasons`` what was left out by why; ``crowded`` cues
-    show more than one face; ``beyond`` are the cues that begin after the video's end, at ``duration`` seconds.
+    Attributes:
+        manifest: the manifest's file.
+        cues: number of cues in it.
+        cached: number of those that an earlier run had cut.
+        clips: number of clips in it.
+        timed: number of clips by the method that found their times.
+        reasons: number of rejects by reason.
+        crowded: number of cues that show more than one face.
+        beyond: cues that start after the end of the video.
+        duration: of the video, in seconds.
     """
 
     manifest: Path
@@ -57,7 +69,7 @@ class CorpusReport:
 
 
 class _Run:
-    """Cuts the cues of one video that are not there yet, and counts all of them."""
+    """Cuts the cues of one video that are not cut yet, and counts all of them."""
 
     def __init__(self, folder: Path, corpus: Corpus, info: VideoInfo, options: CorpusOptions) -> None:
         self.folder = folder
@@ -75,7 +87,7 @@ class _Run:
         return self.timed.total()
 
     def add(self, window: Window) -> None:
-        """Cut a cue, or find it done."""
+        """Cuts a cue, unless an earlier run has, and counts its clips."""
         folder, key = self._folder(window.number), self._key(window)
         record = read_cue(folder, key)
         if record is None:
@@ -88,14 +100,14 @@ class _Run:
         self.crowded += record.most_faces > 1
 
     def write_manifest(self, windows: Sequence[Window]) -> Path:
-        """Write the manifest of those of ``windows`` that are done, by this run or an earlier one."""
+        """Writes the manifest of those ``windows`` that are cut, by this run or an earlier one; returns its file."""
         return write_manifest(self.folder, self.corpus, [(self._folder(one.number), self._key(one)) for one in windows])
 
     def _folder(self, number: int) -> Path:
         return self.folder / "clips" / f"{number:05d}"
 
     def _key(self, window: Window) -> dict[str, Any]:
-        """Return what the clips of a cue are made from, as JSON has it."""
+        """Returns all that the clips of a cue depend on, as JSON values."""
         cue = {**asdict(window.cue), "marks": [[mark.time, mark.place] for mark in window.cue.marks]}
         made = {"video": self.corpus.video_sha256, "language": self.corpus.language, "unit": self.corpus.unit}
         how = {"aligner": self.options.aligner.value, "pictures": self.options.pictures}
@@ -128,14 +140,20 @@ def build_corpus(
     options: CorpusOptions | None = None,
     progress: Progress | None = None,
 ) -> CorpusReport:
-    """Cut ``video`` by its ``subtitles`` (srt or vtt) into clips of one syllable or word each, in the folder ``out``.
+    """Cuts a video by its subtitles into clips of one syllable or word.
 
-    Every clip has its text, sounds and times, the keypoints of its frames, and its sound;
-    :mod:`text2face.corpus.manifest` says how they lie in the folder. Each cue is there whole or not at all; a second
-    run does only what is missing or has changed in the subtitles. Memory does not grow with the video's length.
+    Each clip has text, phonemes, times, keypoints and sound; :mod:`text2face.corpus.manifest` describes the files. A
+    second run cuts only cues that are missing or have changed. Memory does not grow with the length of the video.
 
-    Raises an :class:`obamanet.errors.ObamanetError` for subtitles, a video, a language or a folder that cannot be used,
-    and when no clip comes of it. What was done before an error stays, and is in the manifest.
+    Args:
+        video: the video.
+        subtitles: srt or vtt file.
+        out: folder of the corpus. Each cue is in it whole or not at all, also after an error.
+        options: language, unit and aligner.
+        progress: gets the progress over cues.
+
+    Raises:
+        obamanet.errors.ObamanetError: subtitles, video, language or folder cannot be used, or there is no clip.
     """
     options, progress = options or CorpusOptions(), progress or Progress()
     options = replace(options, language=known_language(options.language))
@@ -184,7 +202,7 @@ def build_corpus(
 
 @contextmanager
 def _own_folder(out: Path, corpus: Corpus) -> Iterator[None]:
-    """Make the folder, or see that it is this corpus's, keep it to this process, and clear what an earlier run left."""
+    """Makes or checks the corpus's folder, locks it for this process, and removes an earlier run's unfinished files."""
     folder = out / "clips"
     if out.exists() and not out.is_dir():
         raise OutputError(f"output must be a folder, got a file: {out}")
@@ -203,7 +221,7 @@ def _own_folder(out: Path, corpus: Corpus) -> Iterator[None]:
 
 
 def _remove_others(folder: Path, count: int) -> None:
-    """Remove the clips of cues that are no longer in the subtitles, whose numbers are beyond ``count``."""
+    """Removes the clips of cues that are no longer in the subtitles: those numbered above ``count``."""
     for path in folder.iterdir():
         if path.name.isdecimal() and int(path.name) > count and (path / "cue.json").is_file():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A timed cue to clips: one per syllable or word, with the mouth in every frame, and what was left out and why."""
+"""Divides a timed cue into clips, one per syllable or word, and checks that each of their frames shows the mouth."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from text2face.syllables.timed import syllables_of
 from text2face.timed_speech import Syllable
 
 BEYOND: Final = "beyond the video's end"
+"""Reason of a reject whose frames are after the end of the video."""
 
 
 class Unit(StrEnum):
-    """What a clip shows."""
+    """What a clip shows: a syllable or a word."""
 
     SYLLABLE = "syllable"
     WORD = "word"
@@ -27,9 +28,19 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Cut:
-    """A syllable or word to be cut: its written syllables, sounds and times, its word, and the frames that cover it.
+    """A syllable or word to cut.
 
-    ``first`` and ``last`` are numbers of frames; frame n is shown from n / fps to (n + 1) / fps seconds.
+    Attributes:
+        syllable: written syllable; of a word all of them, joined by hyphens.
+        phonemes: IPA symbols, separated by spaces.
+        stress: 0, 1 or 2 as in :class:`text2face.timed_speech.Phoneme`.
+        start: in seconds.
+        end: in seconds.
+        word: the word as written.
+        word_start: in seconds.
+        word_end: in seconds.
+        first: first frame; frame n is shown from n / fps to (n + 1) / fps seconds.
+        last: last frame, inclusive.
     """
 
     syllable: str
@@ -46,7 +57,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Absence:
-    """Why a syllable or word cannot be used, and the first and the last of the frames that are to blame."""
+    """The ``reason`` why a syllable or word cannot be used, and the ``first`` and ``last`` frame that cause it."""
 
     reason: str
     first: int
@@ -55,7 +66,16 @@ class Absence:
 
 @dataclass(frozen=True)
 class Reject:
-    """What was left out: the cue, the line it stands on, why, a syllable of it or all (""), the frames to blame."""
+    """A cue, or a part of it, that was left out.
+
+    Attributes:
+        cue: number of the cue, from 1.
+        line: its line in the subtitles.
+        reason: in words.
+        part: the syllable or word; "" for the whole cue.
+        first: first frame that is the cause; None where there is none.
+        last: last such frame.
+    """
 
     cue: int
     line: int
@@ -66,7 +86,7 @@ class Reject:
 
 
 def cuts_of(timed: TimedCue, language: str, unit: Unit, fps: Fraction) -> tuple[Cut, ...]:
-    """Return what is to be cut out of a cue; the frames are rounded outwards, so that they show the whole of it."""
+    """Returns the syllables or words of a cue, each with the frames that cover it completely."""
     cuts: list[Cut] = []
     for word in timed.words:
         syllables = syllables_of(word, language)
@@ -88,14 +108,20 @@ def cuts_of(timed: TimedCue, language: str, unit: Unit, fps: Fraction) -> tuple[
 
 
 def frames_of(start: float, end: float, fps: Fraction) -> tuple[int, int]:
-    """Return the first and the last frame that show something of ``start`` to ``end`` seconds."""
-    # A millionth of a frame is rounding, no part of a frame.
+    """Returns the first and the last frame that show a part of ``start`` to ``end`` seconds."""
+    # A millionth of a frame is rounding.
     first = math.floor(start * float(fps) + 1e-6)
     return first, max(first, math.ceil(end * float(fps) - 1e-6) - 1)
 
 
 def why_not(cut: Cut, track: FaceTrack, first: int) -> Absence | None:
-    """Return why ``cut`` cannot be used, None when it can; ``first`` is the number of the track's first frame."""
+    """Returns the reason why ``cut`` cannot be used; None when it can.
+
+    Args:
+        cut: the syllable or word.
+        track: face track of the cue.
+        first: number of the track's first frame.
+    """
     segment = track.segment[cut.first - first : cut.last + 1 - first]
     without = cut.first + np.flatnonzero(segment < 0)
     if len(segment) < cut.last + 1 - cut.first:
@@ -109,7 +135,7 @@ def why_not(cut: Cut, track: FaceTrack, first: int) -> Absence | None:
 
 
 def _whole(syllables: tuple[Syllable, ...]) -> Syllable:
-    """Return a word's syllables as one, parted by hyphens."""
+    """Returns a word's syllables as one, with hyphens between them."""
     stress = min((syllable.stress for syllable in syllables if syllable.stress), default=0)
     sounds = tuple(sound for syllable in syllables for sound in syllable.phonemes)
     return Syllable("-".join(one.text for one in syllables), sounds, stress, syllables[0].start, syllables[-1].end)

@@ -1,4 +1,4 @@
-"""A cue's words and sounds with their times: from karaoke tags, by alignment with the sound, or in proportion."""
+"""Finds the times of a cue's words and phonemes: from karaoke tags, by alignment with the sound, or in proportion."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ from text2face.voice.aligners import Aligner, align
 from text2face.voice.espeak import NothingToSayError, speak_timed
 
 SLOWEST: Final = 1.6
-"""Times the synthetic voice's length that speech takes where only its beginning is known; the rest is a pause."""
+"""Maximum length of speech relative to the synthetic voice's, where only its start is known; the rest is a pause."""
 
 QUICKEST: Final = 0.03
-"""Seconds per sound in the mean, about twice as fast as the fastest talkers; less comes from text that was not said."""
+"""Minimum mean seconds per phoneme, about half of the fastest talkers'; a cue with less was not spoken as written."""
 
 
 class HowTimed(StrEnum):
-    """How a cue's times were found."""
+    """Method that found a cue's times."""
 
     KARAOKE = "karaoke"
-    """From the cue's own times of words; sounds inside a word in proportion."""
+    """The cue's own word times; phonemes of a word in proportion to a synthetic voice's."""
 
     POCKETSPHINX = "pocketsphinx"
+    """Forced alignment with the sound."""
+
     WARPING = "warping"
-    """By alignment with the sound."""
+    """Dynamic time warping to the sound."""
 
     PROPORTIONAL = "proportional"
-    """There is no sound: shared out over the cue's time as the synthetic voice says it."""
+    """Without sound: the cue's duration divided in proportion to a synthetic voice's times."""
 
 
 @dataclass(frozen=True)
 class TimedCue:
-    """A cue's words, their sounds' times in seconds from the video's start, and how these were found."""
+    """A cue's words, with times in seconds from the start of the video, and the method that found them."""
 
     words: tuple[SpokenWord, ...]
     how: HowTimed
@@ -51,13 +53,20 @@ class TimedCue:
 
 @dataclass(frozen=True)
 class Untimed:
-    """Why a cue cannot be used."""
+    """The ``reason`` why a cue cannot be used."""
 
     reason: str
 
 
 def time_cue(window: Window, sound: AudioClip | None, language: str, aligner: Aligner) -> TimedCue | Untimed:
-    """Return when the cue of ``window`` is said; ``sound`` is that of the window alone, None for a silent video."""
+    """Finds the times of a cue's words.
+
+    Args:
+        window: the cue's.
+        sound: of the window only; None for a silent video.
+        language: tag such as "en-gb".
+        aligner: finds the times in the sound, where the cue has no karaoke times.
+    """
     cue = window.cue
     text, marks = _read(cue, language)
     if not text:
@@ -67,18 +76,18 @@ def time_cue(window: Window, sound: AudioClip | None, language: str, aligner: Al
     except NothingToSayError:
         return Untimed("nothing that can be said")
     if marks or sound is None:
-        shared = _shared_out(spoken, text, marks, cue)
+        edges = _proportional(spoken, text, marks, cue)
         how = HowTimed.KARAOKE if marks else HowTimed.PROPORTIONAL
         if sound is None:
-            words = _moved(spoken.words, shared)
+            words = _retimed(spoken.words, edges)
         else:
-            words = _later(retime(spoken, shared - window.start, sound).words, window.start)
+            words = _shifted(retime(spoken, edges - window.start, sound).words, window.start)
     else:
         try:
             alignment = align(sound, spoken, aligner)
         except SoundError as error:
             return Untimed(str(error).removesuffix(f": {sound.source}").replace("recording is", "sound is"))
-        words, how = _later(alignment.speech.words, window.start), HowTimed(alignment.aligner.value)
+        words, how = _shifted(alignment.speech.words, window.start), HowTimed(alignment.aligner.value)
     sounds = [phoneme for word in words for phoneme in word.phonemes]
     length = sounds[-1].end - sounds[0].start
     if length < QUICKEST * len(sounds):
@@ -87,7 +96,7 @@ def time_cue(window: Window, sound: AudioClip | None, language: str, aligner: Al
 
 
 def _read(cue: Cue, language: str) -> tuple[str, tuple[Mark, ...]]:
-    """Return the cue's text as it is said, and its karaoke times with their places in that; () without any."""
+    """Returns the cue's text as read out, and its karaoke times with their places in that text; () without any."""
     if not any(mark.place < len(cue.text) for mark in cue.marks):
         return read_out(cue.text, language).text, ()
     edges = [0, *(mark.place for mark in cue.marks if 0 < mark.place < len(cue.text)), len(cue.text)]
@@ -103,11 +112,11 @@ def _read(cue: Cue, language: str) -> tuple[str, tuple[Mark, ...]]:
     return text, tuple(marks)
 
 
-def _shared_out(spoken: Speech, text: str, marks: tuple[Mark, ...], cue: Cue) -> np.ndarray:
-    """Return start and end of every sound (P, 2): between two marks in proportion to the synthetic voice's times."""
+def _proportional(spoken: Speech, text: str, marks: tuple[Mark, ...], cue: Cue) -> np.ndarray:
+    """Returns start and end of each phoneme (P, 2): between marks in proportion to the synthetic voice's times."""
     marks = marks or (Mark(cue.start, 0),)
     ends = [mark.time for mark in marks[1:]] + [cue.end]
-    # A voice that runs words together has one place for both: the later mark goes with it.
+    # Words that the voice runs together have one place, to which the later of their marks applies.
     places = list(_places(spoken.words, text))
     owner = [max((i for i, mark in enumerate(marks) if mark.place <= place), default=0) for place in places]
     parts: dict[int, list[SpokenWord]] = {}
@@ -124,7 +133,7 @@ def _shared_out(spoken: Speech, text: str, marks: tuple[Mark, ...], cue: Cue) ->
 
 
 def _places(words: tuple[SpokenWord, ...], text: str) -> Iterator[int]:
-    """Yield where in ``text`` each word begins."""
+    """Yields the index in ``text`` of each word's start."""
     place = 0
     for word in words:
         found = text.find(word.text, place)
@@ -133,7 +142,7 @@ def _places(words: tuple[SpokenWord, ...], text: str) -> Iterator[int]:
         place += len(word.text)
 
 
-def _moved(words: tuple[SpokenWord, ...], edges: np.ndarray) -> tuple[SpokenWord, ...]:
+def _retimed(words: tuple[SpokenWord, ...], edges: np.ndarray) -> tuple[SpokenWord, ...]:
     rows = iter(edges.tolist())
 
     def at(sound: Phoneme) -> Phoneme:
@@ -143,5 +152,5 @@ def _moved(words: tuple[SpokenWord, ...], edges: np.ndarray) -> tuple[SpokenWord
     return tuple(SpokenWord(word.text, tuple(map(at, word.phonemes))) for word in words)
 
 
-def _later(words: tuple[SpokenWord, ...], seconds: float) -> tuple[SpokenWord, ...]:
+def _shifted(words: tuple[SpokenWord, ...], seconds: float) -> tuple[SpokenWord, ...]:
     return tuple(SpokenWord(word.text, tuple(sound.shifted(seconds) for sound in word.phonemes)) for word in words)

@@ -1,4 +1,4 @@
-"""One cue to its clips on disk: when it is said, where the mouth is, and the files of each syllable or word."""
+"""Writes the clips of one cue: times of its words, keypoints of the mouth, and the files of each syllable or word."""
 
 from __future__ import annotations
 
@@ -27,15 +27,26 @@ from text2face.corpus.windows import Window
 from text2face.voice.aligners import Aligner
 
 CONTEXT: Final = 2
-"""Frames looked at before and after a cue's clips: the tracker smooths over five."""
+"""Frames tracked before and after a cue's clips, as the tracker smooths over five."""
 
 JPEG_QUALITY: Final = 95
+"""JPEG quality of the frames, 0 to 100."""
 
 TEMPLATE: Final = "template.npz"
+"""File in a corpus of the mean face."""
 
 
 class Cutter:
-    """Cuts the cues of one video, in order; the video is opened with the first of them."""
+    """Cuts the cues of one video, in order of time.
+
+    Args:
+        info: the video.
+        corpus: folder of the corpus.
+        language: tag such as "en-gb".
+        unit: what a clip shows.
+        aligner: finds the times of the words.
+        pictures: write the frames too.
+    """
 
     def __init__(
         self, info: VideoInfo, corpus: Path, language: str, unit: Unit, aligner: Aligner, *, pictures: bool
@@ -52,13 +63,19 @@ class Cutter:
         self._detector, self._predictor = FaceDetector(), LandmarkPredictor()
 
     def cut(self, window: Window, folder: Path, name: str) -> CueRecord:
-        """Write the clips of a cue into ``folder``, and return what they are; in the corpus the folder is ``name``.
+        """Writes the clips of a cue, and returns their record.
 
-        Raises an :class:`obamanet.errors.ObamanetError` when the video cannot be read, and OSError when ``folder``
-        cannot be written to.
+        Args:
+            window: the cue's.
+            folder: where to write.
+            name: the folder's path in the corpus, for the manifest.
+
+        Raises:
+            obamanet.errors.ObamanetError: the video cannot be read.
+            OSError: ``folder`` cannot be written to.
         """
         fps = float(self._info.fps)
-        # A frame more on both sides, which a clip that covers whole frames may need.
+        # One more frame on both sides, as clips cover whole frames.
         start = max(0.0, window.start - 1 / fps)
         around = self._sound.stretch(start, window.end + 1 / fps) if self._sound else None
         timed = time_cue(window, _part(around, window.start - start, window.end - start), self._language, self._aligner)
@@ -86,9 +103,9 @@ class Cutter:
             inside = slice(cut.first - first, cut.last + 1 - first)
             _write_keypoints(folder / f"{number}.npz", cut, track.landmarks[inside, MOUTH], canonical[inside], fps)
             if around:
-                heard = _part(around, cut.first / fps - start, (cut.last + 1) / fps - start)
-                assert heard is not None
-                _write_sound(folder / f"{number}.wav", heard)
+                sound = _part(around, cut.first / fps - start, (cut.last + 1) / fps - start)
+                assert sound is not None
+                _write_sound(folder / f"{number}.wav", sound)
             clips.append(self._row(window, cut, timed, name, number))
         if self._pictures:
             _keep_pictures(folder / "frames", clips)
@@ -122,7 +139,7 @@ class Cutter:
         )
 
     def _images(self, first: int, last: int, folder: Path) -> Iterator[np.ndarray]:
-        """Yield the frames, and write them down where pictures are wanted."""
+        """Yields frames ``first`` to ``last``, and writes them into ``folder`` where pictures are asked for."""
         import cv2
 
         if self._pictures:
@@ -135,23 +152,23 @@ class Cutter:
             yield image
 
     def _canonical(self, track: FaceTrack) -> np.ndarray:
-        """Return the mouth in canonical coordinates (T, 20, 2), NaN in frames without a face."""
-        seen = track.segment >= 0
+        """Returns the canonical keypoints (T, 20, 2), NaN in frames without a face."""
+        has_face = track.segment >= 0
         if not self._template.exists():
             with atomic_path(self._template) as part:
-                np.savez(part, template=fit_template(track.landmarks[seen]))
+                np.savez(part, template=fit_template(track.landmarks[has_face]))
         with open_arrays(self._template) as arrays:
             template = arrays["template"]
         if template.shape != (LANDMARK_COUNT, 2):
             raise DatasetError(f"corpus is damaged: {self._template}; choose another folder")
-        canonical = np.full((len(seen), 20, 2), np.nan, np.float32)
-        face = track.landmarks[seen]
-        canonical[seen] = to_canonical(face[:, MOUTH], fit_placement(face, template))
+        canonical = np.full((len(has_face), 20, 2), np.nan, np.float32)
+        face = track.landmarks[has_face]
+        canonical[has_face] = to_canonical(face[:, MOUTH], fit_placement(face, template))
         return canonical
 
 
 def _part(sound: AudioClip | None, start: float, end: float) -> AudioClip | None:
-    """Return ``sound`` from ``start`` to ``end`` seconds of it."""
+    """Returns the part of ``sound`` from ``start`` to ``end`` seconds; None for None."""
     if sound is None:
         return None
     part = sound.samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
@@ -173,7 +190,7 @@ def _write_sound(path: Path, sound: AudioClip) -> None:
 
 
 def _keep_pictures(folder: Path, clips: Sequence[Clip]) -> None:
-    """Remove the frames that no clip shows."""
+    """Removes the frames that are in no clip."""
     shown = {number for clip in clips for number in range(clip.first_frame, clip.last_frame + 1)}
     for path in folder.iterdir():
         if int(path.stem) not in shown:

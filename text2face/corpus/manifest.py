@@ -1,11 +1,11 @@
-"""A corpus folder's own papers: what it was made of, what is in each cue's folder, and the manifest of all clips.
+"""Reads and writes a corpus's index files: its options, the record of each cue, and the manifest of all clips.
 
-DIR/corpus.json                  the video and the options it was begun with
-DIR/template.npz                 template (68, 2): the mean face that canonical coordinates are those of
+DIR/corpus.json                  the video and the options
+DIR/template.npz                 template (68, 2): the mean face of the canonical coordinates
 DIR/clips/00012/cue.json         the clips of cue 12, and what was left out
                 002.npz          frames (F,), times (F,) seconds, pixel (F, 20, 2), canonical (F, 20, 2)
-                002.wav          16 kHz mono; sample 0 at the time of the first frame, the last at the last one's end
-                frames/000345.jpg ...   whole frames by their number in the video, only when pictures were asked for
+                002.wav          16 kHz mono, from the start of the first frame to the end of the last
+                frames/000345.jpg ...   whole frames by number in the video, where pictures were asked for
 DIR/manifest.json, manifest.tsv  all clips, written last
 """
 
@@ -26,12 +26,21 @@ SCHEMA: Final = 1
 """Version of the folder's layout."""
 
 OUR_NAMES: Final = ("clips", "manifest.json", "manifest.tsv", "template.npz")
-"""What a corpus folder holds beside corpus.json, which is there before any of these."""
+"""Files and folders of a corpus beside corpus.json, which is written before them."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a corpus is made of: the video, its hash and frame rate, the subtitles, the language, and what a clip is."""
+    """What a corpus is made from.
+
+    Attributes:
+        video: path of the video.
+        video_sha256: sha256 of the video.
+        fps: frames per second of the video, an exact ratio.
+        subtitles: path of the subtitles.
+        language: tag such as "en-gb".
+        unit: what a clip shows, "syllable" or "word".
+    """
 
     video: str
     video_sha256: str
@@ -43,12 +52,27 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of the manifest; times are seconds and frames numbers from the video's start.
+    """One row of the manifest; times are in seconds, and frames are numbered, from the start of the video.
 
-    ``cue`` counts the cues from 1, ``line`` is where it stands in the subtitles and ``text`` what it says. ``timed``
-    says how the times were found (see :class:`text2face.corpus.cue_times.HowTimed`). ``keypoints``, ``sound`` and
-    ``pictures`` are paths in the corpus, "" for what there is not; of the pictures those numbered ``first_frame`` to
-    ``last_frame`` are the clip's.
+    Attributes:
+        clip: name of the clip.
+        cue: number of its cue, from 1.
+        line: line of the cue in the subtitles.
+        text: text of the cue.
+        word: the word as written.
+        syllable: the written syllable; of a word all of them, joined by hyphens.
+        phonemes: IPA symbols, separated by spaces.
+        stress: 0, 1 or 2 as in :class:`text2face.timed_speech.Phoneme`.
+        start: of the syllable or word.
+        end: of the syllable or word.
+        word_start: of the word.
+        word_end: of the word.
+        first_frame: first frame of the clip.
+        last_frame: last frame of the clip, inclusive.
+        timed: method that found the times, see :class:`text2face.corpus.cue_times.HowTimed`.
+        keypoints: file in the corpus.
+        sound: file in the corpus; "" for a silent video.
+        pictures: folder in the corpus with the cue's frames; "" without pictures.
     """
 
     clip: str
@@ -73,7 +97,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class CueRecord:
-    """What came of one cue: its clips, what was left out, and the most faces seen in one of its frames."""
+    """The clips and rejects of one cue, and the maximum number of faces in one of its frames."""
 
     clips: tuple[Clip, ...]
     rejects: tuple[Reject, ...]
@@ -81,7 +105,10 @@ class CueRecord:
 
 
 def begin(folder: Path, corpus: Corpus) -> None:
-    """Note in ``folder`` what it is made of; raise :class:`DatasetError` when it holds the corpus of something else."""
+    """Writes corpus.json into ``folder``, or checks that it is of the same corpus.
+
+    Raises :class:`DatasetError` when the folder holds another corpus or other files of these names, or is damaged.
+    """
     path = folder / "corpus.json"
     foreign = [] if path.exists() else [name for name in OUR_NAMES if (folder / name).exists()]
     if foreign:
@@ -106,7 +133,7 @@ def begin(folder: Path, corpus: Corpus) -> None:
 
 
 def read_cue(folder: Path, key: dict[str, Any]) -> CueRecord | None:
-    """Return what the finished cue in ``folder`` holds; None when there is none, or of another ``key``."""
+    """Returns the record of the finished cue in ``folder``; None when there is none, or one of another ``key``."""
     try:
         about = read_json(folder / "cue.json")
         if about["key"] != key:
@@ -121,19 +148,25 @@ def read_cue(folder: Path, key: dict[str, Any]) -> CueRecord | None:
 
 
 def write_cue(folder: Path, key: dict[str, Any], record: CueRecord) -> None:
-    """Write ``record`` into the cue's ``folder``."""
+    """Writes ``record`` into the cue's ``folder``."""
     atomic_write_json(folder / "cue.json", {"key": key, **asdict(record)})
 
 
 def write_manifest(folder: Path, corpus: Corpus, cues: Sequence[tuple[Path, dict[str, Any]]]) -> Path:
-    """Write manifest.json and manifest.tsv of the finished ``cues``, a folder and its key each; return the former.
+    """Writes manifest.json and manifest.tsv, with one cue in memory at a time.
 
-    One cue is in memory at a time.
+    Args:
+        folder: the corpus.
+        corpus: what it is made from.
+        cues: folder and key of each finished cue.
+
+    Returns:
+        The file manifest.json.
     """
     path = folder / "manifest.json"
     with ExitStack() as stack:
         parts = [stack.enter_context(atomic_path(path.with_suffix(suffix))) for suffix in (".json", ".tsv")]
-        # Closed before the renames that atomic_path does, since they are entered after it.
+        # Entered after atomic_path, so closed before its renames.
         files = [stack.enter_context(part.open("w", encoding="utf-8", newline="\n")) for part in parts]
         head = json.dumps({"schema": SCHEMA, **asdict(corpus)}, ensure_ascii=False)
         files[0].write(f'{head[:-1]}, "clips": [')
@@ -158,6 +191,6 @@ def _records(cues: Sequence[tuple[Path, dict[str, Any]]]) -> Iterator[CueRecord]
 
 
 def _write_rows(file: TextIO, rows: Iterator[dict[str, Any]]) -> None:
-    """Write ``rows`` as the inside of a JSON list, one on a line."""
+    """Writes ``rows`` as the items of a JSON list, one per line."""
     for index, row in enumerate(rows):
         file.write((",\n" if index else "\n") + json.dumps(row, ensure_ascii=False))

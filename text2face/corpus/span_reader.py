@@ -1,4 +1,4 @@
-"""A video's frames and sound, stretch by stretch in order, each read once; memory is that of one stretch."""
+"""Reads a video's frames and sound in consecutive stretches, each once, with the memory of one stretch."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from obamanet.types import AudioClip
 from obamanet.video.reader import read_frames
 
 KEPT_FRAMES: Final = 8
-"""Frames remembered: neighbouring stretches share one, and the tracker looks two further on either side."""
+"""Frames that are kept for the next stretch: consecutive ones share one frame, and the tracker needs two more on either
+side."""
 
 KEPT_SECONDS: Final = 1
-"""Of sound that are remembered, since a clip covers whole frames."""
+"""Seconds of sound that are kept for the next stretch, as clips cover whole frames."""
 
 BLOCK_SECONDS: Final = 2.0
+"""Seconds of sound that are read at once."""
 
 
 class FrameReader:
-    """Gives stretches of a video's frames, each beginning at most KEPT_FRAMES before the last one's end."""
+    """Reads stretches of a video's frames; each must start at most KEPT_FRAMES before the end of the one before."""
 
     def __init__(self, path: Path, fps: Fraction) -> None:
         self._frames = enumerate(frame.image for frame in read_frames(path, fps))
         self._kept: deque[tuple[int, np.ndarray]] = deque(maxlen=KEPT_FRAMES)
 
     def stretch(self, first: int, last: int) -> Iterator[np.ndarray]:
-        """Yield the frames ``first`` to ``last``, (H, W, 3) uint8 BGR, fewer where the video ends.
+        """Yields frames ``first`` to ``last``, (H, W, 3) uint8 BGR, fewer at the end of the video.
 
-        Raises :class:`obamanet.errors.VideoError`.
+        Raises :class:`obamanet.errors.VideoError` when the video cannot be read.
         """
         for index, image in list(self._kept):
             if first <= index <= last:
@@ -49,9 +51,10 @@ class FrameReader:
 
 
 class SoundReader:
-    """Gives stretches of a video's sound, mono at 16 kHz, each beginning less than a second before the last one's end.
+    """Reads stretches of a video's sound, mono at 16 kHz.
 
-    Raises :class:`obamanet.errors.SoundError` at once for a sound track that cannot be read.
+    Each must start less than KEPT_SECONDS before the end of the one before. The constructor raises
+    :class:`obamanet.errors.SoundError` for a sound track that cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +64,7 @@ class SoundReader:
         self._first = 0
 
     def stretch(self, start: float, end: float) -> AudioClip:
-        """Return the sound from ``start`` to ``end`` seconds, silence where the sound track is over."""
+        """Returns the sound from ``start`` to ``end`` seconds, with silence after the end of the sound track."""
         first, last = round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
         while self._first + len(self._waiting) < last:
             block = next(self._blocks, None)
@@ -73,7 +76,7 @@ class SoundReader:
         return AudioClip(np.pad(samples, (0, last - first - len(samples))), SAMPLE_RATE, self._source)
 
     def _drop(self, before: int) -> None:
-        """Forget the samples before sample number ``before``."""
+        """Drops the samples before sample number ``before``."""
         count = min(max(0, before - self._first), len(self._waiting))
         self._waiting = self._waiting[count:]
         self._first += count

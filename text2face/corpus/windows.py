@@ -1,4 +1,4 @@
-"""Cues to windows: where in the video each of them is looked for, none of them over another one."""
+"""Plans the windows of a video in which the cues are searched; windows do not overlap."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Final
 from text2face.subtitles import Cue, Mark
 
 REACH: Final = 0.25
-"""Seconds before and after a cue in which its words are looked for too: subtitles are set by hand."""
+"""Seconds before and after a cue in which its words are searched too, as subtitles are timed by hand."""
 
 MAX_SPEECH: Final = 25
-"""Letters per second; subtitles are written for half as many to be read."""
+"""Maximum letters per second of speech; subtitles are written to be read at half of that."""
 
 MAX_LENGTH: Final = 100.0
-"""Seconds of sound that one window may have, so that a cue that was never ended costs no memory."""
+"""Maximum length of a window in seconds, which bounds memory where a cue's end is wrong."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A cue, its ``number`` among all (from 1), and the stretch of the video in which it is looked for, in seconds."""
+    """A cue, its ``number`` from 1, and ``start`` and ``end`` of the stretch in which it is searched, in seconds."""
 
     number: int
     cue: Cue
@@ -31,17 +31,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows in order of time, and the cues that begin after the video's end."""
+    """The windows in order of time, and the cues that start after the end of the video."""
 
     windows: tuple[Window, ...]
     beyond: tuple[Cue, ...]
 
 
 def plan_windows(cues: Sequence[Cue], duration: float) -> Plan:
-    """Return where ``cues``, in order of their starts, are looked for in a video of ``duration`` seconds.
+    """Returns the windows of ``cues``, sorted by start, in a video of ``duration`` seconds.
 
-    A cue that is still shown when the next one begins ends there, as captions that roll up do; when that leaves no time
-    to say it, both are one.
+    A cue that overlaps the next one ends at its start, as in roll-up captions; when that leaves too little time to
+    speak it, the two are joined.
     """
     beyond = tuple(cue for cue in cues if cue.start >= duration)
     apart = list(_apart([cue for cue in cues if cue.start < duration]))
@@ -56,7 +56,7 @@ def plan_windows(cues: Sequence[Cue], duration: float) -> Plan:
 
 
 def _apart(cues: Sequence[Cue]) -> Iterator[Cue]:
-    """Yield ``cues`` without overlaps."""
+    """Yields ``cues`` without overlaps."""
     waiting: Cue | None = None
     for cue in cues:
         if waiting is None:
@@ -75,7 +75,7 @@ def _apart(cues: Sequence[Cue]) -> Iterator[Cue]:
 
 
 def _joined(first: Cue, second: Cue) -> Cue:
-    """Return two cues as one; karaoke times are kept when both have them, in one order."""
+    """Returns two cues joined; karaoke times are kept when both have them and they are in order."""
     place = len(first.text) + 1
     marks = tuple(Mark(mark.time, place + mark.place) for mark in second.marks)
     ordered = bool(first.marks and marks) and first.marks[-1].time < marks[0].time

@@ -1,1 +1,1 @@
-"""Timed syllables to moving mouth keypoints, without a sound."""
+"""Predicts mouth keypoints from timed syllables, without the sound."""

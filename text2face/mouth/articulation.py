@@ -1,7 +1,7 @@
-"""Speech sounds of any language as what lips, jaw and tongue do: a row of numbers, alike for sounds that look alike.
+"""Articulatory features of phonemes of any language: what lips, jaw and tongue do, as a vector of numbers.
 
-A network that is given these instead of names knows something of a sound it has never seen: Spanish ɲ is a nasal at
-the palate, between n and j.
+Phonemes that look alike have similar features, so that a network generalises to phonemes it was not trained on:
+Spanish ɲ is a palatal nasal, between n and j.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ VOWELS: Final = {
     "ɔ": (0.4, 1.0, 0.9), "æ": (0.15, 0.1, 0.0), "ɐ": (0.25, 0.5, 0.0), "a": (0.0, 0.3, 0.0), "ɑ": (0.0, 1.0, 0.0),
     "ɒ": (0.1, 1.0, 0.6), "ɶ": (0.0, 0.1, 1.0),
 }  # fmt: skip
-"""Height (1 is closed), backness and rounding, by the IPA's chart of vowels, in steps that keep neighbours apart."""
+"""Height (1 is close), backness and rounding of vowels, 0 to 1, after the IPA's chart."""
 
 PLACES: Final = {
     "bilabial": "p b m β ɸ", "labiodental": "f v ʋ ɱ", "dental": "θ ð", "alveolar": "t d n s z l r ɾ ɹ ɬ ɮ ɫ",
     "postalveolar": "ʃ ʒ ɕ ʑ ʂ ʐ ʈ ɖ ɳ ɻ", "palatal": "j c ɟ ɲ ʎ ç ʝ ɥ", "velar": "k ɡ g ŋ x ɣ ɰ w ʍ",
     "glottal": "h ɦ ʔ q χ ʁ ʀ ħ",
 }  # fmt: skip
-"""Where a consonant is made; uvular and pharyngeal sounds are as far from the lips as glottal ones."""
+"""Consonants by place of articulation; uvular and pharyngeal ones count as glottal, as they look the same."""
 
 MANNERS: Final = {
     "stop": "p b t d k ɡ g ʔ q c ɟ ʈ ɖ", "nasal": "m n ŋ ɲ ɱ ɳ",
     "fricative": "f v θ ð s z ʃ ʒ ɕ ʑ ʂ ʐ x ɣ h ɦ ç ʝ β ɸ χ ʁ ħ ɬ ɮ",
     "approximant": "ɹ j w ʍ ɥ ʋ ɰ ɻ", "lateral": "l ɫ ʎ", "trill": "r ɾ ʀ",
 }  # fmt: skip
+"""Consonants by manner of articulation."""
 
 VOICELESS: Final = frozenset("ptkʔqcʈfθsʃɕʂxhçɸχħɬʍ")
+"""Voiceless consonants."""
 
 CONSONANT_ROUNDING: Final = {
     "w": 1.0,
@@ -49,31 +51,35 @@ CONSONANT_ROUNDING: Final = {
     "ɕ": 0.3,
     "ʑ": 0.3,
 }
-"""How far lips are pushed forward (Cruttenden, Gimson's Pronunciation of English, 8th edition, 9.4 and 9.7)."""
+"""Lip rounding of consonants, 0 to 1 (Cruttenden, Gimson's Pronunciation of English, 8th edition, 9.4 and 9.7)."""
 
 NAMES: Final = (
     "vowel", "height", "backness", "rounding", "jaw", "rhotic", "long", *PLACES, *MANNERS, "voiced",
 )  # fmt: skip
-"""What the numbers of one sound mean, in order; all of them 0 to 1."""
+"""Names of the features of a phoneme, in order; all of them are 0 to 1."""
 
 SIZE: Final = len(NAMES)
+"""Number of features."""
 
 ROUNDING: Final = NAMES.index("rounding")
+"""Index of the rounding."""
+
 JAW: Final = NAMES.index("jaw")
+"""Index of the jaw's opening."""
 
 HALF_OPEN: Final = 0.6
-"""A jaw that is lower is that of an open vowel."""
+"""Jaw opening, 0 to 1, above which a vowel is open."""
 
 BILABIALS: Final = frozenset("pbmβɸ")
-"""Sounds for which the lips meet. For Spanish b and v between vowels (β) they nearly do, in careful speech fully."""
+"""Phonemes at which the lips meet; at Spanish b and v between vowels (β) they do in careful speech."""
 
 
 @cache
 def articulation(symbol: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the mouth does at the beginning and at the end of the IPA ``symbol``, (22,) float32 each, 0 to 1.
+    """Returns the features at the start and at the end of the IPA ``symbol``, (SIZE,) float32 each, 0 to 1.
 
-    The two differ for diphthongs and affricates. A sign that is no sound here is left out; a symbol without any other
-    is a mid central vowel's, which has the least shape.
+    The two differ for diphthongs and affricates. Unknown characters are skipped; a symbol without a known one has the
+    features of a mid central vowel, the neutral mouth.
     """
     signs = letters(symbol) or "ə"
     long = "ː" in symbol or "ˑ" in symbol
@@ -81,17 +87,17 @@ def articulation(symbol: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rounding(symbol: str) -> tuple[float, float]:
-    """Return how round the lips are, 0 to 1, at the beginning and at the end of the IPA ``symbol``.
+    """Returns the rounding of the lips, 0 to 1, at the start and at the end of the IPA ``symbol``.
 
-    A diphthong that begins open does not get there: in GRID talker s1 the mouth of now is as wide as other vowels'.
+    A diphthong that starts with an open vowel does not reach the rounding of its end, see benchmarks/RESULTS.md.
     """
-    begin, end = articulation(symbol)
-    arrives = begin[JAW] <= HALF_OPEN
-    return float(begin[ROUNDING]), float(end[ROUNDING]) if arrives else 0.0
+    start, end = articulation(symbol)
+    reached = start[JAW] <= HALF_OPEN
+    return float(start[ROUNDING]), float(end[ROUNDING]) if reached else 0.0
 
 
 def letters(symbol: str) -> str:
-    """Return the signs of an IPA ``symbol`` that stand for a sound, without length and other marks."""
+    """Returns the characters of an IPA ``symbol`` that are vowels or consonants, without length and other marks."""
     plain = unicodedata.normalize("NFD", symbol)
     return "".join(sign for sign in plain if sign in VOWELS or _is_consonant(sign))
 

@@ -1,4 +1,4 @@
-"""What a text's times say of the lips: when they are shut, round, and at rest."""
+"""Times at which the lips are shut, round and at rest, from timed phonemes."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from text2face.mouth.pose_features import Word
 from text2face.timed_speech import Phoneme
 
 MIN_CLOSURE: Final = 0.06
-"""Seconds that lips stay shut at least: closures of connected speech last 50 to 100 ms (Byrd 1993, on TIMIT), and at 24
-frames per second one frame at least falls into this."""
+"""Minimum duration of a closure in seconds: closures of connected speech last 50 to 100 ms (Byrd 1993, on TIMIT), and
+at 24 frames per second this covers at least one frame."""
 
 BURST: Final = 0.012
-"""Seconds after its time that a p opens: the voice gives the burst's time, and the silence before it is closure."""
+"""Seconds from the start of a p to the opening of the lips: eSpeak NG gives the time of the burst, and the closure is
+the silence before it."""
 
 VOICE_BAR: Final = 0.045
-"""Seconds of a b that sound through shut lips, where the voice makes it long enough."""
+"""Maximum seconds of a b that are voiced behind closed lips."""
 
 ROUND_FROM: Final = 0.8
-"""Rounding of a sound, 0 to 1, from which on lips are held round: u, ʊ, o, ɔ and w."""
+"""Minimum rounding of a phoneme, 0 to 1, at which lips are held round: u, ʊ, o, ɔ and w."""
 
 PAUSE: Final = 0.3
-"""Seconds. In shorter silences the mouth goes on moving from one sound to the next."""
+"""Maximum silence in seconds during which the mouth moves on to the next phoneme without coming to rest."""
 
 
 def lip_closures(words: Sequence[Word]) -> tuple[Span, ...]:
-    """Return when the lips are shut: at p, b, m and the Spanish b and v, each for 60 ms or longer."""
+    """Returns the spans in which the lips are shut: at p, b, m and Spanish b and v, each of MIN_CLOSURE or longer."""
     return closures_of(sound for word in words for syllable in word for sound in syllable.phonemes)
 
 
 def closures_of(sounds: Iterable[Phoneme]) -> tuple[Span, ...]:
-    """Return when the lips are shut in ``sounds``, as :func:`lip_closures` does for words."""
+    """Returns the spans in which the lips are shut during the phonemes ``sounds``; see :func:`lip_closures`."""
     return tuple(_closure(sound) for sound in sounds if letters(sound.symbol)[:1] in BILABIALS)
 
 
 def lip_roundings(words: Sequence[Word]) -> tuple[Span, ...]:
-    """Return when the lips are round: at o, u and w, and at the half of a diphthong that is one of these."""
+    """Returns the spans in which the lips are round: at o, u and w, and at the half of a diphthong that is like one."""
     spans = []
     for sound in (sound for word in words for syllable in word for sound in syllable.phonemes):
         begins, ends = (round_enough >= ROUND_FROM for round_enough in rounding(sound.symbol))
@@ -49,16 +50,16 @@ def lip_roundings(words: Sequence[Word]) -> tuple[Span, ...]:
 
 
 def sounding(words: Sequence[Word]) -> tuple[Span, ...]:
-    """Return the stretches in which something is said: sounds with pauses of at most 300 ms between them.
+    """Returns the spans of speech: phonemes, and pauses of up to PAUSE between them.
 
-    A p or b begins with its closure, which is silent.
+    A p or b starts with its closure, which is silent.
     """
     spans = [Span(syllable.start, syllable.end) for word in words for syllable in word]
     return joined(sorted([*spans, *lip_closures(words)], key=lambda span: span.start))
 
 
 def joined(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """Return ``spans``, which are in order, with those in one that have at most 300 ms between them."""
+    """Returns ``spans``, sorted by time, with those joined that are at most PAUSE apart."""
     whole: list[Span] = []
     for span in spans:
         if whole and span.start - whole[-1].end <= PAUSE:

@@ -1,8 +1,8 @@
-"""What the poser learns from: recorded sentences with their words' times, and prose said by the synthetic voice.
+"""Makes the poser's training examples: recorded sentences with word times, and prose spoken by synthetic voices.
 
-Recorded sentences have the true mouth, but few words: the times of their words are refined to phonemes by laying the
-synthetic voice beside them. Prose has every sound of English and Spanish, with exact times; its mouth is the one that
-the person's speech predictor makes of the synthetic voice.
+Recorded sentences have the true mouth, but few different words; their word times are refined to phonemes by alignment
+with a synthetic voice. Prose has all phonemes of English and Spanish, with exact times; its mouth is predicted from the
+synthetic voice by the person's speech predictor (distillation).
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from text2face.voice.align import align_speech
 from text2face.voice.espeak import speak_timed
 
 AROUND: Final = 0.4
-"""Seconds of silence before and after a sentence of prose, so that the mouth learns to begin and to end."""
+"""Seconds of silence before and after a sentence of prose, in which the mouth opens and comes to rest."""
 
 VOICES: Final = {"en": ("en-gb", "en-us"), "es": ("es", "es-419")}
-"""In turns, the voices that say the prose."""
+"""Voices of the prose, in turns."""
 
 RATES: Final = (1.0, 0.85, 1.15)
-"""In turns, times the voice's usual rate."""
+"""Speeds of the prose, in turns; 1 is the voice's default."""
 
 EVERY_NINTH: Final = 9
-"""Of the prose one sentence in so many only validates: an odd number, so that all voices are among them."""
+"""One sentence of prose in so many is for validation; an odd number, so that all voices are among them."""
 
 RECORDED: Final = "recorded"
 """Kind of the examples with a true mouth; the prose's kinds are its languages."""
@@ -55,9 +55,12 @@ RECORDED: Final = "recorded"
 
 @dataclass(frozen=True)
 class PoserExample:
-    """One sentence: ``inputs`` (T, D) and its mouth ``keypoints`` (T, 20, 2), float32.
+    """One sentence.
 
-    ``kind`` is RECORDED or a language of the prose.
+    Attributes:
+        kind: RECORDED, or the language of prose.
+        inputs: the network's inputs, (T, D) float32.
+        keypoints: target keypoints, (T, 20, 2) float32 canonical.
     """
 
     kind: str
@@ -68,14 +71,22 @@ class PoserExample:
 def recorded_examples(
     pieces: Sequence[Piece], align: Path, language: str, person: Person, progress: Progress
 ) -> list[PoserExample]:
-    """Return the recorded sentences of ``pieces``, whose words' times are in ``align``.
+    """Returns the recorded sentences.
 
-    Raises :class:`DatasetError` for a missing or unreadable file of word times, or a piece without sound.
+    Args:
+        pieces: the recordings, whole clips.
+        align: their word times.
+        language: tag such as "en-gb".
+        person: the person, for the head.
+        progress: gets the progress over pieces.
+
+    Raises:
+        DatasetError: word times are missing or unreadable, or a piece has no sound.
     """
-    spoken: dict[str, Speech] = {}
+    voiced: dict[str, Speech] = {}
     examples = []
     for piece in progress.track(pieces, "timing recorded sentences", len(pieces)):
-        words = recorded_words(piece, align, language, spoken)
+        words = recorded_words(piece, align, language, voiced)
         landmarks = piece.clip.landmarks[piece.start : piece.stop]
         canonical = to_canonical(landmarks, place_head(landmarks, person.mouth.head))
         times = frame_times(piece.stop, person.fps)[piece.start :]
@@ -84,71 +95,88 @@ def recorded_examples(
 
 
 def recorded_words(
-    piece: Piece, align: Path, language: str, spoken: dict[str, Speech] | None = None
+    piece: Piece, align: Path, language: str, voiced: dict[str, Speech] | None = None
 ) -> tuple[Word, ...]:
-    """Return the timed syllables of a recorded clip; ``spoken`` keeps texts that the voice has said before."""
+    """Returns the timed syllables of each word of a recorded clip.
+
+    Args:
+        piece: the clip.
+        align: word times.
+        language: tag such as "en-gb".
+        voiced: cache of texts that the synthetic voice has spoken; texts are added to it.
+
+    Raises:
+        DatasetError: word times are missing or unreadable, or the clip has no sound.
+    """
     rows = read_word_times(align, piece.clip.name)
     if piece.clip.sound is None:
         raise DatasetError(f"clip has no sound to time its words by: {piece.clip.folder}")
     text = text_of(rows)
-    spoken = {} if spoken is None else spoken
-    if text not in spoken:
-        spoken[text] = speak_timed(text, language)
-    anchors = _anchors(spoken[text].words, rows, piece.clip.name)
-    timed = align_speech(load_sound(piece.clip.sound), spoken[text], anchors)
+    voiced = {} if voiced is None else voiced
+    if text not in voiced:
+        voiced[text] = speak_timed(text, language)
+    anchors = _anchors(voiced[text].words, rows, piece.clip.name)
+    timed = align_speech(load_sound(piece.clip.sound), voiced[text], anchors)
     return tuple(syllables_of(word, language) for word in timed.words)
 
 
 def prose_examples(
     person: Person, languages: Sequence[str], *, validating: bool, progress: Progress
 ) -> list[PoserExample]:
-    """Return the prose of ``languages`` ("en", "es") as the synthetic voice says it and the person's predictor sees it.
+    """Returns sentences of prose, with keypoints predicted by the person's speech predictor from a synthetic voice.
 
-    Either every ninth sentence, which is ``validating``, or all others.
+    Args:
+        person: the person.
+        languages: of the prose, "en" and "es".
+        validating: return every ninth sentence, else all others.
+        progress: gets the progress over sentences.
     """
     teacher = Predictor(person)
     texts = [(language, number, text) for language in languages for number, text in enumerate(prose(language))]
-    wanted = [text for text in texts if (text[1] % EVERY_NINTH == 0) == validating]
+    chosen = [text for text in texts if (text[1] % EVERY_NINTH == 0) == validating]
     examples = []
-    for language, number, text in progress.track(wanted, "speaking prose", len(wanted)):
+    for language, number, text in progress.track(chosen, "speaking prose", len(chosen)):
         voices = VOICES[language]
         rate = RATES[number // len(voices) % len(RATES)]
-        words, times, keypoints = taught(text, voices[number % len(voices)], rate, person, teacher)
+        words, times, keypoints = predict_prose(text, voices[number % len(voices)], rate, person, teacher)
         examples.append(_example(language, words, times, keypoints))
     return examples
 
 
 def prose(language: str) -> Iterator[str]:
-    """Yield the sentences of ``language``, "en" or "es", that come with the program."""
+    """Yields the sentences of ``language``, "en" or "es", that come with the program."""
     text = (files("text2face.mouth") / "sentences" / f"{language}.txt").read_text("utf-8")
     yield from filter(None, text.splitlines())
 
 
-def taught(
+def predict_prose(
     text: str, voice: str, rate: float, person: Person, teacher: Predictor
 ) -> tuple[tuple[Word, ...], np.ndarray, np.ndarray]:
-    """Return ``text`` as timed words, frame times (T,) seconds, and the keypoints (T, 20, 2) that ``teacher`` sees.
+    """Speaks ``text`` by a synthetic voice, and predicts the keypoints from its sound by ``teacher``.
 
-    The sound has 0.4 s of silence before and after the speech; times count from its beginning.
+    Returns:
+        words: its words; times count from the start of the sound, which has AROUND seconds of silence at either end.
+        times: of the frames, (T,) seconds.
+        keypoints: the teacher's, (T, 20, 2).
     """
     import soundfile
 
     speech = speak_timed(read_out(text, voice).text, voice, rate)
     silence = np.zeros(round(AROUND * speech.clip.rate), np.float32)
     with tempfile.TemporaryDirectory(prefix="text2face-") as folder:
-        wav = Path(folder) / "said.wav"
+        wav = Path(folder) / "speech.wav"
         samples = np.concatenate([silence, speech.clip.samples, silence])
         soundfile.write(wav, samples, speech.clip.rate, subtype="PCM_16")
         keypoints = teacher.predict(load_features(wav, person)).points
-    later = len(silence) / speech.clip.rate
-    words = tuple(tuple(s.shifted(later) for s in syllables_of(word, voice)) for word in speech.words)
+    offset = len(silence) / speech.clip.rate
+    words = tuple(tuple(s.shifted(offset) for s in syllables_of(word, voice)) for word in speech.words)
     return words, frame_times(len(keypoints), person.fps), keypoints
 
 
 def save_examples(examples: Sequence[PoserExample], path: Path) -> None:
-    """Write ``examples`` as an ``.npz`` of plain arrays: a run that goes on learns from the very same ones.
+    """Writes ``examples`` as an ``.npz`` of plain arrays, so that a resumed run trains on exactly the same ones.
 
-    The synthetic voice flutters, so that what it says a second time is a little different.
+    Making them again gives slightly different ones, as the synthetic voice has random flutter.
     """
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez_compressed(
@@ -161,7 +189,7 @@ def save_examples(examples: Sequence[PoserExample], path: Path) -> None:
 
 
 def load_examples(path: Path) -> list[PoserExample]:
-    """Read what :func:`save_examples` wrote; raises :class:`DatasetError` when it is not that."""
+    """Reads the examples written by :func:`save_examples`; raises :class:`DatasetError` for a damaged file."""
     try:
         with open_arrays(path) as arrays:
             cuts = np.cumsum(arrays["lengths"])[:-1]
@@ -176,7 +204,7 @@ def _example(kind: str, words: Sequence[Word], times: np.ndarray, keypoints: np.
 
 
 def _anchors(spoken: Sequence[SpokenWord], rows: Sequence[TimedWord], clip: str) -> list[tuple[float, float]]:
-    """Return where each spoken word lies; the voice may run several words together."""
+    """Returns start and end of each spoken word in the clip; the voice may run several words together."""
     anchors, first = [], 0
     for word in spoken:
         last = first + len(word.text.split()) - 1

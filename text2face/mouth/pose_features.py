@@ -1,4 +1,4 @@
-"""Timed syllables to what the pose network reads: for each video frame the sound that is said, and those around it."""
+"""Computes the pose network's inputs from timed syllables: each frame's phoneme and its neighbours."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Word = tuple[Syllable, ...]
 """A word's timed syllables."""
 
 WINDOW: Final = 0.04
-"""Seconds around a frame's time over which sounds are averaged, by their share: one frame at 25 fps, so that no sound,
-however short, falls between two frames."""
+"""Seconds around a frame's time over which inputs are averaged: one frame at 25 fps, so that no phoneme is between two
+frames, however short it is."""
 
-TASTERS: Final = 5
-"""Points of time at which a window is looked at."""
+WINDOW_SAMPLES: Final = 5
+"""Number of times in a window at which inputs are computed."""
 
 MIN_PAUSE: Final = 0.02
-"""Seconds. A smaller gap between two sounds is rounding."""
+"""Minimum pause in seconds; a smaller gap between two phonemes is rounding."""
 
 SYMBOLS: Final = ("padding", "silence", "word boundary")
-"""What is no sound has numbers of its own, which no sound shares."""
+"""Inputs that are 1 where there is no phoneme, and at the start of a word."""
 
 PLACE: Final = (
     "position in the sound",
@@ -35,22 +35,30 @@ PLACE: Final = (
     "stressed",
     "half stressed",
 )
-REACH: Final = ("time since silence", "time to silence")
+"""Inputs of a phoneme's place in time; lengths are in units of LONG."""
+
+REACH: Final = ("time since speech", "time to speech")
+"""Inputs of a silence, exp(-t / LONG) of the seconds t since the last phoneme and until the next."""
 
 INPUTS: Final = 3 * SIZE + len(SYMBOLS) + len(PLACE) + len(REACH)
-"""Numbers per frame: the articulation of this sound, the one before and the one after, and the rows above."""
+"""Number of inputs per frame: articulation of the phoneme, of the one before and of the one after, and those above."""
 
 PADDING: Final = 3 * SIZE
+"""Index of the input that is 1 in padding."""
+
 SILENCE: Final = 3 * SIZE + 1
+"""Index of the input that is 1 in silence."""
+
 BOUNDARY: Final = 3 * SIZE + 2
+"""Index of the input that is 1 in the first half of a word's first phoneme."""
 
 LONG: Final = 0.25
-"""Seconds that count as length 1."""
+"""Unit of length and time inputs, in seconds."""
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """A sound in its syllable, or a pause (no ``sound``)."""
+    """A phoneme in its syllable, or a pause (``sound`` is None); ``first`` of its word or not."""
 
     start: float
     end: float
@@ -60,24 +68,23 @@ class _Stretch:
 
 
 def describe(words: Sequence[Word], times: np.ndarray) -> np.ndarray:
-    """Return the network's inputs (T, 77) float32 for frames at ``times`` (T,), seconds as in ``words``.
+    """Returns the network's inputs (T, INPUTS) float32 for frames at ``times`` (T,), in seconds as in ``words``.
 
-    Before the first sound, after the last one and between two that do not meet there is silence. Padding is never
-    written here: :func:`padding` is what a batch is filled up with.
+    There is silence before the first phoneme, after the last, and in pauses.
     """
     stretches = list(_stretches(words))
     if not stretches:
         return np.repeat(_silence()[None], len(times), axis=0)
-    offsets = ((np.arange(TASTERS) + 0.5) / TASTERS - 0.5) * WINDOW
-    wanted = (times[:, None] + offsets).ravel()
+    offsets = ((np.arange(WINDOW_SAMPLES) + 0.5) / WINDOW_SAMPLES - 0.5) * WINDOW
+    sampled = (times[:, None] + offsets).ravel()
     starts = np.array([stretch.start for stretch in stretches])
-    places = np.searchsorted(starts, wanted, side="right") - 1
-    rows = np.stack([_row(stretches, int(place), float(time)) for place, time in zip(places, wanted, strict=True)])
-    return rows.reshape(len(times), TASTERS, INPUTS).mean(axis=1).astype(np.float32)
+    places = np.searchsorted(starts, sampled, side="right") - 1
+    rows = np.stack([_row(stretches, int(place), float(time)) for place, time in zip(places, sampled, strict=True)])
+    return rows.reshape(len(times), WINDOW_SAMPLES, INPUTS).mean(axis=1).astype(np.float32)
 
 
 def padding() -> np.ndarray:
-    """Return the inputs (77,) float32 of a frame that is in no sentence."""
+    """Returns the inputs (INPUTS,) float32 of a frame that is in no sentence, to fill up batches with."""
     row = np.zeros(INPUTS, np.float32)
     row[PADDING] = 1.0
     return row
@@ -90,7 +97,7 @@ def _silence() -> np.ndarray:
 
 
 def _stretches(words: Sequence[Word]) -> list[_Stretch]:
-    """Return all sounds and the pauses between them, in order."""
+    """Returns all phonemes and the pauses between them, in order."""
     stretches: list[_Stretch] = []
     for word in words:
         for number, syllable in enumerate(word):
@@ -102,7 +109,7 @@ def _stretches(words: Sequence[Word]) -> list[_Stretch]:
 
 
 def _row(stretches: Sequence[_Stretch], place: int, time: float) -> np.ndarray:
-    """Return the inputs at one point of time, in the stretch that began last."""
+    """Returns the inputs at ``time``, where ``place`` is the index of the last stretch that has started, or -1."""
     here = stretches[place] if place >= 0 else None
     if here is None or here.sound is None or time >= here.end + MIN_PAUSE:
         row = _silence()
@@ -141,7 +148,7 @@ def _row(stretches: Sequence[_Stretch], place: int, time: float) -> np.ndarray:
 
 
 def _edge(stretches: Sequence[_Stretch], place: int, side: int) -> np.ndarray:
-    """Return the articulation where the stretch at ``place`` begins (0) or ends (1): zeros for a pause or none."""
+    """Returns the articulation at the start (0) or end (1) of the stretch at ``place``; zeros for a pause or none."""
     sound = stretches[place].sound if 0 <= place < len(stretches) else None
     return articulation(sound.symbol)[side] if sound else np.zeros(SIZE, np.float32)
 

@@ -35,22 +35,41 @@ from text2face.mouth.pose_examples import (
 from text2face.mouth.pose_features import INPUTS, padding
 
 INNER_LIP_WEIGHT: Final = 2.0
-"""Loss weight of the inner lips against 1 for the outer, as in the training of the speech predictor."""
+"""Loss weight of the inner lips, 1 for the outer ones, as in the training of the speech predictor."""
 
 SOFTNESS: Final = 0.05
-"""Canonical units over all points. A mouth that lies this much further from a pose than from another one belongs to it
-by less than half as much: poses of GRID talker s1 are 0.1 to 0.2 from their neighbours."""
+"""Standard deviation, in canonical units over all points, of the Gaussian that gives the target weights of the poses;
+below the distances of neighbouring poses, benchmarks/RESULTS.md."""
 
 
 @dataclass(frozen=True)
 class PoserOptions:
-    """How a poser is trained.
+    """Options of a poser's training.
 
-    ``units`` and ``layers`` of the LSTM; ``sequence`` in seconds of one training example; ``prose_share`` of examples
-    that are the synthetic voice's. In these ``shape_trust`` and ``gap_trust`` scale the losses on the mouth's shape and
-    on the lips' gap: the teacher is a network that hears a voice it does not know. The weights scale the losses on the
-    choice of pose, on movement from frame to frame and on the lips' gap against the one on position. There is none on
-    lips that meet: with one, the vowel of map stays shut too; :mod:`obamanet.keypoints.lips` lets them meet.
+    No loss is on closed lips: with one, lips stay shut in the vowels beside closures too;
+    :mod:`obamanet.keypoints.lips` closes them.
+
+    Attributes:
+        steps: steps of the whole training.
+        batch_size: examples per step.
+        learning_rate: Adam's at its peak.
+        units: values per LSTM layer.
+        layers: number of LSTM layers.
+        dropout: share of values dropped in training.
+        sequence: length of one training example, in seconds.
+        prose_share: share of the examples that are prose, 0 to 1.
+        shape_trust: factor of the losses on the mouth's shape in prose, whose keypoints are predicted.
+        gap_trust: factor of the loss on the gap between the lips in prose.
+        choice_weight: weight of the loss on the choice of pose; that on position has 1.
+        velocity_weight: weight of the loss on differences between frames.
+        opening_weight: weight of the loss on the gap between the lips.
+        ema_decay: decay of the exponential moving average of the weights.
+        epoch_steps: steps between two evaluations.
+        languages: of the prose.
+        seed: of everything random.
+
+    Raises:
+        OptionError: an option is out of range.
     """
 
     steps: int = 400
@@ -72,7 +91,7 @@ class PoserOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is outside the allowed values."""
+        """Checks the ranges."""
         check_optimiser_options(self)
         if not 0 <= self.prose_share <= 1:
             raise OptionError(f"prose share is out of range: got {self.prose_share}, allowed is 0 to 1")
@@ -90,11 +109,23 @@ def train_poser(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train the poser of ``person`` into ``folder``, or go on with the run that is there.
+    """Trains a person's poser, or resume its training.
 
-    The recorded sentences are the split's, in ``language``, with their words' times in ``align``. Raises
-    :class:`obamanet.errors.PersonError` for a person without poses and :class:`DatasetError` when word times are
-    missing.
+    Args:
+        dataset: the person's dataset.
+        split: pieces for training and for validation, whole clips.
+        align: their word times.
+        language: of the recordings, a tag such as "en-gb".
+        person: the person.
+        folder: the run's.
+        options: how to train.
+        limits: where this session stops.
+        progress: gets the progress over sentences and the metrics of each evaluation.
+
+    Raises:
+        obamanet.errors.PersonError: the person has no mouth poses.
+        DatasetError: word times are missing, frame rates differ, or files of the run are damaged.
+        OptionError: ``folder`` holds another run.
     """
     progress = progress or Progress()
     poses = poses_of(person)
@@ -118,10 +149,10 @@ def train_poser(
         add_sources(folder, split.sources)
         sides = {}
         for side, pieces in (("train", split.train), ("val", split.val)):
-            kept = folder / f"{side}.npz"
-            if not kept.is_file():
-                save_examples(_examples(side, pieces, align, language, person, options, progress), kept)
-            sides[side] = load_examples(kept)
+            cache = folder / f"{side}.npz"
+            if not cache.is_file():
+                save_examples(_examples(side, pieces, align, language, person, options, progress), cache)
+            sides[side] = load_examples(cache)
         train, val = sides["train"], sides["val"]
         source = ExampleSource(train, round(options.sequence * dataset.fps), options)
         learner = PoserLearner(config, options, person, poses, val)
@@ -138,7 +169,7 @@ def _examples(
     options: PoserOptions,
     progress: Progress,
 ) -> list[PoserExample]:
-    """Return the recorded sentences of one ``side`` of the split, and its part of the prose: one in nine validates."""
+    """Returns the recorded sentences of one ``side`` of the split, and the prose for that side."""
     examples = recorded_examples(pieces, align, language, person, progress)
     if options.prose_share:
         examples += prose_examples(person, options.languages, validating=side == "val", progress=progress)
@@ -146,7 +177,7 @@ def _examples(
 
 
 class ExampleSource:
-    """Batches of sentences, cut or filled up with padding to one length."""
+    """Batches of sentences, cut or padded to ``length`` frames."""
 
     def __init__(self, examples: Sequence[PoserExample], length: int, options: PoserOptions) -> None:
         self._recorded = [example for example in examples if example.kind == RECORDED]
@@ -155,9 +186,9 @@ class ExampleSource:
         self._options = options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return inputs (B, L, D), keypoints (B, L, 20, 2) and trust (B, L, 2), float32.
+        """Returns inputs (B, L, D), keypoints (B, L, 20, 2) and trust (B, L, 2), float32, for ``step``.
 
-        Trust is what shape and gap of a frame count, 0 for padding.
+        Trust is the weight of each frame in the losses on shape and on gap, 0 for padding.
         """
         random = np.random.default_rng((self._options.seed, step))
         rows = [self._row(random) for _ in range(self._options.batch_size)]
@@ -180,7 +211,7 @@ class ExampleSource:
 
 
 class PoserLearner(EmaLearner):
-    """Teaches a poser; see :class:`obamanet.training.loop.runner.Learner`."""
+    """Trains a poser; see :class:`obamanet.training.loop.runner.Learner`."""
 
     def __init__(
         self,
@@ -214,25 +245,26 @@ class PoserLearner(EmaLearner):
         )
 
     def validate(self) -> dict[str, float]:
-        """Return, per kind of example, position error in thousandths of a unit and opening correlation.
+        """Returns, per kind of example, position error in thousandths of a canonical unit and opening correlation.
 
-        The score is the error on recorded sentences, whose mouth is the true one, and half of that on prose.
+        "score" is the error on recorded sentences plus half of that on prose.
         """
         metrics: dict[str, float] = {}
         for kind in dict.fromkeys(example.kind for example in self._val):
             own = [example for example in self._val if example.kind == kind]
             predicted = [self._predict(example.inputs) for example in own]
             errors = [np.linalg.norm(p - e.keypoints, axis=-1).mean() for p, e in zip(predicted, own, strict=True)]
-            said = np.concatenate([mouth_opening(p) for p in predicted])
+            opening = np.concatenate([mouth_opening(p) for p in predicted])
             true = np.concatenate([mouth_opening(e.keypoints) for e in own])
+            correlation = float(np.corrcoef(opening, true)[0, 1]) if opening.std() > 0 else 0.0
             metrics[f"{kind}_error"] = float(1000 * np.mean(errors))
-            metrics[f"{kind}_opening_correlation"] = float(np.corrcoef(said, true)[0, 1]) if said.std() > 0 else 0.0
+            metrics[f"{kind}_opening_correlation"] = correlation
         prose = [value for name, value in metrics.items() if name.endswith("_error") and not name.startswith(RECORDED)]
         score = metrics.get(f"{RECORDED}_error", 0.0) + 0.5 * float(np.mean(prose) if prose else 0.0)
         return {"score": score, **metrics}
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draw the first validation sentence's opening, predicted and recorded."""
+        """Plots the mouth opening of the first validation sentence, predicted and recorded."""
         shown = self._val[0]
         draw_openings(shown.keypoints, self._predict(shown.inputs), folder, step)
 
@@ -241,14 +273,14 @@ class PoserLearner(EmaLearner):
         return (weights @ self._mouths).reshape(-1, 20, 2)
 
     def losses(self, *batch: Any) -> Losses:
-        """Return the losses on inputs (B, L, D), keypoints (B, L, 20, 2) and how far both are trusted, (B, L, 2)."""
+        """Returns the losses on inputs (B, L, D), keypoints (B, L, 20, 2) and trust (B, L, 2)."""
         import tensorflow as tf
 
         inputs, keypoints, trust = batch
         options = self._options
         true = tf.reshape(keypoints, (*keypoints.shape[:2], 40))
-        shape, opened = trust[..., 0], trust[..., 1]
-        # How much a mouth belongs to each pose falls with the square of its distance, as a k-means cluster's would.
+        shape, gap_trust = trust[..., 0], trust[..., 1]
+        # The target weights of the poses are Gaussian in the distance to their centres, a soft k-means assignment.
         values = tf.tensordot(true - self._mean, self._encode, 1)
         away = tf.reduce_sum(((values[:, :, None] - self._poses) * self._scale) ** 2, axis=-1)
         belongs = tf.nn.softmax(-away / (2 * SOFTNESS**2), axis=-1)
@@ -256,22 +288,22 @@ class PoserLearner(EmaLearner):
         predicted = tf.tensordot(weights, self._centres, 1)
         gap, true_gap = (tf.tensordot(mouths, self._gap, 1)[..., 0] for mouths in (predicted, true))
         movement = (predicted - true)[:, 1:] - (predicted - true)[:, :-1]
-        told = {
+        reported = {
             "position": _mean(self._distance(predicted - true), shape),
             "velocity": _mean(self._distance(movement), tf.minimum(shape[:, 1:], shape[:, :-1])),
-            "opening": _mean(tf.abs(gap - true_gap), opened),
+            "opening": _mean(tf.abs(gap - true_gap), gap_trust),
             "choice": _mean(-tf.reduce_sum(belongs * tf.math.log(weights + 1e-7), axis=-1), shape),
         }
         total = (
-            told["position"]
-            + options.velocity_weight * told["velocity"]
-            + options.opening_weight * told["opening"]
-            + options.choice_weight * told["choice"]
+            reported["position"]
+            + options.velocity_weight * reported["velocity"]
+            + options.opening_weight * reported["opening"]
+            + options.choice_weight * reported["choice"]
         )
-        return Losses(total, told)
+        return Losses(total, reported)
 
     def _distance(self, difference: Any) -> Any:
-        """Return the weighted mean point distance (B, T) of (B, T, 40), smooth at zero, in canonical units."""
+        """Returns the weighted mean point distance (B, T) of (B, T, 40), differentiable at zero, in canonical units."""
         import tensorflow as tf
 
         points = tf.reshape(difference, (*difference.shape[:2], 20, 2))

@@ -1,4 +1,4 @@
-"""Puts a trained poser into its person, with a note of where it comes from."""
+"""Saves a trained poser in its person, with a card of its origin."""
 
 from __future__ import annotations
 
@@ -28,10 +28,16 @@ from text2face.mouth.pose_examples import EVERY_NINTH, prose
 
 
 def save_poser(person: Person, report: TrainReport, sentences: int) -> Person:
-    """Write the best weights of the run ``report`` tells of into ``person``, and return it loaded anew.
+    """Writes the best weights of a run into the person's folder, and returns the person reloaded.
 
-    ``sentences`` is the number of recorded ones that were learned from. Raises :class:`DatasetError` for a run without
-    weights and :class:`obamanet.errors.OutputError`.
+    Args:
+        person: the person.
+        report: of the run.
+        sentences: number of recorded training sentences, for the card.
+
+    Raises:
+        DatasetError: the run has no usable weights.
+        obamanet.errors.OutputError: the folder cannot be written.
     """
     from obamanet.networks.pose_lstm import build_poser
 
@@ -62,19 +68,19 @@ def _card(
     for language in languages:
         count = sum(1 for _ in prose(language))
         spoken += count - -(-count // EVERY_NINTH)
-    taught = f"{spoken} sentences of prose ({', '.join(languages)}) said by eSpeak NG, exact phoneme times"
+    prose_origin = f"{spoken} sentences of prose ({', '.join(languages)}) said by eSpeak NG, exact phoneme times"
     return PoserCard(
         config,
         sha256_of(person.folder / POSES_FILE),
         f"{sentences} recorded sentences ({person.origin.footage}): tracked mouths, word times refined to phonemes by "
         "alignment with eSpeak NG",
-        f"{taught}, mouths by this person's speech predictor as teacher" if languages else "nothing",
+        f"{prose_origin}, mouths by this person's speech predictor as teacher" if languages else "nothing",
         _metrics(report),
     )
 
 
 def _metrics(report: TrainReport) -> dict[str, float]:
-    """Return what validation said of the best weights; nothing when the log is lost."""
+    """Returns the validation metrics of the best weights; empty when the log cannot be read."""
     record = logged(report.folder, report.best_step)
     return {
         name: round(float(value), 4)

@@ -1,1 +1,1 @@
-"""Words to syllables, by spelling for Spanish and by sound for every language."""
+"""Divides words into syllables: by spelling for Spanish, by phonemes for every language."""

@@ -1,7 +1,7 @@
-"""Spanish words to written syllables.
+"""Divides Spanish words into written syllables.
 
-Rules: RAE and ASALE, Ortografía de la lengua española (2010), chapter II, on diphthong, triphthong and hiatus (what
-counts for spelling, not how a region says it) and on digraphs; Diccionario panhispánico de dudas, entries h, tl, sub-.
+Rules: RAE and ASALE, Ortografía de la lengua española (2010), chapter II, on diphthong, triphthong and hiatus (for
+spelling, not for regional pronunciation) and on digraphs; Diccionario panhispánico de dudas, entries h, tl, sub-.
 """
 
 from __future__ import annotations
@@ -14,27 +14,32 @@ from dataclasses import dataclass
 from typing import Final
 
 STRONG: Final = frozenset("aeoáéóàèòâêôäëö")
+"""Open vowels; two of them are in different syllables."""
+
 WEAK: Final = frozenset("iuüìùîû")
+"""Close vowels, which form a diphthong with another vowel."""
+
 STRESSED_WEAK: Final = frozenset("íúï")
-"""An i or u that bears the accent (or a diaeresis over i) stands apart from a strong vowel beside it."""
+"""An i or u with an accent, or i with a diaeresis, which forms a hiatus with an open vowel beside it."""
 
 VOWELS: Final = STRONG | WEAK | STRESSED_WEAK
+"""All vowels."""
 
 INSEPARABLE: Final = frozenset(
     [stop + liquid for stop in "pbfgkctdv" for liquid in "lr" if stop + liquid not in {"dl", "tl"}]
 )
-"""Two consonants that begin a syllable together."""
+"""Pairs of consonants that begin a syllable together."""
 
 UNIT: Final = re.compile(r"ch|ll|rr|qu(?=[eiéíëï])|gu(?=[eiéíëï])|.", re.DOTALL)
-"""One letter, or two that are written for one sound."""
+"""One letter or digraph."""
 
 SPLIT_PREFIX: Final = re.compile(r"sub(?=r[aeiouáéíóú]|lun|lin[gu]|limin)")
-"""The prefix sub-, which stays a syllable before r, and before l in these words."""
+"""The prefix sub-, which is a syllable of its own before r, and before l in these words."""
 
 
 @dataclass(frozen=True)
 class _Unit:
-    """A letter or digraph: where it starts in the word, its spelling, and whether it is a vowel."""
+    """A letter or digraph: its index in the word, its spelling, and whether it is a vowel."""
 
     start: int
     text: str
@@ -42,14 +47,19 @@ class _Unit:
 
 
 def syllabify_spanish(word: str, *, american: bool = False) -> tuple[str, ...]:
-    """Return the written syllables of ``word``, which joined give ``word`` again; a word without a vowel is one.
+    """Returns the written syllables of a Spanish word.
 
-    Case and accents are kept. With ``american`` the group tl begins a syllable (a-tle-ta), as in Mexico and most of
-    America; without, it is divided (at-le-ta), as in most of Spain.
+    Args:
+        word: one word; case and accents are kept.
+        american: keep tl together (a-tle-ta), as in Mexico and most of America, and not divided (at-le-ta), as in most
+            of Spain.
+
+    Returns:
+        The syllables, whose concatenation is ``word``; a word without a vowel is one syllable.
     """
     word = unicodedata.normalize("NFC", word)
     lower = word.lower()
-    if len(lower) != len(word):  # a few foreign capitals change their length, and places would no longer fit
+    if len(lower) != len(word):  # a few foreign capitals change their length, and indices would no longer fit
         return (word,)
     units = list(_units(lower))
     nuclei = list(_nuclei(units))
@@ -70,14 +80,14 @@ def _units(word: str) -> Iterator[_Unit]:
     for match in UNIT.finditer(word):
         text, start, end = match.group(), match.start(), match.end()
         if text == "y":
-            # A vowel alone, at a word's end and before a consonant (ley, Ayrton); a consonant before a vowel.
+            # A vowel at the end of a word and before a consonant (ley, Ayrton); a consonant before a vowel.
             yield _Unit(start, text, end == len(word) or word[end] not in VOWELS | {"y"})
         else:
             yield _Unit(start, text, text in VOWELS)
 
 
 def _nuclei(units: list[_Unit]) -> Iterator[tuple[int, int]]:
-    """Yield the first unit and the one after the last of each vowel group; a silent h may lie inside one."""
+    """Yields first unit and end of each vowel group; there may be a silent h inside one."""
     index = 0
     while index < len(units):
         if not units[index].vowel:
@@ -96,14 +106,14 @@ def _nuclei(units: list[_Unit]) -> Iterator[tuple[int, int]]:
 
 
 def _next_vowel(units: list[_Unit], index: int) -> int | None:
-    """Return the place of the vowel at ``index`` or behind an h there."""
+    """Returns the index of the vowel at ``index``, or after an h there; None for a consonant."""
     if index < len(units) and units[index].text == "h":
         index += 1
     return index if index < len(units) and units[index].vowel else None
 
 
 def _join(first: str, second: str) -> bool:
-    """Say whether two vowels share a syllable."""
+    """Returns whether two vowels are in the same syllable."""
     if first in STRONG or second in STRONG:
         return (first in STRONG) != (second in STRONG) and not {first, second} & STRESSED_WEAK
     # i and u make a diphthong in either order, whichever is stressed; a doubled vowel does not.
@@ -111,7 +121,7 @@ def _join(first: str, second: str) -> bool:
 
 
 def _parted(units: list[_Unit], end: int, following: int) -> bool:
-    """Say whether an h parts the vowels: hue, hie and hui begin a syllable (ca-ca-hue-te, re-huir)."""
+    """Returns whether an h divides the vowels: hue, hie and hui begin a syllable (ca-ca-hue-te, re-huir)."""
     if following == end:
         return False
     after = following + 1
@@ -124,7 +134,7 @@ def _parted(units: list[_Unit], end: int, following: int) -> bool:
 
 
 def _coda_length(consonants: list[str], inseparable: frozenset[str]) -> int:
-    """Return how many of the consonants between two vowels close the first syllable."""
+    """Returns how many of the consonants between two vowels belong to the first syllable."""
     count = len(consonants)
     if count < 2:
         return 0

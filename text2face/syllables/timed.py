@@ -1,4 +1,4 @@
-"""Spoken words to timed syllables: the letters and the sounds of a word are laid beside each other."""
+"""Divides spoken words into timed syllables, by aligning the letters of a word with its phonemes."""
 
 from __future__ import annotations
 
@@ -12,35 +12,40 @@ from text2face.syllables.spanish import syllabify_spanish
 from text2face.timed_speech import Phoneme, SpokenWord, Syllable
 
 AMERICAN_SPANISH: Final = frozenset({"es-419", "es-mx"})
+"""Languages in which tl is not divided."""
 
 SOUNDS_OF: Final = {
     "b": "bβv", "c": "ksθʃt", "d": "dðɾt", "f": "fv", "g": "ɡɣdʒxɟ", "h": "hx", "j": "dʒjx", "k": "k", "l": "lʎɫ",
     "m": "m", "n": "nŋɲm", "ñ": "ɲ", "p": "pf", "q": "k", "r": "ɹrɾɚɜ", "s": "szʃʒθ", "t": "tɾʔθðʃ", "v": "vbβf",
     "w": "wvʍ", "x": "kɡzsʃx", "y": "jʝɟ", "z": "zsθ", "ç": "s",
 }  # fmt: skip
-"""First signs of the sounds that a consonant usually stands for in English and Spanish, for aligning only."""
+"""First characters of the phonemes that a consonant usually stands for in English and Spanish; for alignment only."""
 
 SEMIVOWELS: Final = {"i": "jʝ", "y": "jʝ", "u": "wj", "w": "wʊu", "l": "ʎ", "r": "ɚɜə", "o": "w", "e": "j"}
-"""Letters that are vowels here and consonants there."""
+"""Letters that can be vowels or consonants, and the other letters' phonemes of that kind."""
 
 UNLIKE: Final = 1.5
-"""Cost of laying a letter beside a sound of the same kind that it does not usually stand for."""
+"""Cost of aligning a letter with a phoneme of the same kind that it does not usually stand for."""
 
 FOREIGN: Final = 3.0
-"""The same for a vowel beside a consonant."""
+"""Cost of aligning a vowel with a consonant."""
 
 MAX_VOWELS: Final = 3
-"""Vowels that the voice may say in one written syllable, as in Uruguay; more are letters spelled out."""
+"""Maximum number of vowel phonemes in one written syllable, as in Uruguay; more are letters spelled out."""
 
 SILENT_LETTER: Final = 0.6
+"""Cost of a letter without a phoneme."""
+
 UNWRITTEN_SOUND: Final = 0.9
+"""Cost of a phoneme without a letter."""
 
 
 def syllables_of(word: SpokenWord, language: str) -> tuple[Syllable, ...]:
-    """Return the syllables of ``word``, whose texts joined give its letters again, with their sounds and times.
+    """Returns the syllables of ``word`` with their phonemes and times; their texts joined are the word's letters.
 
-    Spanish is divided as it is written, and each syllable gets its sounds; where writing and sound disagree (letters
-    that are spelled out, foreign names), and in all other languages, the sounds are divided and get their letters.
+    Spanish is divided by spelling, and each syllable gets its phonemes. Where spelling and phonemes disagree (letters
+    spelled out, foreign names), and in all other languages, the phonemes are divided, and each syllable gets its
+    letters.
     """
     letters = [sign for sign in word.text if sign.isalnum() or unicodedata.combining(sign)]
     places = _letter_of_each(letters, word.phonemes)
@@ -50,7 +55,7 @@ def syllables_of(word: SpokenWord, language: str) -> tuple[Syllable, ...]:
             for part in "".join(sign if sign in letters else " " for sign in word.text).split()
             for syllable in syllabify_spanish(part, american=language in AMERICAN_SPANISH)
         ]
-        sounds = _share_out(written, places, word.phonemes)
+        sounds = _assign(written, places, word.phonemes)
         if sounds:
             return tuple(_syllable(text, group) for text, group in zip(written, sounds, strict=True))
     groups = split_sounds(word.phonemes, language)
@@ -70,10 +75,10 @@ def _syllable(text: str, phonemes: Sequence[Phoneme]) -> Syllable:
     return Syllable(text, tuple(phonemes), stress, phonemes[0].start, phonemes[-1].end)
 
 
-def _share_out(
+def _assign(
     written: list[str], places: list[int | None], phonemes: tuple[Phoneme, ...]
 ) -> list[tuple[Phoneme, ...]] | None:
-    """Return the sounds of each written syllable, or None when one of them would have no vowel or too many."""
+    """Returns the phonemes of each written syllable; None when one of them would have no vowel or too many."""
     owner = [index for index, syllable in enumerate(written) for _ in syllable]
     groups: list[list[Phoneme]] = [[] for _ in written]
     current = 0
@@ -89,14 +94,14 @@ def _share_out(
 
 
 def _first_letter(places: list[int | None], first: int, end: int) -> int:
-    """Return the place of the first letter of the sounds from ``first`` on."""
+    """Returns the index of the first letter of the phonemes from ``first`` on."""
     return next((place for place in places[first:] if place is not None), end)
 
 
 def _letter_of_each(letters: Sequence[str], phonemes: Sequence[Phoneme]) -> list[int | None]:
-    """Return for each sound the place of its letter, None for one that is not written.
+    """Returns for each phoneme the index of its letter, None for one that is not written.
 
-    The cheapest way to lay both rows beside each other, in order (Needleman and Wunsch 1970).
+    The alignment has the minimum cost (Needleman and Wunsch 1970).
     """
     plain = [unicodedata.normalize("NFD", letter.lower())[:1] for letter in letters]
     cost = [[column * UNWRITTEN_SOUND for column in range(len(phonemes) + 1)]]
@@ -116,7 +121,7 @@ def _letter_of_each(letters: Sequence[str], phonemes: Sequence[Phoneme]) -> list
     row_index, column = len(letters), len(phonemes)
     while row_index and column:
         here = cost[row_index][column]
-        # A silent letter is passed first: of two equal ones the earlier keeps the sound, and the later goes with it.
+        # A silent letter is skipped first: of two equal letters the earlier one is aligned with the phoneme.
         if here == cost[row_index - 1][column] + SILENT_LETTER:
             row_index -= 1
         elif here == cost[row_index][column - 1] + UNWRITTEN_SOUND:
@@ -128,7 +133,7 @@ def _letter_of_each(letters: Sequence[str], phonemes: Sequence[Phoneme]) -> list
 
 
 def _distance(letter: str, base: str, symbol: str) -> float:
-    """Return how unlikely it is that ``letter``, ``base`` without its accent, stands for the sound ``symbol``."""
+    """Returns the cost of aligning ``letter``, whose form without accent is ``base``, with the phoneme ``symbol``."""
     if symbol[:1] in SEMIVOWELS.get(base, ""):
         return 0.2
     if base and base in "aeiouyw" and is_vowel(symbol):

@@ -1,1 +1,1 @@
-"""Written text to sentences of plain words that a voice can say."""
+"""Normalises written text into sentences of words that a voice can speak."""

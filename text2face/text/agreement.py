@@ -1,4 +1,4 @@
-"""Spanish numbers that agree with their noun: un libro, veintiuna personas, doscientas mil casas, primer piso.
+"""Writes out Spanish numbers in agreement with their noun: un libro, veintiuna personas, doscientas mil casas.
 
 The rules are those of RAE and ASALE, Nueva gramática de la lengua española (2009), chapter 21, and Diccionario
 panhispánico de dudas (2005), "cardinales", "ordinales" and "uno". Where these allow two forms, one is used: 21 000
@@ -17,7 +17,7 @@ from typing import Final
 
 
 class Form(Enum):
-    """What a cardinal agrees with: no noun, or a masculine or feminine one that it stands before."""
+    """Form of a cardinal: without a noun, or before a masculine or feminine noun."""
 
     ALONE = "alone"
     MASCULINE = "masculine"
@@ -26,13 +26,14 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a number stands: the ``form`` that fits there, and whether its noun follows at once."""
+    """The ``form`` of a number in its context, and whether its noun follows immediately."""
 
     form: Form
     noun_follows: bool = False
 
 
 ALONE: Final = Place(Form.ALONE)
+"""A number without a noun."""
 
 
 def _table(words: str) -> frozenset[str]:
@@ -42,7 +43,7 @@ def _table(words: str) -> frozenset[str]:
 WORD: Final = r"[^\W\d_]+"
 
 JOINED: Final = re.compile(r"(?:\s*(?:\b(?:[yeouóa]|ni)\b|[-–—])\s*\d[\d.,]*)+(?=\s)")
-"""Further numbers of the same noun: 21 o 22 casas, de 21 a 31 años."""
+"""Further numbers with the same noun: 21 o 22 casas, de 21 a 31 años."""
 
 MASCULINE_IN_A: Final = _table(
     """
@@ -53,7 +54,7 @@ MASCULINE_IN_A: Final = _table(
     trauma vigía vodka
     """
 )
-"""Nouns in -a that are masculine, or may be both and are masculine where nothing tells."""
+"""Nouns in -a that are masculine, or of both genders and then taken as masculine."""
 
 MASCULINE_ENDINGS_IN_A: Final = {
     "ema": _table("crema diadema flema gema quema yema"),
@@ -61,9 +62,10 @@ MASCULINE_ENDINGS_IN_A: Final = {
     "grama": frozenset[str](),
     "ista": _table("arista autopista conquista entrevista lista pista revista vista"),
 }
-"""Endings of masculine nouns, such as problema, idioma, programa and turista, each with its feminine ones."""
+"""Endings of masculine nouns, such as problema, idioma, programa and turista, each with its feminine exceptions."""
 
 FEMININE_IN_O: Final = _table("dinamo dínamo foto libido mano moto nao polio radio")
+"""Feminine nouns in -o."""
 
 FEMININE_OTHERS: Final = _table(
     """
@@ -78,7 +80,7 @@ FEMININE_OTHERS: Final = _table(
     vertiente vez virgen vocal voz
     """
 )
-"""Feminine nouns whose ending does not tell; FEMININE_ENDINGS are not among them."""
+"""Feminine nouns with other endings, none of FEMININE_ENDINGS."""
 
 FEMININE_ENDINGS: Final = re.compile(
     r"(?:i[óo]n|iones|dad(?:es)?|tad(?:es)?|tud(?:es)?|triz|trices|umbres?|eces|sis|itis)$"
@@ -97,7 +99,7 @@ A_STRESSED: Final = _table(
     agua alma ama ancla arma aula ave águila ánfora ánima área hacha hada hambre
     """
 )
-"""Feminine nouns before which one is un: un agua, un arma, but doscientas armas."""
+"""Feminine nouns that take un: un agua, un arma, but doscientas armas."""
 
 SAME_FOR_BOTH: Final = _table(
     """
@@ -105,7 +107,7 @@ SAME_FOR_BOTH: Final = _table(
     menores peor peores posible posibles reciente recientes siguiente siguientes simple simples
     """
 )
-"""Adjectives that stand before nouns and do not tell the gender; the noun after them does."""
+"""Adjectives before nouns that have the same form for both genders."""
 
 NO_NOUNS: Final = _table(
     """
@@ -122,12 +124,12 @@ NO_NOUNS: Final = _table(
     vienen vosotras vosotros y ya yo
     """
 )
-"""Words that follow numbers and are no nouns; verbs and adverbs in -s above all, since they look like plurals."""
+"""Words after numbers that are not nouns; mostly verbs and adverbs in -s, which look like plurals."""
 
 SINGULAR: Final = re.compile(
     r"(?:[adlmnorxzjyktpbcáú]|is|us|[áéíóú]s|guas|eves|ernes|unes|artes|coles|^mes|^gas|^dios|aje|ante|ente|iente|che|que|bre|dre|tre|lle|rre|ete|ote|ie|ase|ave|ieve|oche|ube)$"
 )
-"""Endings of nouns in the singular; others in -e, -é, -í and -ó are rather verbs (recibe, ganó)."""
+"""Endings of nouns in the singular; other words in -e, -é, -í and -ó are more often verbs (recibe, ganó)."""
 
 SCALES: Final = frozenset(
     "millón millones billón billones trillón trillones millardo millardos".split()  # noqa: SIM905
@@ -152,7 +154,7 @@ LABELS: Final = _table(
     tabla tema tipo tomo unidad versión volumen
     """
 )
-"""Singular words whose number is a name: página veintiuno, el número uno."""
+"""Singular nouns whose number is a name: página veintiuno, el número uno."""
 
 BEFORE_YEARS: Final = _table("año desde en")
 YEARS: Final = range(1800, 2101)
@@ -164,11 +166,11 @@ ORDINALS: Final = (
     ("", "centésimo", "ducentésimo", "tricentésimo", "cuadringentésimo", "quingentésimo", "sexcentésimo",
      "septingentésimo", "octingentésimo", "noningentésimo"),
 )  # fmt: skip
-"""Of ones, tens and hundreds."""
+"""Ordinals of ones, tens and hundreds."""
 
 
 def cardinal(number: int, form: Form = Form.ALONE) -> str:
-    """Return ``number``, 0 to 10**15 - 1, as words in ``form``."""
+    """Returns the cardinal of ``number``, 0 to 10**15 - 1, in words, in ``form``."""
     parts = []
     for size, one, many in ((10**12, "un billón", "billones"), (10**6, "un millón", "millones")):
         count, number = divmod(number, size)
@@ -180,13 +182,13 @@ def cardinal(number: int, form: Form = Form.ALONE) -> str:
 
 
 def thousands(count: int, form: Form) -> str:
-    """Return ``count`` as it stands before mil and a noun of ``form``: doscientas (mil libras), treinta y un (mil)."""
+    """Returns ``count`` in words before mil and a noun of ``form``: doscientas (mil libras), treinta y un (mil)."""
     hundreds = _below_million(count, form if form is Form.FEMININE else Form.MASCULINE)
     return re.sub(r"una$", "un", re.sub(r"veintiuna$", "veintiún", hundreds))
 
 
 def ordinal(number: int) -> str:
-    """Return the masculine ordinal of ``number``, at least 1; beyond 999 people say the cardinal."""
+    """Returns the masculine ordinal of ``number``, at least 1, in words; above 999 the cardinal, as in speech."""
     if number > 999:
         return cardinal(number)
     hundreds, rest = divmod(number, 100)
@@ -201,21 +203,25 @@ def ordinal(number: int) -> str:
 
 
 def feminine(ordinals: str) -> str:
-    """Return a masculine ordinal in its feminine form."""
+    """Returns the feminine form of a masculine ordinal."""
     return " ".join(word[:-1] + "a" if word.endswith("o") else word for word in ordinals.split())
 
 
 def place_of(number: int, before: str, after: str, *, bare: bool = True) -> Place:
-    """Return where ``number`` stands between the texts ``before`` and ``after``.
+    """Returns the form of a number from its context.
 
-    ``bare`` numbers are written without marks between their thousands, as years are.
+    Args:
+        number: the number.
+        before: text before it.
+        after: text after it.
+        bare: whether it is written without marks between thousands, as years are.
     """
     previous = (re.findall(rf"({WORD})\s+$", before.lower()) or [""])[0]
     determined = Form.FEMININE if previous in FEMININE_BEFORE or (previous == "la" and number == 1) else Form.ALONE
     if previous in LABELS or (bare and previous in BEFORE_YEARS and number in YEARS):
         return ALONE
     if joined := JOINED.match(after):
-        # Only a number that stands right before its noun loses its end: veintiuno o treinta y un años.
+        # Only the number immediately before its noun is shortened: veintiuno o treinta y un años.
         shared = _noun_form(2, _words_after(after[joined.end() :]), previous)
         return Place(Form.FEMININE if Form.FEMININE in (shared, determined) else Form.ALONE)
     words = _words_after(after)
@@ -226,18 +232,18 @@ def place_of(number: int, before: str, after: str, *, bare: bool = True) -> Plac
 
 
 def thousands_form(before: str, after: str) -> Form:
-    """Return what the number before "mil" agrees with; ``after`` begins behind that word."""
+    """Returns the form of the number before "mil"; ``after`` is the text after that word."""
     return place_of(1000, before, after, bare=False).form
 
 
 def is_masculine_singular(after: str) -> bool:
-    """Say whether ``after`` begins with a masculine noun in the singular, before which one says primer and tercer."""
+    """Returns whether ``after`` starts with a masculine noun in the singular, which takes primer and tercer."""
     words = _words_after(after)
     return bool(words) and words[0].islower() and _noun_form(1, words, "") is Form.MASCULINE
 
 
 def gender_of(noun: str) -> Form:
-    """Return the gender of a Spanish ``noun`` in the singular or plural, masculine where nothing tells."""
+    """Returns the gender of a Spanish ``noun``, singular or plural; masculine where no rule applies."""
     word = noun.lower()
     forms = {word, word.removesuffix("s")}
     plain = {_plain(stem) for stem in _stems(word)}
@@ -275,13 +281,13 @@ def _below_thousand(number: int, form: Form) -> str:
 
 
 def _words_after(after: str) -> list[str]:
-    """Return the words that follow at once, without signs between them."""
+    """Returns the words at the start of ``after``, up to the first punctuation."""
     found = re.match(rf"(?:\s+{WORD})+", after)
     return found.group().split() if found else []
 
 
 def _noun_form(number: int, words: list[str], previous: str) -> Form | None:
-    """Return the form for the noun that ``words`` begin with, None where it is none of this number."""
+    """Returns the form for the noun at the start of ``words``; None without a noun that fits ``number``."""
     nouns = words[1:] if len(words) > 1 and words[0].lower() in SAME_FOR_BOTH else words
     noun = next((word.lower() for word in (*nouns[:1], *words[:1]) if _is_noun(number, word)), None)
     if noun is None:
@@ -294,7 +300,7 @@ def _noun_form(number: int, words: list[str], previous: str) -> Form | None:
 
 
 def _is_noun(number: int, word: str) -> bool:
-    """Say whether ``word`` may be the noun of ``number``: a plural, or for 1 a singular."""
+    """Returns whether ``word`` can be the noun of ``number``: a plural, or for 1 a singular."""
     if word.lower() in NO_NOUNS or len(word) < 2:
         return False
     if number == 1:
@@ -303,7 +309,7 @@ def _is_noun(number: int, word: str) -> bool:
 
 
 def _stems(word: str) -> list[str]:
-    """Return what ``word`` may be the plural in -es of."""
+    """Returns the singular that ``word`` is the plural in -es of, if it is one."""
     if word.endswith("ces"):
         return [f"{word[:-3]}z"]
     return [word[:-2]] if word.endswith("es") else []
@@ -315,5 +321,5 @@ def _plain_table(table: frozenset[str]) -> frozenset[str]:
 
 
 def _plain(word: str) -> str:
-    """Return ``word`` without the accents that come and go in the plural (avión, aviones)."""
+    """Returns ``word`` without acute accents, which differ between singular and plural (avión, aviones)."""
     return unicodedata.normalize("NFD", word).replace("\u0301", "")

@@ -1,4 +1,4 @@
-"""How English and Spanish say what is not written as a word: months, signs, money, abbreviations."""
+"""English and Spanish words for months, symbols, money, units and abbreviations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Money:
-    """A currency's names: one and several of it, one and several of its hundredths; ``feminine`` in Spanish."""
+    """Names of a currency and of its hundredths, singular and plural; ``feminine`` for Spanish."""
 
     one: str
     many: str
@@ -20,7 +20,7 @@ class Money:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of measurement: one and several of it; ``feminine`` in Spanish."""
+    """Names of a unit of measurement, singular and plural; ``feminine`` for Spanish."""
 
     one: str
     many: str
@@ -29,10 +29,22 @@ class Unit:
 
 @dataclass(frozen=True)
 class Wording:
-    """What one language needs to read signs and numbers out.
+    """Words and marks of one language for symbols and numbers.
 
-    ``abbreviations`` end in a point where one is written; ``units`` are the symbols that follow numbers; ``decimal``
-    and ``group`` are the marks inside numbers; ``day_first`` says how 3/4/2025 is meant.
+    Attributes:
+        code: language, "en" or "es".
+        months: names of the months.
+        abbreviations: full words, by abbreviation with its point.
+        signs: words, by symbol.
+        money: currencies, by symbol.
+        units: units of measurement, by the symbol after a number.
+        decimal: decimal mark.
+        group: mark between thousands.
+        day_first: whether 3/4/2025 is the 3rd of April.
+        point: word for the decimal mark.
+        minus: word for a minus.
+        percent: words for a per cent sign.
+        joint: word between a currency and its hundredths.
     """
 
     code: str
@@ -48,7 +60,6 @@ class Wording:
     minus: str
     percent: str
     joint: str
-    """Between a currency and its hundredths, and before a year's month."""
 
 
 ENGLISH_MONTHS: Final = (
@@ -80,8 +91,8 @@ SPANISH_ABBREVIATIONS: Final = {
     "p. m.": "de la tarde", "a.m.": "de la mañana", "p.m.": "de la tarde", "a. C.": "antes de Cristo",
     "d. C.": "después de Cristo",
 }  # fmt: skip
-"""Mostly from RAE's list of abbreviations, appendix 2 of the Diccionario panhispánico de dudas (2005); also as people
-write them without the space."""
+"""Mostly from RAE's list of abbreviations, appendix 2 of the Diccionario panhispánico de dudas (2005); those with a
+space are listed without it too."""
 
 ENGLISH_UNITS: Final = {
     "km": Unit("kilometre", "kilometres"), "kg": Unit("kilogram", "kilograms"),
@@ -143,7 +154,7 @@ SPANISH: Final = Wording(
 
 
 def wording_of(language: str) -> Wording | None:
-    """Return the wording for a language tag such as "en-us" or "es-419", or None for a language without one."""
+    """Returns the wording for a language tag such as "en-us" or "es-419"; None for other languages."""
     match language.lower().split("-"):
         case ["en", "us", *_]:
             return replace(ENGLISH, day_first=False)

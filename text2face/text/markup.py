@@ -1,4 +1,4 @@
-"""Text with SSML in it to the plain text that is said; what was left out is counted."""
+"""Removes SSML tags from text, and counts them."""
 
 from __future__ import annotations
 
@@ -19,31 +19,33 @@ MARKUP: Final = re.compile(
     r"|<!--.*?-->|<\?xml[^<>]*\?>|(?P<entity>&(?:amp|lt|gt|quot|apos|#\d{1,6}|#x[0-9a-fA-F]{1,5});)",
     re.DOTALL,
 )
+"""SSML tags, XML comments and declarations, and entities."""
 
 PAUSES: Final = frozenset({"break"})
-"""Elements that are said as a comma."""
+"""Elements that are replaced by a comma."""
 
 BREAKS: Final = frozenset({"p", "paragraph", "s", "sentence"})
 """Elements that end a sentence."""
 
 MAX_TAG: Final = 1000
-"""Characters; what begins like a tag and is longer is text."""
+"""Maximum length of a tag in characters; anything longer is text."""
 
 MAX_ENTITY: Final = 10
+"""Maximum length of an entity in characters."""
 
 
 class MarkupRemover:
-    """Takes SSML out of a text that comes in pieces, cut anywhere; ``removed`` counts the elements by their names.
+    """Removes SSML from a text in pieces, which may be cut anywhere; ``removed`` counts the elements by name.
 
-    A break is a comma, a paragraph or sentence ends a sentence, of all others the content stays. Text without a tag is
-    not changed; in text with <speak> entities such as &amp; are read too.
+    A break becomes a comma, and paragraph and sentence end a sentence; of all other elements the content is kept. Text
+    without tags is not changed. After <speak>, entities such as &amp; are decoded.
     """
 
     def __init__(self) -> None:
         self.removed: Counter[str] = Counter()
 
     def plain(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Yield the text of ``pieces`` without markup."""
+        """Yields the text of ``pieces`` without markup."""
         waiting = ""
         for piece in pieces:
             waiting += piece
@@ -57,12 +59,12 @@ class MarkupRemover:
         yield self._clean(waiting)
 
     def notice(self) -> str:
-        """Return in words what was not obeyed, "" where nothing was."""
+        """Returns a message about the removed elements; "" without any."""
         if not self.removed:
             return ""
-        told = ", ".join(f"{count} {name}" for name, count in sorted(self.removed.items()))
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(self.removed.items()))
         comma = "; a break is said as a comma" if self.removed.keys() & PAUSES else ""
-        return f"SSML is not obeyed, its tags are left out: {told}{comma}"
+        return f"SSML is not obeyed, its tags are left out: {counts}{comma}"
 
     def _clean(self, text: str) -> str:
         return MARKUP.sub(self._replace, text)
@@ -80,7 +82,7 @@ class MarkupRemover:
         return "\n\n" if name in BREAKS else ""
 
 
-def _unfinished(text: str, first: str, last: str, longest: int) -> int:
-    """Return where in ``text`` something begins that may end in the next piece, else the text's length."""
+def _unfinished(text: str, first: str, last: str, max_length: int) -> int:
+    """Returns the index in ``text`` of an element that may end in the next piece; the text's length without one."""
     start = text.rfind(first)
-    return start if start >= 0 and last not in text[start:] and len(text) - start < longest else len(text)
+    return start if start >= 0 and last not in text[start:] and len(text) - start < max_length else len(text)

@@ -1,4 +1,4 @@
-"""A sentence to the words that are said: numbers, dates, money, abbreviations and signs written out."""
+"""Normalises a sentence for speech: writes out numbers, dates, money, units, abbreviations and symbols as words."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from text2face.text.languages import Unit, Wording, wording_of
 from text2face.text.signs import clean_signs
 
 MAX_NUMBER: Final = 15
-"""Digits. Longer ones, and those with a leading zero, are no quantities and are read digit by digit."""
+"""Maximum number of digits of a quantity; longer numbers, and those with a leading zero, are read digit by digit."""
 
 OTHER_SIGNS: Final = frozenset("%&+=€$£¥@#°/<>*")
-"""Signs that the voice itself reads out in languages without a wording here."""
+"""Symbols that are left to the voice in languages without a wording."""
 
 Read = Callable[[re.Match[str]], str]
+"""Returns the words for a match."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A sentence as it is said, "" when nothing in it can be, and how many signs of which kind were left out."""
+    """The words of a sentence, "" when it has none, and the number of removed characters by kind."""
 
     text: str
     left_out: Counter[str]
 
 
 def read_out(sentence: str, language: str) -> Reading:
-    """Return ``sentence`` with all that is not a word written out as words of ``language`` ("en-us", "es", ...).
+    """Returns ``sentence`` with numbers and symbols written out as words of ``language``, a tag such as "en-us".
 
-    English and Spanish are written out here; in other languages the voice reads numbers itself.
+    In languages other than English and Spanish they are left to the voice.
     """
     wording = wording_of(language)
     readable = frozenset(wording.signs) if wording else OTHER_SIGNS
@@ -45,7 +46,7 @@ def read_out(sentence: str, language: str) -> Reading:
 
 
 def _words(text: str, wording: Wording) -> str:
-    """Return ``text`` without digits and symbols."""
+    """Returns ``text`` with digits and symbols replaced by words."""
     text = text.replace("’", "'").replace("‘", "'")
     text = re.sub(r"https?://(www\.)?", "", text)
     text = re.sub(r"(?<=[a-z])([.@])(?=[a-z]{2,})", lambda match: _inside(match.group(1), wording), text)
@@ -63,7 +64,7 @@ def _apart(read: Read, match: re.Match[str]) -> str:
 
 
 def _inside(sign: str, wording: Wording) -> str:
-    """Return how a point or an at sign inside an address is said."""
+    """Returns the word for a point or an at sign inside an address."""
     return f" {wording.signs['@']} " if sign == "@" else (" dot " if wording.code == "en" else " punto ")
 
 
@@ -74,7 +75,7 @@ def _abbreviations(text: str, wording: Wording) -> str:
 
 
 def _readers(wording: Wording) -> list[tuple[str, Read]]:
-    """Return what is looked for, in this order, and what turns a match into words."""
+    """Returns the patterns to replace, in this order, each with the function that returns the words for a match."""
     decimal, group = re.escape(wording.decimal), re.escape(wording.group)
     number = rf"\d{{1,3}}(?:{group}\d{{3}})+(?:{decimal}\d+)?(?!\d)|\d+(?:{decimal}\d+)?"
     money = "|".join(re.escape(sign) for sign in wording.money)
@@ -120,10 +121,7 @@ def _readers(wording: Wording) -> list[tuple[str, Read]]:
 
 
 def _number(spelled: str, wording: Wording, form: Form = Form.ALONE) -> str:
-    """Return a number as words; ``spelled`` has the language's marks between thousands and before decimals.
-
-    ``form`` is what it agrees with in Spanish.
-    """
+    """Returns a number in words; ``spelled`` has the language's marks, ``form`` is its form in Spanish."""
     whole, fraction = _parts(spelled, wording)
     if fraction and form is Form.MASCULINE:
         form = Form.ALONE
@@ -135,24 +133,24 @@ def _number(spelled: str, wording: Wording, form: Form = Form.ALONE) -> str:
 
 
 def _parts(spelled: str, wording: Wording) -> tuple[str, str]:
-    """Return the digits before and after the decimal mark."""
+    """Returns the digits before and after the decimal mark."""
     whole, _, fraction = spelled.replace(wording.group, "").partition(wording.decimal)
     return whole, fraction
 
 
 def _quantity(match: re.Match[str], wording: Wording) -> str:
-    """Return a Spanish number, and "mil" behind it, as it agrees with what stands around it."""
+    """Returns a Spanish number, with the "mil" after it, in words that agree with the noun."""
     before, after = match.string[: match.start()], match.string[match.end() :]
     whole, fraction = _parts(match[1], wording)
     if match[2]:
         return _thousands(match[1], agreement.thousands_form(before, after), wording)
     place = agreement.place_of(0 if fraction else int(whole), before, after, bare=match[1].isdecimal())
-    said = _number(match[1], wording, place.form)
-    return f"{said} de" if place.noun_follows and _ends_in_millions(said) else said
+    words = _number(match[1], wording, place.form)
+    return f"{words} de" if place.noun_follows and _ends_in_millions(words) else words
 
 
 def _thousands(spelled: str, form: Form, wording: Wording) -> str:
-    """Return a Spanish number written before the word "mil", which stands before a noun of ``form``."""
+    """Returns a Spanish number in words with the word "mil" after it, before a noun of ``form``."""
     whole, fraction = _parts(spelled, wording)
     if fraction or _is_code(whole):
         return f"{_number(spelled, wording, form)} mil"
@@ -160,19 +158,19 @@ def _thousands(spelled: str, form: Form, wording: Wording) -> str:
 
 
 def _measure(spelled: str, unit: Unit, wording: Wording) -> str:
-    """Return a number with its unit: one kilometre, veintiuna toneladas, un millón de litros."""
-    said = _number(spelled, wording, Form.FEMININE if unit.feminine else Form.MASCULINE)
-    of = " de" if wording.code == "es" and _ends_in_millions(said) else ""
-    return f"{said}{of} {unit.one if spelled == '1' else unit.many}"
+    """Returns a number with its unit in words: one kilometre, veintiuna toneladas, un millón de litros."""
+    words = _number(spelled, wording, Form.FEMININE if unit.feminine else Form.MASCULINE)
+    of = " de" if wording.code == "es" and _ends_in_millions(words) else ""
+    return f"{words}{of} {unit.one if spelled == '1' else unit.many}"
 
 
 def _ends_in_millions(spanish: str) -> bool:
-    """Say whether a Spanish number is followed by "de" before its noun."""
+    """Returns whether a Spanish number in words takes "de" before its noun."""
     return spanish.endswith(("millón", "millones", "billón", "billones"))
 
 
 def _dotted(spelled: str, number: str, wording: Wording) -> str:
-    """Return a version or network number as words; a quantity whose groups are parted by points is left as it is."""
+    """Returns a version or network number in words; a quantity with points between thousands is left unchanged."""
     if re.fullmatch(number, spelled):
         return spelled
     return (" point " if wording.code == "en" else " punto ").join(
@@ -181,7 +179,7 @@ def _dotted(spelled: str, number: str, wording: Wording) -> str:
 
 
 def _is_code(digits: str) -> bool:
-    """Say whether ``digits`` are no quantity: too many, or with a leading zero."""
+    """Returns whether ``digits`` are not a quantity: too many, or with a leading zero."""
     return len(digits) > MAX_NUMBER or (len(digits) > 1 and digits[0] == "0")
 
 
@@ -210,10 +208,10 @@ def _ordinal(digits: str, code: str) -> str:
 
 
 def _spanish_ordinal(match: re.Match[str]) -> str:
-    """Return a masculine ordinal; before its noun, primero and tercero lose their end."""
-    said = _ordinal(match[1], "es")
-    short = said.endswith(("primero", "tercero")) and agreement.is_masculine_singular(match.string[match.end() :])
-    return said.removesuffix("o") if short else said
+    """Returns a masculine ordinal in words; before their noun primero and tercero are shortened."""
+    words = _ordinal(match[1], "es")
+    short = words.endswith(("primero", "tercero")) and agreement.is_masculine_singular(match.string[match.end() :])
+    return words.removesuffix("o") if short else words
 
 
 def _year(digits: str) -> str:
@@ -223,14 +221,14 @@ def _year(digits: str) -> str:
 
 
 def _date(day: int, month: int, year: str, wording: Wording, written: str) -> str:
-    """Return a date as words, or ``written`` with commas when there is no such day."""
+    """Returns a date in words; the numbers in ``written`` with commas when there is no such day."""
     if not (1 <= day <= 31 and 1 <= month <= 12):
         return " , ".join(re.findall(r"\d+", written))
     name = wording.months[month - 1]
     if wording.code == "es":
         return f"{'primero' if day == 1 else _cardinal(str(day), 'es')} de {name} de {_cardinal(str(int(year)), 'es')}"
-    said = _year(year) if 1100 <= int(year) < 2000 or int(year) > 2009 else _cardinal(str(int(year)), "en")
-    return f"{name} {_ordinal(str(day), 'en')}, {said}"
+    words = _year(year) if 1100 <= int(year) < 2000 or int(year) > 2009 else _cardinal(str(int(year)), "en")
+    return f"{name} {_ordinal(str(day), 'en')}, {words}"
 
 
 def _slashed(match: re.Match[str], wording: Wording) -> str:
@@ -248,7 +246,7 @@ def _clock(hour: int, minute: int, wording: Wording) -> str:
 
 
 def _amount(match: re.Match[str], wording: Wording) -> str:
-    """Return an amount of money as words: "five dollars and twenty cents"."""
+    """Returns an amount of money in words: "five dollars and twenty cents"."""
     spelled, money, scale = match["value"], wording.money[match["sign"]], match["scale"]
     whole, fraction = _parts(spelled, wording)
     unit = Unit(money.one, money.many, money.feminine)
@@ -260,7 +258,7 @@ def _amount(match: re.Match[str], wording: Wording) -> str:
         return f"{_number(spelled, wording)} {scale} {money.many}"
     if fraction and len(fraction) != 2:
         return _measure(spelled, unit, wording)
-    said = _measure(whole, unit, wording)
+    words = _measure(whole, unit, wording)
     if not int(fraction or 0):
-        return said
-    return f"{said} {wording.joint} {_measure(str(int(fraction)), Unit(money.cent, money.cents), wording)}"
+        return words
+    return f"{words} {wording.joint} {_measure(str(int(fraction)), Unit(money.cent, money.cents), wording)}"

@@ -1,4 +1,4 @@
-"""Text of any length to sentences, one at a time."""
+"""Splits text of any length into sentences, one at a time."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Final
 from text2face.text.languages import wording_of
 
 MAX_LENGTH: Final = 500
-"""Signs. A longer stretch without a sentence's end is cut at a comma or a space, so that memory stays flat."""
+"""Maximum length of a sentence in characters, to bound memory; a longer one is cut at a comma or a space."""
 
 PIECE: Final = 8192
-"""Signs looked at together."""
+"""Maximum number of characters that are added at once."""
 
 END: Final = re.compile(r"[.!?…]+[\"'»”’)\]]*(?=\s)|\n[ \t\r]*\n")
-"""A sentence's end: its sign and what closes after it, before a space; or an empty line."""
+"""End of a sentence: its punctuation with closing quotes and brackets, before a space; or an empty line."""
 
 
 def split_sentences(chunks: Iterable[str], language: str) -> Iterator[str]:
-    """Yield the sentences of the text that ``chunks`` joined are, without space around them, none of them blank.
+    """Yields the sentences of a text, stripped and not blank.
 
-    A point after an abbreviation or an initial, or before a small letter, does not end one.
+    A point after an abbreviation or an initial, or before a lower case letter, does not end a sentence.
+
+    Args:
+        chunks: the text in pieces, cut anywhere.
+        language: tag such as "en-gb", for the abbreviations.
     """
     wording = wording_of(language)
     shorts = " ".join(wording.abbreviations).lower().split() if wording else []
@@ -47,7 +51,7 @@ def _pieces(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def _end(text: str, abbreviations: frozenset[str], *, last: bool) -> int | None:
-    """Return where the first sentence of ``text`` ends, or None when more text may change that."""
+    """Returns the end of the first sentence of ``text``; None when it depends on further text."""
     for match in END.finditer(text, 0, 2 * MAX_LENGTH):
         if match.end() > MAX_LENGTH:
             break
@@ -65,7 +69,7 @@ def _end(text: str, abbreviations: frozenset[str], *, last: bool) -> int | None:
 
 
 def _ends_sentence(text: str, match: re.Match[str], abbreviations: frozenset[str]) -> bool:
-    """Say whether the point found by ``match`` ends a sentence."""
+    """Returns whether the point found by ``match`` ends a sentence."""
     rest = text[match.end() :].lstrip()
     if rest and rest[0].islower():
         return False

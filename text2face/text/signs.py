@@ -1,4 +1,4 @@
-"""Text to the signs that a voice can read: what has no sound in the language is left out, and counted."""
+"""Removes characters that a voice cannot read, and counts them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,31 @@ from collections import Counter
 from typing import Final
 
 KEPT: Final = frozenset("ºª°½¼¾²³µ…")
-"""Signs with a reading of their own, which compatibility normalisation would turn into others."""
+"""Symbols with words of their own, which compatibility normalisation would replace."""
 
 SPACES: Final = frozenset("\t\n\r\v\f\u0085\u2028\u2029")
+"""Control characters that separate words."""
 
 PUNCTUATION: Final = frozenset(".,;:!?¡¿'’‘-–—()[]{}\"“”«»…")
+"""Punctuation that is kept."""
 
 LATIN_LANGUAGES: Final = frozenset({"en", "es"})
+"""Languages in which letters of other scripts are removed."""
 
 
 def clean_signs(text: str, language: str, readable: frozenset[str]) -> tuple[str, Counter[str]]:
-    """Return ``text`` without what cannot be read out, and how many signs of which kind were left out.
+    """Removes characters that cannot be read out.
 
-    ``readable`` are symbols that are turned into words later. Digits of any script become 0 to 9. In English and
-    Spanish letters of other scripts are left out. Marks of writing direction and joiners go without being counted.
+    Digits of any script become 0 to 9. In English and Spanish, letters of other scripts are removed. Marks of writing
+    direction and joiners are removed without being counted.
+
+    Args:
+        text: the text.
+        language: tag such as "en-gb".
+        readable: symbols to keep, as they are replaced by words later.
+
+    Returns:
+        The text, and the number of removed characters by kind.
     """
     latin = language.split("-", maxsplit=1)[0] in LATIN_LANGUAGES
     left_out: Counter[str] = Counter()
@@ -44,7 +55,7 @@ def clean_signs(text: str, language: str, readable: frozenset[str]) -> tuple[str
             else:
                 kept.append(sign)
         elif kind[0] == "P":
-            # Brackets, dashes and points of other scripts part words like a comma.
+            # Brackets, dashes and points of other scripts separate words as a comma does.
             kept.append(", " if kind != "Pc" else " ")
         else:
             left_out["emoji or symbols"] += 1
@@ -53,6 +64,6 @@ def clean_signs(text: str, language: str, readable: frozenset[str]) -> tuple[str
 
 
 def _composed(text: str) -> str:
-    """Return ``text`` with wide, ligated and decomposed letters as the plain ones."""
+    """Returns ``text`` in compatibility composition (NFKC), except for the symbols in KEPT."""
     parts = [sign if sign in KEPT else unicodedata.normalize("NFKC", sign) for sign in text]
     return unicodedata.normalize("NFC", "".join(parts))

@@ -1,1 +1,1 @@
-"""Text to sound."""
+"""Text to speech, and alignment of recordings with their text."""

@@ -1,4 +1,4 @@
-"""Times of the phonemes in a recording, found by laying it beside the synthetic voice that says the same text."""
+"""Aligns a recording with synthetic speech of the same text, by dynamic time warping (Sakoe and Chiba 1978)."""
 
 from __future__ import annotations
 
@@ -22,41 +22,53 @@ MAX_FRAMES: Final = 4000
 """Longer recordings are looked at in longer steps, so that the table keeps to its size."""
 
 COEFFICIENTS: Final = 13
+"""Number of MFCC per spectrum."""
+
 MARGIN: Final = 0.2
-"""Seconds of silence put around both sounds, so that their own silence has something to be like."""
+"""Seconds of silence added before and after both sounds, so that silence in one can be aligned with the other."""
 
 ROOM_NOISE: Final = 0.01
-"""Share of the peak. Noise put over both sounds, which makes their pauses alike; word borders of 8 GRID sentences then
-lie within 0.071 s of the corpus's own in 90 % of cases, with a tenth of it within 0.097 s."""
+"""Standard deviation of the noise added to both sounds, as a share of the peak, which makes their pauses similar;
+chosen on GRID, benchmarks/RESULTS.md."""
 
 QUIET: Final = 0.06
-"""Share of the loud parts' amplitude below which a stretch is a pause (about -24 dB)."""
+"""Amplitude below which a stretch is a pause, as a share of that of the loud parts (about -24 dB)."""
 
 MIN_PAUSE: Final = 0.15
-"""Seconds. A stop's closure is shorter."""
+"""Minimum pause in seconds; the closure of a stop is shorter."""
 
 ANCHOR_REACH: Final = 0.08
-"""Seconds by which a sound may lie beside where known times of words put it; those of GRID scatter by about that."""
+"""Seconds by which a phoneme may deviate from given word times without a cost, about the scatter of GRID's."""
 
 ANCHOR_PULL: Final = 100.0
-"""Distance per second beyond that; cosine distances are 0 to 2."""
+"""Cost per second of deviation beyond that; cosine distances are 0 to 2."""
 
 INAUDIBLE: Final = 1e-4
-"""Of full scale (-80 dB)."""
+"""Amplitude of full scale below which a recording is silent (-80 dB)."""
 
 MIN_SOUND: Final = 0.005
-"""Seconds left to a phoneme whose part the recording swallows."""
+"""Minimum duration of a phoneme in seconds."""
 
 
 def align_speech(
     recording: AudioClip, synthetic: Speech, anchors: Sequence[tuple[float, float]] | None = None
 ) -> Speech:
-    """Return the words of ``synthetic`` with the times at which ``recording``, of the same text, says them.
+    """Aligns synthetic speech with a recording of the same text, by dynamic time warping of their MFCC.
 
-    MFCC of both, each normalised to its own mean and deviation so that the speakers' difference goes, are laid beside
-    each other by dynamic time warping (Sakoe and Chiba 1978). A sound that would last through a pause ends where the
-    pause begins. ``anchors`` are start and end, in seconds of the recording, near which each word is known to lie.
-    Raises :class:`SoundError` for a recording that is silent or longer than two minutes.
+    MFCC are normalised to mean 0 and standard deviation 1 per sound, which reduces the difference of the speakers. A
+    phoneme that would last through a pause ends at its start.
+
+    Args:
+        recording: at most MAX_LENGTH seconds.
+        synthetic: speech of the same text, with phoneme times.
+        anchors: approximate start and end of each word, in seconds of the recording; None when they are not known.
+
+    Returns:
+        The words of ``synthetic`` with their times in ``recording``.
+
+    Raises:
+        SoundError: the recording is silent or longer than MAX_LENGTH.
+        OptionError: the number of anchors is not that of the words.
     """
     if recording.duration > MAX_LENGTH:
         raise SoundError(
@@ -74,7 +86,7 @@ def align_speech(
     else:
         _, path = librosa.sequence.dtw(C=_anchored(ours, theirs, step, synthetic, anchors))
     path = path[::-1]
-    # Several frames of the recording may lie beside one of ours: their mean place is taken.
+    # Several frames of the recording may be aligned with one synthetic frame: their mean is taken.
     counts = np.bincount(path[:, 0])
     places = np.bincount(path[:, 0], weights=path[:, 1]) / counts
     edges = np.array([[sound.start, sound.end] for word in synthetic.words for sound in word.phonemes])
@@ -85,22 +97,26 @@ def align_speech(
 
 
 def check_recording(recording: AudioClip) -> None:
-    """Raise :class:`SoundError` for a recording in which nothing can be heard."""
+    """Raises :class:`SoundError` for a silent recording."""
     if not np.any(np.abs(recording.samples) > INAUDIBLE):
         raise SoundError(f"recording is silent: {recording.source}")
 
 
 def retime(synthetic: Speech, edges: np.ndarray, recording: AudioClip) -> Speech:
-    """Return the words of ``synthetic`` with each sound at its row of ``edges`` (P, 2), seconds in ``recording``.
+    """Returns the words of ``synthetic`` with new phoneme times.
 
-    A sound that would last through a pause ends where the pause begins; none is shorter than MIN_SOUND.
+    Args:
+        synthetic: speech of P phonemes.
+        edges: start and end of each phoneme, (P, 2) seconds in ``recording``. A phoneme that would last through a pause
+            ends at its start, and none is shorter than MIN_SOUND.
+        recording: the recording.
     """
     ordered = _in_order(_out_of_pauses(edges, recording), recording.duration)
     return Speech(recording, _retimed(synthetic.words, ordered))
 
 
 def _spectra(clip: AudioClip, step: float) -> np.ndarray:
-    """Return normalised MFCC and their change, (2 * 13, F)."""
+    """Returns normalised MFCC and their deltas, (2 * COEFFICIENTS, F), one per ``step`` seconds."""
     import librosa
 
     silence = np.zeros(round(MARGIN * clip.rate), np.float32)
@@ -124,7 +140,7 @@ def _spectra(clip: AudioClip, step: float) -> np.ndarray:
 def _anchored(
     ours: np.ndarray, theirs: np.ndarray, step: float, synthetic: Speech, anchors: Sequence[tuple[float, float]]
 ) -> np.ndarray:
-    """Return the distances between all spectra, (F, G), made larger away from where the ``anchors`` put the words."""
+    """Returns the distances between all spectra, (F, G), made larger away from where the ``anchors`` put the words."""
     from scipy.spatial.distance import cdist
 
     if len(anchors) != len(synthetic.words):
@@ -139,7 +155,7 @@ def _anchored(
 
 
 def _out_of_pauses(edges: np.ndarray, clip: AudioClip) -> np.ndarray:
-    """Return ``edges`` (P, 2) seconds with each sound cut where a pause begins inside it, or begun where one ends."""
+    """Returns ``edges`` (P, 2) with each phoneme that contains a pause cut to its longer part, before or after it."""
     edges = edges.copy()
     for start, end in _pauses(clip):
         inside = (edges[:, 0] < end) & (edges[:, 1] > start)
@@ -153,7 +169,7 @@ def _out_of_pauses(edges: np.ndarray, clip: AudioClip) -> np.ndarray:
 
 
 def _pauses(clip: AudioClip) -> list[tuple[float, float]]:
-    """Return start and end, in seconds, of the quiet stretches that no single sound makes."""
+    """Returns start and end, in seconds, of the quiet stretches of MIN_PAUSE or longer."""
     hop = round(STEP * clip.rate)
     count = len(clip.samples) // hop
     level = np.sqrt(np.square(clip.samples[: count * hop]).reshape(count, hop).mean(axis=1))
@@ -164,7 +180,7 @@ def _pauses(clip: AudioClip) -> list[tuple[float, float]]:
 
 
 def _in_order(edges: np.ndarray, duration: Fraction) -> np.ndarray:
-    """Return ``edges`` (P, 2) inside the recording, every sound at least MIN_SOUND long and after the last."""
+    """Returns ``edges`` (P, 2) inside the recording, in order, each phoneme at least MIN_SOUND long."""
     ordered = edges.copy()
     shortest = min(MIN_SOUND, float(duration) / (2 * len(edges)))
     earliest = 0.0

@@ -1,8 +1,8 @@
-"""Times of the phonemes in a recording, found by a speech recogniser's acoustic model: PocketSphinx's, for English.
+"""Forced alignment of a recording by PocketSphinx's acoustic model of English.
 
 PocketSphinx (Huggins-Daines et al. 2006; BSD licence) and its model come with the package pocketsphinx, which is
-optional: install obamanet[align]. The model was trained on American English; Spanish sounds are laid beside their
-nearest English ones.
+optional: install obamanet[align]. The model was trained on American English; Spanish phonemes are mapped to the nearest
+English ones.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from text2face.timed_speech import Speech
 from text2face.voice.align import check_recording, retime
 
 FRAMES_PER_SECOND: Final = 100
-"""The model's own; its times are multiples of 10 ms."""
+"""Frames per second of the model; its times are multiples of 10 ms."""
 
 SILENCE: Final = 0.25
-"""Seconds put around the recording: the model expects an utterance to begin and end in silence."""
+"""Seconds of silence added before and after the recording, as the model expects silence there."""
 
 PHONES: Final = {
     "ɑː": "AA", "ɑ": "AA", "ɒ": "AA", "a": "AE", "æ": "AE", "ʌ": "AH", "ə": "AH", "ɐ": "AH", "ɔ": "AO", "o": "AO",
@@ -35,26 +35,29 @@ PHONES: Final = {
     "ʃ": "SH", "t": "T", "ɾ": "T", "ʔ": "T", "θ": "TH", "v": "V", "w": "W", "j": "Y", "ʝ": "Y", "ɟ": "Y", "z": "Z",
     "ʒ": "ZH",
 }  # fmt: skip
-"""IPA to the phones of the CMU Pronouncing Dictionary, the model's own; Spanish sounds to the nearest."""
+"""IPA to the model's phones, those of the CMU Pronouncing Dictionary; Spanish phonemes to the nearest."""
 
 MARKS: Final = frozenset("ːˑʰʲ\u0329\u0303\u032f\u0361\u032c\u0325")
-"""Length, colour and ties, which the model does not tell apart."""
+"""Marks of length, quality and ties, which the model does not distinguish."""
 
 _lock = threading.Lock()
-"""The recogniser holds one utterance at a time."""
+"""Held while the recogniser is used, as it has one utterance at a time."""
 
 
 def model_is_installed() -> bool:
-    """Say whether :func:`align_by_model` can be called."""
+    """Returns whether PocketSphinx is installed, so that :func:`align_by_model` can be called."""
     return find_spec("pocketsphinx") is not None
 
 
 def align_by_model(recording: AudioClip, synthetic: Speech) -> Speech | None:
-    """Return the words of ``synthetic`` with the times at which ``recording``, of the same text, says them.
+    """Aligns ``synthetic`` with a recording of the same text, by hidden Markov models: words and pauses, then phonemes.
 
-    Forced alignment with hidden Markov models: words and pauses first, then each word's sounds. Returns None when the
-    model has no phone for one of the sounds, as in other languages than English and Spanish, or cannot find the words
-    in the recording. Raises :class:`obamanet.errors.SoundError` for a recording that is silent.
+    Returns:
+        The words of ``synthetic`` with their times in ``recording``; None when the model has no phone for one of the
+        phonemes, as in languages other than English and Spanish, or does not find the words in the recording.
+
+    Raises:
+        obamanet.errors.SoundError: the recording is silent.
     """
     check_recording(recording)
     spelled = [[_phones(sound.symbol) for sound in word.phonemes] for word in synthetic.words]
@@ -69,7 +72,7 @@ def align_by_model(recording: AudioClip, synthetic: Speech) -> Speech | None:
 
 
 def _phones(symbol: str) -> list[str]:
-    """Return the model's phones for an IPA symbol, at most two signs of it at a time; none when there is no like."""
+    """Returns the model's phones for an IPA symbol; empty when it has none for a part of it."""
     plain = "".join(sign for sign in symbol if sign not in MARKS)
     phones: list[str] = []
     index = 0
@@ -83,7 +86,7 @@ def _phones(symbol: str) -> list[str]:
 
 
 def _pcm(recording: AudioClip) -> bytes:
-    """Return the samples as the model wants them: 16 bit at 16 kHz, between two stretches of silence."""
+    """Returns the samples in the model's format: 16 bit at 16 kHz, with silence before and after."""
     import soxr
 
     samples = recording.samples
@@ -95,7 +98,7 @@ def _pcm(recording: AudioClip) -> bytes:
 
 
 def _forced(pcm: bytes, words: Sequence[str]) -> list[list[tuple[float, float]]] | None:
-    """Return start and end of every phone of every word, seconds in the recording; None where they cannot be found."""
+    """Returns start and end of each phone of each word, in seconds; None when they are not found in the recording."""
     decoder = _decoder()
     names = [f"_{word.replace(' ', '_').lower()}" for word in words]
     for name, word in zip(names, words, strict=True):
@@ -103,13 +106,13 @@ def _forced(pcm: bytes, words: Sequence[str]) -> list[list[tuple[float, float]]]
             decoder.add_word(name, word, False)
     decoder.set_align_text(" ".join(names))
     try:
-        _hear(decoder, pcm)
+        _decode(decoder, pcm)
         if decoder.hyp() is None:
             return None
         decoder.set_alignment()
-        _hear(decoder, pcm)
+        _decode(decoder, pcm)
     except RuntimeError:
-        return None  # What PocketSphinx raises when no path through the words fits the sound.
+        return None  # PocketSphinx raises this when no path through the words fits the sound.
     found = [
         [(phone.start, phone.start + phone.duration) for phone in word]
         for word in decoder.get_alignment() or ()
@@ -120,7 +123,7 @@ def _forced(pcm: bytes, words: Sequence[str]) -> list[list[tuple[float, float]]]
     return [[(a / FRAMES_PER_SECOND - SILENCE, b / FRAMES_PER_SECOND - SILENCE) for a, b in word] for word in found]
 
 
-def _hear(decoder: Any, pcm: bytes) -> None:
+def _decode(decoder: Any, pcm: bytes) -> None:
     decoder.start_utt()
     try:
         decoder.process_raw(pcm, full_utt=True)
@@ -129,7 +132,7 @@ def _hear(decoder: Any, pcm: bytes) -> None:
 
 
 def _edges(spelled: list[list[list[str]]], found: list[list[tuple[float, float]]]) -> Iterator[tuple[float, float]]:
-    """Yield start and end of every sound, which may be several of the model's phones."""
+    """Yields start and end of each phoneme, which may be several phones of the model."""
     for word, phones in zip(spelled, found, strict=True):
         index = 0
         for sound in word:
@@ -139,7 +142,7 @@ def _edges(spelled: list[list[list[str]]], found: list[list[tuple[float, float]]
 
 @cache
 def _decoder() -> Any:
-    """Return the recogniser with its own model, loaded once per process; use it with the lock held."""
+    """Returns the recogniser with its model, loaded once per process; to be used with the lock held."""
     from pocketsphinx import Decoder
 
     return Decoder(samprate=float(SAMPLE_RATE), lm=None, bestpath=False, loglevel="FATAL")

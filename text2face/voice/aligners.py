@@ -1,4 +1,4 @@
-"""The ways of finding when a recording says its text, and the better one of those that can be had."""
+"""Aligns a recording with its text, by the best installed aligner."""
 
 from __future__ import annotations
 
@@ -13,32 +13,40 @@ from text2face.voice.align_model import align_by_model, model_is_installed
 
 
 class Aligner(StrEnum):
-    """How the times of a recording's sounds are found.
-
-    Borders of the words of 40 GRID sentences lie 0.020 s from the corpus's own in the median with PocketSphinx, 0.031 s
-    with time warping, and in 90 % of cases within 0.06 s and 0.14 s.
-    """
+    """Method of alignment; their errors are in benchmarks/RESULTS.md."""
 
     AUTO = "auto"
-    """PocketSphinx where it is installed and knows the language's sounds, else time warping."""
+    """PocketSphinx where it is installed and has the language's phonemes, else time warping."""
 
     POCKETSPHINX = "pocketsphinx"
+    """Forced alignment with an acoustic model, see :mod:`text2face.voice.align_model`."""
+
     WARPING = "warping"
+    """Dynamic time warping to synthetic speech, see :mod:`text2face.voice.align`."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Speech with the times of a recording, and which way they were found: never AUTO."""
+    """Speech with the times of a recording, and the method that found them, never AUTO."""
 
     speech: Speech
     aligner: Aligner
 
 
 def align(recording: AudioClip, synthetic: Speech, aligner: Aligner = Aligner.AUTO) -> Alignment:
-    """Return the words of ``synthetic`` at the times at which ``recording``, of the same text, says them.
+    """Aligns synthetic speech with a recording of the same text.
 
-    Raises :class:`OptionError` when PocketSphinx is asked for and not installed, and :class:`SoundError` for a
-    recording that is silent, does not hold the text, or is too long.
+    Args:
+        recording: the recording.
+        synthetic: the same text, with phoneme times.
+        aligner: the method.
+
+    Returns:
+        The words of ``synthetic`` with their times in ``recording``.
+
+    Raises:
+        OptionError: PocketSphinx is asked for and not installed.
+        SoundError: the recording is silent or too long, or the text is not found in it.
     """
     check_aligner(aligner)
     if aligner is not Aligner.WARPING and model_is_installed():
@@ -53,6 +61,6 @@ def align(recording: AudioClip, synthetic: Speech, aligner: Aligner = Aligner.AU
 
 
 def check_aligner(aligner: Aligner) -> None:
-    """Raise :class:`OptionError` when ``aligner`` is not installed."""
+    """Raises :class:`OptionError` when ``aligner`` is not installed."""
     if aligner is Aligner.POCKETSPHINX and not model_is_installed():
         raise OptionError("the aligner pocketsphinx is not installed; install obamanet[align], or use auto or warping")

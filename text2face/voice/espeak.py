@@ -1,4 +1,4 @@
-"""Text to sound and timed phonemes by eSpeak NG, whose library and voices come with the package espeakng-loader."""
+"""Text to speech with phoneme times by eSpeak NG, whose library and voices come with the package espeakng-loader."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ TEXT_IS_UTF8: Final = 1
 END_PAUSE: Final = 0x1000
 
 WORDS_PER_MINUTE: Final = 175
-"""The library's own usual rate; it can do 80 to 450."""
+"""The library's default speed; its range is 80 to 450."""
 
 SLOWEST: Final = 0.5
 FASTEST: Final = 2.5
-"""Times the usual rate."""
+"""Minimum and maximum speed, 1 for the default."""
 
 USUAL_PITCH: Final = 50
 MAX_PITCH: Final = 100
-"""The library's own scale, which each voice takes about its own height."""
+"""Default and maximum pitch on the library's scale, which is relative to each voice's own pitch."""
 
 STRESS: Final = {"ˈ": 1, "ˌ": 2}
-"""The IPA's stress marks, which the library puts before the vowel."""
+"""Stress by IPA mark; the library writes the marks before the vowel."""
 
 NOISE_SEED: Final = 1
-"""Seeds the voice's flutter, so that the same program run says the same text with the same samples."""
+"""Seed of the voice's random flutter, so that repeated runs of a program give the same samples."""
 
 
 class NothingToSayError(OptionError):
-    """A text has no sign that is heard."""
+    """The text contains nothing that is spoken."""
 
 
 class EventRecord(ctypes.Structure):
     """eSpeak NG's espeak_EVENT.
 
-    ``position`` counts the text's characters from 1; ``sample`` is the place in the sound; ``symbol`` is an IPA
-    phoneme with its stress mark, or empty for a pause, and ends at 8 bytes or at NUL.
+    ``position`` is a character of the text, from 1; ``sample`` is an index in the sound; ``symbol`` is an IPA phoneme
+    with its stress mark, empty for a pause, and ends at 8 bytes or at NUL.
     """
 
     _fields_: ClassVar = [
@@ -71,15 +71,15 @@ class EventRecord(ctypes.Structure):
     ]
 
 
-# int callback(short *samples, int sample_count, espeak_EVENT *events); 0 goes on, samples are NULL at the end.
+# int callback(short *samples, int sample_count, espeak_EVENT *events); 0 continues, samples are NULL at the end.
 Receiver = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(EventRecord))
 
 
 class VoiceRecord(ctypes.Structure):
     """eSpeak NG's espeak_VOICE.
 
-    ``languages`` points to a row of entries, each a priority byte (lower is better) and a language tag ended by NUL;
-    a priority of 0 ends the row.
+    ``languages`` points to a list of entries, each a priority byte (lower is better) and a language tag ended by NUL;
+    a priority of 0 ends the list.
     """
 
     _fields_: ClassVar = [
@@ -97,7 +97,7 @@ class VoiceRecord(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Engine:
-    """The loaded library, the ``rate`` in Hz of its samples, and its ``voices``: language tag to the library's name."""
+    """The loaded library, its sample ``rate`` in Hz, and its ``voices``: the library's names by language tag."""
 
     library: Any
     rate: int
@@ -105,12 +105,12 @@ class Engine:
 
 
 _lock = threading.Lock()
-"""The library keeps its voice and its text in global variables, so one text is spoken at a time."""
+"""Held while a text is spoken, as the library has voice and text in global variables."""
 
 
 @dataclass(frozen=True)
 class _Event:
-    """A word's beginning, with the place of its first letter in the text, or a phoneme's; ``sample`` says when."""
+    """Start of a word or phoneme at ``sample``; ``position`` is that of a word's first letter in the text, from 1."""
 
     kind: int
     position: int
@@ -119,19 +119,28 @@ class _Event:
 
 
 def speak(text: str, voice: str, rate: float = 1.0) -> AudioClip:
-    """Return the sound of :func:`speak_timed`."""
+    """Returns the sound of :func:`speak_timed`, without the times."""
     return speak_timed(text, voice, rate).clip
 
 
 def speak_timed(text: str, voice: str, rate: float = 1.0, pitch: int = USUAL_PITCH) -> Speech:
-    """Return ``text`` spoken by the eSpeak NG voice ``voice``, e.g. "en-gb", "en-us" or "es", ending in a short pause.
+    """Speaks a text by eSpeak NG; calls from several threads wait for each other.
 
-    A voice may name one of the :func:`variants` after a plus sign, as in "en-gb+f3". Mono, 22050 Hz, samples in
-    [-1, 1]; ``rate`` is 0.5 to 2.5 times the usual 175 words per minute, ``pitch`` 0 to 100, 50 being usual. The words'
-    phonemes carry the times at which the library began each of them, exact to the sample. Several threads may call it;
-    they take turns. Saying a text again in the same process gives a sound that differs by some samples, because the
-    voice flutters. Raises :class:`OptionError` for a voice that eSpeak NG does not have, a rate out of range or a text
-    without anything to say, and :class:`SoundError` when the library cannot be started.
+    Args:
+        text: the text.
+        voice: language tag such as "en-gb", "en-us" or "es", perhaps with one of the :func:`variants` after a plus
+            sign, as in "en-gb+f3".
+        rate: speed, 0.5 to 2.5; 1 is 175 words per minute.
+        pitch: 0 to 100, 50 by default.
+
+    Returns:
+        Speech of mono sound at 22050 Hz, ending in a short pause, with phoneme times exact to the sample. A second call
+        in the same process gives slightly different samples, because of the voice's random flutter.
+
+    Raises:
+        OptionError: eSpeak NG has no such voice, or rate or pitch is out of range.
+        NothingToSayError: the text contains nothing that is spoken.
+        SoundError: the library cannot be started.
     """
     if not text.strip():
         raise NothingToSayError("text to speak is empty; at least one word is needed")
@@ -171,22 +180,22 @@ def speak_timed(text: str, voice: str, rate: float = 1.0, pitch: int = USUAL_PIT
 
 
 def languages() -> tuple[str, ...]:
-    """Return the tags of all languages that eSpeak NG speaks, in order; raises as :func:`speak_timed`."""
+    """Returns the sorted tags of all languages of eSpeak NG; raises :class:`SoundError` when it cannot be started."""
     with _lock:
         return tuple(sorted(_engine().voices))
 
 
 def variants() -> tuple[str, ...]:
-    """Return the names of the voices' variants, in order: other larynxes and mouths for any language."""
+    """Returns the sorted names of voice variants, other larynxes and vocal tracts, for any language."""
     import espeakng_loader
 
     folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
-    # A few names have blanks, which the library does not find.
+    # The library does not find names with spaces, of which there are a few.
     return tuple(sorted(path.name for path in folder.iterdir() if " " not in path.name))
 
 
 def _library_name(voice: str, engine: Engine) -> bytes:
-    """Return the library's name of ``voice``, with its variant; raises :class:`OptionError` for one it lacks."""
+    """Returns the library's name of ``voice`` with its variant; raises :class:`OptionError` when it has none."""
     language, plus, variant = voice.partition("+")
     if language.lower() not in engine.voices:
         allowed = ", ".join(sorted(engine.voices))
@@ -197,7 +206,7 @@ def _library_name(voice: str, engine: Engine) -> bytes:
 
 
 def _read(records: Any) -> Iterator[_Event]:
-    """Yield what is of use in the library's row of events, which one of kind 0 ends."""
+    """Yields the word and phoneme events of the library's list, which ends with an event of kind 0."""
     for index in count():
         record = records[index]
         if not record.kind:
@@ -208,11 +217,11 @@ def _read(records: Any) -> Iterator[_Event]:
 
 
 def _words(text: str, events: list[_Event], clip: AudioClip) -> Iterator[SpokenWord]:
-    """Yield the words with their phonemes; each phoneme lasts until the next one or the next pause begins."""
+    """Yields the words with their phonemes; each phoneme ends at the start of the next one or of the next pause."""
     starts = [event.position - 1 for event in events if event.kind == WORD_EVENT] + [len(text)]
     sounds = [event for event in events if event.kind == PHONEME_EVENT]
     ends = [event.sample for event in sounds[1:]] + [len(clip.samples)]
-    # A word that cannot be heard has no sounds and gives its text to none: it is left out.
+    # A word without phonemes is left out.
     collected: list[list[Phoneme]] = [[] for _ in starts]
     word = -1
     following = iter(ends)
@@ -231,14 +240,14 @@ def _words(text: str, events: list[_Event], clip: AudioClip) -> Iterator[SpokenW
 
 
 def _bare(text: str) -> str:
-    """Return ``text`` without the signs around its words."""
+    """Returns ``text`` without punctuation before and after its words."""
     inside = [index for index, sign in enumerate(text) if sign.isalnum()]
     return text[inside[0] : inside[-1] + 1] if inside else ""
 
 
 @cache
 def _engine() -> Engine:
-    """Load and start the library, once per process; call it with the lock held."""
+    """Returns the library, loaded and started once per process; to be called with the lock held."""
     import espeakng_loader
 
     try:
@@ -272,9 +281,9 @@ def _engine() -> Engine:
 
 
 def _voices(library: Any) -> dict[str, bytes]:
-    """Return for each language tag, e.g. "en-gb", the name of the voice that puts that language first."""
+    """Returns for each language tag, such as "en-gb", the name of the voice with the best priority for it."""
     best: dict[str, tuple[int, bytes]] = {}
-    # The library finds voices by name by their file's name, and the one for en-gb is called en.
+    # The library selects voices by file name, and that of en-gb is en.
     records = library.espeak_ListVoices(None)
     for index in count():
         if not records[index]:

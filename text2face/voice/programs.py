@@ -1,4 +1,4 @@
-"""Voices that are programs of their own, started as separate processes; their times are found by alignment."""
+"""Text to speech by other programs, which run as separate processes; phoneme times are found by alignment."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 
 MAX_RUN: Final = 300
-"""Seconds for one sentence; a program that takes longer hangs."""
+"""Maximum duration in seconds of a program's run for one sentence."""
 
 FLITE: Final = "flite"
 PICO: Final = "pico2wave"
 PIPER: Final = "piper"
+"""Names of the programs' files."""
 
 PICO_LANGUAGES: Final = {
     "en": "en-GB", "en-gb": "en-GB", "en-us": "en-US", "es": "es-ES", "es-es": "es-ES", "de": "de-DE", "fr": "fr-FR",
     "it": "it-IT",
 }  # fmt: skip
+"""Pico's names of languages, by tag."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that says a text: its path, what it is called, and ``arguments`` that make it write a wav file.
+    """A text to speech program.
 
-    ``arguments`` are given the text and the wav file; with ``reads_input`` the text goes to standard input.
+    Attributes:
+        path: its file.
+        name: its name, for messages.
+        arguments: returns the command line arguments for a text and a wav file to write.
+        reads_input: whether the text goes to standard input.
     """
 
     path: str
@@ -40,9 +46,9 @@ class Program:
     reads_input: bool = False
 
     def sound(self, text: str, sample_rate: int) -> AudioClip:
-        """Return ``text`` as the program says it, mono at ``sample_rate`` Hz; raises :class:`SoundError`."""
+        """Returns ``text`` spoken by the program, mono at ``sample_rate`` Hz; raises :class:`SoundError`."""
         with TemporaryDirectory(prefix="text2face-") as folder:
-            wav = Path(folder) / "said.wav"
+            wav = Path(folder) / "speech.wav"
             try:
                 done = subprocess.run(
                     [self.path, *self.arguments(text, wav)],
@@ -59,15 +65,21 @@ class Program:
             except OSError as error:
                 raise SoundError(f"{self.name} cannot be started ({error.strerror}): {self.path}") from None
             if done.returncode != 0 or not wav.is_file():
-                told = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-                raise SoundError(f"{self.name} could not speak the text ({told}): {text[:60]!r}")
+                reason = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+                raise SoundError(f"{self.name} could not speak the text ({reason}): {text[:60]!r}")
             return AudioClip(load_sound(wav, sample_rate).samples, sample_rate, self.name)
 
 
 def flite(language: str, rate: float, voice: str = "") -> Program:
-    """Return Flite, which speaks English alone, with its usual or the named ``voice`` ("awb", "kal", "rms", "slt").
+    """Returns Flite, which speaks English only.
 
-    Raises :class:`OptionError` for other languages or when it is missing.
+    Args:
+        language: tag such as "en-gb".
+        rate: speed, 1 for the default.
+        voice: "awb", "kal", "rms" or "slt"; "" for the default.
+
+    Raises:
+        OptionError: another language, or Flite is not installed.
     """
     if language.split("-", maxsplit=1)[0] != "en":
         raise OptionError(f"flite speaks English only: got language {language!r}; use the voice espeak")
@@ -76,7 +88,10 @@ def flite(language: str, rate: float, voice: str = "") -> Program:
 
 
 def pico(language: str, rate: float) -> Program:
-    """Return SVOX Pico; raises :class:`OptionError` for a language it does not have or when it is missing."""
+    """Returns SVOX Pico for ``language`` at ``rate``, 1 for the default speed.
+
+    Raises :class:`OptionError` for a language that it does not have, or when it is not installed.
+    """
     if language not in PICO_LANGUAGES:
         allowed = ", ".join(PICO_LANGUAGES)
         raise OptionError(f"pico does not speak this language: got {language!r}, allowed are {allowed}")
@@ -90,7 +105,10 @@ def pico(language: str, rate: float) -> Program:
 
 
 def piper(model: Path, rate: float) -> Program:
-    """Return Piper with the user's voice file; raises :class:`OptionError` when either is missing."""
+    """Returns Piper with the voice file ``model`` at ``rate``, 1 for the default speed.
+
+    Raises :class:`OptionError` when the voice file or Piper is missing.
+    """
     if not model.is_file():
         raise OptionError(
             f"no such Piper voice file: {model}; allowed is piper:VOICE.onnx with VOICE.onnx.json beside it"
@@ -112,5 +130,5 @@ def _installed(program: str, package: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return ``text`` without the signs that begin a command to Pico."""
+    """Returns ``text`` with the characters escaped that start a command to Pico."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""The voices there are, under which terms, and the one that was asked for."""
+"""Lists the available voices with their licences, and returns one by name."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from text2face.voice.aligners import align
 from text2face.voice.espeak import FASTEST, SLOWEST, languages, speak_timed
 
 ESPEAK: Final = "espeak"
+"""Name of eSpeak NG among the voices."""
 
 DIALECTS: Final = {"en": "en-gb", "es-es": "es", "es-mx": "es-419"}
-"""Language tags that eSpeak NG has under another name."""
-
+"""eSpeak NG's tags of languages that have another name there."""
 
 USUAL: Final = ("en-gb", "en-us", "es", "es-419")
-"""Languages that are named where no other is near."""
+"""Languages that a message suggests when none is similar to the unknown one."""
 
 NEAR: Final = 6
-"""Languages that a message names at most."""
+"""Maximum number of languages in a message."""
 
 MAX_SHOWN: Final = 20
-"""Characters of an unknown language that a message shows."""
+"""Maximum number of characters of an unknown language in a message."""
 
 
 class Voice(Protocol):
-    """What says one sentence at a time, all of them at 22050 Hz."""
+    """Speaks one sentence at a time, at 22050 Hz."""
 
     def say(self, text: str) -> Speech:
-        """Return ``text`` spoken; raises :class:`obamanet.errors.ObamanetError`."""
+        """Returns ``text`` spoken, with phoneme times; raises :class:`obamanet.errors.ObamanetError` when it cannot."""
 
 
 @dataclass(frozen=True)
 class VoiceInfo:
-    """A voice's name for ``--voice``, what it speaks, the licence of program and voices, and whether it is there."""
+    """A voice's name for ``--voice``, its languages, the licence of program and voices, and whether it is installed."""
 
     name: str
     speaks: str
@@ -56,29 +56,34 @@ class EspeakVoice:
     rate: float = 1.0
 
     def say(self, text: str) -> Speech:
-        """Return ``text`` spoken."""
+        """Returns ``text`` spoken."""
         return speak_timed(text, self.language, self.rate)
 
 
 @dataclass(frozen=True)
 class ProgramVoice:
-    """Another program's sound, with phonemes and times from laying eSpeak NG's beside it."""
+    """Another program's sound, with phonemes and times by alignment with eSpeak NG's."""
 
     program: programs.Program
     language: str
     rate: float = 1.0
 
     def say(self, text: str) -> Speech:
-        """Return ``text`` spoken."""
+        """Returns ``text`` spoken."""
         synthetic = speak_timed(text, self.language, self.rate)
         return align(self.program.sound(text, synthetic.clip.rate), synthetic).speech
 
 
 def choose_voice(name: str, language: str, rate: float = 1.0) -> Voice:
-    """Return the voice ``name`` ("espeak", "flite", "pico" or "piper:VOICE.onnx") in ``language`` ("en-us", "es", ...).
+    """Returns a voice by name.
 
-    ``rate`` is 0.5 to 2.5 times the voice's usual one. Raises :class:`OptionError` for an unknown voice or language, a
-    rate out of range, or a voice that is not installed.
+    Args:
+        name: "espeak", "flite", "pico" or "piper:VOICE.onnx".
+        language: tag such as "en-us" or "es".
+        rate: speed, 0.5 to 2.5; 1 is the voice's default.
+
+    Raises:
+        OptionError: voice or language is unknown, the rate is out of range, or the voice is not installed.
     """
     if not SLOWEST <= rate <= FASTEST:
         raise OptionError(f"rate of speech is out of range: got {rate:g}, allowed is {SLOWEST:g} to {FASTEST:g}")
@@ -97,7 +102,7 @@ def choose_voice(name: str, language: str, rate: float = 1.0) -> Voice:
 
 
 def known_language(language: str) -> str:
-    """Return the tag by which eSpeak NG knows ``language``, or raise :class:`OptionError`."""
+    """Returns eSpeak NG's tag of ``language``; raises :class:`OptionError` for a language that it does not have."""
     tag = language.strip().lower().replace("_", "-")
     tag = DIALECTS.get(tag, tag)
     allowed = languages()
@@ -110,18 +115,18 @@ def known_language(language: str) -> str:
 
 
 def _near(tag: str, allowed: Sequence[str]) -> str:
-    """Return in words which of the languages ``allowed`` may be meant by ``tag``."""
+    """Returns a message with the languages among ``allowed`` that are similar to ``tag``."""
     first = tag.split("-", maxsplit=1)[0]
-    alike = [one for one in allowed if one.split("-", maxsplit=1)[0] == first] or get_close_matches(tag, allowed)
+    similar = [one for one in allowed if one.split("-", maxsplit=1)[0] == first] or get_close_matches(tag, allowed)
     return (
-        f"near are {', '.join(sorted(alike, key=lambda one: one not in USUAL)[:NEAR])}"
-        if alike
+        f"near are {', '.join(sorted(similar, key=lambda one: one not in USUAL)[:NEAR])}"
+        if similar
         else f"allowed are {', '.join(USUAL)} and others"
     )
 
 
 def voices() -> tuple[VoiceInfo, ...]:
-    """Return all voices this program can speak with, installed or not."""
+    """Returns all voices, installed or not."""
     return (
         VoiceInfo(
             ESPEAK,
