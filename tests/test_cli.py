@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,19 @@ from conftest import made_landmarks
 from made import foreign_files, one_colour, self_signed
 
 from obamanet.cli import boundary
-from obamanet.cli.app import obamanet_app
+from obamanet.cli.app import OBAMANET, obamanet_app, run_app
 from obamanet.cli.boundary import BUG, INTERRUPTED, call
-from obamanet.cli.train import RENDERER_WIDTH, keypoints_command, prepared, renderer_command
+from obamanet.cli.prepare import prepared
+from obamanet.cli.train_keypoints import keypoints_verb
+from obamanet.cli.train_renderer import renderer_verb
+from obamanet.cli.verbs import Group
 from obamanet.errors import OptionError, SoundError
 from obamanet.files import sha256_of
 from obamanet.person import POSES_FILE, Origin, Person, PoserCard, TextPart, load_person, poser_of, save_card
 from obamanet.sources import read_sources
 from obamanet.training.data.prepare import PrepareReport, Reject
+from obamanet.training.renderer import renderer_training
 from obamanet.training.speech.keypoint_training import KeypointOptions
-from text2face.cli import run_app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -620,7 +623,7 @@ def test_a_bad_training_is_one_line(
 
 
 def test_keypoint_defaults_are_the_librarys_own() -> None:
-    parameters = inspect.signature(keypoints_command).parameters
+    parameters = inspect.signature(keypoints_verb).parameters
     own = {field.name: field.default for field in dataclasses.fields(KeypointOptions)}
     # These are the library's own too, or those of the person to begin with.
     of_start = {"units", "layers", "lookahead"}
@@ -634,7 +637,6 @@ def test_a_renderers_run_is_given_every_option(
     obamanet: Callable[..., Said], dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from obamanet.training.loop.runner import Limits, TrainReport
-    from obamanet.training.renderer import renderer_training as renderer
 
     seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
@@ -642,7 +644,7 @@ def test_a_renderers_run_is_given_every_option(
         seen.append((arguments, named))
         return TrainReport(arguments[2], 1, 2, 0.5, 1, 0.0)
 
-    monkeypatch.setattr(renderer, "train_renderer", train)
+    monkeypatch.setattr(renderer_training, "train_renderer", train)
     options = {
         "steps": 7,
         "batch-size": 3,
@@ -665,12 +667,13 @@ def test_a_renderers_run_is_given_every_option(
 
 
 def test_renderer_defaults_are_quick_on_a_cpu() -> None:
-    defaults = {name: value.default for name, value in inspect.signature(renderer_command).parameters.items()}
+    defaults = {name: value.default for name, value in inspect.signature(renderer_verb).parameters.items()}
     chosen = {"width": None, "discriminator_width": 16, "batch_size": 4, "learning_rate": 5e-4}
     # With these the default person was trained; see checkpoints/README.md.
     chosen |= {"gan_start": 0.65, "gan_weight": 0.1}
     assert chosen.items() <= defaults.items()
-    assert RENDERER_WIDTH == 16
+    assert renderer_training.RENDERER_WIDTH == 16
+    assert renderer_training.RENDERER_OPTIONS.epoch_steps == 500
 
 
 class TestPrepare:
@@ -818,11 +821,11 @@ class TestPix2pix:
         assert (str(named["direction"]), named["keep_epochs"], named["val"]) == ("AtoB", (), None)
 
     def test_defaults_are_the_papers(self) -> None:
-        from obamanet.cli.pix2pix import train
+        from obamanet.cli.pix2pix import train_verb
         from obamanet.networks.config import GeneratorConfig
         from obamanet.training.renderer.pix2pix_training import TrainOptions
 
-        defaults = {name: value.default for name, value in inspect.signature(train).parameters.items()}
+        defaults = {name: value.default for name, value in inspect.signature(train_verb).parameters.items()}
         for own in (TrainOptions, GeneratorConfig):
             shared = {field.name: field.default for field in dataclasses.fields(own) if field.name in defaults}
             assert len(shared) >= 2
@@ -942,33 +945,39 @@ class TestBoundary:
             assert len(seen) == quiet
 
 
-PIX2PIX = ("train", "test", "compare", "export", "resize", "combine", "split")
-
-COMMANDS = [
-    [],
-    ["speak"],
-    ["verify"],
-    ["dub"],
-    ["prepare"],
-    ["train"],
-    ["train", "keypoints"],
-    ["train", "renderer"],
-    ["assemble"],
-    ["person"],
-    ["pix2pix"],
-    *(["pix2pix", tool] for tool in PIX2PIX),
-]
+def commands(group: Group, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Yield the words of every command of ``group`` and the groups in it."""
+    yield list(path)
+    for name, verb in group.verbs.items():
+        if isinstance(verb, Group):
+            yield from commands(verb, (*path, name))
+        else:
+            yield [*path, name]
 
 
-def test_help_is_quick_and_complete() -> None:
-    """All help in one process: none of it may load what takes seconds."""
+COMMANDS = list(commands(OBAMANET))
+
+SLOW = {"tensorflow", "keras", "librosa", "dlib", "sklearn", "matplotlib", "c2pa", "scipy"}
+"""Libraries that take from a tenth of a second to many; no help loads them."""
+
+LIBRARIES = SLOW | {
+    *("numpy", "cryptography", "cv2", "av", "onnxruntime", "soundfile", "soxr", "imageio_ffmpeg", "num2words", "PIL"),
+    *("espeakng_loader", "python_speech_features"),
+}
+"""What the program needs beside typer and rich; the help of the whole and of the main jobs loads none of it."""
+
+ALLOWED = re.compile(r"obamanet(\.(about|constants|errors|cli(\..*)?|engine|engine\.formats))?")
+"""The project's own modules that such a help may load."""
+
+
+def helped(words: list[list[str]]) -> tuple[str, set[str]]:
+    """Return what ``obamanet ... --help`` prints in a fresh process, for all commands, and the modules it loaded."""
     code = f"""
 import json, sys
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
-codes = [call(obamanet_app(), [*command, "--help"], "obamanet") for command in {COMMANDS!r}]
-heavy = {{"tensorflow", "keras", "librosa", "dlib", "cv2", "sklearn", "matplotlib", "c2pa", "scipy"}} & set(sys.modules)
-print(json.dumps([codes, sorted(heavy)]))
+codes = [call(obamanet_app(), [*command, "--help"], "obamanet") for command in {words!r}]
+print(json.dumps([codes, sorted(sys.modules)]))
 """
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -979,14 +988,50 @@ print(json.dumps([codes, sorted(heavy)]))
         timeout=120,
         check=True,
     )
-    *shown, last = result.stdout.splitlines()
-    assert json.loads(last) == [[0] * len(COMMANDS), []]
-    told = " ".join(shown)
-    assert result.stderr == ""
+    shown, _, last = result.stdout.rstrip().rpartition("\n")
+    codes, modules = json.loads(last)
+    assert (codes, result.stderr) == ([0] * len(words), "")
+    return shown, set(modules)
+
+
+def test_help_is_complete_and_loads_nothing_slow() -> None:
+    assert len(COMMANDS) >= 33
+    told, modules = helped(COMMANDS)
+    assert not SLOW & modules
     for option in ("--fps", "--key-cert", "--max-minutes", "--gan-start", "--bidirectional", "--consent", "--workers"):
         assert option in told
     for default in ("25, 29.97 or 30000/1001", "the default person", "DIR/keypoints", "0.0005", "whole-face"):
         assert default in told
+    assert "obamanet train keypoints me --max-minutes 30" in told, "examples begin with the whole command"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [[]],
+        [["train"], ["pix2pix"], ["voices"]],
+        [["speak"], ["dub"], ["prepare"], ["verify"], ["person"], ["export"], ["forget"]],
+    ],
+    ids=["all verbs", "groups", "verbs"],
+)
+def test_these_helps_load_the_command_line_alone(words: list[list[str]]) -> None:
+    _, modules = helped(words)
+    assert not LIBRARIES & modules
+    own = {name for name in modules if name.startswith(("obamanet", "text2face"))}
+    assert not {name for name in own if not ALLOWED.fullmatch(name)}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_verb_is_what_its_line_in_the_list_says(words: list[str]) -> None:
+    """Each line of the table leads to a function with a help text of its own, of whole sentences."""
+    entry: Any = OBAMANET
+    for word in words:
+        entry = entry.verbs[word]
+    assert entry.summary.endswith(".")
+    app = entry.app(" ".join(["obamanet", *words]))
+    told = typer.main.get_command(app).help
+    assert told
+    assert told.splitlines()[0].endswith(".")
 
 
 def made_dataset(folder: Path) -> Path:
@@ -1050,9 +1095,9 @@ def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
     code = f"""
 import json, sys
 from obamanet.cli.boundary import call
-from text2face.cli import program
+from obamanet.cli.app import obamanet_app
 for command in json.loads({json.dumps(json.dumps([[str(part) for part in command] for command in commands]))}):
-    code = call(program(), command, "obamanet")
+    code = call(obamanet_app(), command, "obamanet")
     heavy = sorted({{"tensorflow", "keras"}} & set(sys.modules))
     if code not in (1, 2) or heavy:
         sys.exit(f"{{command}}: exit code {{code}}, {{heavy}}")

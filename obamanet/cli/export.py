@@ -8,19 +8,11 @@ from typing import Annotated
 import typer
 
 from obamanet.cli.boundary import console, result
+from obamanet.cli.declare import command
+from obamanet.cli.options import Quiet
 from obamanet.cli.persons import find_person
-from obamanet.cli.speak import Quiet
 from obamanet.engine.formats import Format, Precision
 from obamanet.errors import OptionError
-
-EXPORT_EXAMPLES = """Examples:
-
-obamanet export me
-
-obamanet export me --precision int8
-
-obamanet export me --out networks --to keras
-"""
 
 PrecisionName = Annotated[
     Precision | None,
@@ -33,14 +25,16 @@ PrecisionName = Annotated[
 FormatName = Annotated[Format, typer.Option("--to", help="The format to write.")]
 
 
-def export_command(
+@command("me", "me --precision int8", "me --out networks --to keras")
+def export_verb(
+    *,
     person: Annotated[
         Path, typer.Argument(metavar="PERSON", help="A person's folder, or the dataset folder it was trained in.")
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FOLDER", help="A new folder for standalone files.", show_default="the person itself"
+            "--out", "-o", metavar="DIR", help="A new folder for standalone files.", show_default="the person itself"
         ),
     ] = None,
     precision: PrecisionName = None,
@@ -54,7 +48,7 @@ def export_command(
     """
     folder, progress = find_person(person), console(quiet)
     if out is None and to is not Format.ONNX:
-        raise OptionError(f"--to {to} needs --out FOLDER: a person holds onnx files alone")
+        raise OptionError(f"--to {to} needs --out DIR: a person holds onnx files alone")
 
     from obamanet.person import load_person
     from obamanet.pipelines.standalone import export_into_person, export_standalone, table

@@ -15,7 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from obamanet.engine.network import Engine, StoredNetwork
+from obamanet.engine.formats import Engine
+from obamanet.engine.network import StoredNetwork
 from obamanet.errors import PersonError
 from obamanet.files import read_json, sha256_of
 from obamanet.networks.config import PredictorConfig

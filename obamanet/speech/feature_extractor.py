@@ -14,7 +14,8 @@ import numpy as np
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.normalise_features import about_reference, normalise_utterance, silence_features, speech_reference
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
-from obamanet.engine.network import Engine, StoredNetwork, load_network
+from obamanet.engine.formats import Engine
+from obamanet.engine.network import StoredNetwork, load_network
 from obamanet.errors import PersonError
 from obamanet.files import read_json, sha256_of
 from obamanet.networks.config import EncoderConfig
