@@ -16,7 +16,7 @@ import wave
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import av
 import cv2
@@ -27,9 +27,10 @@ import typer
 from conftest import made_landmarks
 from made import foreign_files, one_colour, self_signed
 
-from obamanet.cli import boundary
+from obamanet.cli import boundary, train_renderer
 from obamanet.cli.app import OBAMANET, obamanet_app, run_app
 from obamanet.cli.boundary import BUG, INTERRUPTED, call
+from obamanet.cli.declare import Fields, command, examples_of
 from obamanet.cli.prepare import prepared
 from obamanet.cli.train_keypoints import keypoints_verb
 from obamanet.cli.train_renderer import renderer_verb
@@ -644,7 +645,7 @@ def test_a_renderers_run_is_given_every_option(
         seen.append((arguments, named))
         return TrainReport(arguments[2], 1, 2, 0.5, 1, 0.0)
 
-    monkeypatch.setattr(renderer_training, "train_renderer", train)
+    monkeypatch.setattr(train_renderer, "train_renderer", train)
     options = {
         "steps": 7,
         "batch-size": 3,
@@ -795,7 +796,7 @@ class TestPix2pix:
     def test_every_option_arrives(
         self, obamanet: Callable[..., Said], pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from obamanet.pix2pix import train_folder as train_module
+        from obamanet.cli import pix2pix
         from obamanet.training.loop.runner import Limits, TrainReport
 
         seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
@@ -804,7 +805,7 @@ class TestPix2pix:
             seen.append((arguments, named))
             return TrainReport(arguments[1], 1, 2, 0.5, 1, 0.0)
 
-        monkeypatch.setattr(train_module, "train_folder", train_folder)
+        monkeypatch.setattr(pix2pix, "train_folder", train_folder)
         options = {"batch-size": 3, "learning-rate": 0.01, "l1-weight": 7.0, "gan-weight": 2.0, "gan-start": 0.25}
         options |= {"discriminator-width": 9, "seed": 5}
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
@@ -943,6 +944,94 @@ class TestBoundary:
                 boundary.run(app, "program")
             assert ended.value.code == 0
             assert len(seen) == quiet
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Stands for options of the library."""
+
+    width: int = 4
+    depth: int = 2
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise OptionError(f"width is out of range: got {self.width}, allowed is 1 or more")
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """Stands for options of the command line."""
+
+    seed: Annotated[int, typer.Option("--seed", help="Of all that is random.")] = 1
+    name: Annotated[str, typer.Option("--name", help="What it is called.")] = "none"
+
+
+class TestDeclare:
+    @pytest.fixture
+    def app(self) -> tuple[typer.Typer, list[Any]]:
+        seen: list[Any] = []
+
+        @command("3 --breadth 5")
+        def verb(
+            *,
+            count: Annotated[int, typer.Argument()],
+            size: Annotated[
+                Size, Fields(width=typer.Option("--breadth", help="Of it."), seed="Of all that is random.")
+            ] = Size(width=8, depth=3),
+            draw: Draw,
+        ) -> None:
+            """Draw."""
+            seen.append((count, size, draw))
+
+        app = typer.Typer()
+        app.command(epilog=examples_of(verb, "draw"))(verb)
+        return app, seen
+
+    def test_a_field_is_an_option_and_the_dataclass_arrives(self, app: tuple[typer.Typer, list[Any]]) -> None:
+        program, seen = app
+        assert call(program, ["7"], "draw") == 0
+        assert call(program, ["7", "--breadth", "5", "--name", "x"], "draw") == 0
+        # A field that is no option keeps the value of the parameter's default.
+        assert seen == [(7, Size(8, 3), Draw()), (7, Size(5, 3), Draw(name="x"))]
+
+    def test_an_option_of_two_dataclasses_is_given_once(self, app: tuple[typer.Typer, list[Any]]) -> None:
+        program, seen = app
+        assert call(program, ["7", "--seed", "9"], "draw") == 0
+        assert [(size.seed, draw.seed) for _, size, draw in seen] == [(9, 9)]
+
+    def test_the_dataclass_refuses(
+        self, app: tuple[typer.Typer, list[Any]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        program, seen = app
+        assert call(program, ["7", "--breadth", "0"], "draw") == 2
+        assert capsys.readouterr().err == "draw: width is out of range: got 0, allowed is 1 or more\n"
+        assert call(program, ["7", "--depth", "1"], "draw") == 2, "a field that is not named is no option"
+        assert not seen
+
+    def test_help_ends_with_the_examples(
+        self, app: tuple[typer.Typer, list[Any]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert call(app[0], ["--help"], "draw") == 0
+        told = capsys.readouterr().out
+        assert "--breadth" in told and "default: 8" in told
+        assert told.split()[-4:] == ["draw", "3", "--breadth", "5"]
+
+
+def test_defaults_that_are_repeated_are_the_librarys_own() -> None:
+    """The help of speaking loads no library, so these few are written twice."""
+    from obamanet.cli.options import DEFAULT_LANGUAGE, VideoOptions
+    from obamanet.cli.speak import speak_verb
+    from obamanet.cli.training import SplitOptions
+    from obamanet.pipelines.speak import SpeakOptions
+    from obamanet.training.data.dataset import split_dataset
+    from text2face.say import SayOptions
+
+    assert VideoOptions.articulation == SpeakOptions.articulation
+    assert inspect.signature(speak_verb).parameters["shut_lips"].default == SpeakOptions.shut_lips
+    split = inspect.signature(split_dataset).parameters
+    assert (SplitOptions.val_share, SplitOptions.seed) == (split["val_share"].default, split["seed"].default)
+    assert SayOptions.language == DEFAULT_LANGUAGE
 
 
 def commands(group: Group, path: tuple[str, ...] = ()) -> Iterator[list[str]]:

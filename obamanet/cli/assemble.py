@@ -1,4 +1,4 @@
-"""A person from finished trainings on the command line, and its mouth poses."""
+"""A person from finished trainings on the command line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import command
-from obamanet.cli.options import DatasetFolder, Quiet
-from obamanet.cli.person import in_words
-from obamanet.cli.persons import find_person
+from obamanet.cli.options import DatasetFolder
 from obamanet.cli.training import SplitOptions
 
 
@@ -68,29 +66,3 @@ def assemble_verb(
         dataset, split.of(dataset), *runs, out, name=name, origin=origin, weights=weights, progress=console(False)
     )
     result(out)
-
-
-@command("me")
-def poses_verb(
-    *,
-    folder: DatasetFolder,
-    person: Annotated[
-        Path | None,
-        typer.Argument(metavar="PERSON", help="The person trained on it.", show_default="DIR/person"),
-    ] = None,
-    split: SplitOptions,
-    quiet: Quiet = False,
-) -> None:
-    """Find the mouth poses of a person that was made without them, or anew. Prints the person's folder.
-
-    Give the same split as in training: poses are learned from the training footage. obamanet assemble finds them too.
-    """
-    from obamanet.person import load_person
-    from obamanet.training.data.dataset import load_dataset
-    from obamanet.training.speech.mouth_pose_fit import add_poses
-
-    dataset = load_dataset(folder)
-    owner = load_person(find_person(person or folder))
-    made = add_poses(owner, split.of(dataset).train, seed=split.seed)
-    console(quiet).note(in_words(made.poses))
-    result(made.folder)

@@ -12,7 +12,7 @@ from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import LANGUAGE, Quiet
 from obamanet.cli.texts import ALIGNER
 from obamanet.errors import DatasetError
-from text2face.corpus.build import CorpusOptions
+from text2face.corpus.build import CorpusOptions, build_corpus
 
 
 @command("talk.mp4 talk.srt --out clips", "charla.mp4 charla.vtt --lang es --unit word --pictures --out clips")
@@ -41,8 +41,6 @@ def corpus_verb(
     Interrupt it at any time: the same command goes on where it was. DIR/manifest.tsv and .json list the clips. Exit
     code 1 when subtitles go on beyond the video's end, after all before that has been cut.
     """
-    from text2face.corpus.build import build_corpus
-
     progress = console(quiet)
     report = build_corpus(video, subtitles, out, options, progress)
     timed = ", ".join(f"{count} {how}" for how, count in report.timed.most_common())

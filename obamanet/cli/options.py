@@ -71,7 +71,7 @@ class VideoOptions:
             "-o",
             metavar="MP4",
             help="The video to write.",
-            show_default="out/NAME.mp4, NAME that of the sound, the video or the text's file, or its first words",
+            show_default="out/NAME.mp4, named after what is said",
         ),
     ] = None
     person: PersonFolder = None

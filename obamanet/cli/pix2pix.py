@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,12 +17,13 @@ from obamanet.engine.formats import Format, Precision
 from obamanet.errors import OptionError
 from obamanet.networks.config import GeneratorConfig
 from obamanet.pix2pix.checkpoint import Which
+from obamanet.pix2pix.compare import compare_epochs
+from obamanet.pix2pix.export_generator import export_generator, export_onnx
+from obamanet.pix2pix.measures import Measures
 from obamanet.pix2pix.pairs import Direction
-from obamanet.pix2pix.train_folder import VAL_SHARE
+from obamanet.pix2pix.test_folder import test_folder
+from obamanet.pix2pix.train_folder import VAL_SHARE, train_folder
 from obamanet.training.renderer.pix2pix_training import TrainOptions
-
-if TYPE_CHECKING:
-    from obamanet.pix2pix.measures import Measures
 
 Pictures = Annotated[
     Path, typer.Argument(metavar="PICTURES", help="A folder of A|B pictures: both halves side by side; png, jpg, jpeg.")
@@ -92,8 +93,6 @@ def train_verb(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.pix2pix.train_folder import train_folder
-
     progress = console(quiet)
     report = train_folder(
         pictures,
@@ -126,8 +125,6 @@ def test_verb(
     quiet: Quiet = False,
 ) -> None:
     """Paint a folder of A|B pictures and show inputs, outputs and targets. Prints the page."""
-    from obamanet.pix2pix.test_folder import test_folder
-
     progress = console(quiet)
     report = test_folder(run, pictures, out, which=weights, progress=progress)
     progress.note(f"{report.pictures} pictures: {_figures(report.mean)}")
@@ -137,8 +134,6 @@ def test_verb(
 @command("run data/test --out compared")
 def compare_verb(*, run: Run, pictures: Pictures, out: OutFolder, quiet: Quiet = False) -> None:
     """Set the weights that --keep-epoch kept against each other: a table and a picture. Prints the page."""
-    from obamanet.pix2pix.compare import compare_epochs
-
     progress = console(quiet)
     for one in compare_epochs(run, pictures, out, progress=progress):
         progress.note(f"epoch {one.epoch:g}: {_figures(one.mean)}")
@@ -163,8 +158,6 @@ def export_verb(
 
     Beside it: NAME.json, which says what goes in and comes out, and for Keras NAME.weights.h5, half the size.
     """
-    from obamanet.pix2pix.export_generator import export_generator, export_onnx
-
     if to is Format.ONNX:
         check_outputs((out, out.with_suffix(".json")), [run, pictures])
         export_onnx(run, out, which=weights, precision=precision or Precision.FP16, pictures=pictures)

@@ -11,7 +11,7 @@ from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import Quiet
 from obamanet.constants import IMAGE_SIZE
-from obamanet.pix2pix.folders import Shares
+from obamanet.pix2pix.folders import Shares, combine_folders, resize_folder, split_folder
 
 PictureFolder = Annotated[Path, typer.Argument(metavar="PICTURES", help="A folder of pictures; it stays as it is.")]
 OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to make.")]
@@ -29,8 +29,6 @@ def resize_verb(
     quiet: Quiet = False,
 ) -> None:
     """Make squares of one size of all pictures, unstretched. Prints the folder."""
-    from obamanet.pix2pix.folders import resize_folder
-
     progress = console(quiet)
     count = resize_folder(source, out, size, pad=pad, progress=progress)
     progress.note(f"{count} pictures of {size}x{size} pixels")
@@ -46,8 +44,6 @@ def combine_verb(
     quiet: Quiet = False,
 ) -> None:
     """Put pictures of the same name side by side. Prints the folder."""
-    from obamanet.pix2pix.folders import combine_folders
-
     progress = console(quiet)
     report = combine_folders(a, b, out, progress=progress)
     progress.note(f"{report.pairs} pairs")
@@ -71,8 +67,6 @@ def split_verb(
     quiet: Quiet = False,
 ) -> None:
     """Copy pictures into DIR/train, DIR/val and DIR/test. Prints DIR."""
-    from obamanet.pix2pix.folders import split_folder
-
     progress = console(quiet)
     counts = split_folder(source, out, shares, seed=seed, progress=progress)
     progress.note(", ".join(f"{name} {count}" for name, count in counts.items()))

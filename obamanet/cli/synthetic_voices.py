@@ -12,8 +12,9 @@ from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import LANGUAGE, DatasetFolder, Quiet, WordTimes
 from obamanet.cli.training import SEED, SplitOptions
+from obamanet.training.data.dataset import load_dataset
 from text2face.voice.voices import known_language
-from text2face.voice_augmentation import SyntheticVoiceOptions
+from text2face.voice_augmentation import SyntheticVoiceOptions, make_synthetic_voices
 
 
 @command("me --align me/align --out voices")
@@ -35,9 +36,6 @@ def synthetic_voices_verb(
     Prints the folder. What is there already is not made again.
     """
     options = replace(options, language=known_language(options.language))
-
-    from obamanet.training.data.dataset import load_dataset
-    from text2face.voice_augmentation import make_synthetic_voices
 
     pieces = split.of(load_dataset(dataset)).train
     result(make_synthetic_voices(pieces, align, out, options, console(quiet)).folder)

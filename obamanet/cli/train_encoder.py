@@ -11,7 +11,7 @@ from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import Quiet
 from obamanet.cli.training import SEED, STEPS, NewRunFolder, RunLimits, report_run
-from obamanet.training.encoder.distillation import EncoderOptions
+from obamanet.training.encoder.distillation import RESULT, EncoderOptions, train_encoder
 from obamanet.training.loop.runner import NOT_STATED
 
 
@@ -52,8 +52,6 @@ def encoder_verb(
     Needs the package onnx. A person works with the encoder it was trained with alone: after a change train anew. The
     same command goes on with a run that was stopped.
     """
-    from obamanet.training.encoder.distillation import RESULT, train_encoder
-
     progress = console(quiet)
     report = train_encoder(
         sounds, teacher, out, options, licence=licence, attribution=attribution, limits=limits, progress=progress

@@ -13,8 +13,11 @@ from obamanet.cli.boundary import console
 from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import DatasetFolder, Quiet
 from obamanet.cli.persons import find_start
-from obamanet.cli.training import OR_START, SEED, STEPS, RunFolder, RunLimits, SplitOptions, finish_part
-from obamanet.training.speech.keypoint_training import KeypointOptions
+from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
+from obamanet.training.data.dataset import load_dataset
+from obamanet.training.data.synthetic_voices import load_synthetic_voices
+from obamanet.training.loop.trained_networks import trained_predictor
+from obamanet.training.speech.keypoint_training import KeypointOptions, start_weights, train_keypoints
 
 
 class Features(StrEnum):
@@ -32,7 +35,7 @@ USUAL_FEATURES = Features(KeypointOptions.features)
 def keypoints_verb(
     *,
     folder: DatasetFolder,
-    out: RunFolder = None,
+    out: Annotated[Path | None, run_folder("keypoints")] = None,
     options: Annotated[
         KeypointOptions,
         Fields(
@@ -86,11 +89,6 @@ def keypoints_verb(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.training.data.dataset import load_dataset
-    from obamanet.training.data.synthetic_voices import load_synthetic_voices
-    from obamanet.training.loop.trained_networks import trained_predictor
-    from obamanet.training.speech.keypoint_training import start_weights, train_keypoints
-
     options, progress = replace(options, features=features.value), console(quiet)
     voices = load_synthetic_voices(synthetic_voices) if synthetic_voices else None
     beginning = trained_predictor(find_start(start)) if start else None

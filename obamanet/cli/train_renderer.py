@@ -11,10 +11,12 @@ from obamanet.cli.boundary import console
 from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import DatasetFolder, Quiet
 from obamanet.cli.persons import find_start
-from obamanet.cli.training import OR_START, SEED, STEPS, RunFolder, RunLimits, SplitOptions, finish_part
+from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
 from obamanet.networks.config import GeneratorConfig
+from obamanet.training.data.dataset import load_dataset
+from obamanet.training.loop.trained_networks import trained_renderer
 from obamanet.training.renderer.pix2pix_training import TrainOptions
-from obamanet.training.renderer.renderer_training import RENDERER_OPTIONS, RENDERER_WIDTH
+from obamanet.training.renderer.renderer_training import RENDERER_OPTIONS, RENDERER_WIDTH, train_renderer
 from obamanet.types import RenderMode
 
 
@@ -29,7 +31,7 @@ def renderer_verb(
             help="Paint the whole portrait, or only the mouth into the recorded footage, which then is needed.",
         ),
     ] = RenderMode.WHOLE_FACE,
-    out: RunFolder = None,
+    out: Annotated[Path | None, run_folder("renderer")] = None,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -66,10 +68,6 @@ def renderer_verb(
 
     Interrupt it at any time: the same command goes on where the last evaluation was.
     """
-    from obamanet.training.data.dataset import load_dataset
-    from obamanet.training.loop.trained_networks import trained_renderer
-    from obamanet.training.renderer.renderer_training import train_renderer
-
     progress = console(quiet)
     beginning = trained_renderer(find_start(start)) if start else None
     filters = width or (beginning.config.width if beginning else RENDERER_WIDTH)

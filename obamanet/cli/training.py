@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,13 +23,16 @@ OR_START = ", or as --start has it"
 
 SEED = typer.Option("--seed", help="Makes a run repeatable: same seed, same split, same weights.")
 
-RunFolder = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default="DIR/ and what is trained"),
-]
 NewRunFolder = Annotated[
     Path, typer.Option("--out", "-o", metavar="RUN", help="The run's folder, to make or to go on with.")
 ]
+
+
+def run_folder(name: str) -> Any:
+    """Returns the option that names a run's folder, which is DIR/``name`` where none is given."""
+    return typer.Option("--out", "-o", metavar="RUN", help="The run's folder.", show_default=f"DIR/{name}")
+
+
 RunLimits = Annotated[
     Limits,
     Fields(

@@ -1,4 +1,4 @@
-"""Mouth poses on the command line, drawn as a contact sheet."""
+"""A person's mouth poses on the command line: found in its footage, and drawn as a contact sheet."""
 
 from __future__ import annotations
 
@@ -9,11 +9,38 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import command
-from obamanet.cli.options import DEFAULT_LANGUAGE, WORD_TIMES_HELP, Language, PersonFolder, Quiet
+from obamanet.cli.options import DEFAULT_LANGUAGE, WORD_TIMES_HELP, DatasetFolder, Language, PersonFolder, Quiet
 from obamanet.cli.outputs import check_outputs
+from obamanet.cli.person_card import in_words
 from obamanet.cli.persons import find_person
 from obamanet.cli.training import SplitOptions
 from obamanet.errors import OptionError
+
+
+@command("me")
+def poses_verb(
+    *,
+    folder: DatasetFolder,
+    person: Annotated[
+        Path | None,
+        typer.Argument(metavar="PERSON", help="The person trained on it.", show_default="DIR/person"),
+    ] = None,
+    split: SplitOptions,
+    quiet: Quiet = False,
+) -> None:
+    """Find the mouth poses of a person that was made without them, or anew. Prints the person's folder.
+
+    Give the same split as in training: poses are learned from the training footage. obamanet assemble finds them too.
+    """
+    from obamanet.person import load_person
+    from obamanet.training.data.dataset import load_dataset
+    from obamanet.training.speech.mouth_pose_fit import add_poses
+
+    dataset = load_dataset(folder)
+    owner = load_person(find_person(person or folder))
+    made = add_poses(owner, split.of(dataset).train, seed=split.seed)
+    console(quiet).note(in_words(made.poses))
+    result(made.folder)
 
 
 @command("poses.png --person me", "poses.png --person me --dataset me --align me/align")
