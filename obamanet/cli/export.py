@@ -34,7 +34,7 @@ def export_verb(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="A new folder for standalone files.", show_default="the person itself"
+            "--out", "-o", metavar="FOLDER", help="A new folder for standalone files.", show_default="the person itself"
         ),
     ] = None,
     precision: PrecisionName = None,
@@ -48,7 +48,7 @@ def export_verb(
     """
     folder, progress = find_person(person), console(quiet)
     if out is None and to is not Format.ONNX:
-        raise OptionError(f"--to {to} needs --out DIR: a person holds onnx files alone")
+        raise OptionError(f"--to {to} needs --out FOLDER: a person holds onnx files alone")
 
     from obamanet.person import load_person
     from obamanet.pipelines.standalone import export_into_person, export_standalone, table
