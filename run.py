@@ -6,13 +6,13 @@ import sys
 
 
 def main() -> None:
-    """Run the main job and exit."""
+    """Runs the main job and exits."""
     if sys.version_info < (3, 11):  # noqa: UP036  whoever lacks it has not run make either
         sys.exit(f"run.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     try:
         import typer  # noqa: F401  stands for all that make installs
 
-        from text2face.start import run_py
+        from obamanet.cli.start import run_py
     except ModuleNotFoundError as error:
         sys.exit(f"run.py: {error}; run: make install, then: .venv/bin/python run.py")
     run_py()

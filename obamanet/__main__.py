@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from text2face.cli import main
+from obamanet.cli.start import obamanet
 
 if __name__ == "__main__":
-    main()
+    obamanet()

@@ -14,11 +14,12 @@ import numpy as np
 
 from obamanet.errors import DatasetError, OutputError, PersonError
 from obamanet.export import export_networks
-from obamanet.files import locked
+from obamanet.files import locked, read_json
 from obamanet.keypoints.mouth_poses import MouthPoses
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
 from obamanet.networks.weights import save_half
 from obamanet.person import (
+    CARD,
     FOOTAGE_FILE,
     MOUTH_FILE,
     POSER_FILE,
@@ -38,6 +39,7 @@ from obamanet.person import (
     load_person,
     load_region,
     onnx_name,
+    poser_of,
     replace_person,
     save_card,
     save_mouth,
@@ -45,11 +47,13 @@ from obamanet.person import (
     save_reference,
     save_region,
 )
+from obamanet.progress import Progress
 from obamanet.render.crop import to_square
 from obamanet.sources import Sources, add_sources, read_sources
 from obamanet.speech.feature_extractor import encoder_card
 from obamanet.training.data.dataset import Dataset, Piece, Split, videos_of
-from obamanet.training.loop.runner import check_not_blank
+from obamanet.training.loop.log import logged
+from obamanet.training.loop.runner import NOT_STATED, check_not_blank, chosen_step, read_options
 from obamanet.training.loop.trained_networks import (
     TrainedPredictor,
     TrainedRenderer,
@@ -61,6 +65,12 @@ from obamanet.training.speech.mouth_pose_fit import fit_poses_of
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 from obamanet.video.footage import write_footage
 from obamanet.video.reader import read_frames
+
+KEYPOINTS, RENDERER, PERSON = "keypoints", "renderer", "person"
+"""Folders in a dataset: its two training runs, and the person that is made of them."""
+
+VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
+"""Figures of a run's log that go into the person's card."""
 
 REFERENCE_SECONDS = 24
 """Length of a stitched reference track: long enough that a viewer does not see it come round."""
@@ -82,21 +92,23 @@ def assemble_person(
     *,
     name: str,
     origin: Origin,
-    metrics: dict[str, float] | None = None,
     weights: str = "best",
+    progress: Progress | None = None,
 ) -> Person:
     """Write the person folder ``out`` from the two training runs and return it, loaded and checked.
 
     The reference track and the mouth poses are taken from the training side of ``split``, on which both runs must have
-    been trained. ``weights`` says which are used, "best" or "last". A person that is in ``out`` is replaced when the
-    new one is complete. Its poser stays, with the mouth poses it was trained for where the mouth is still the same;
-    where it is not, :func:`obamanet.person.poser_of` says that the poser has to be trained anew.
+    been trained. ``weights`` says which are used, "best" or "last"; the card has what validation measured of them. A
+    person that is in ``out`` is replaced when the new one is complete. Its poser stays, with the mouth poses it was
+    trained for where the mouth is still the same; where it is not, ``progress`` notes that the poser has to be trained
+    anew.
 
     Raises :class:`OptionError` for a blank name or right, :class:`DatasetError` when a run has no weights yet or does
     not belong to the dataset or the split, :class:`PersonError` when footage is gone, and :class:`OutputError` when
     ``out`` holds something else than a person or another process is at work there.
     """
     check_not_blank(name=name, **asdict(origin))
+    out = out.resolve()
     if out.exists() and not is_person_place(out):
         raise OutputError(f"there is something else than a person, which is not replaced: {out}")
     predictor, renderer = run_predictor(keypoints_run, weights), run_renderer(renderer_run, weights)
@@ -106,6 +118,7 @@ def assemble_person(
                 f"run was trained on another split of the footage: {run.folder} has {run.split}, given is "
                 f"{split.digest}; name the split, share and seed that it was trained with, or train it anew"
             )
+    metrics = {**_metrics(keypoints_run, KEYPOINTS, weights), **_metrics(renderer_run, RENDERER, weights)}
     made = not out.exists()
     part = out.with_name(f".{out.name}.part")
     try:
@@ -115,7 +128,7 @@ def assemble_person(
                 # Only who has the lock makes this folder: what lies there is of a run that was killed.
                 shutil.rmtree(part, ignore_errors=True)
                 part.mkdir()
-                _write_person(part, dataset, split.train, predictor, renderer, out, name, origin, metrics or {})
+                _write_person(part, dataset, split.train, predictor, renderer, out, name, origin, metrics)
                 load_person(part)
                 replace_person(part, out)
             finally:
@@ -126,7 +139,63 @@ def assemble_person(
         if made:
             with suppress(OSError):
                 out.rmdir()  # Only when nothing came of it.
-    return load_person(out)
+    person = load_person(out)
+    if progress and person.poser:
+        try:
+            poser_of(person)
+        except PersonError as error:
+            progress.note(f"note: {error}")
+    return person
+
+
+def assemble_dataset(dataset: Dataset, split: Split, progress: Progress) -> Path | None:
+    """Makes the person of a dataset's own runs when both are there; ``progress`` notes what is missing.
+
+    Reads the best weights in DIR/keypoints and DIR/renderer and writes DIR/person. A person that is there keeps its
+    name and its rights; those of a new one are the dataset folder's name and "not stated".
+
+    Returns:
+        The person's folder; None when a run is missing or was trained on another split.
+
+    Raises:
+        As :func:`assemble_person`.
+    """
+    runs = (dataset.folder / KEYPOINTS, dataset.folder / RENDERER)
+    missing = [run.name for run in runs if not (run / "best.weights.h5").is_file()]
+    if missing:
+        progress.note(f"no person yet; next: obamanet train {missing[0]} {dataset.folder}")
+        return None
+    for run in runs:
+        trained_on = read_options(run).get("data", {}).get("split")
+        if trained_on not in (None, split.digest):
+            progress.note(
+                f"person not made anew: {run} was trained on other footage; go on from it with: "
+                f"obamanet train {run.name} {dataset.folder} --start {run} --out {run}-2"
+            )
+            return None
+    out = dataset.folder / PERSON
+    name, origin = _name_and_origin(out, dataset.folder)
+    assemble_person(dataset, split, *runs, out, name=name, origin=origin, progress=progress)
+    progress.note(f"person '{name}' is ready; to name it and its rights: obamanet assemble --help")
+    return out
+
+
+def _metrics(run: Path, kind: str, weights: str) -> dict[str, float]:
+    """Returns what validation measured of the weights that are taken, each figure's name beginning with ``kind``."""
+    step = chosen_step(run, weights)
+    # A run whose state or log is lost still makes a person; its figures are not known then.
+    record = logged(run, step) if step is not None else {}
+    return {f"{kind}_{name}": record[name] for name in VALIDATED if name in record}
+
+
+def _name_and_origin(person: Path, dataset: Path) -> tuple[str, Origin]:
+    """Returns the name and origin that the person in a dataset has, or unstated ones for a new person."""
+    try:
+        card = read_json(person / CARD)
+        return str(card["name"]), Origin(**card["origin"])
+    except (OSError, ValueError, KeyError, TypeError):
+        name = dataset.resolve().name
+        return name, Origin(name, NOT_STATED, NOT_STATED, NOT_STATED)
 
 
 def _write_person(

@@ -13,10 +13,10 @@ import struct
 import subprocess
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import av
 import cv2
@@ -27,17 +27,21 @@ import typer
 from conftest import made_landmarks
 from made import foreign_files, one_colour, self_signed
 
-from obamanet.cli import boundary
-from obamanet.cli.app import obamanet_app
+from obamanet.cli import boundary, train_renderer
+from obamanet.cli.app import OBAMANET, obamanet_app, run_app
 from obamanet.cli.boundary import BUG, INTERRUPTED, call
-from obamanet.cli.train import RENDERER_WIDTH, keypoints_command, prepared, renderer_command
+from obamanet.cli.declare import Fields, command, examples_of
+from obamanet.cli.prepare import prepared
+from obamanet.cli.train_keypoints import keypoints_verb
+from obamanet.cli.train_renderer import renderer_verb
+from obamanet.cli.verbs import Group
 from obamanet.errors import OptionError, SoundError
 from obamanet.files import sha256_of
 from obamanet.person import POSES_FILE, Origin, Person, PoserCard, TextPart, load_person, poser_of, save_card
 from obamanet.sources import read_sources
 from obamanet.training.data.prepare import PrepareReport, Reject
+from obamanet.training.renderer import renderer_training
 from obamanet.training.speech.keypoint_training import KeypointOptions
-from text2face.cli import run_app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -620,7 +624,7 @@ def test_a_bad_training_is_one_line(
 
 
 def test_keypoint_defaults_are_the_librarys_own() -> None:
-    parameters = inspect.signature(keypoints_command).parameters
+    parameters = inspect.signature(keypoints_verb).parameters
     own = {field.name: field.default for field in dataclasses.fields(KeypointOptions)}
     # These are the library's own too, or those of the person to begin with.
     of_start = {"units", "layers", "lookahead"}
@@ -634,7 +638,6 @@ def test_a_renderers_run_is_given_every_option(
     obamanet: Callable[..., Said], dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from obamanet.training.loop.runner import Limits, TrainReport
-    from obamanet.training.renderer import renderer_training as renderer
 
     seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
@@ -642,7 +645,7 @@ def test_a_renderers_run_is_given_every_option(
         seen.append((arguments, named))
         return TrainReport(arguments[2], 1, 2, 0.5, 1, 0.0)
 
-    monkeypatch.setattr(renderer, "train_renderer", train)
+    monkeypatch.setattr(train_renderer, "train_renderer", train)
     options = {
         "steps": 7,
         "batch-size": 3,
@@ -665,12 +668,13 @@ def test_a_renderers_run_is_given_every_option(
 
 
 def test_renderer_defaults_are_quick_on_a_cpu() -> None:
-    defaults = {name: value.default for name, value in inspect.signature(renderer_command).parameters.items()}
+    defaults = {name: value.default for name, value in inspect.signature(renderer_verb).parameters.items()}
     chosen = {"width": None, "discriminator_width": 16, "batch_size": 4, "learning_rate": 5e-4}
     # With these the default person was trained; see checkpoints/README.md.
     chosen |= {"gan_start": 0.65, "gan_weight": 0.1}
     assert chosen.items() <= defaults.items()
-    assert RENDERER_WIDTH == 16
+    assert renderer_training.RENDERER_WIDTH == 16
+    assert renderer_training.RENDERER_OPTIONS.epoch_steps == 500
 
 
 class TestPrepare:
@@ -792,7 +796,7 @@ class TestPix2pix:
     def test_every_option_arrives(
         self, obamanet: Callable[..., Said], pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from obamanet.pix2pix import train_folder as train_module
+        from obamanet.cli import pix2pix
         from obamanet.training.loop.runner import Limits, TrainReport
 
         seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
@@ -801,7 +805,7 @@ class TestPix2pix:
             seen.append((arguments, named))
             return TrainReport(arguments[1], 1, 2, 0.5, 1, 0.0)
 
-        monkeypatch.setattr(train_module, "train_folder", train_folder)
+        monkeypatch.setattr(pix2pix, "train_folder", train_folder)
         options = {"batch-size": 3, "learning-rate": 0.01, "l1-weight": 7.0, "gan-weight": 2.0, "gan-start": 0.25}
         options |= {"discriminator-width": 9, "seed": 5}
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
@@ -818,11 +822,11 @@ class TestPix2pix:
         assert (str(named["direction"]), named["keep_epochs"], named["val"]) == ("AtoB", (), None)
 
     def test_defaults_are_the_papers(self) -> None:
-        from obamanet.cli.pix2pix import train
+        from obamanet.cli.pix2pix import train_verb
         from obamanet.networks.config import GeneratorConfig
         from obamanet.training.renderer.pix2pix_training import TrainOptions
 
-        defaults = {name: value.default for name, value in inspect.signature(train).parameters.items()}
+        defaults = {name: value.default for name, value in inspect.signature(train_verb).parameters.items()}
         for own in (TrainOptions, GeneratorConfig):
             shared = {field.name: field.default for field in dataclasses.fields(own) if field.name in defaults}
             assert len(shared) >= 2
@@ -942,33 +946,127 @@ class TestBoundary:
             assert len(seen) == quiet
 
 
-PIX2PIX = ("train", "test", "compare", "export", "resize", "combine", "split")
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Stands for options of the library."""
 
-COMMANDS = [
-    [],
-    ["speak"],
-    ["verify"],
-    ["dub"],
-    ["prepare"],
-    ["train"],
-    ["train", "keypoints"],
-    ["train", "renderer"],
-    ["assemble"],
-    ["person"],
-    ["pix2pix"],
-    *(["pix2pix", tool] for tool in PIX2PIX),
-]
+    width: int = 4
+    depth: int = 2
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise OptionError(f"width is out of range: got {self.width}, allowed is 1 or more")
 
 
-def test_help_is_quick_and_complete() -> None:
-    """All help in one process: none of it may load what takes seconds."""
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """Stands for options of the command line."""
+
+    seed: Annotated[int, typer.Option("--seed", help="Of all that is random.")] = 1
+    name: Annotated[str, typer.Option("--name", help="What it is called.")] = "none"
+
+
+class TestDeclare:
+    @pytest.fixture
+    def app(self) -> tuple[typer.Typer, list[Any]]:
+        seen: list[Any] = []
+
+        @command("3 --breadth 5")
+        def verb(
+            *,
+            count: Annotated[int, typer.Argument()],
+            size: Annotated[
+                Size, Fields(width=typer.Option("--breadth", help="Of it."), seed="Of all that is random.")
+            ] = Size(width=8, depth=3),
+            draw: Draw,
+        ) -> None:
+            """Draw."""
+            seen.append((count, size, draw))
+
+        app = typer.Typer()
+        app.command(epilog=examples_of(verb, "draw"))(verb)
+        return app, seen
+
+    def test_a_field_is_an_option_and_the_dataclass_arrives(self, app: tuple[typer.Typer, list[Any]]) -> None:
+        program, seen = app
+        assert call(program, ["7"], "draw") == 0
+        assert call(program, ["7", "--breadth", "5", "--name", "x"], "draw") == 0
+        # A field that is no option keeps the value of the parameter's default.
+        assert seen == [(7, Size(8, 3), Draw()), (7, Size(5, 3), Draw(name="x"))]
+
+    def test_an_option_of_two_dataclasses_is_given_once(self, app: tuple[typer.Typer, list[Any]]) -> None:
+        program, seen = app
+        assert call(program, ["7", "--seed", "9"], "draw") == 0
+        assert [(size.seed, draw.seed) for _, size, draw in seen] == [(9, 9)]
+
+    def test_the_dataclass_refuses(
+        self, app: tuple[typer.Typer, list[Any]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        program, seen = app
+        assert call(program, ["7", "--breadth", "0"], "draw") == 2
+        assert capsys.readouterr().err == "draw: width is out of range: got 0, allowed is 1 or more\n"
+        assert call(program, ["7", "--depth", "1"], "draw") == 2, "a field that is not named is no option"
+        assert not seen
+
+    def test_help_ends_with_the_examples(
+        self, app: tuple[typer.Typer, list[Any]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert call(app[0], ["--help"], "draw") == 0
+        told = capsys.readouterr().out
+        assert "--breadth" in told and "default: 8" in told
+        assert told.split()[-4:] == ["draw", "3", "--breadth", "5"]
+
+
+def test_defaults_that_are_repeated_are_the_librarys_own() -> None:
+    """The help of speaking loads no library, so these few are written twice."""
+    from obamanet.cli.options import DEFAULT_LANGUAGE, VideoOptions
+    from obamanet.cli.speak import speak_verb
+    from obamanet.cli.training import SplitOptions
+    from obamanet.pipelines.speak import SpeakOptions
+    from obamanet.training.data.dataset import split_dataset
+    from text2face.say import SayOptions
+
+    assert VideoOptions.articulation == SpeakOptions.articulation
+    assert inspect.signature(speak_verb).parameters["shut_lips"].default == SpeakOptions.shut_lips
+    split = inspect.signature(split_dataset).parameters
+    assert (SplitOptions.val_share, SplitOptions.seed) == (split["val_share"].default, split["seed"].default)
+    assert SayOptions.language == DEFAULT_LANGUAGE
+
+
+def commands(group: Group, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Yield the words of every command of ``group`` and the groups in it."""
+    yield list(path)
+    for name, verb in group.verbs.items():
+        if isinstance(verb, Group):
+            yield from commands(verb, (*path, name))
+        else:
+            yield [*path, name]
+
+
+COMMANDS = list(commands(OBAMANET))
+
+SLOW = {"tensorflow", "keras", "librosa", "dlib", "sklearn", "matplotlib", "c2pa", "scipy"}
+"""Libraries that take from a tenth of a second to many; no help loads them."""
+
+LIBRARIES = SLOW | {
+    *("numpy", "cryptography", "cv2", "av", "onnxruntime", "soundfile", "soxr", "imageio_ffmpeg", "num2words", "PIL"),
+    *("espeakng_loader", "python_speech_features"),
+}
+"""What the program needs beside typer and rich; the help of the whole and of the main jobs loads none of it."""
+
+ALLOWED = re.compile(r"obamanet(\.(about|constants|errors|cli(\..*)?|engine|engine\.formats))?")
+"""The project's own modules that such a help may load."""
+
+
+def helped(words: list[list[str]]) -> tuple[str, set[str]]:
+    """Return what ``obamanet ... --help`` prints in a fresh process, for all commands, and the modules it loaded."""
     code = f"""
 import json, sys
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
-codes = [call(obamanet_app(), [*command, "--help"], "obamanet") for command in {COMMANDS!r}]
-heavy = {{"tensorflow", "keras", "librosa", "dlib", "cv2", "sklearn", "matplotlib", "c2pa", "scipy"}} & set(sys.modules)
-print(json.dumps([codes, sorted(heavy)]))
+codes = [call(obamanet_app(), [*command, "--help"], "obamanet") for command in {words!r}]
+print(json.dumps([codes, sorted(sys.modules)]))
 """
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -979,14 +1077,50 @@ print(json.dumps([codes, sorted(heavy)]))
         timeout=120,
         check=True,
     )
-    *shown, last = result.stdout.splitlines()
-    assert json.loads(last) == [[0] * len(COMMANDS), []]
-    told = " ".join(shown)
-    assert result.stderr == ""
+    shown, _, last = result.stdout.rstrip().rpartition("\n")
+    codes, modules = json.loads(last)
+    assert (codes, result.stderr) == ([0] * len(words), "")
+    return shown, set(modules)
+
+
+def test_help_is_complete_and_loads_nothing_slow() -> None:
+    assert len(COMMANDS) >= 33
+    told, modules = helped(COMMANDS)
+    assert not SLOW & modules
     for option in ("--fps", "--key-cert", "--max-minutes", "--gan-start", "--bidirectional", "--consent", "--workers"):
         assert option in told
     for default in ("25, 29.97 or 30000/1001", "the default person", "DIR/keypoints", "0.0005", "whole-face"):
         assert default in told
+    assert "obamanet train keypoints me --max-minutes 30" in told, "examples begin with the whole command"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [[]],
+        [["train"], ["pix2pix"], ["voices"]],
+        [["speak"], ["dub"], ["prepare"], ["verify"], ["person"], ["export"], ["forget"]],
+    ],
+    ids=["all verbs", "groups", "verbs"],
+)
+def test_these_helps_load_the_command_line_alone(words: list[list[str]]) -> None:
+    _, modules = helped(words)
+    assert not LIBRARIES & modules
+    own = {name for name in modules if name.startswith(("obamanet", "text2face"))}
+    assert not {name for name in own if not ALLOWED.fullmatch(name)}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_verb_is_what_its_line_in_the_list_says(words: list[str]) -> None:
+    """Each line of the table leads to a function with a help text of its own, of whole sentences."""
+    entry: Any = OBAMANET
+    for word in words:
+        entry = entry.verbs[word]
+    assert entry.summary.endswith(".")
+    app = entry.app(" ".join(["obamanet", *words]))
+    told = typer.main.get_command(app).help
+    assert told
+    assert told.splitlines()[0].endswith(".")
 
 
 def made_dataset(folder: Path) -> Path:
@@ -1050,9 +1184,9 @@ def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
     code = f"""
 import json, sys
 from obamanet.cli.boundary import call
-from text2face.cli import program
+from obamanet.cli.app import obamanet_app
 for command in json.loads({json.dumps(json.dumps([[str(part) for part in command] for command in commands]))}):
-    code = call(program(), command, "obamanet")
+    code = call(obamanet_app(), command, "obamanet")
     heavy = sorted({{"tensorflow", "keras"}} & set(sys.modules))
     if code not in (1, 2) or heavy:
         sys.exit(f"{{command}}: exit code {{code}}, {{heavy}}")

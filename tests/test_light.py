@@ -32,7 +32,7 @@ socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 
 def run_light(arguments: list[str], folder: Path, program: str = "obamanet") -> subprocess.CompletedProcess[str]:
     """Run the command ``arguments`` in ``folder`` without the heavy libraries and the network."""
-    code = f"{BLOCKED}\nsys.argv = {[program, *arguments]!r}\nfrom text2face.start import obamanet\nobamanet()"
+    code = f"{BLOCKED}\nsys.argv = {[program, *arguments]!r}\nfrom obamanet.cli.start import obamanet\nobamanet()"
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,

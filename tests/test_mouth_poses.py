@@ -16,6 +16,7 @@ import pytest
 from conftest import ROOT, made_landmarks
 from made import MadeClip, babble, prepare_recorded, write_dataset
 
+from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
 from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH
 from obamanet.errors import DatasetError, PersonError
@@ -28,7 +29,6 @@ from obamanet.progress import Progress
 from obamanet.training.data.dataset import load_dataset, split_dataset
 from obamanet.training.speech.mouth_pose_fit import add_poses, fit_poses_of, mouth_track
 from obamanet.types import CanonicalKeypoints
-from text2face.cli import program
 from text2face.pose_sheet import FOOT, GAP, HEAD, LIPS_WIDTH, SILENCE, TILE, TITLE, PoseUse, draw_pose_sheet, pose_use
 from text2face.timed_speech import Phoneme, Syllable
 from text2face.timeline import PoseTrack, TimedSentence, TimedWord, open_timelines, pose_track
@@ -292,7 +292,7 @@ def obamanet(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
     """Return what runs ``obamanet`` in this process: exit code, standard output, lines of standard error."""
 
     def run(*arguments: object) -> tuple[int, str, list[str]]:
-        code = call(program(), [str(argument) for argument in arguments], "obamanet")
+        code = call(obamanet_app(), [str(argument) for argument in arguments], "obamanet")
         out, err = capsys.readouterr()
         return code, out, err.splitlines()
 

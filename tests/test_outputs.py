@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
 from obamanet.cli.outputs import check_outputs, is_ours
 from obamanet.errors import ObamanetError, OptionError, OutputError
 from obamanet.person import Person
 from obamanet.video.writer import VideoWriter
-from text2face.cli import program
 
 Run = Callable[..., tuple[int, str]]
 
@@ -26,7 +26,7 @@ def obamanet(capsys: pytest.CaptureFixture[str]) -> Run:
     """Return what runs ``obamanet`` in this process: exit code and standard error."""
 
     def run(*arguments: object) -> tuple[int, str]:
-        code = call(program(), [str(argument) for argument in arguments], "obamanet")
+        code = call(obamanet_app(), [str(argument) for argument in arguments], "obamanet")
         return code, capsys.readouterr().err
 
     return run

@@ -18,6 +18,7 @@ import pytest
 from conftest import ROOT
 from made import UNREADABLE_JSON, babble, write_sound
 
+from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
 from obamanet.constants import PERSON_SCHEMA
 from obamanet.engine.network import Engine, StoredNetwork
@@ -45,7 +46,6 @@ from obamanet.person import (
 from obamanet.pipelines.speak import load_features, predict_raw, speak
 from obamanet.speech.feature_extractor import encoder_card, encoder_digest
 from obamanet.types import CropBox, RenderMode
-from text2face.cli import program
 
 Change = Callable[[Path, dict[str, Any]], None]
 
@@ -571,7 +571,7 @@ def obamanet(*arguments: object) -> tuple[int, str]:
     """Return the exit code of the command ``obamanet`` and what it said as an error."""
     said = io.StringIO()
     with redirect_stderr(said):
-        code = call(program(), [str(argument) for argument in arguments], "obamanet")
+        code = call(obamanet_app(), [str(argument) for argument in arguments], "obamanet")
     return code, said.getvalue()
 
 

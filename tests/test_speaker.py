@@ -129,9 +129,9 @@ def test_every_verb_that_speaks_takes_an_engine(
 
     from conftest import ROOT
 
+    from obamanet.cli.app import obamanet_app as obamanet
+    from obamanet.cli.app import run_app
     from obamanet.cli.boundary import call
-    from text2face.cli import program as obamanet
-    from text2face.cli import run_app
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == "openvino" else find_spec(name))
     sound, out = str(ROOT / "data" / "audio" / "hello_en.wav"), str(tmp_path / "talk.mp4")

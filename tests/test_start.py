@@ -99,11 +99,11 @@ def test_with_its_streams_closed_a_run_does_its_work(tmp_path: Path, closed: tup
 def test_ctrl_c_while_modules_are_imported_is_one_line(program: str) -> None:
     code = f"""
 import os, signal, sys
-from text2face import start
+from obamanet.cli import start
 
 class CtrlC:
     def find_spec(self, name, path=None, target=None):
-        if name == "text2face.cli":
+        if name == "obamanet.cli.app":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, CtrlC())
@@ -118,8 +118,8 @@ start.{program}()
 
 def test_the_beginning_imports_nothing_of_weight() -> None:
     """Before Ctrl-C is provided for, nothing may be imported that takes time."""
-    code = "import sys; before = set(sys.modules); import text2face.start; print(sorted(set(sys.modules) - before))"
+    code = "import sys; before = set(sys.modules); import obamanet.cli.start; print(sorted(set(sys.modules) - before))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True, timeout=60
     ).stdout
-    assert not {"numpy", "typer", "obamanet", "text2face.cli"} & set(loaded.split("'"))
+    assert not {"numpy", "typer", "rich", "obamanet.cli.app", "text2face"} & set(loaded.split("'"))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from obamanet.audio.load import load_sound
+from obamanet.cli.app import text2face_app
 from obamanet.cli.boundary import call
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
-from text2face.cli import text2face_app
 from text2face.syllables.phonetic import is_vowel
 from text2face.text.normalise import read_out
 from text2face.timed_speech import Phoneme, Speech

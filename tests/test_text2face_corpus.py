@@ -19,6 +19,7 @@ import soundfile
 from made import foreign_files
 
 from obamanet.audio.load import load_sound
+from obamanet.cli.app import text2face_app
 from obamanet.cli.boundary import call
 from obamanet.constants import MOUTH
 from obamanet.errors import DatasetError, OutputError, VideoError
@@ -26,7 +27,6 @@ from obamanet.keypoints.placement import fit_placement, to_pixel
 from obamanet.types import AudioClip
 from obamanet.video.reader import read_frames
 from obamanet.video.writer import VideoWriter
-from text2face.cli import text2face_app
 from text2face.corpus import cutter
 from text2face.corpus.build import CorpusOptions, build_corpus
 from text2face.corpus.clips import Unit, frames_of

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT, made_landmarks
 from made import MadeClip, babble, foreign_files, write_dataset
 
+from obamanet.cli.app import obamanet_app, run_app
 from obamanet.cli.boundary import call
 from obamanet.constants import MOUTH
 from obamanet.errors import OptionError, PersonError
@@ -32,7 +33,6 @@ from obamanet.training.data.dataset import load_dataset, split_dataset
 from obamanet.training.loop.runner import Limits, TrainReport
 from obamanet.types import AudioClip, CanonicalKeypoints, Span
 from obamanet.video.reader import read_frames
-from text2face.cli import program, run_app
 from text2face.mouth.articulation import SIZE, articulation, letters
 from text2face.mouth.lip_times import MIN_CLOSURE, joined, lip_closures, lip_roundings, sounding
 from text2face.mouth.mouth_track import MouthTrack
@@ -430,7 +430,7 @@ class TestCommands:
             "2",
             *options,
         ]
-        code = call(program(), arguments, "obamanet")
+        code = call(obamanet_app(), arguments, "obamanet")
         assert (code, capsys.readouterr().out) == (0, f"{tmp_path / 'person'}\n")
         card = poser_of(load_person(tmp_path / "person"))
         assert "prose (en, es) said by eSpeak NG" in card.spoken

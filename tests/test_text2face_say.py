@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from obamanet.cli.app import obamanet_app, run_app
 from obamanet.cli.boundary import call
 from obamanet.errors import OptionError, SoundError
 from obamanet.person import Person, load_person
 from obamanet.progress import Progress
-from text2face.cli import program, run_app
 from text2face.say import PoseAnnotator, SayOptions, pose_annotator, say, write_voice
 
 
@@ -40,7 +40,7 @@ def obamanet(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Said:
-        code = call(program(), [str(argument) for argument in arguments], "obamanet")
+        code = call(obamanet_app(), [str(argument) for argument in arguments], "obamanet")
         out, err = capsys.readouterr()
         return Said(code, out, err.splitlines())
 
@@ -287,7 +287,9 @@ def test_timelines_tell_mouth_poses_without_a_video(tmp_path: Path) -> None:
 
 def test_tags_are_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = call(
-        program(), ["timeline", '<speak>Hello <break time="2s"/>you</speak>', "--out", str(tmp_path / "a.json")], "x"
+        obamanet_app(),
+        ["timeline", '<speak>Hello <break time="2s"/>you</speak>', "--out", str(tmp_path / "a.json")],
+        "x",
     )
     assert code == 0
     assert "SSML is not obeyed, its tags are left out: 1 break, 1 speak" in capsys.readouterr().err

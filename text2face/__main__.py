@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from text2face.cli import main_text2face
+from obamanet.cli.start import text2face
 
 if __name__ == "__main__":
-    main_text2face()
+    text2face()

@@ -1,50 +1,18 @@
-"""The command ``obamanet``: its verbs and their help."""
+"""The programs ``obamanet``, ``text2face`` and ``run.py``, and their verbs, each imported when it is called."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from obamanet.about import VERSION
-from obamanet.cli.boundary import HELP_NAMES
-from obamanet.cli.dub import DUB_EXAMPLES, dub_command
-from obamanet.cli.encoder import ENCODER_EXAMPLE, encoder_command
-from obamanet.cli.evaluate import EXAMPLES, evaluate_command
-from obamanet.cli.export import EXPORT_EXAMPLES, export_command
-from obamanet.cli.forget import FORGET_EXAMPLES, forget_command
-from obamanet.cli.persons import describe, find_person
-from obamanet.cli.pix2pix import pix2pix_app
-from obamanet.cli.speak import (
-    EPILOG,
-    SOUND_HELP,
-    Articulation,
-    EngineName,
-    Fps,
-    Key,
-    KeyCert,
-    KeypointsOut,
-    Out,
-    PersonFolder,
-    Quiet,
-    ShutLips,
-    parse_speak,
-    speak_command,
-)
-from obamanet.cli.train import (
-    assemble_command,
-    keypoints_command,
-    lip_reader_command,
-    poses_command,
-    prepare_command,
-    renderer_command,
-    syncnet_command,
-)
-from obamanet.engine.network import Engine
-from obamanet.memory import check_memory
+from obamanet.cli.verbs import Group, Verb
 
-OVERVIEW = """A person of your own, in three commands and one:
+SPEAK, PERSON, CHECK, TOOLS = "Make videos", "Make a person", "Check, measure, remove", "More tools"
+"""Headings in the list of verbs."""
+
+OBAMANET_EXAMPLES = """A person of your own, in three commands and one:
 
 obamanet prepare videos/*.mp4 --out me
 
@@ -55,53 +23,41 @@ obamanet train renderer me
 obamanet speak speech.wav --person me
 """
 
-TRAIN_EXAMPLES = """Examples:
+PIX2PIX_EXAMPLES = """Examples:
 
-obamanet train keypoints me
+obamanet pix2pix combine photos drawings --out pairs
 
-obamanet train renderer me --max-minutes 60
+obamanet pix2pix split pairs --out data
 
-obamanet train renderer me --mode inpaint --out me/inpaint
+obamanet pix2pix train data/train --val data/val --out run --direction BtoA
+
+obamanet pix2pix test run data/test --out shown
 """
 
 
 def obamanet_app() -> typer.Typer:
-    """Return the program with all its verbs."""
-    app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, context_settings=HELP_NAMES, epilog=OVERVIEW
-    )
-    app.callback()(overview)
-    app.command("speak", epilog=EPILOG.format(program="obamanet speak"))(speak)
-    app.command("dub", epilog=DUB_EXAMPLES)(dub_command)
-    app.command("verify")(verify)
-    app.command("prepare", epilog="Example:\n\nobamanet prepare videos/*.mp4 --out me")(prepare_command)
-    train = typer.Typer(context_settings=HELP_NAMES, epilog=TRAIN_EXAMPLES, help="Train a person on a dataset.")
-    # Before Keras: with too little memory its import may crash, which nobody can catch.
-    train.callback()(check_memory)
-    train.command("keypoints")(keypoints_command)
-    train.command("renderer")(renderer_command)
-    train.command("lipreader")(lip_reader_command)
-    train.command("syncnet")(syncnet_command)
-    train.command("encoder", epilog=ENCODER_EXAMPLE)(encoder_command)
-    app.add_typer(train, name="train")
-    app.command("assemble")(assemble_command)
-    app.command("poses", epilog="Example:\n\nobamanet poses me")(poses_command)
-    app.command("person")(person)
-    app.command("export", epilog=EXPORT_EXAMPLES)(export_command)
-    app.command("forget", epilog=FORGET_EXAMPLES)(forget_command)
-    app.command("evaluate", epilog=EXAMPLES)(evaluate_command)
-    app.add_typer(pix2pix_app(), name="pix2pix")
-    return app
+    """Returns the program ``obamanet``."""
+    return OBAMANET.app("obamanet")
+
+
+def text2face_app() -> typer.Typer:
+    """Returns the program ``text2face``: what begins with a text or with subtitles."""
+    return TEXT2FACE.app("text2face")
+
+
+def run_app() -> typer.Typer:
+    """Returns the program ``run.py``, the main job alone."""
+    return RUN_PY.app("run.py")
 
 
 def print_version(asked: bool) -> None:
-    """Print the version and end, where that was asked for."""
+    """Prints the version and ends, where that was asked for."""
     if asked:
         print(VERSION, flush=True)
         raise typer.Exit
 
 
-def overview(
+def obamanet_overview(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the version.")
     ] = False,
@@ -109,57 +65,87 @@ def overview(
     """Speech to video: a sound file in, a video of a face that says it out."""
 
 
-def speak(
-    sound: Annotated[Path, typer.Argument(metavar="SOUND", help=SOUND_HELP)],
-    out: Out = None,
-    person: PersonFolder = None,
-    fps: Fps = None,
-    keypoints_out: KeypointsOut = None,
-    key_cert: KeyCert = None,
-    key: Key = None,
-    articulation: Articulation = 1.0,
-    shut_lips: ShutLips = True,
-    engine: EngineName = Engine.ONNXRUNTIME,
-    quiet: Quiet = False,
-) -> None:
-    """Write a video of a person who says SOUND. Prints its path.
-
-    The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
-    """
-    speak_command(
-        parse_speak(sound, out, person, fps, keypoints_out, key_cert, key, articulation, quiet, shut_lips, engine)
-    )
+def text2face_overview() -> None:
+    """Text to voice, syllables and videos; captioned video to clips of syllables."""
 
 
-def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An mp4 video.")],
-    trust: Annotated[
-        Path | None, typer.Option("--trust", metavar="PEM", help="Certificates of signers' authorities that you trust.")
-    ] = None,
-) -> None:
-    """Say what a video's signed manifest tells, and whether the file was changed since.
+def before_training() -> None:
+    """Train a person's parts on its dataset, or what serves all persons."""
+    # Before Keras: with too little memory its import may crash, which nobody can catch.
+    from obamanet.memory import check_memory
 
-    Exit code 0: a manifest is there and the file is unchanged; 1: no manifest, or the file was changed.
-    """
-    from obamanet import provenance
-
-    report = provenance.verify_video(file, trust)
-    print("\n".join(provenance.describe(report)), flush=True)
-    if not (report.found and report.intact):
-        raise typer.Exit(1)
+    check_memory()
 
 
-def person(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[DIR]",
-            help="A person's folder, or the dataset folder it was trained in.",
-            show_default="the default person",
+def pix2pix_overview() -> None:
+    """Train and use pix2pix on folders of A|B pictures."""
+
+
+TRAIN = Group(
+    {
+        "keypoints": Verb("train_keypoints:keypoints_verb", "Sound to mouth movement: the first of a person's parts."),
+        "renderer": Verb("train_renderer:renderer_verb", "Mouth to picture: the second of a person's parts."),
+        "syllables": Verb("train_syllables:syllables_verb", "Syllables to mouth poses, for speaking from text."),
+        "lipreader": Verb("train_lipreader:lip_reader_verb", "A judge for evaluate that reads lips."),
+        "syncnet": Verb("train_syncnet:syncnet_verb", "A judge for evaluate that hears whether lips are in time."),
+        "encoder": Verb("train_encoder:encoder_verb", "The speech encoder that all persons share."),
+        "closures": Verb("train_closures:closures_verb", "What hears when lips shut; all persons share it."),
+    },
+    "Train a person's parts.",
+    before_training,
+    panel=PERSON,
+)
+
+PIX2PIX = Group(
+    {
+        "train": Verb("pix2pix:train_verb", "Train a generator on A|B pictures."),
+        "test": Verb("pix2pix:test_verb", "Paint a folder of pictures; shows inputs, outputs and targets."),
+        "compare": Verb("pix2pix:compare_verb", "Set the weights of several epochs against each other."),
+        "export": Verb("pix2pix:export_verb", "Write the generator as a Keras or ONNX file."),
+        "resize": Verb("pix2pix_folders:resize_verb", "Make squares of one size."),
+        "combine": Verb("pix2pix_folders:combine_verb", "Put pictures of the same name side by side."),
+        "split": Verb("pix2pix_folders:split_verb", "Divide pictures into train, val and test."),
+    },
+    "Train and use pix2pix on any pictures.",
+    pix2pix_overview,
+    epilog=PIX2PIX_EXAMPLES,
+    panel=TOOLS,
+)
+
+SAY = Verb("say:say_verb", "A text to a video of a person who says it.", SPEAK)
+TIMELINE = Verb("say:timeline_verb", "A text to the times of its syllables, sounds and mouth shapes.", TOOLS)
+VOICES = Verb("voices:voices_verb", "List the voices that texts can be said with.", TOOLS)
+CORPUS = Verb("corpus:corpus_verb", "Cut a captioned video into clips of syllables or words.", TOOLS)
+RUN_PY = Verb("main_job:run_verb", "A sound or a text to a video.")
+
+OBAMANET = Group(
+    {
+        "speak": Verb("speak:speak_verb", "A sound to a video of a person who says it.", SPEAK),
+        "say": SAY,
+        "dub": Verb("dub:dub_verb", "A video and a new sound to the video with lips that say it.", SPEAK),
+        "prepare": Verb("prepare:prepare_verb", "Videos of one person to a dataset.", PERSON),
+        "train": TRAIN,
+        "assemble": Verb("assemble:assemble_verb", "Two trained parts to a person with a name and rights.", PERSON),
+        "poses": Verb("mouth_poses:poses_verb", "Find a person's mouth poses, for speaking from text.", PERSON),
+        "synthetic-voices": Verb(
+            "synthetic_voices:synthetic_voices_verb", "Have the training sentences said by other voices.", PERSON
         ),
-    ] = None,
-) -> None:
-    """Check a person and show its card: sizes, origin, licence, consent, figures."""
-    from obamanet.person import load_person
+        "export": Verb("export:export_verb", "Write a person's networks as ONNX or Keras files.", PERSON),
+        "person": Verb("person_card:person_verb", "Check a person and show its card.", CHECK),
+        "verify": Verb("verify:verify_verb", "What a video's signature says, and whether it was changed.", CHECK),
+        "evaluate": Verb("evaluate:evaluate_verb", "Measure videos against recordings.", CHECK),
+        "forget": Verb("forget:forget_verb", "List all that was learned from a face, and remove it.", CHECK),
+        "timeline": TIMELINE,
+        "voices": VOICES,
+        "corpus": CORPUS,
+        "pose-sheet": Verb("mouth_poses:pose_sheet_verb", "Draw a person's mouth poses.", TOOLS),
+        "pix2pix": PIX2PIX,
+    },
+    "Speech to video.",
+    obamanet_overview,
+    epilog=OBAMANET_EXAMPLES,
+)
 
-    print("\n".join(describe(load_person(find_person(folder)))), flush=True)
+TEXT2FACE = Group(
+    {"say": SAY, "timeline": TIMELINE, "voices": VOICES, "corpus": CORPUS}, "Text to video.", text2face_overview
+)

@@ -10,19 +10,18 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+from obamanet.cli.start import INTERRUPTED
 from obamanet.errors import ObamanetError
-from obamanet.files import NO_SPACE
-from obamanet.memory import is_out_of_memory
-from obamanet.progress import ConsoleProgress, Progress
+
+if TYPE_CHECKING:
+    from obamanet.progress import Progress
 
 DEBUG_VARIABLE = "OBAMANET_DEBUG"
 """Environment variable; set to 1 it shows tracebacks, warnings and what TensorFlow has to say."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
 
 BUG = 70
 """Exit code of an error inside the program (EX_SOFTWARE of BSD's sysexits.h)."""
@@ -38,14 +37,12 @@ EXTRAS = {
 }
 """The extra of setup.cfg that brings each module which the light installation lacks."""
 
-HELP_NAMES = {"help_option_names": ["-h", "--help"]}
-
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a wrong command line; typer has carried its own click since 0.26, before it used click's."""
 
 
 def run(app: typer.Typer, name: str) -> None:
-    """Run ``app`` on the command line of the program ``name`` and exit."""
+    """Runs ``app`` on the command line of the program ``name`` and exits."""
     debug = os.environ.get(DEBUG_VARIABLE) == "1"
     _fit_streams()
     if not debug:
@@ -60,7 +57,7 @@ def run(app: typer.Typer, name: str) -> None:
 
 
 def call(app: typer.Typer, arguments: Sequence[str], name: str, *, debug: bool = False) -> int:
-    """Run ``app`` on ``arguments`` and return the exit code; whatever goes wrong is said in one line."""
+    """Runs ``app`` on ``arguments`` and returns the exit code; an error is one line on standard error."""
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name=name, standalone_mode=False)
         code = code if isinstance(code, int) else 0
@@ -77,7 +74,10 @@ def call(app: typer.Typer, arguments: Sequence[str], name: str, *, debug: bool =
 
 
 def explain(error: BaseException, name: str) -> tuple[str, int]:
-    """Return what to say of ``error`` and the exit code."""
+    """Returns the line that tells of ``error``, and the exit code."""
+    from obamanet.files import NO_SPACE
+    from obamanet.memory import is_out_of_memory
+
     match error:
         case ObamanetError():
             return str(error), error.exit_code
@@ -104,18 +104,20 @@ def explain(error: BaseException, name: str) -> tuple[str, int]:
 
 
 def console(quiet: bool) -> Progress:
-    """Return what tells the user how work is getting on: nothing when ``quiet``."""
+    """Returns the progress that is shown on standard error; a silent one when ``quiet``."""
+    from obamanet.progress import ConsoleProgress, Progress
+
     return Progress() if quiet else ConsoleProgress()
 
 
 def result(path: Path) -> None:
-    """Print the path of what was made, alone on standard output."""
+    """Prints the path of what was made, alone on standard output."""
     # Flushed here, where a closed pipe can still be dealt with.
     print(path, flush=True)
 
 
 def _lacking(error: ModuleNotFoundError) -> str:
-    """Return which extra brings the module that is missing."""
+    """Returns which extra brings the module that is missing."""
     module = (error.name or "").partition(".")[0]
     extra = EXTRAS.get(module)
     if extra is None:
@@ -128,12 +130,12 @@ def _named(error: OSError) -> str:
 
 
 def _end(number: int, frame: object) -> None:
-    """Leave by an exception, so that half-written files are removed."""
+    """Leaves by an exception, so that half-written files are removed."""
     raise SystemExit(128 + number)
 
 
 def _fit_streams() -> None:
-    """Make standard output take any file name, and all three streams be there, be they closed.
+    """Makes standard output take any file name, and all three streams be there, be they closed.
 
     Nowhere takes the place of a closed one, so that no file that is opened later becomes it to a library.
     """
@@ -150,7 +152,7 @@ def _fit_streams() -> None:
 
 
 def _quiet() -> None:
-    """Keep off the terminal what libraries say among themselves; errors reach the user as exceptions.
+    """Keeps off the terminal what libraries say among themselves; errors reach the user as exceptions.
 
     TensorFlow greets from C++, past every setting, on file descriptor 2. That descriptor goes nowhere from here on;
     Python's own standard error keeps the terminal by another one.

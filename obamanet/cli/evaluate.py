@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from obamanet.cli.boundary import console, result
+from obamanet.cli.declare import command
+from obamanet.cli.options import Quiet
 from obamanet.cli.outputs import check_outputs
 from obamanet.cli.persons import find_person
-from obamanet.cli.speak import Quiet
 from obamanet.errors import EvaluationError, OptionError
 
 if TYPE_CHECKING:
@@ -21,31 +22,27 @@ if TYPE_CHECKING:
     from obamanet.evaluation.results import Comparison, Evaluation
     from obamanet.progress import Progress
 
-EXAMPLES = """Examples:
-
-obamanet evaluate generated.mp4 recorded.mp4
-
-obamanet evaluate generated/ recorded/ --out out/mine
-
-obamanet evaluate --person me --split test --data recordings/
-
-obamanet evaluate --compare out/mine out/theirs
-"""
-
 REPORT, RESULTS = "report.html", "results.json"
 
 WIDE = 200
 """Columns of a table that goes into a file or a pipe."""
 
 
-def evaluate_command(
+@command(
+    "generated.mp4 recorded.mp4",
+    "generated/ recorded/ --out out/mine",
+    "--person me --split test --data recordings/",
+    "--compare out/mine out/theirs",
+)
+def evaluate_verb(
+    *,
     generated: Annotated[
         Path | None,
-        typer.Argument(metavar="[GENERATED]", help="A video, a folder, or a CSV: generated,reference[,name]."),
+        typer.Argument(metavar="GENERATED", help="A video, a folder, or a CSV: generated,reference[,name]."),
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Argument(metavar="[REFERENCE]", help="The recording, or a folder of recordings of the same names."),
+        typer.Argument(metavar="REFERENCE", help="The recording, or a folder of recordings of the same names."),
     ] = None,
     person: Annotated[
         Path | None,
@@ -157,7 +154,7 @@ def _compare(first: Path, second: Path, out: Path) -> None:
 
 
 def summary_table(evaluation: Evaluation) -> Table:
-    """Return the summary as a table for the terminal."""
+    """Returns the summary as a table for the terminal."""
     from rich.table import Table
 
     from obamanet.evaluation.results import bounds, shown
@@ -182,7 +179,7 @@ def summary_table(evaluation: Evaluation) -> Table:
 
 
 def comparison_table(comparisons: Sequence[Comparison], a: Path, b: Path) -> Table:
-    """Return the paired comparison as a table for the terminal."""
+    """Returns the paired comparison as a table for the terminal."""
     from rich.table import Table
 
     from obamanet.evaluation.catalogue import Better
@@ -211,7 +208,7 @@ def comparison_table(comparisons: Sequence[Comparison], a: Path, b: Path) -> Tab
 
 
 def _print(table: Table) -> None:
-    """Show a table on standard error: standard output holds nothing but the path of the result."""
+    """Shows a table on standard error: standard output holds nothing but the path of the result."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)

@@ -8,21 +8,11 @@ from typing import Annotated
 import typer
 
 from obamanet.cli.boundary import console, result
+from obamanet.cli.declare import command
+from obamanet.cli.options import Quiet
 from obamanet.cli.persons import find_person
-from obamanet.cli.speak import Quiet
 from obamanet.engine.formats import Format, Precision
 from obamanet.errors import OptionError
-
-EXPORT_EXAMPLES = """Examples:
-
-obamanet export me
-
-obamanet export me --precision int8
-
-obamanet export me --out networks --to keras
-
-obamanet export me --out networks --to tflite
-"""
 
 PrecisionName = Annotated[
     Precision | None,
@@ -35,7 +25,9 @@ PrecisionName = Annotated[
 FormatName = Annotated[Format, typer.Option("--to", help="The format to write.")]
 
 
-def export_command(
+@command("me", "me --precision int8", "me --out networks --to keras")
+def export_verb(
+    *,
     person: Annotated[
         Path, typer.Argument(metavar="PERSON", help="A person's folder, or the dataset folder it was trained in.")
     ],

@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from obamanet.cli.boundary import console
+from obamanet.cli.declare import command
+from obamanet.cli.options import Quiet
 from obamanet.cli.persons import CARD
-from obamanet.cli.speak import Quiet
 
 if TYPE_CHECKING:
     from obamanet.erasure.find import Trace, Traces
-
-FORGET_EXAMPLES = """Examples:
-
-obamanet forget me out recordings
-
-obamanet forget me out recordings --yes
-"""
 
 UNSEEN = (
     "not told by this command: pose sheets, files of --keypoints-out, what the pix2pix tools wrote elsewhere, "
@@ -29,7 +23,9 @@ UNSEEN = (
 )
 
 
-def forget_command(
+@command("me out recordings", "me out recordings --yes")
+def forget_verb(
+    *,
     person: Annotated[
         Path,
         typer.Argument(
@@ -60,7 +56,7 @@ def forget_command(
 
 
 def described(traces: Traces, *, removed: bool) -> list[str]:
-    """Return ``traces`` as lines for people; ``removed`` says whether they are removed now."""
+    """Returns ``traces`` as lines for people; ``removed`` says whether they are removed now."""
     size, count = sum(trace.size for trace in traces.removable), sum(len(trace.files) for trace in traces.removable)
     verb = "is removed" if removed else "--yes removes"
     lines = [f"{', '.join(traces.names) or 'no name'}: {traces.folder}", f"{verb} ({count} files, {_bytes(size)}):"]
@@ -74,7 +70,7 @@ def described(traces: Traces, *, removed: bool) -> list[str]:
 
 
 def _rows(traces: Sequence[Trace]) -> list[str]:
-    """Return a line for each trace; single files of one kind and reason in one folder share a line."""
+    """Returns a line for each trace; single files of one kind and reason in one folder share a line."""
     rows = []
     for (_, kind, reason), group in groupby(traces, key=_group):
         same = list(group)
@@ -89,7 +85,7 @@ def _group(trace: Trace) -> tuple[Path, str, str]:
 
 
 def _bytes(size: int) -> str:
-    """Return a size in bytes for people, with three significant digits."""
+    """Returns a size in bytes for people, with three significant digits."""
     units = ("B", "kB", "MB", "GB", "TB")
     power = min(len(units) - 1, (len(str(size)) - 1) // 3)
     return f"{size / 1000**power:.3g} {units[power]}"

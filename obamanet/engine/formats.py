@@ -1,4 +1,4 @@
-"""What networks can be exported as: file formats and the precision of their weights."""
+"""What networks can be exported as, file formats and the precision of their weights, and the engines that run them."""
 
 from __future__ import annotations
 
@@ -24,3 +24,19 @@ class Format(StrEnum):
     ONNX = "onnx"
     KERAS = "keras"
     TFLITE = "tflite"
+
+
+class Engine(StrEnum):
+    """The back ends that run a stored network."""
+
+    ONNXRUNTIME = "onnxruntime"
+    """ONNX Runtime on the CPU: part of every installation."""
+
+    OPENVINO = "openvino"
+    """Intel's OpenVINO on the CPU; needs the extra "openvino"."""
+
+    KERAS = "keras"
+    """The training graph with the training weights: the reference; needs the extra "train"."""
+
+    FAST = "fast"
+    """ONNX Runtime with the person's renderer in eight-bit integers, where that was exported."""

@@ -6,32 +6,16 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from obamanet.engine.formats import Engine
 from obamanet.errors import EngineError
 
 CONFIG_KEY = "obamanet_config"
 """Metadata key of an ONNX file under which the network's kind and configuration are kept as JSON."""
-
-
-class Engine(StrEnum):
-    """The back ends that run a stored network."""
-
-    ONNXRUNTIME = "onnxruntime"
-    """ONNX Runtime on the CPU: part of every installation."""
-
-    OPENVINO = "openvino"
-    """Intel's OpenVINO on the CPU; needs the extra "openvino"."""
-
-    KERAS = "keras"
-    """The training graph with the training weights: the reference; needs the extra "train"."""
-
-    FAST = "fast"
-    """ONNX Runtime with the person's renderer in eight-bit integers, where that was exported."""
 
 
 class Network(Protocol):

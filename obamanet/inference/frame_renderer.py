@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from obamanet.engine.network import Engine, load_network
+from obamanet.engine.formats import Engine
+from obamanet.engine.network import load_network
 from obamanet.person import Person
 
 Job = TypeVar("Job")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from obamanet.audio.stack import stack_features
-from obamanet.engine.network import Engine
+from obamanet.engine.formats import Engine
 from obamanet.person import Person
 from obamanet.speech.feature_extractor import FeatureExtractor
 from obamanet.speech.streaming_lstm import StreamingLstm

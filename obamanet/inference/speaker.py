@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from obamanet.engine.network import Engine, Network, check_engine, load_network
+from obamanet.engine.formats import Engine
+from obamanet.engine.network import Network, check_engine, load_network
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.person import Person, check_fast

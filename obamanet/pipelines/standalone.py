@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from obamanet.engine.formats import Format, Precision
-from obamanet.engine.network import Engine, Network, StoredNetwork, check_engine, load_network
+from obamanet.engine.formats import Engine, Format, Precision
+from obamanet.engine.network import Network, StoredNetwork, check_engine, load_network
 from obamanet.engine.onnx_export import export_weights
 from obamanet.errors import EngineError, OptionError, OutputError
 from obamanet.export import upgrade_person

@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 
 from obamanet.bundle import NetworkKind, read_network
-from obamanet.engine.network import Engine, StoredNetwork
+from obamanet.engine.formats import Engine
+from obamanet.engine.network import StoredNetwork
 from obamanet.errors import PersonError
 from obamanet.networks.config import PredictorConfig
 from obamanet.speech.streaming_lstm import StreamingLstm

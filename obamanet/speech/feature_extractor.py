@@ -20,7 +20,8 @@ from obamanet.audio.normalise_features import (
 )
 from obamanet.bundle import NetworkKind, read_network
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
-from obamanet.engine.network import Engine, StoredNetwork, load_network
+from obamanet.engine.formats import Engine
+from obamanet.engine.network import StoredNetwork, load_network
 from obamanet.errors import PersonError
 from obamanet.networks.config import EncoderConfig
 from obamanet.types import AudioClip, FeatureSequence

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from obamanet.engine.network import Engine, StoredNetwork, load_network
+from obamanet.engine.formats import Engine
+from obamanet.engine.network import StoredNetwork, load_network
 from obamanet.networks.config import PredictorConfig
 
 

@@ -37,6 +37,16 @@ MOUTH_MARGIN = 0.35
 REGION_ONLY = 0.05
 """In-painting: loss weight outside the blanked region, which the compositor does not use."""
 
+RENDERER_WIDTH = 16
+"""Filters of the generator's first layer: quick on a CPU; pix2pix's own is 64."""
+
+RENDERER_OPTIONS = TrainOptions(
+    batch_size=4, learning_rate=5e-4, gan_weight=0.1, gan_start=0.65, discriminator_width=16, epoch_steps=500
+)
+"""A person's renderer is trained so unless told otherwise, the default person's too: checkpoints/README.md.
+
+500 steps are two or three minutes on a CPU, which is what a kill can cost.
+"""
 
 REGION_KIND = "one shape"
 """Kind of region in a run's options; older runs, whose region depended on the mouth's opening, have none."""

@@ -8,35 +8,38 @@ import sys
 from types import FrameType
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, that of obamanet.cli.boundary, which is not imported yet."""
+"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
 
 
 def obamanet() -> None:
-    """Run ``obamanet`` and exit."""
+    """Runs ``obamanet`` and exits."""
     _be_interruptible("obamanet")
-    from text2face.cli import main
+    from obamanet.cli.app import obamanet_app
+    from obamanet.cli.boundary import run
 
-    main()
+    run(obamanet_app(), "obamanet")
 
 
 def text2face() -> None:
-    """Run ``text2face`` and exit."""
+    """Runs ``text2face`` and exits."""
     _be_interruptible("text2face")
-    from text2face.cli import main_text2face
+    from obamanet.cli.app import text2face_app
+    from obamanet.cli.boundary import run
 
-    main_text2face()
+    run(text2face_app(), "text2face")
 
 
 def run_py() -> None:
-    """Run ``run.py`` and exit."""
+    """Runs ``run.py`` and exits."""
     _be_interruptible("run.py")
-    from text2face.cli import main_run
+    from obamanet.cli.app import run_app
+    from obamanet.cli.boundary import run
 
-    main_run()
+    run(run_app(), "run.py")
 
 
 def _be_interruptible(name: str) -> None:
-    """Let Ctrl-C end the process at once: nothing is written yet, and an exception would show as a traceback."""
+    """Lets Ctrl-C end the process at once: nothing is written yet, and an exception would show as a traceback."""
 
     def end(number: int, frame: FrameType | None) -> None:
         if sys.stderr is not None:

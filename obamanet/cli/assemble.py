@@ -1,0 +1,68 @@
+"""A person from finished trainings on the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from obamanet.cli.boundary import console, result
+from obamanet.cli.declare import command
+from obamanet.cli.options import DatasetFolder
+from obamanet.cli.training import SplitOptions
+
+
+class Weights(StrEnum):
+    """Which weights of a run are taken."""
+
+    BEST = "best"
+    LAST = "last"
+
+
+@command(
+    'me --out ada --name Ada --footage "my own videos" --licence "all rights reserved" --attribution Ada '
+    '--consent "Ada herself"'
+)
+def assemble_verb(
+    *,
+    folder: DatasetFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PERSON", help="The person's folder to make.")],
+    name: Annotated[str, typer.Option("--name", help="What the person is called.")],
+    footage: Annotated[str, typer.Option("--footage", help="Which recordings it was trained on.")],
+    licence: Annotated[str, typer.Option("--licence", help='Licence of the recordings, e.g. "CC BY 4.0".')],
+    attribution: Annotated[str, typer.Option("--attribution", help="Whom that licence asks to name.")],
+    consent: Annotated[str, typer.Option("--consent", help="Who agreed to this use of the face, and to what.")],
+    weights: Annotated[
+        Weights, typer.Option("--weights", help="Of each run, those that validated best, or the last.")
+    ] = Weights.BEST,
+    keypoints_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--keypoints", metavar="RUN", help="The run to take keypoints from.", show_default="DIR/keypoints"
+        ),
+    ] = None,
+    renderer_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--renderer", metavar="RUN", help="The run to take the renderer from.", show_default="DIR/renderer"
+        ),
+    ] = None,
+    split: SplitOptions,
+) -> None:
+    """Make a person to keep or to give away, with its name and its rights. Prints its folder.
+
+    Give the same split as in training: the head movement is taken from the training footage.
+    """
+    from obamanet.assemble import KEYPOINTS, RENDERER, assemble_person
+    from obamanet.person import Origin
+    from obamanet.training.data.dataset import load_dataset
+
+    dataset = load_dataset(folder)
+    runs = (keypoints_run or folder / KEYPOINTS, renderer_run or folder / RENDERER)
+    origin = Origin(footage, licence, attribution, consent)
+    assemble_person(
+        dataset, split.of(dataset), *runs, out, name=name, origin=origin, weights=weights, progress=console(False)
+    )
+    result(out)

@@ -1,0 +1,87 @@
+"""The training of a person's renderer on the command line: mouth to picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from obamanet.cli.boundary import console
+from obamanet.cli.declare import Fields, command
+from obamanet.cli.options import DatasetFolder, Quiet
+from obamanet.cli.persons import find_start
+from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
+from obamanet.networks.config import GeneratorConfig
+from obamanet.training.data.dataset import load_dataset
+from obamanet.training.loop.trained_networks import trained_renderer
+from obamanet.training.renderer.pix2pix_training import TrainOptions
+from obamanet.training.renderer.renderer_training import RENDERER_OPTIONS, RENDERER_WIDTH, train_renderer
+from obamanet.types import RenderMode
+
+
+@command("me", "me --max-minutes 60", "me --mode inpaint --out me/inpaint")
+def renderer_verb(
+    *,
+    folder: DatasetFolder,
+    mode: Annotated[
+        RenderMode,
+        typer.Option(
+            "--mode",
+            help="Paint the whole portrait, or only the mouth into the recorded footage, which then is needed.",
+        ),
+    ] = RenderMode.WHOLE_FACE,
+    out: Annotated[Path | None, run_folder("renderer")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start",
+            metavar="PERSON",
+            help="Begin with the renderer of this person, of the same picture size, or of this run, on other footage.",
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            "--width",
+            help="Filters of the first layer, 4 to 128; pix2pix's own is 64, 16 is quick on a CPU.",
+            show_default=f"{RENDERER_WIDTH}{OR_START}",
+        ),
+    ] = None,
+    options: Annotated[
+        TrainOptions,
+        Fields(
+            discriminator_width="The same for the adversary; pix2pix's own is 64.",
+            steps=STEPS,
+            batch_size="Pictures per step; pix2pix's own is 1.",
+            learning_rate="Size of the first steps; pix2pix's own is 0.0002.",
+            gan_start="Share of the training, 0 to 1, after which the adversary joins; before is 3 times quicker.",
+            gan_weight="Weight of the adversary; pix2pix's own is 1, which on a narrow network leaves dark specks.",
+            seed=SEED,
+        ),
+    ] = RENDERER_OPTIONS,
+    split: SplitOptions,
+    limits: RunLimits,
+    quiet: Quiet = False,
+) -> None:
+    """Train what paints the face. Prints the run's folder, or the person's when both runs are there.
+
+    Interrupt it at any time: the same command goes on where the last evaluation was.
+    """
+    progress = console(quiet)
+    beginning = trained_renderer(find_start(start)) if start else None
+    filters = width or (beginning.config.width if beginning else RENDERER_WIDTH)
+    dataset = load_dataset(folder)
+    chosen, config = split.of(dataset), GeneratorConfig(image_size=dataset.image_size, width=filters)
+    report = train_renderer(
+        dataset,
+        chosen,
+        out or folder / "renderer",
+        mode,
+        config,
+        options,
+        start=beginning,
+        limits=limits,
+        progress=progress,
+    )
+    finish_part(report, dataset, chosen, out, progress)
