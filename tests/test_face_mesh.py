@@ -65,7 +65,7 @@ class TestDetector:
         [found] = detector.find(picture)
         # A small face's box is rough; the mesh looks again from there.
         centre = (plain.box[:2] + plain.box[2:]) / 2 * scale + (left, top)
-        np.testing.assert_allclose((found.box[:2] + found.box[2:]) / 2, centre, atol=0.1 * plain.side * scale)
+        np.testing.assert_allclose((found.box[:2] + found.box[2:]) / 2, centre, atol=0.2 * plain.side * scale)
         assert 0.8 < found.side / (plain.side * scale) < 1.6
 
     def test_two_faces_the_larger_first(self, frame: np.ndarray, detector: BlazeFace) -> None:
