@@ -1,4 +1,4 @@
-"""What this program is called, which version it is, and where the person lies that comes with it."""
+"""Name and version of the program, and the folder of the person that ships with it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Final
 
 VERSION: Final = "0.1.0"
+"""Version of the package (Semantic Versioning)."""
 
 SOFTWARE: Final = f"obamanet/{VERSION}"
-"""How the program signs what it made."""
+"""Name and version as written into manifests, metadata and exported files."""
 
 
 def default_person_folder() -> Path:
-    """Return the folder of the person that comes with the program.
+    """Returns the folder of the person that ships with the program.
 
-    In a checkout this is ``checkpoints/grid_s1``, to which ``obamanet/default_person`` is a link; an installed package
-    holds the files themselves under that name.
+    In a checkout that is ``checkpoints/grid_s1``, to which ``obamanet/default_person`` is a link; an installed package
+    has the files under that name.
     """
     return (Path(__file__).parent / "default_person").resolve()

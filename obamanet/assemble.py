@@ -49,7 +49,7 @@ from obamanet.render.crop import to_square
 from obamanet.sources import Sources, add_sources, read_sources
 from obamanet.speech.feature_extractor import encoder_card
 from obamanet.training.data.dataset import Dataset, Piece, Split, videos_of
-from obamanet.training.loop.runner import check_told
+from obamanet.training.loop.runner import check_not_blank
 from obamanet.training.loop.trained_networks import (
     TrainedPredictor,
     TrainedRenderer,
@@ -96,7 +96,7 @@ def assemble_person(
     not belong to the dataset or the split, :class:`PersonError` when footage is gone, and :class:`OutputError` when
     ``out`` holds something else than a person or another process is at work there.
     """
-    check_told(name=name, **asdict(origin))
+    check_not_blank(name=name, **asdict(origin))
     if out.exists() and not is_person_place(out):
         raise OutputError(f"there is something else than a person, which is not replaced: {out}")
     predictor, renderer = run_predictor(keypoints_run, weights), run_renderer(renderer_run, weights)

@@ -1,4 +1,4 @@
-"""Runs a source of items ahead of its consumer in a thread, through a small bounded queue."""
+"""Prefetching: an iterable runs in a thread ahead of its consumer, through a bounded queue."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _END = object()
 
 
 def in_background(items: Iterable[Item], depth: int = 2) -> Generator[Item]:
-    """Yield ``items`` in order while a thread makes up to ``depth`` of them ahead.
+    """Yields ``items`` in order while a thread prefetches up to ``depth`` of them.
 
-    An exception in the source is raised here. When the consumer stops early the thread ends after its current item,
-    closes ``items`` if that is a generator, and is awaited: close this generator before anything that ``items`` reads.
+    An exception in ``items`` is raised here. When the consumer stops early, the thread finishes its current item,
+    closes ``items`` if that is a generator, and is joined: close this generator before anything that ``items`` reads.
     """
     ready: queue.Queue[Any] = queue.Queue(depth)
     stopped = threading.Event()
 
-    def put(item: Any) -> bool:
+    def enqueue(item: Any) -> bool:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.2)
@@ -36,11 +36,11 @@ def in_background(items: Iterable[Item], depth: int = 2) -> Generator[Item]:
             # Closed here, since no other thread may close a generator that is running.
             with closed_after(items):
                 for item in items:
-                    if not put(item):
+                    if not enqueue(item):
                         return
-            put(_END)
+            enqueue(_END)
         except BaseException as error:  # handed to the consumer, which raises it
-            put(_Failure(error))
+            enqueue(_Failure(error))
 
     thread = threading.Thread(target=produce, daemon=True)
     thread.start()
@@ -56,7 +56,7 @@ def in_background(items: Iterable[Item], depth: int = 2) -> Generator[Item]:
 
 @contextmanager
 def closed_after(items: Iterable[Item]) -> Iterator[Iterable[Item]]:
-    """Give ``items``, and close them when the block ends, however it ends; only a generator needs that."""
+    """Yields ``items`` and closes them after the block, also when it raises; only generators need closing."""
     try:
         yield items
     finally:
@@ -65,7 +65,7 @@ def closed_after(items: Iterable[Item]) -> Iterator[Iterable[Item]]:
 
 
 class _Failure:
-    """An exception on its way from the thread to the consumer."""
+    """An exception passed from the thread to the consumer."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error

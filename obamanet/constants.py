@@ -1,4 +1,4 @@
-"""Numbers that more than one stage shares, each with its unit and its source."""
+"""Numbers that several stages share, each with its unit and its source."""
 
 from __future__ import annotations
 
@@ -6,57 +6,62 @@ from fractions import Fraction
 from typing import Final
 
 SAMPLE_RATE: Final = 16_000
-"""Hz. Every sound is brought to this rate before features; speech energy that shapes the lips lies below 8 kHz."""
+"""Hz. Every sound is resampled to it before feature extraction; the speech energy that shapes the lips is below 8
+kHz."""
 
 GAP_TOLERANCE: Final = Fraction(1, 50)
-"""Seconds between the end of one decoded sound frame and the next one's time stamp that count as rounding, not as a
+"""Seconds. A smaller difference between the end of a decoded sound frame and the next time stamp is rounding, not a
 gap; less than one lost MP3 or AAC frame (26 ms or 21 ms)."""
 
-TIMES_MAY_JUMP: Final = 0x0200
-"""FFmpeg's flag (AVFMT_TS_DISCONT) of containers for broadcast, MPEG-TS and -PS, whose time stamps may start anew."""
+AVFMT_TS_DISCONT: Final = 0x0200
+"""FFmpeg's container flag of that name, set for broadcast containers (MPEG-TS, MPEG-PS) whose time stamps may
+restart."""
 
 FEATURE_RATE: Final = Fraction(100)
-"""Feature frames per second: a 10 ms step, the default of python_speech_features."""
+"""Feature frames per second: a step of 10 ms, the default of python_speech_features."""
 
 FEATURE_WINDOW: Final = Fraction(25, 1000)
-"""Seconds of sound under one feature frame, the default of python_speech_features."""
+"""Seconds of sound per feature frame, the default of python_speech_features."""
 
 LANDMARK_COUNT: Final = 68
-"""Points of the iBUG 300-W scheme (Sagonas et al. 2013), which dlib's predictor follows."""
+"""Number of landmarks in the iBUG 300-W scheme (Sagonas et al. 2013), which dlib's predictor uses."""
 
 MOUTH: Final = slice(48, 68)
-"""The 20 mouth points among the 68 landmarks; 48..59 outer lips, 60..67 inner lips."""
+"""Indices of the mouth among the 68 landmarks: 48..59 outer lips, 60..67 inner lips."""
 
 MOUTH_COUNT: Final = 20
+"""Number of mouth keypoints."""
 
 JAW: Final = slice(0, 17)
 NOSE_BASE: Final = slice(31, 36)
 LEFT_EYE: Final = slice(36, 42)
 RIGHT_EYE: Final = slice(42, 48)
+"""Indices of the jaw line, the nose's base and the eyes (left and right in the picture) among the 68 landmarks."""
 
 OUTER_LIPS: Final = slice(0, 12)
-"""Within the 20 keypoints: the closed outer contour of the lips."""
+"""Indices among the 20 keypoints: the closed outer contour of the lips."""
 
 INNER_LIPS: Final = slice(12, 20)
-"""Within the 20 keypoints: the closed inner contour of the lips, whose gap is the mouth opening."""
+"""Indices among the 20 keypoints: the closed inner contour of the lips, which bounds the mouth opening."""
 
 INNER_TOP: Final = (13, 14, 15)
-"""Within the 20 keypoints: the upper inner lip, left to right in the picture."""
+"""Indices among the 20 keypoints: the upper inner lip, left to right in the picture."""
 
 INNER_BOTTOM: Final = (19, 18, 17)
-"""Within the 20 keypoints: the lower inner lip, point by point below INNER_TOP."""
+"""Indices among the 20 keypoints: the lower inner lip, each point below the one of INNER_TOP at the same place."""
 
 STABLE_POINTS: Final = (27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45)
-"""Landmarks that speech hardly moves (nose and eye corners); head placement is fitted to them alone."""
+"""Indices among the 68 landmarks: nose and eye corners, which speech hardly moves; placements are fitted to them
+alone."""
 
 IMAGE_SIZE: Final = 256
-"""Pixels. Side of the square that the renderer reads and paints (Isola et al. 2017)."""
+"""Pixels. Default side of the renderer's square images (Isola et al. 2017)."""
 
 MAX_IMAGE_SIZE: Final = 1024
-"""Pixels. Twice the side of a face in 1080p; beyond, one training batch needs more memory than most machines have."""
+"""Pixels. Largest side allowed: twice a face in 1080p; a larger one exceeds most machines' memory in training."""
 
 PERSON_SCHEMA: Final = 2
-"""Version of the person folder's layout; a larger one in a folder is refused."""
+"""Version of the person folder's layout; a folder with a larger one is refused."""
 
 DATASET_SCHEMA: Final = 1
 """Version of the prepared dataset's layout."""

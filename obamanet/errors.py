@@ -1,7 +1,8 @@
-"""The one exception family: what was wrong, what was received, what is allowed, which file.
+"""The one exception family.
 
-Every error a user can cause is an :class:`ObamanetError`. Its message is a single line that stands on its own;
-the command line prints it and exits with :attr:`ObamanetError.exit_code`.
+Every error that a user can cause is an :class:`ObamanetError`. Its message is one line that names what is wrong, what
+was received, what is allowed and which file. The command line prints it and exits with
+:attr:`ObamanetError.exit_code`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ class ObamanetError(Exception):
 
 
 class OptionError(ObamanetError):
-    """An option or argument is outside what is allowed."""
+    """An option or argument is out of range or unknown."""
 
     exit_code = 2
 
 
 class SoundError(ObamanetError):
-    """A sound file cannot be read, is empty, too short, or not a sound."""
+    """A sound file cannot be read, is empty, is too short, or holds no sound."""
 
 
 class VideoError(ObamanetError):
@@ -28,11 +29,11 @@ class VideoError(ObamanetError):
 
 
 class FaceError(ObamanetError):
-    """No usable face where one is needed."""
+    """No usable face where one is needed, or a face model is not installed."""
 
 
 class PersonError(ObamanetError):
-    """A person folder is incomplete, altered, or of a newer schema."""
+    """A person folder is incomplete or altered, of a newer schema, or lacks the part that is needed."""
 
 
 class DatasetError(ObamanetError):
@@ -40,7 +41,7 @@ class DatasetError(ObamanetError):
 
 
 class EngineError(ObamanetError):
-    """A back end is not installed, or a stored network cannot be loaded by it."""
+    """A back end is not installed, or cannot load a stored network."""
 
 
 class ProvenanceError(ObamanetError):
@@ -52,4 +53,4 @@ class OutputError(ObamanetError):
 
 
 class EvaluationError(ObamanetError):
-    """Two videos cannot be compared, or some of many could not be."""
+    """Two videos cannot be compared, or some of several could not be."""

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-
 from obamanet.card import read_card
-from obamanet.engine.formats import Precision
-from obamanet.engine.network import StoredNetwork
-from obamanet.engine.onnx_export import export_network
+from obamanet.engine.onnx_export import export_weights
 from obamanet.errors import PersonError
 from obamanet.files import atomic_path, ensure_output_path, locked
 from obamanet.person import CARD, ENCODER_FILE, PARTS, Person, load_person, save_card
 from obamanet.speech.feature_extractor import encoder_card
-
-
-def export_weights(
-    stored: StoredNetwork, precision: Precision = Precision.FP16, samples: Sequence[tuple[np.ndarray, ...]] = ()
-) -> None:
-    """Write ``stored.onnx`` from ``stored.weights``; int8 needs ``samples`` of typical inputs.
-
-    Raises :class:`EngineError` when there are no weights or they do not fit, and
-    :class:`obamanet.errors.OutputError`.
-    """
-    from obamanet.engine.keras_engine import load_weights
-
-    export_network(stored.kind, stored.config, load_weights(stored), stored.onnx, precision, samples)
 
 
 def export_networks(person: Person) -> None:

@@ -1,4 +1,4 @@
-"""Whole or nothing: files are written beside their final name and renamed only when they are complete."""
+"""Atomic output: files are written beside their final name and renamed when they are complete."""
 
 from __future__ import annotations
 
@@ -22,37 +22,40 @@ import numpy as np
 from obamanet.errors import OutputError
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Error numbers of a full disk, of a used-up quota and of a file that is larger than is allowed."""
+"""Error numbers of a full disk, an exceeded quota and a file larger than allowed."""
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What reading a damaged JSON or .npz file, or one of other content, raises."""
+"""Exceptions that reading a damaged JSON or .npz file, or one with other content, can raise."""
 
 JSON_DEPTH = 32
-"""Levels of lists and objects inside each other; the program's own files have six at most."""
+"""Maximum nesting of lists and objects; the program's own files have at most six levels."""
 
 JSON_SHOWN = 40
-"""Characters of a wrong value that a message shows."""
+"""Characters of a wrong value that an error message quotes."""
 
 JSON_DIGITS = 20
-"""Of a whole number; every 64-bit one fits."""
+"""Maximum digits of a whole number; every 64-bit number fits."""
+
 NAME_BYTES = 255
-"""Longest name of a file: NAME_MAX of Linux, macOS and most other file systems."""
+"""Bytes. Maximum length of a file name: NAME_MAX of Linux, macOS and most other file systems."""
 
 PART_BYTES = 24
-"""What a hidden sibling's name adds to that of the output: dots, "part", and a process number of up to 10 digits; twice
-where it is signed."""
+"""Bytes that a temporary file's name adds to the output's name: dots, "part" and a process number of up to 10 digits,
+twice where the file is signed."""
 
 HASH_CHUNK = 1 << 20
-"""Bytes read at a time, so that hashing a long video needs no more memory than a short one."""
+"""Bytes read at a time when hashing, so that memory does not depend on the file's size."""
 
 
 def ensure_output_path(path: Path) -> Path:
-    """Return ``path`` with links resolved, or say why nothing can be written there; nothing is made yet.
+    """Checks that ``path`` can be written, without creating it.
 
-    Raises :class:`OutputError` when the path is a directory or device, its folder is not writable or cannot be made, or
-    an existing file is not writable.
-    Raises :class:`OutputError` when the path is a directory or device, its folder cannot be made, the folder or an
-    existing file is not writable, or no file can be made there: permissions alone do not tell, as in /proc.
+    Returns:
+        ``path``, absolute and with links resolved.
+
+    Raises:
+        OutputError: the path is a directory or device, its folder cannot be created, the folder or an existing file is
+            not writable, or no file can be created there, which permissions alone do not show, as in /proc.
     """
     try:
         path = path.expanduser().resolve()
@@ -60,7 +63,7 @@ def ensure_output_path(path: Path) -> Path:
             raise OutputError(f"output must be a file, got a directory: {path}")
         if path.exists() and not path.is_file():
             raise OutputError(f"output must be a regular file, got a device or pipe: {path}")
-        folder = next(place for place in path.parents if place.exists())
+        folder = next(parent for parent in path.parents if parent.exists())
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     except (OSError, RuntimeError) as error:  # RuntimeError: a link that points at itself, or no home for ~
@@ -79,13 +82,14 @@ def ensure_output_path(path: Path) -> Path:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary sibling of ``path`` to write to; it takes the name when the block ends well, else it is removed.
+    """Yields a temporary sibling of ``path`` that is renamed to ``path`` when the block succeeds, else removed.
 
-    The sibling is hidden and keeps the suffix, e.g. ``.talk.1234.part.mp4``. The process number in it keeps two runs
-    with the same output apart, and tells what a killed one has left: that is removed first. An interrupted block leaves
-    an older file as it was, and no folder that was made for it.
+    The sibling is hidden and keeps the suffix, e.g. ``.talk.1234.part.mp4``. The process number separates two runs with
+    the same output and identifies the files of killed runs, which are removed first. When the block fails, an older
+    file stays as it was, and folders that were created for the output are removed.
 
-    Raises :class:`OutputError` when the place cannot be written to, the disk is full, or nothing was written.
+    Raises:
+        OutputError: the path cannot be written, the disk is full, or nothing was written.
     """
     path = ensure_output_path(path)
     part = _part(path, path.suffix)
@@ -107,10 +111,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """Give a hidden folder beside the output ``path`` for what is needed on the way to it; removed after the block.
+    """Yields a hidden temporary folder beside the output ``path``; it is removed after the block.
 
-    Beside it, since it may be as large as the output. What a killed run has left is removed first. Raises
-    :class:`OutputError`.
+    It lies beside the output because it may grow as large. Folders of killed runs are removed first.
+
+    Raises:
+        OutputError: the folder cannot be created, or the disk is full.
     """
     path = ensure_output_path(path)
     folder = _part(path, "")
@@ -129,12 +135,13 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[Path]:
-    """Make ``folder``; when the block raises, those folders that were made for it are removed, if they are empty.
+    """Creates ``folder`` and yields it; when the block raises, the folders that were created are removed if empty.
 
-    Raises :class:`OutputError`.
+    Raises:
+        OutputError: the folder cannot be created.
     """
     try:
-        made = [place for place in (folder, *folder.parents) if not place.exists()]
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _output_error(error, folder) from error
@@ -142,17 +149,19 @@ def made_folder(folder: Path) -> Iterator[Path]:
         yield folder
     except BaseException:
         with suppress(OSError):
-            for place in made:
-                place.rmdir()
+            for each in missing:
+                each.rmdir()
         raise
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep ``folder`` to this process while the block runs; no file is left behind, not even by ``kill -9``.
+    """Locks ``folder`` for this process while the block runs; no lock file is left behind, not even after ``kill -9``.
 
-    Only who asks for the same lock is kept out. Where the file system has no locks, nobody is. Raises
-    :class:`OutputError` at once when another process has it, or when the folder cannot be read.
+    The lock is advisory: only callers of this function are kept out. Where the file system has no locks there is none.
+
+    Raises:
+        OutputError: another process holds the lock (raised at once), or the folder cannot be read.
     """
     import fcntl
 
@@ -173,45 +182,63 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def atomic_write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` whole or not at all; raises :class:`OutputError`."""
+    """Writes ``content`` to ``path`` whole or not at all.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
     with atomic_path(path) as part:
         part.write_bytes(content)
 
 
 def atomic_write_text(path: Path, content: str) -> None:
-    """Write ``content`` as UTF-8 with line feeds to ``path`` whole or not at all; raises :class:`OutputError`."""
+    """Writes ``content`` to ``path`` as UTF-8 with line feeds, whole or not at all.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
     atomic_write_bytes(path, content.encode("utf-8"))
 
 
 def atomic_write_json(path: Path, content: Any) -> None:
-    """Write ``content`` as indented UTF-8 JSON to ``path`` whole or not at all; raises :class:`OutputError`.
+    """Writes ``content`` to ``path`` as indented UTF-8 JSON, whole or not at all.
 
-    Not-a-number is refused with ValueError, since other JSON readers cannot read it.
+    Raises:
+        OutputError: ``path`` cannot be written.
+        ValueError: the content has a number that is not finite, which other JSON readers refuse.
     """
     atomic_write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager
 def open_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
-    """Give the arrays of the .npz file ``path`` by name, each read when it is asked for; no pickled objects.
+    """Yields the arrays of the .npz file ``path`` by name; each is read on access, pickled objects are refused.
 
-    The file is closed after the block, also when it is none of arrays, which ``numpy.load`` leaves open then. Raises
-    one of DAMAGED.
+    The file is closed after the block, also when it is not an .npz file, which ``numpy.load`` would leave open.
+
+    Raises:
+        Exception: one of DAMAGED.
     """
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         yield arrays
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in the UTF-8 file ``path``; raises OSError, and ValueError as :func:`parse_json`."""
+    """Returns the JSON object in the UTF-8 file ``path``.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: as for :func:`parse_json`.
+    """
     return parse_json(path.read_text(encoding="utf-8"))
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """Return the JSON object that ``text`` spells.
+    """Returns the JSON object in ``text``.
 
-    Raises ValueError, in one line, for what is no JSON object, for numbers that are not finite or have more than 20
-    digits, for characters that are half a surrogate pair, and for more than 32 levels inside each other.
+    Raises:
+        ValueError: not a JSON object, a number that is not finite or has more than 20 digits, half a surrogate pair, or
+            more than 32 levels of nesting. The message is one line.
     """
     try:
         content = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_whole)
@@ -222,29 +249,19 @@ def parse_json(text: str) -> dict[str, Any]:
     level: list[Any] = [content]
     for _ in range(JSON_DEPTH):
         level = [inner for value in level for inner in _inner(value)]
-        if any("\ud800" <= sign <= "\udfff" for text in level if isinstance(text, str) for sign in text):
+        if any("\ud800" <= character <= "\udfff" for text in level if isinstance(text, str) for character in text):
             raise ValueError("JSON holds characters that are half a surrogate pair")
     if any(isinstance(value, dict | list) for value in level):
         raise ValueError(f"JSON is nested too deep, allowed are {JSON_DEPTH} levels")
     return content
 
 
-def damage(error: Exception) -> str:
-    """Return what one of DAMAGED, or one of the program's own errors, says is wrong with a file, in one line."""
-    match error:
-        case KeyError():
-            return f"{error.args[0]!r} is missing"
-        case OSError() if error.strerror:
-            return error.strerror.lower()
-        case TypeError() | OverflowError() | AttributeError():
-            return "a value is of another kind than it must be"
-        case EOFError() | zipfile.BadZipFile() | zlib.error():
-            return "the file is cut or was changed"
-    return " ".join(str(error).split())
-
-
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of the file's content as 64 lower-case hexadecimal digits; raises OSError."""
+    """Returns the SHA-256 of the file's content as 64 lower-case hexadecimal digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(HASH_CHUNK):
@@ -257,28 +274,30 @@ def _part(path: Path, suffix: str) -> Path:
 
 
 def _short_stem(path: Path) -> str:
-    """Return as much of the name of ``path`` as a hidden sibling's name has room for, as UTF-8."""
+    """Returns the stem of ``path`` cut to what a temporary sibling's name has room for, counted in UTF-8 bytes."""
     room = NAME_BYTES - len(os.fsencode(path.suffix)) - PART_BYTES
     return os.fsencode(path.stem)[: max(0, room)].decode("utf-8", "ignore")
 
 
 def _remove_dead_parts(path: Path) -> None:
-    """Remove what runs with the output ``path`` have left that were killed, also while they signed it."""
-    ours = re.compile(rf"\.+{re.escape(_short_stem(path))}\.(\d+)\.part(?:\.\d+\.part)?(?:{re.escape(path.suffix)})?")
+    """Removes temporary files of killed runs with the output ``path``, those of a killed signing included."""
+    pattern = re.compile(
+        rf"\.+{re.escape(_short_stem(path))}\.(\d+)\.part(?:\.\d+\.part)?(?:{re.escape(path.suffix)})?"
+    )
     with suppress(OSError):
         for name in os.listdir(path.parent):
-            match = ours.fullmatch(name)
+            match = pattern.fullmatch(name)
             if match and not _is_running(int(match[1])):
-                left = path.with_name(name)
-                if left.is_dir():
-                    shutil.rmtree(left, ignore_errors=True)
+                leftover = path.with_name(name)
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
                 else:
-                    left.unlink(missing_ok=True)
+                    leftover.unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:
     if os.name != "posix":
-        # Elsewhere os.kill ends the process that it asks about.
+        # On other systems os.kill would end the process.
         return True
     try:
         os.kill(process, 0)
@@ -290,27 +309,27 @@ def _is_running(process: int) -> bool:
 
 
 def _inner(value: Any) -> list[Any]:
-    """Return what a JSON value holds: an object's keys and values, a list's items, nothing of the others."""
+    """Returns the values nested in a JSON value: keys and values of an object, items of a list, nothing for others."""
     if isinstance(value, dict):
         return [*value, *value.values()]
     return value if isinstance(value, list) else []
 
 
-def _finite(spelled: str) -> float:
-    number = float(spelled)
+def _finite(digits: str) -> float:
+    number = float(digits)
     if not math.isfinite(number):
-        raise ValueError(f"JSON holds a number that is not finite: {spelled[:20]}")
+        raise ValueError(f"JSON holds a number that is not finite: {digits[:20]}")
     return number
 
 
-def _whole(spelled: str) -> int:
-    if len(spelled) > JSON_DIGITS:
-        raise ValueError(f"JSON holds a number of {len(spelled)} digits, allowed are {JSON_DIGITS}")
-    return int(spelled)
+def _whole(digits: str) -> int:
+    if len(digits) > JSON_DIGITS:
+        raise ValueError(f"JSON holds a number of {len(digits)} digits, allowed are {JSON_DIGITS}")
+    return int(digits)
 
 
 def _sync(part: Path) -> None:
-    """Bring the content to the disk before the name changes, so that a power cut cannot leave an empty file."""
+    """Flushes the content to the disk before the rename, so that a power cut cannot leave an empty file."""
     with part.open("rb+") as stream:
         os.fsync(stream.fileno())
 

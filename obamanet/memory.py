@@ -1,14 +1,14 @@
-"""Whether this process may have the memory that training needs, and which errors say that it had not."""
+"""Checks whether this process may use the memory that training needs, and recognises out-of-memory errors."""
 
 from __future__ import annotations
 
 from obamanet.errors import ObamanetError
 
-NEEDED = 4_000_000_000
-"""Bytes of address space with which TensorFlow loads and runs; with less it ends in many ways,
-among them crashes that leave no message. Measured with ulimit -v: 4.1 GB is enough, 3.1 GB is not."""
+TRAINING_BYTES = 4_000_000_000
+"""Bytes of address space that TensorFlow needs to load and run; with less it may crash without a message. Measured with
+ulimit -v (benchmarks/RESULTS.md, "Constants")."""
 
-SIGNS = (
+OUT_OF_MEMORY_MESSAGES = (
     "failed to map segment",
     "cannot allocate memory",
     "could not create a memory object",
@@ -16,23 +16,28 @@ SIGNS = (
     "oom when allocating",
     "bad_alloc",
 )
-"""What the loader, threads, oneDNN, TensorFlow and C++ say, in lower case, when memory has run out."""
+"""Parts of the messages, in lower case, with which the loader, threads, oneDNN, TensorFlow and C++ report that memory
+has run out."""
 
 
 def check_memory() -> None:
-    """Raise :class:`ObamanetError` when the process's address space is limited to less than training needs."""
+    """Checks the limit of this process's address space.
+
+    Raises:
+        ObamanetError: the limit is below what training needs.
+    """
     try:
         import resource
     except ModuleNotFoundError:  # Windows has no such limit.
         return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < NEEDED:
+    if limit != resource.RLIM_INFINITY and limit < TRAINING_BYTES:
         raise ObamanetError(
             f"not enough memory: this process is limited to {limit / 1e9:.2g} GB (see ulimit -v), "
-            f"training needs {NEEDED / 1e9:g} GB"
+            f"training needs {TRAINING_BYTES / 1e9:g} GB"
         )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether ``error`` says that there was not enough memory."""
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in SIGNS)
+    """Returns whether ``error`` reports a lack of memory."""
+    return isinstance(error, MemoryError) or any(message in str(error).lower() for message in OUT_OF_MEMORY_MESSAGES)

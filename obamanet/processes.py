@@ -1,4 +1,4 @@
-"""Worker processes that end with the process that started them, and say at which item one of them died."""
+"""Worker processes that end with their parent process; the item at which one of them died is identified."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ Result = TypeVar("Result")
 
 @contextmanager
 def _worker(start: Callable[[], None] | None) -> Iterator[ProcessPoolExecutor]:
-    """Give a fresh process, which calls ``start`` first.
+    """Yields a pool of one new process, which calls ``start`` first.
 
-    It ends when the block ends by an exception, Ctrl-C among them, and when this process ends in any way, kill -9
-    among them; where it died, :class:`BrokenProcessPool` is raised.
+    The process ends when the block raises (Ctrl-C included) and when this process ends in any way (kill -9 included).
+
+    Raises:
+        BrokenProcessPool: the process died.
     """
     # Spawned, not forked: a fork of a process that runs TensorFlow's threads can hang.
     context = get_context("spawn")
-    theirs, ours = context.Pipe(duplex=False)
-    with theirs, ours, ProcessPoolExecutor(1, context, _start_worker, (theirs, start)) as pool:
+    child_end, parent_end = context.Pipe(duplex=False)
+    with child_end, parent_end, ProcessPoolExecutor(1, context, _start_worker, (child_end, start)) as pool:
         try:
             yield pool
         except BaseException:
-            # Ends the process: nobody waits for what it is still at.
-            ours.close()
+            # Ends the process without waiting for its current item.
+            parent_end.close()
             raise
 
 
@@ -40,55 +42,60 @@ def map_in_processes(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     count: int,
-    died: Callable[[Item], Result],
+    on_death: Callable[[Item], Result],
     start: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
-    """Yield what ``work`` makes of each of ``items``, in their order, by ``count`` processes at once.
+    """Yields the result of ``work`` for each of ``items``, in order, from several processes.
 
-    Where two processes die at an item, by the system for want of memory for example, ``died`` of that item is yielded
-    and another process takes its place. What ``work`` raises is raised here.
+    Args:
+        work: called in a worker process; what it raises is raised here.
+        items: its arguments, one call each.
+        count: maximum number of processes at a time.
+        on_death: called here with an item at which two processes died, for example killed by the system for lack of
+            memory; its result takes the place of that of ``work``.
+        start: called first in each process.
     """
     with ExitStack() as pools:
 
         def new_pool() -> ProcessPoolExecutor:
-            # One process each: where several share a pool, nobody knows which of their items was fatal.
+            # One process per pool: with several in one pool the fatal item would be unknown.
             return pools.enter_context(_worker(start))
 
         idle = [new_pool() for _ in range(min(count, len(items)))]
         running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}
-        found: dict[int, Result] = {}
-        due, suspects = list(reversed(range(len(items)))), set[int]()
-        told = 0
-        while told < len(items):
-            while idle and due:
-                index, pool = due.pop(), idle.pop()
+        results: dict[int, Result] = {}
+        pending, suspects = list(reversed(range(len(items)))), set[int]()
+        yielded = 0
+        while yielded < len(items):
+            while idle and pending:
+                index, pool = pending.pop(), idle.pop()
                 try:
                     future = pool.submit(work, items[index])
                 except BrokenProcessPool:
-                    # It died while it waited, which is no item's fault.
+                    # It died while it was idle, so no item is to blame.
                     pool = new_pool()
                     future = pool.submit(work, items[index])
                 running[future] = index, pool
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 index, pool = running.pop(future)
                 try:
-                    found[index] = future.result()
+                    results[index] = future.result()
                 except BrokenProcessPool:
-                    # The process may have died just before it took the item; a second death is the item's doing.
+                    # The process may have died just before it took the item; a second death is blamed on the item.
                     if index in suspects:
-                        found[index] = died(items[index])
+                        results[index] = on_death(items[index])
                     else:
                         suspects.add(index)
-                        due.append(index)
+                        pending.append(index)
                     pool = new_pool()
                 idle.append(pool)
-            while told in found:
-                yield found.pop(told)
-                told += 1
+            while yielded in results:
+                yield results.pop(yielded)
+                yielded += 1
 
 
 def _start_worker(lifeline: Connection, start: Callable[[], None] | None) -> None:
-    """Tie this worker process to its parent: it ends when the other end of ``lifeline`` closes, even by kill -9."""
+    """Makes this worker process end when the other end of ``lifeline`` closes, even by kill -9 of the parent."""
 
     def end_with_parent() -> None:
         with suppress(EOFError, OSError):

@@ -1,4 +1,4 @@
-"""Says how long work is getting on: a bar on a terminal, plain lines elsewhere, always on standard error."""
+"""Progress reports on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-LINE_EVERY = 10.0
-"""Seconds between plain lines when standard error is not a terminal."""
+LINE_SECONDS = 10.0
+"""Seconds between plain lines where standard error is not a terminal."""
 
 
 class Progress:
     """Silent progress, the library's default; the command line uses :class:`ConsoleProgress`."""
 
     def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-        """Yield ``items`` and tell how many of ``total`` have gone by."""
+        """Yields ``items`` and reports how many of ``total`` are done."""
         yield from items
 
     def note(self, text: str) -> None:
-        """Tell one line that the user should see."""
+        """Reports one line to the user."""
 
 
 class ConsoleProgress(Progress):
@@ -36,13 +36,13 @@ class ConsoleProgress(Progress):
         self._console = Console(stderr=True, highlight=False)
 
     def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-        """Yield ``items`` and show how many of ``total`` have gone by, the rate and the time that remains."""
+        """Yields ``items`` and shows how many of ``total`` are done, the rate and the remaining time."""
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             return self._with_bar(items, description, total)
         return self._with_lines(items, description, total)
 
     def note(self, text: str) -> None:
-        """Print one line on standard error, above the bar where there is one."""
+        """Prints one line on standard error, above the bar where there is one."""
         self._console.print(text, markup=False, emoji=False, soft_wrap=True)
 
     def _with_bar(self, items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
@@ -55,19 +55,19 @@ class ConsoleProgress(Progress):
                 bar.update(task, rate=_rate(speed) if speed else "")
 
     def _with_lines(self, items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
-        started = said = time.monotonic()
+        started = reported = time.monotonic()
         count = 0
         for count, item in enumerate(items, start=1):
             yield item
             now = time.monotonic()
-            if now - said >= LINE_EVERY and count != total:
-                said = now
+            if now - reported >= LINE_SECONDS and count != total:
+                reported = now
                 self.note(_line(description, count, total, now - started))
         self.note(_line(description, count, total, time.monotonic() - started))
 
 
 def _bar(console: Console) -> Bar:
-    """Return a bar that vanishes when the work is done."""
+    """Returns a progress bar that is erased when the work is done."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -76,7 +76,7 @@ def _bar(console: Console) -> Bar:
 
 
 def _line(description: str, count: int, total: int | None, seconds: float) -> str:
-    """Return e.g. ``speaking: 120/1500, 31.2/s, 44 s left``."""
+    """Returns, for example, ``speaking: 120/1500, 31.2/s, 44 s left``."""
     rate = count / max(seconds, 1e-9)
     parts = [f"{description}: {count}/{total}" if total else f"{description}: {count}"]
     if count:
@@ -87,5 +87,5 @@ def _line(description: str, count: int, total: int | None, seconds: float) -> st
 
 
 def _rate(per_second: float) -> str:
-    """Return a rate that stays readable for slow work: ``31.2/s`` or ``4.0 s each``."""
+    """Returns a rate in readable form: ``31.2/s``, or ``4.0 s each`` for slow work."""
     return f"{per_second:.1f}/s" if per_second >= 1 else f"{1 / per_second:.1f} s each"

@@ -1,4 +1,4 @@
-"""Which recordings a folder was learned from, noted inside it so that it can be found again.
+"""The record, kept inside a folder, of the recordings that its content was learned from.
 
 sources.json    schema; "videos": sha256 of each recorded video; "splits": digest of each split of them
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from obamanet.files import atomic_write_json
 
 SOURCES_FILE = "sources.json"
+"""Name of the record inside a folder."""
 
 SCHEMA = 1
 """Version of the file's layout."""
@@ -19,7 +20,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Sources:
-    """Recorded ``videos``, by the sha256 of their bytes, and ``splits`` of them, by their digest."""
+    """Recordings that something was learned from.
+
+    Attributes:
+        videos: sha256 of each video file.
+        splits: digest of each split of them.
+    """
 
     videos: frozenset[str] = frozenset()
     splits: frozenset[str] = frozenset()
@@ -29,7 +35,7 @@ class Sources:
 
 
 def read_sources(folder: Path) -> Sources:
-    """Return the sources noted in ``folder``; none where the note is missing or damaged."""
+    """Returns the sources recorded in ``folder``; empty where the record is missing or damaged."""
     try:
         content = json.loads((folder / SOURCES_FILE).read_text(encoding="utf-8"))
         return Sources(frozenset(map(str, content["videos"])), frozenset(map(str, content["splits"])))
@@ -38,9 +44,10 @@ def read_sources(folder: Path) -> Sources:
 
 
 def add_sources(folder: Path, sources: Sources) -> None:
-    """Note ``sources`` in ``folder``, beside those noted before: weights keep what an earlier session taught them.
+    """Adds ``sources`` to the record in ``folder``; earlier ones stay, since the weights still depend on them.
 
-    Raises :class:`obamanet.errors.OutputError`.
+    Raises:
+        OutputError: the record cannot be written.
     """
     before = read_sources(folder)
     if (together := before | sources) != before:

@@ -1,4 +1,4 @@
-"""The frozen dataclasses that travel between stages; arrays inside them are never changed in place."""
+"""The frozen dataclasses that travel between stages; the arrays in them are never changed in place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class AudioClip:
-    """Mono sound: ``samples`` (N,) float32 in [-1, 1] at ``rate`` Hz, and the file it came from."""
+    """Mono sound.
+
+    Attributes:
+        samples: shape (N,) float32, in [-1, 1].
+        rate: sample rate in Hz.
+        source: the file it came from, for error messages; empty where there is none.
+    """
 
     samples: np.ndarray
     rate: int
@@ -25,9 +31,12 @@ class AudioClip:
 
 @dataclass(frozen=True)
 class FeatureSequence:
-    """Sound features: ``values`` (F, D) float32 at ``rate`` feature frames per second.
+    """Sound features; frame i covers the sound from i / ``rate`` seconds on.
 
-    Frame i looks at the sound from i / rate on. ``duration`` is the sound's length in seconds.
+    Attributes:
+        values: shape (F, D) float32.
+        rate: feature frames per second.
+        duration: length of the sound in seconds.
     """
 
     values: np.ndarray
@@ -37,7 +46,12 @@ class FeatureSequence:
 
 @dataclass(frozen=True)
 class CanonicalKeypoints:
-    """Mouth keypoints ``points`` (T, 20, 2) float32 in canonical coordinates, frame n at n / ``fps`` seconds."""
+    """Mouth keypoints in canonical coordinates; frame n is shown from n / ``fps`` seconds on.
+
+    Attributes:
+        points: shape (T, 20, 2) float32, canonical units.
+        fps: frames per second.
+    """
 
     points: np.ndarray
     fps: Fraction
@@ -45,19 +59,24 @@ class CanonicalKeypoints:
 
 @dataclass(frozen=True)
 class Span:
-    """From ``start`` to ``end``, seconds."""
+    """A stretch of time from ``start`` to ``end``, both in seconds."""
 
     start: float
     end: float
 
-    def later(self, seconds: float) -> Span:
-        """Return the same span ``seconds`` later."""
+    def shifted(self, seconds: float) -> Span:
+        """Returns the span moved by ``seconds``, forward where that is positive."""
         return Span(self.start + seconds, self.end + seconds)
 
 
 @dataclass(frozen=True)
 class LandmarkTrack:
-    """All landmarks ``points`` (T, 68, 2) float32 in pixels, frame n at n / ``fps`` seconds."""
+    """All 68 landmarks of a video; frame n is shown from n / ``fps`` seconds on.
+
+    Attributes:
+        points: shape (T, 68, 2) float32, pixels.
+        fps: frames per second.
+    """
 
     points: np.ndarray
     fps: Fraction
@@ -65,10 +84,12 @@ class LandmarkTrack:
 
 @dataclass(frozen=True)
 class Placement:
-    """What turns canonical into pixel coordinates, per frame.
+    """The similarity from canonical to pixel coordinates, per frame.
 
-    ``centre`` (T, 2) pixels, ``scale`` (T,) pixels per canonical unit, ``tilt`` (T,) radians, positive clockwise in
-    the picture (x right, y down).
+    Attributes:
+        centre: shape (T, 2), pixels; the canonical origin in the frame.
+        scale: shape (T,), pixels per canonical unit.
+        tilt: shape (T,), radians, positive clockwise in the picture (x right, y down).
     """
 
     centre: np.ndarray
@@ -78,7 +99,13 @@ class Placement:
 
 @dataclass(frozen=True)
 class CropBox:
-    """A square in the source frame: ``left``, ``top`` and ``side`` in pixels; may reach beyond the frame's edge."""
+    """A square in the source frame, which may reach beyond the frame's edge.
+
+    Attributes:
+        left: x of its left edge, pixels.
+        top: y of its upper edge, pixels.
+        side: length of its side, pixels.
+    """
 
     left: float
     top: float
@@ -86,10 +113,11 @@ class CropBox:
 
 
 class RenderMode(StrEnum):
-    """How a person is rendered; a property of the person."""
+    """How a person is rendered; each person has one mode."""
 
     WHOLE_FACE = "whole-face"
-    """The whole portrait is painted from the whole-face sketch."""
+    """The renderer paints the whole portrait from the whole-face sketch."""
 
     INPAINT = "inpaint"
-    """The person's footage, its mouth region blanked and the new lips drawn, is completed (ObamaNet, section 3.3)."""
+    """The renderer fills the blanked mouth region of the person's footage, with the new lips drawn in it (Kumar et al.
+    2017, section 3.3)."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import islice
@@ -156,14 +156,14 @@ def prepare_recorded(grid_s1: Path, common_folder: Path) -> Path:
 
 def write_judges(folder: Path) -> Path:
     """Write a tiny judge of sync and a tiny lip reader, of random weights, as runs in the dataset ``folder``."""
+    from obamanet.bundle import write_network
     from obamanet.networks.config import LipReaderConfig, SyncNetConfig
     from obamanet.networks.lip_reader import build_lip_reader
     from obamanet.networks.syncnet import build_syncnet
-    from obamanet.training.judges.judge_card import LIPREADER, SYNCNET, save_judge
+    from obamanet.training.judges.judge_card import LIPREADER, SYNCNET
 
     sync = SyncNetConfig(width=8, size=4)
     lips = LipReaderConfig(*LIPREADER.sizes.values(), filters=(4, 4), units=8)
     for kind, network, config in ((SYNCNET, build_syncnet(sync), sync), (LIPREADER, build_lip_reader(lips), lips)):
-        (folder / kind.name).mkdir(parents=True)
-        save_judge(network, kind, {"network": asdict(config)}, folder / kind.name)
+        write_network(network, kind, config, {"origin": "random weights"}, folder / kind.stem)
     return folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +25,7 @@ from obamanet.person import Person, load_person
 from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, shut_lips
 from obamanet.progress import Progress
 from obamanet.speech import closure_detector
-from obamanet.speech.closure_detector import ClosureDetector, closure_card, shut_spans, supports_closures
+from obamanet.speech.closure_detector import DETECTOR_KIND, ClosureDetector, closure_card, shut_spans, supports_closures
 from obamanet.speech.feature_extractor import FeatureExtractor, encoder_card
 from obamanet.training.data.dataset import load_dataset, split_dataset
 from obamanet.training.loop.runner import Limits, TrainReport
@@ -215,6 +215,19 @@ class TestScore:
         assert (score.false > 0) == (gap == 0.0)
 
 
+@pytest.fixture
+def use_detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Put another folder in the shipped detector's place until the test ends."""
+
+    def use(folder: Path) -> None:
+        monkeypatch.setattr(closure_detector, "closure_folder", lambda: folder)
+        closure_card.cache_clear()
+
+    yield use
+    monkeypatch.undo()
+    closure_card.cache_clear()
+
+
 class TestDetector:
     @pytest.mark.parametrize("voice", HELD_FOR_MEASURING[:4])
     def test_labials_of_a_voice_that_it_never_heard(
@@ -285,12 +298,13 @@ class TestDetector:
         assert supports_closures(encoder_card().sha256)
         assert not supports_closures(None)
 
-    def test_a_damaged_network_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("name", [DETECTOR_KIND.onnx, DETECTOR_KIND.weights])
+    def test_a_damaged_file_is_refused(self, tmp_path: Path, use_detector: Callable[[Path], None], name: str) -> None:
         folder = Path(shutil.copytree(closure_detector.closure_folder(), tmp_path / "detector"))
-        path = folder / closure_detector.NETWORK
+        path = folder / name
         path.write_bytes(path.read_bytes()[:-1] + b"x")
-        monkeypatch.setattr(closure_detector, "closure_folder", lambda: folder)
-        with pytest.raises(PersonError, match=r"^detector of shut lips is damaged: .*install the program anew$"):
+        use_detector(folder)
+        with pytest.raises(PersonError, match=rf"^closure detector was altered: .*{name}.*; install the program anew$"):
             ClosureDetector()
 
 
@@ -362,7 +376,7 @@ class TestLearning:
         monkeypatch.setattr(sounds, "NOISE_EXAMPLES", 3)
 
     def test_a_stopped_run_ends_as_one_that_was_not(
-        self, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, recorded: Path, tmp_path: Path, use_detector: Callable[[Path], None]
     ) -> None:
         whole = self.train(recorded, tmp_path / "whole", 4)
         shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
@@ -372,18 +386,14 @@ class TestLearning:
         resumed = self.train(recorded, tmp_path / "stopped", 4)
         assert (resumed.step, resumed.best_score) == (whole.step, whole.best_score)
         one, other = (
-            json.loads((tmp_path / n / "detector" / closure_detector.CARD).read_text()) for n in ("whole", "stopped")
+            json.loads((tmp_path / n / "detector" / DETECTOR_KIND.card).read_text()) for n in ("whole", "stopped")
         )
         assert one["validation"] == other["validation"]
         assert foreign_files(tmp_path / "whole") == []
         # What it wrote takes the place of the shipped one.
-        monkeypatch.setattr(closure_detector, "closure_folder", lambda: tmp_path / "whole" / "detector")
-        closure_card.cache_clear()
-        try:
-            heard = FeatureExtractor(FeatureOptions(kind=SPEECH))
-            likelihood = ClosureDetector().likelihood(heard.extract(babble(1.0)), heard.silence)
-        finally:
-            closure_card.cache_clear()
+        use_detector(tmp_path / "whole" / "detector")
+        heard = FeatureExtractor(FeatureOptions(kind=SPEECH))
+        likelihood = ClosureDetector().likelihood(heard.extract(babble(1.0)), heard.silence)
         assert likelihood.shape == (50,)
         assert (likelihood > 0).all()
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import made_landmarks
 from made import FPS, UNREADABLE_JSON, MadeClip, write_dataset
 
-from obamanet.audio.stack import AFTER, BEFORE
+from obamanet.audio.stack import CONTEXT_AFTER, CONTEXT_BEFORE
 from obamanet.constants import DATASET_SCHEMA, FEATURE_RATE, FEATURE_WINDOW
 from obamanet.errors import DatasetError, OptionError
 from obamanet.speech.feature_extractor import STRIDE, encoder_card
@@ -218,9 +218,9 @@ class TestDrawnSplit:
 def heard(piece: Piece, fps: Fraction, lookahead: float) -> tuple[Fraction, Fraction]:
     """Return from when to when, in seconds, the predictor hears sound for the frames of ``piece``."""
     before, after = (steps * STRIDE / FEATURE_RATE for steps in encoder_card().config.reach)
-    start = piece.start / fps - BEFORE - before
+    start = piece.start / fps - CONTEXT_BEFORE - before
     last = (piece.stop - 1 + round(lookahead * fps)) / fps
-    return start, last + AFTER + after + FEATURE_WINDOW
+    return start, last + CONTEXT_AFTER + after + FEATURE_WINDOW
 
 
 @pytest.mark.parametrize(

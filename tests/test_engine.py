@@ -19,12 +19,22 @@ from obamanet.audio.normalise_features import normalise_utterance
 from obamanet.engine.network import CONFIG_KEY, Engine, Network, StoredNetwork, check_engine, load_network
 from obamanet.engine.onnx_export import Precision, export_network
 from obamanet.errors import EngineError
+from obamanet.evaluation.judges.judge_folders import read_judge
 from obamanet.files import sha256_of
-from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
+from obamanet.networks.config import (
+    EncoderConfig,
+    GeneratorConfig,
+    LipReaderConfig,
+    PoserConfig,
+    PredictorConfig,
+    SyncNetConfig,
+)
 from obamanet.person import Person, load_person
 from obamanet.render.sketch import draw_face
-from obamanet.speech.closure_detector import NETWORK, WEIGHTS, closure_card, closure_folder
+from obamanet.speech.closure_detector import closure_card
 from obamanet.speech.feature_extractor import encoder_card
+from obamanet.training.judges.judge_card import LIPREADER, SYNCNET
+from obamanet.training.judges.mouth_crops import HEIGHT, WIDTH
 from text2face.mouth.pose_features import describe
 from text2face.syllables.timed import syllables_of
 from text2face.voice.espeak import speak_timed
@@ -41,6 +51,8 @@ CONFIGS: dict[str, tuple[str, Any]] = {
         "speech_encoder",
         EncoderConfig(bands=10, outputs=6, width=24, heads=2, hidden=32, blocks=1, before=5, after=3),
     ),
+    "lip reader": ("lipreader", LipReaderConfig(height=16, width=24, classes=7, filters=(4, 6), units=8)),
+    "syncnet": ("syncnet", SyncNetConfig(points=6, bands=5, width=8, size=4)),
 }
 
 
@@ -58,6 +70,11 @@ def random_inputs(kind: str, config: Any, length: int) -> tuple[np.ndarray, ...]
     random = np.random.default_rng(5)
     if kind == "generator":
         return (random.integers(0, 256, (length, config.image_size, config.image_size, 3)).astype(np.uint8),)
+    if kind == "lipreader":
+        return (random.normal(size=(2, length, config.height, config.width)).astype(np.float32),)
+    if kind == "syncnet":
+        shapes = [(length, config.points), (4 * length, config.bands)]
+        return tuple(random.normal(size=(1, *shape)).astype(np.float32) for shape in shapes)
     bands = config.bands if kind == "speech_encoder" else config.inputs
     shapes = [(length, bands)] + ([] if kind != "predictor" else config.state_shapes)
     return tuple(random.normal(size=(1, *shape)).astype(np.float32) for shape in shapes)
@@ -169,7 +186,9 @@ def test_the_file_tells_what_it_is(case: Case) -> None:
     import onnxruntime
 
     told = onnxruntime.InferenceSession(str(case.stored.onnx)).get_modelmeta().custom_metadata_map[CONFIG_KEY]
-    assert json.loads(told) == {"kind": case.stored.kind, **asdict(case.stored.config)}
+    expected = {"kind": case.stored.kind, **asdict(case.stored.config)}
+    # Through JSON, which has lists where a config has tuples.
+    assert json.loads(told) == json.loads(json.dumps(expected))
 
 
 class TestRefusals:
@@ -205,7 +224,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("engine", engines())
     def test_a_network_of_another_kind_or_size(self, case: Case, engine: Engine) -> None:
-        size = {"generator": "width", "speech_encoder": "hidden"}.get(case.stored.kind, "units")
+        size = {"generator": "width", "speech_encoder": "hidden", "syncnet": "width"}.get(case.stored.kind, "units")
         larger = replace(case.stored.config, **{size: 2 * getattr(case.stored.config, size)})
         for other in (replace(case.stored, config=larger), replace(case.stored, kind="painter")):
             with pytest.raises(EngineError, match=r"network does not fit its card: .*network\.onnx") as refused:
@@ -304,10 +323,29 @@ class TestShipped:
         assert np.abs(ours - theirs).max() < 1e-4
 
     def test_the_detector_of_shut_lips_finds_the_same(self, heard: np.ndarray) -> None:
-        card, folder = closure_card(), closure_folder()
-        stored = StoredNetwork("predictor", card.config, folder / NETWORK, folder / WEIGHTS)
+        card = closure_card()
         states = [np.zeros((1, *shape), np.float32) for shape in card.config.state_shapes]
-        ours, theirs = both(stored, heard[None], *states)
+        ours, theirs = both(card.network, heard[None], *states)
         assert np.ptp(theirs) > 2
         # Measured: 2.4e-6 at most, of logits up to 4.
         assert np.abs(ours - theirs).max() < 1e-4
+
+    def test_the_lip_reader_scores_the_same(self) -> None:
+        stored = read_judge(LIPREADER, None).network
+        windows = np.random.default_rng(1).normal(size=(1, 40, HEIGHT, WIDTH)).astype(np.float32)
+        ours, theirs = both(stored, windows)
+        assert np.ptp(theirs) > 2
+        # Measured: 1.7e-6 at most, of logits up to 5.
+        assert np.abs(ours - theirs).max() < 1e-4
+
+    def test_syncnet_embeds_the_same(self) -> None:
+        stored = read_judge(SYNCNET, None).network
+        random = np.random.default_rng(1)
+        inputs = [random.normal(size=(1, *shape)).astype(np.float32) for shape in ((40, 40), (160, 26))]
+        for ours, theirs in zip(
+            *(load_network(stored, engine)(*inputs) for engine in (Engine.ONNXRUNTIME, Engine.KERAS)), strict=True
+        ):
+            assert ours.shape == theirs.shape == (1, 28, 64)
+            assert np.ptp(theirs) > 0.2
+            # Measured: 4.1e-7 at most, of embeddings of length 1.
+            assert np.abs(ours - theirs).max() < 1e-4

@@ -14,6 +14,7 @@ from obamanet.cli.boundary import call
 from obamanet.engine.formats import Format, Precision
 from obamanet.engine.network import Engine, load_network
 from obamanet.engine.onnx_export import _block_kernel
+from obamanet.engine.tflite_export import TfliteNetwork
 from obamanet.errors import EngineError, OptionError, OutputError
 from obamanet.inference.speaker import Speaker
 from obamanet.person import FAST_RENDERER_FILE, Person, load_person
@@ -104,6 +105,21 @@ class TestStandalone:
         for file in files:
             assert file.path.stat().st_size == file.size > 1000
 
+    def test_tflite_files(self, person: Person, tmp_path: Path) -> None:
+        files = export_standalone(person, tmp_path / "out", None, Format.TFLITE)
+        assert [file.path.name for file in files] == ["renderer.tflite", "predictor.tflite"]
+        told = json.loads((tmp_path / "out" / "networks.json").read_text())["networks"]
+        for file, stored in zip(files, (person.renderer_network, person.predictor_network), strict=True):
+            about = told[file.path.name]
+            names = [[each["name"] for each in about[side]] for side in ("inputs", "outputs")]
+            inputs = [
+                np.full([1, *(size or 30 for size in each["shape"][1:])], 0.5 + index, each["type"])
+                for index, each in enumerate(about["inputs"])
+            ]
+            ours, theirs = TfliteNetwork(file.path, *names)(*inputs), load_network(stored, Engine.KERAS)(*inputs)
+            for one, other in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(one, other, atol=4 if one.dtype == np.uint8 else 1e-4)
+
     def test_a_folder_that_holds_something(self, person: Person, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "mine.txt").write_text("mine")
@@ -124,6 +140,10 @@ class TestStandalone:
         (["no_such_person"], "no such person folder: no_such_person"),
         (["PERSON", "--to", "keras"], "--to keras needs --out FOLDER"),
         (["PERSON", "--to", "keras", "--precision", "fp16", "--out", "new"], "keras files hold fp32: got fp16"),
+        (
+            ["PERSON", "--to", "tflite", "--precision", "int8", "--out", "new"],
+            "tflite files hold fp32 or fp16: got int8",
+        ),
     ],
 )
 def test_refusals_are_one_line(

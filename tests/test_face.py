@@ -50,7 +50,7 @@ class TestModel:
 
 class TestDetector:
     def test_one_face(self, detector: FaceDetector, picture: np.ndarray) -> None:
-        [box] = detector.find(picture)
+        [box] = detector.detect(picture)
         assert 70 < box.right - box.left < 140
         assert 130 < (box.left + box.right) / 2 < 230
 
@@ -60,15 +60,15 @@ class TestDetector:
         canvas = np.full((large.shape[0], 480, 3), 128, np.uint8)
         canvas[: small.shape[0], : small.shape[1]] = small
         canvas[:, -large.shape[1] :] = large
-        first, second = detector.find(canvas)
+        first, second = detector.detect(canvas)
         assert first.area > second.area
         assert first.left > second.right
 
     def test_a_large_picture_is_searched_small_and_answered_in_its_own_pixels(
         self, detector: FaceDetector, picture: np.ndarray
     ) -> None:
-        [box] = detector.find(picture)
-        [zoomed] = detector.find(cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC))
+        [box] = detector.detect(picture)
+        [zoomed] = detector.detect(cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC))
         middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
         zoomed_middle = np.array([zoomed.left + zoomed.right, zoomed.top + zoomed.bottom]) / 6
         assert np.abs(middle - zoomed_middle).max() < 8
@@ -78,26 +78,26 @@ class TestDetector:
         self, detector: FaceDetector, picture: np.ndarray, size: tuple[int, int]
     ) -> None:
         width, height = size
-        side = max(box.right - box.left for box in detector.find(picture))
+        side = max(box.right - box.left for box in detector.detect(picture))
         for share, found in ((1.1, True), (0.6, False)):
             zoom = share * smallest_face(width, height) / side
             small = cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
             canvas = np.full((height, width, 3), 128, np.uint8)
             canvas[: small.shape[0], : small.shape[1]] = small[:height, :width]
-            assert bool(detector.find(canvas)) == found
+            assert bool(detector.detect(canvas)) == found
 
     def test_no_face(self, detector: FaceDetector) -> None:
-        assert detector.find(np.full((96, 128, 3), 200, np.uint8)) == []
+        assert detector.detect(np.full((96, 128, 3), 200, np.uint8)) == []
 
 
 class TestLandmarks:
     def box(self, detector: FaceDetector, picture: np.ndarray) -> FaceBox:
-        return detector.find(picture)[0]
+        return detector.detect(picture)[0]
 
     def test_points_are_where_a_face_has_them(
         self, detector: FaceDetector, predictor: LandmarkPredictor, picture: np.ndarray
     ) -> None:
-        points = predictor.steady(picture, self.box(detector, picture))
+        points = predictor.predict(picture, self.box(detector, picture))
         eyes, nose, mouth, chin = points[36:48].mean(axis=0), points[30], points[48:68].mean(axis=0), points[8]
         assert eyes[1] < nose[1] < mouth[1] < chin[1]
         assert points[0, 0] < points[36, 0] < points[45, 0] < points[16, 0]
@@ -109,12 +109,12 @@ class TestLandmarks:
         self, detector: FaceDetector, predictor: LandmarkPredictor, picture: np.ndarray
     ) -> None:
         box = self.box(detector, picture)
-        before = predictor.steady(picture, box)
+        before = predictor.predict(picture, box)
         for dx, dy in ((0.5, 0.0), (3.5, -2.25)):
             shift = np.array([[1, 0, dx], [0, 1, dy]])
             moved = cv2.warpAffine(picture, shift, (360, 288), borderMode=cv2.BORDER_REPLICATE)
             shifted = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
-            change = predictor.steady(moved, shifted) - before
+            change = predictor.predict(moved, shifted) - before
             np.testing.assert_allclose(change.mean(axis=0), (dx, dy), atol=0.15)
 
     def test_they_tremble_less_than_the_plain_ones(
@@ -127,8 +127,8 @@ class TestLandmarks:
             noisy = np.clip(picture + random.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
             dx, dy = random.uniform(-2, 2, 2)
             jumped = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
-            plain.append(predictor.raw(noisy, jumped))
-            steady.append(predictor.steady(noisy, jumped))
+            plain.append(predictor.predict_unaveraged(noisy, jumped))
+            steady.append(predictor.predict(noisy, jumped))
         assert np.std(steady, axis=0).mean() < 0.6 * np.std(plain, axis=0).mean()
 
 
@@ -211,18 +211,18 @@ class Boxes:
     def __init__(self, *pictures: list[FaceBox]) -> None:
         self._pictures = iter(pictures)
 
-    def find(self, image: np.ndarray) -> list[FaceBox]:
+    def detect(self, image: np.ndarray) -> list[FaceBox]:
         return sorted(next(self._pictures), key=lambda box: -box.area)
 
 
 class Middles:
     """A predictor that puts a small face into the middle of its box."""
 
-    def raw(self, image: np.ndarray, box: FaceBox) -> np.ndarray:
+    def predict_unaveraged(self, image: np.ndarray, box: FaceBox) -> np.ndarray:
         middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
         return made_landmarks(1, box.right - box.left)[0] - np.float32((box.right - box.left) / 2) + np.float32(middle)
 
-    steady = raw
+    predict = predict_unaveraged
 
 
 def square(x: float, y: float, side: float) -> FaceBox:
@@ -241,7 +241,7 @@ class TestTrack:
         pictures[0] = [square(*left, 80), square(*right, 90)]
         nose = self.follow(*pictures)
         assert (np.abs(nose[:, 0] - 300) < 10).all()
-        assert self.track.most_faces == 2
+        assert self.track.max_faces == 2
         assert not self.track.segment.any()
 
     def test_frames_without_a_face(self) -> None:

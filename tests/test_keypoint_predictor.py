@@ -14,7 +14,7 @@ from made import babble
 
 from obamanet.audio.features import extract_features
 from obamanet.constants import SAMPLE_RATE
-from obamanet.export import export_weights
+from obamanet.engine.onnx_export import export_weights
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.networks.keypoint_lstm import build_predictor
 from obamanet.person import Person

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from obamanet.errors import OptionError
 from obamanet.networks.config import GeneratorConfig
-from obamanet.networks.layers import InstanceNormalisation, PixelShuffle, ResizeConvolution
+from obamanet.networks.layers import InstanceNormalisation, PixelFold, PixelShuffle, ResizeConvolution
 from obamanet.networks.unet import adversarial_loss, build_discriminator, build_generator, l1_loss
 from obamanet.networks.weights import save_half
 
@@ -95,6 +95,20 @@ def test_pixel_shuffle_is_depth_to_space_of_a_convolution() -> None:
     np.testing.assert_allclose(np.asarray(layer(inputs)), expected.numpy(), atol=1e-5)
 
 
+def test_pixel_fold_is_space_to_depth() -> None:
+    pictures = noise(2, 8, 12, 3)
+    folded = np.asarray(PixelFold(2)(pictures))
+    np.testing.assert_array_equal(folded, tf.nn.space_to_depth(pictures, 2))
+    np.testing.assert_array_equal(tf.nn.depth_to_space(folded, 2), pictures)
+
+
+@pytest.mark.parametrize("fold", [1, 2, 4])
+def test_a_folded_generator_paints_at_full_size(fold: int) -> None:
+    generator = build_generator(GeneratorConfig(image_size=32, width=4, fold=fold))
+    assert generator(noise(1, 32, 32, 3)).shape == (1, 32, 32, 3)
+    assert generator.get_layer("down0").output.shape[1] == 16 // fold
+
+
 def test_pixel_shuffle_begins_without_checkerboard() -> None:
     outputs = np.asarray(PixelShuffle(3)(noise(1, 8, 8, 5)))
     for dy, dx in ((0, 1), (1, 0), (1, 1)):
@@ -131,10 +145,12 @@ def test_the_picture_depends_on_the_condition(generator: keras.Model) -> None:
     assert np.abs(one - other).max() > 1e-3
 
 
-@pytest.mark.parametrize(("size", "width"), [(0, 64), (16, 64), (48, 64), (256, 3), (256, 129)])
-def test_sizes_that_no_network_has_are_refused(size: int, width: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "width", "fold"), [(0, 64, 1), (16, 64, 1), (48, 64, 1), (256, 3, 1), (256, 129, 1), (256, 64, 3)]
+)
+def test_sizes_that_no_network_has_are_refused(size: int, width: int, fold: int) -> None:
     with pytest.raises(OptionError):
-        GeneratorConfig(image_size=size, width=width)
+        GeneratorConfig(image_size=size, width=width, fold=fold)
 
 
 def test_the_smallest_size_has_both_networks() -> None:

@@ -170,15 +170,17 @@ class TestShippedEncoder:
         assert np.mean(heard) > 0.67
         assert np.mean(heard) > np.mean(raw) + 0.1
 
-    def test_a_damaged_network_is_refused(self, tmp_path: Path, use_encoder: Callable[[Path], None]) -> None:
+    @pytest.mark.parametrize("name", ["speech_encoder.onnx", "speech_encoder.weights.h5"])
+    def test_a_damaged_file_is_refused(self, tmp_path: Path, use_encoder: Callable[[Path], None], name: str) -> None:
         folder = tmp_path / "encoder"
         shutil.copytree(feature_extractor.encoder_folder(), folder)
-        network = folder / "speech_encoder.onnx"
-        content = bytearray(network.read_bytes())
+        content = bytearray((folder / name).read_bytes())
         content[len(content) // 2] ^= 1
-        network.write_bytes(content)
+        (folder / name).write_bytes(content)
         use_encoder(folder)
-        with pytest.raises(PersonError, match="speech encoder is damaged") as error:
+        with pytest.raises(
+            PersonError, match=rf"^speech encoder was altered: .*{name}.*; install the program anew$"
+        ) as error:
             SpeechEncoder(feature_extractor.encoder_card().network)
         assert "\n" not in str(error.value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
+from obamanet.bundle import write_network
 from obamanet.constants import MOUTH, SAMPLE_RATE
-from obamanet.errors import DatasetError, EvaluationError, OptionError
+from obamanet.errors import DatasetError, EngineError, EvaluationError, OptionError
 from obamanet.evaluation.judges import own_syncnet
 from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.networks.config import LOST_FRAMES, SyncNetConfig
@@ -26,7 +27,7 @@ from obamanet.networks.syncnet import build_syncnet
 from obamanet.progress import Progress
 from obamanet.timing import frame_times
 from obamanet.training.data.dataset import Dataset, load_dataset, split_dataset
-from obamanet.training.judges.judge_card import SCHEMA, SYNCNET, save_judge
+from obamanet.training.judges.judge_card import SCHEMA, SYNCNET
 from obamanet.training.judges.syncnet_training import (
     MIRRORED_MOUTH,
     SampleSource,
@@ -232,7 +233,8 @@ class TestShippedJudge:
         setup = configparser.ConfigParser()
         setup.read(ROOT / "setup.cfg")
         patterns = setup["options.package_data"]["obamanet.evaluation.judges"].split()
-        assert all(any(Path("weights", name).match(p) for p in patterns) for name in (SYNCNET.card, SYNCNET.weights))
+        names = (SYNCNET.card, SYNCNET.weights, SYNCNET.onnx)
+        assert all(any(Path("weights", name).match(p) for p in patterns) for name in names)
 
     def test_a_second_is_told_from_the_seconds_beside_it(
         self, judge: OwnSyncNet, recorded_test_split: list[Recorded]
@@ -319,33 +321,42 @@ class TestShippedJudge:
             judge.offset(mouth, times_of(mouth), features_of(np.zeros(3 * SAMPLE_RATE, np.float32)))
 
     @pytest.mark.parametrize(
-        "content", ["", "{}", '{"schema": 99}', f'{{"schema": {SCHEMA}, "network": {{"width": 16}}}}']
+        ("content", "message"),
+        [
+            ("", r"not a SyncNet: .* has no syncnet\.json"),
+            (
+                "{}",
+                r"SyncNet is damaged: .*syncnet\.json: schema is missing; make it anew with: obamanet train syncnet",
+            ),
+            ('{"schema": 99}', rf"schema 99 is newer than this program's {SCHEMA}"),
+            (
+                '{"schema": 2}',
+                rf"schema 2 is older than the oldest that is read, {SCHEMA}; make it anew with: obamanet",
+            ),
+            (f'{{"schema": {SCHEMA}, "files": {{}}, "network": {{"width": 16}}}}', "kind is missing; make it anew"),
+        ],
     )
-    def test_a_folder_without_a_judge_says_so(self, tmp_path: Path, content: str) -> None:
+    def test_a_folder_without_a_judge_says_so(self, tmp_path: Path, content: str, message: str) -> None:
         if content:
             (tmp_path / SYNCNET.card).write_text(content)
-        with pytest.raises(
-            EvaluationError, match=rf"judge of sync cannot be loaded|schema is 99, readable is {SCHEMA}"
-        ) as found:
+        with pytest.raises(EvaluationError, match=message) as found:
             OwnSyncNet(tmp_path)
         assert "\n" not in str(found.value)
 
     def test_a_judge_that_does_not_fit_says_why(self, tmp_path: Path) -> None:
         config = SyncNetConfig(width=8, size=4)
-        save_judge(build_syncnet(config), SYNCNET, {"network": asdict(config)}, tmp_path)
+        write_network(build_syncnet(config), SYNCNET, config, {}, tmp_path)
         OwnSyncNet(tmp_path)
         good = (tmp_path / SYNCNET.card).read_text()
         for old, new, message in (
-            (
-                '"kind": "syncnet"',
-                '"kind": "lipreader"',
-                "no judge of sync that can be used here: .*kind is 'lipreader'",
-            ),
-            ('"points": 40', '"points": 20', "points is 20, needed is 40"),
-            ('"sha256": "', '"sha256": "0', "judge of sync is damaged"),
-            ('"width": 8', '"width": 1', "judge of sync cannot be loaded: .*SyncNet size is wrong"),
+            ('"kind": "syncnet"', '"kind": "lipreader"', "not a SyncNet: .*another kind of network: 'lipreader'"),
+            ('"points": 40', '"points": 20', "points is 20, needed is 40; make it anew"),
+            (f'"{SYNCNET.onnx}": "', f'"{SYNCNET.onnx}": "0', r"SyncNet was altered: .*syncnet\.onnx has sha256"),
+            (f'"{SYNCNET.onnx}": "', '"other.onnx": "', r"files\.syncnet\.onnx is missing; make it anew"),
+            ('"width": 8', '"width": 1', "SyncNet is damaged: .*SyncNet size is wrong"),
+            ('"width": 8', '"width": 16', "network does not fit its card"),
         ):
             assert old in good
             (tmp_path / SYNCNET.card).write_text(good.replace(old, new))
-            with pytest.raises(EvaluationError, match=message):
+            with pytest.raises((EvaluationError, EngineError), match=message):
                 OwnSyncNet(tmp_path)

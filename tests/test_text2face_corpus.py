@@ -163,7 +163,7 @@ def test_keypoints_and_pictures_are_those_of_the_frames(captioned: CaptionedVide
         assert pixel.shape == canonical.shape == (len(numbers), 20, 2)
         middle = len(numbers) // 2
         image = frames[numbers[middle]]
-        landmarks = predictor.raw(image, detector.find(image)[0])
+        landmarks = predictor.predict_unaveraged(image, detector.detect(image)[0])
         # The tracker steadies what a single look sees; a neighbouring frame lies further off.
         assert np.abs(pixel[middle] - landmarks[MOUTH]).mean() < 1.5
         placed = to_pixel(canonical[middle : middle + 1], fit_placement(landmarks[None], template))

@@ -164,7 +164,7 @@ class TestFrames:
 
     def test_where_time_is_counted_from_does_not_matter(self) -> None:
         words = spoken("A big apple, please.")
-        later = tuple(tuple(part.later(7.3) for part in word) for word in words)
+        later = tuple(tuple(part.shifted(7.3) for part in word) for word in words)
         times = np.arange(50) / 25
         np.testing.assert_allclose(describe(later, times + 7.3), describe(words, times), atol=1e-5)
 
@@ -224,7 +224,7 @@ class TestTrack:
         for text in ("Pam may buy a big bamboo pipe.", "Bob hums happy poems."):
             words = spoken(text)
             track.add(words, start, start + 3.0)
-            labials += [sound.later(start) for sound in sounds_of(words) if sound.symbol[0] in "pbm"]
+            labials += [sound.shifted(start) for sound in sounds_of(words) if sound.symbol[0] in "pbm"]
             start += 3.0
         open_mouth = tiny_person.mouth.pca.mean.reshape(20, 2) + np.zeros((20, 2))
         open_mouth[16:, 1] += 0.3
@@ -239,7 +239,7 @@ class TestTrack:
     def test_silence_before_and_after_is_the_resting_mouth(self, trained: tuple[Person, TrainReport]) -> None:
         person, _ = trained
         track = MouthTrack(person, Poser(person))
-        words = tuple(tuple(part.later(1.0) for part in word) for word in spoken("Hello there."))
+        words = tuple(tuple(part.shifted(1.0) for part in word) for word in spoken("Hello there."))
         track.add(words, 0.0, 3.0)
         said = track.articulate(track.keypoints(Fraction(3))).points
         for quiet in (said[:20], said[-10:]):
@@ -251,7 +251,7 @@ class TestTrack:
         poser, words = Poser(person), spoken("A good morning to all of you.")
         whole, parted = MouthTrack(person, poser), MouthTrack(person, poser)
         whole.add(words, 0.4, 3.0)
-        parted.add(tuple(tuple(part.later(-0.013) for part in word) for word in words), 0.413, 3.0)
+        parted.add(tuple(tuple(part.shifted(-0.013) for part in word) for word in words), 0.413, 3.0)
         duration = Fraction(3)
         np.testing.assert_allclose(parted.keypoints(duration).points, whole.keypoints(duration).points, atol=2e-4)
 

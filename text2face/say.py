@@ -368,7 +368,7 @@ def _joined(parts: Sequence[Speech]) -> Speech:
 
 
 def _shifted(words: Sequence[SpokenWord], seconds: float) -> tuple[SpokenWord, ...]:
-    def later(sound: Phoneme) -> Phoneme:
-        return sound.later(seconds)
+    def shifted(sound: Phoneme) -> Phoneme:
+        return sound.shifted(seconds)
 
-    return tuple(SpokenWord(word.text, tuple(map(later, word.phonemes))) for word in words)
+    return tuple(SpokenWord(word.text, tuple(map(shifted, word.phonemes))) for word in words)

@@ -19,7 +19,7 @@ class Phoneme:
     end: float
     stress: int = 0
 
-    def later(self, seconds: float) -> Phoneme:
+    def shifted(self, seconds: float) -> Phoneme:
         """Return the same sound ``seconds`` later."""
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
@@ -50,7 +50,7 @@ class Syllable:
     start: float
     end: float
 
-    def later(self, seconds: float) -> Syllable:
+    def shifted(self, seconds: float) -> Syllable:
         """Return the same syllable ``seconds`` later."""
-        phonemes = tuple(phoneme.later(seconds) for phoneme in self.phonemes)
+        phonemes = tuple(phoneme.shifted(seconds) for phoneme in self.phonemes)
         return replace(self, phonemes=phonemes, start=self.start + seconds, end=self.end + seconds)

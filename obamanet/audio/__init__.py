@@ -1,1 +1,1 @@
-"""Sound files to mono samples, samples to features, features to normalised features."""
+"""Sound files to mono samples, samples to features, features to normalised features; augmentation."""

@@ -1,4 +1,4 @@
-"""Mono samples to log filterbank energies, MFCC or log-mel energies, block by block, equal to those of the whole."""
+"""Mono samples to log filterbank energies, MFCC or log-mel energies, computed block by block."""
 
 from __future__ import annotations
 
@@ -15,48 +15,60 @@ from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip, FeatureSequence
 
 LOGFBANK: Final = "logfbank"
+"""Kind of features: log filterbank energies of python_speech_features."""
 MFCC: Final = "mfcc"
+"""Kind of features: mel-frequency cepstral coefficients of python_speech_features."""
 SPEECH: Final = "speech"
-"""Log-mel energies as Whisper's encoder takes them (Radford et al. 2022, section 2.2), to be encoded before use."""
+"""Kind of features: log-mel energies as Whisper's encoder takes them (Radford et al. 2022, section 2.2), for the speech
+encoder."""
 
 FILTER_COUNT: Final = 26
-"""Mel filters, the default of python_speech_features."""
+"""Number of mel filters, the default of python_speech_features."""
 
 CEPSTRUM_COUNT: Final = 13
-"""Cepstral coefficients, the default of python_speech_features."""
+"""Number of cepstral coefficients, the default of python_speech_features."""
 
 FFT_LENGTH: Final = 512
-"""Samples of one Fourier transform, the default of python_speech_features; holds the 400 samples of a 25 ms window."""
+"""Samples per Fourier transform, the default of python_speech_features; at least the 400 of a 25 ms window."""
 
 MEL_COUNT: Final = 80
-"""Mel filters of Whisper's smaller models (same place)."""
+"""Number of mel filters of Whisper's smaller models (Radford et al. 2022, section 2.2)."""
 
 MEL_BREAK_HZ: Final = 1000.0
 MEL_HZ: Final = 200.0 / 3.0
 MEL_LOG_STEP: Final = math.log(6.4) / 27.0
-"""Slaney's mel scale: one mel is 66.7 Hz up to 1 kHz, and from there on 27 mels are a factor of 6.4."""
+"""Slaney's mel scale: linear with MEL_HZ hertz per mel up to MEL_BREAK_HZ; above it logarithmic, 27 mels per factor of
+6.4."""
 
 MIN_ENERGY: Final = 1e-10
-"""Filter energy below which there is digital silence (same place)."""
+"""Filter energies are limited from below to this value, which stands for digital silence (Radford et al. 2022)."""
 
 PRE_EMPHASIS: Final = 0.97
-"""Share of the previous sample that is taken off each sample, the default of python_speech_features."""
+"""Share of the previous sample that is subtracted from each sample, the default of python_speech_features."""
 
 BLOCK_FRAMES: Final = 1000
-"""Feature frames computed at once: python_speech_features copies each sample several times; an hour would be 1 GB."""
+"""Feature frames computed at once: python_speech_features copies each sample several times, an hour would take 1 GB."""
 
 USUAL_COUNT: Final = {LOGFBANK: FILTER_COUNT, MFCC: CEPSTRUM_COUNT, SPEECH: MEL_COUNT}
+"""Default number of values per frame, by kind."""
 MAX_COUNT: Final = {LOGFBANK: 40, MFCC: FILTER_COUNT, SPEECH: MEL_COUNT}
-"""More than 40 filters are narrower than the Fourier transform's lines; a cepstrum has no more values than filters."""
+"""Maximum number of values per frame, by kind: more than 40 filters are narrower than the Fourier transform's bins, and
+a cepstrum has no more values than filters."""
 
 
 @dataclass(frozen=True)
 class FeatureOptions:
-    """How features are computed; plain values, so ``FeatureOptions(**json)`` restores ``dataclasses.asdict(options)``.
+    """How features are computed; ``FeatureOptions(**json)`` restores ``dataclasses.asdict(options)``.
 
-    ``kind`` is "logfbank", "mfcc" (coefficient 0 is the frame's log energy) or "speech" (80 filters over the whole
-    spectrum); ``count`` the values per frame, where 0 is replaced by the kind's usual 26, 13 or 80; the filters lie
-    between ``low_hz`` and ``high_hz``, None being half the sample rate. Raises :class:`OptionError`.
+    Attributes:
+        kind: "logfbank", "mfcc" (coefficient 0 is the frame's log energy) or "speech" (80 filters over the whole
+            spectrum).
+        count: values per frame; 0 is replaced by the kind's default of 26, 13 or 80.
+        low_hz: lower edge of the filters, Hz.
+        high_hz: upper edge of the filters, Hz; None for half the sample rate.
+
+    Raises:
+        OptionError: a value is out of range.
     """
 
     kind: str = LOGFBANK
@@ -65,7 +77,7 @@ class FeatureOptions:
     high_hz: float | None = None
 
     def __post_init__(self) -> None:
-        """Replace a count of 0 and refuse what is outside the allowed values."""
+        """Replaces a count of 0 and refuse what is outside the allowed values."""
         if self.kind not in USUAL_COUNT:
             raise OptionError(f"unknown kind of features: got {self.kind!r}, allowed are {', '.join(USUAL_COUNT)}")
         if self.count == 0:
@@ -87,13 +99,24 @@ class FeatureOptions:
 def extract_features(
     blocks: Iterable[np.ndarray] | AudioClip, options: FeatureOptions, rate: int = SAMPLE_RATE
 ) -> FeatureSequence:
-    """Return the features of mono ``blocks`` (n,) in [-1, 1] at ``rate`` Hz, 100 frames per second, window 25 ms.
+    """Extracts the features of one utterance, 100 frames per second, windows of 25 ms.
 
-    Equal to ``python_speech_features.logfbank`` or ``.mfcc`` on the joined blocks: the last frame is filled with zeros,
-    so F = 1 + ceil((N - window) / step). Speech features are natural logarithms of librosa's Slaney mel filters on the
-    power spectrum of a Hann window, without pre-emphasis. Overlap and pre-emphasis are carried from block to block, so
-    memory beside the features is that of one block. Raises :class:`OptionError` for a rate or filter edges that do not
-    fit, and :class:`SoundError` when there are no samples or the blocks are not mono.
+    Log filterbank energies and MFCC equal ``python_speech_features.logfbank`` and ``.mfcc`` on the joined blocks.
+    Speech features are natural logarithms of librosa's Slaney mel filters on the power spectrum of a Hann window,
+    without pre-emphasis. The last frame is padded with zeros: F = 1 + ceil((N - window) / step). Overlap and
+    pre-emphasis are carried from block to block, so that beside the features only one block is in memory.
+
+    Args:
+        blocks: mono samples, one clip or an iterable of blocks of shape (n,), in [-1, 1].
+        options: kind and number of features.
+        rate: sample rate of the blocks in Hz.
+
+    Returns:
+        Features, shape (F, D) float32, not normalised.
+
+    Raises:
+        OptionError: the rate or the filter edges do not fit.
+        SoundError: there are no samples, or a block is not mono.
     """
     if isinstance(blocks, AudioClip):
         if blocks.rate != rate:
@@ -106,9 +129,10 @@ def extract_features(
 
 
 class FeatureExtraction:
-    """Extracts the features of one utterance that comes piece by piece; overlap and pre-emphasis are carried along.
+    """Extracts the features of one utterance that arrives in pieces; overlap and pre-emphasis are carried along.
 
-    Raises :class:`OptionError` for a rate or filter edges that do not fit.
+    Raises:
+        OptionError: the rate or the filter edges do not fit.
     """
 
     def __init__(self, options: FeatureOptions, rate: int = SAMPLE_RATE) -> None:
@@ -123,13 +147,20 @@ class FeatureExtraction:
 
     @property
     def duration(self) -> Fraction:
-        """Seconds of sound pushed so far."""
+        """Length of the sound pushed so far, seconds."""
         return Fraction(self._samples, self._rate)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """Return the features (f, D) float32 of the windows that ``samples`` (n,) in [-1, 1] complete.
+        """Appends samples.
 
-        Raises :class:`SoundError` for samples that are not mono.
+        Args:
+            samples: mono, shape (n,), in [-1, 1].
+
+        Returns:
+            The features of the windows that are now complete, shape (f, D) float32.
+
+        Raises:
+            SoundError: the samples are not mono.
         """
         _check_mono(samples)
         if len(samples):
@@ -147,9 +178,10 @@ class FeatureExtraction:
         return features
 
     def finish(self) -> np.ndarray:
-        """Return the features (f, D) of what is left, filled with zeros; f is 0 or 1.
+        """Returns the features of the remaining samples, padded with zeros: shape (f, D) float32, f is 0 or 1.
 
-        Raises :class:`SoundError` when there were no samples.
+        Raises:
+            SoundError: there were no samples.
         """
         if self._samples == 0:
             raise SoundError("sound holds no samples")
@@ -160,7 +192,7 @@ class FeatureExtraction:
 
 
 def _frames(emphasised: np.ndarray, options: FeatureOptions, rate: int) -> np.ndarray:
-    """Return the features (f, D) float32 of samples that are pre-emphasised already, where the kind wants it."""
+    """Returns the features (f, D) float32 of samples that are pre-emphasised already where their kind needs it."""
     if options.kind == SPEECH:
         return _log_mel(emphasised, rate)
     import python_speech_features as psf
@@ -182,7 +214,7 @@ def _frames(emphasised: np.ndarray, options: FeatureOptions, rate: int) -> np.nd
 
 
 def _log_mel(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Return the natural logarithm of the mel energies (f, 80) float32, the last frame filled with zeros."""
+    """Returns the natural logarithm of the mel energies (f, 80) float32, the last frame filled with zeros."""
     window, step = _window_and_step(rate)
     count = 1 + max(0, -(-(len(samples) - window) // step))
     filled = np.pad(samples, (0, max(0, (count - 1) * step + window - len(samples))))
@@ -194,10 +226,14 @@ def _log_mel(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def mel_filters(rate: int, window: int, count: int) -> np.ndarray:
-    """Return the triangular filters of Slaney's Auditory Toolbox (1998), each of area 1: (count, window // 2 + 1).
+    """Returns the triangular filters of Slaney's Auditory Toolbox (1998), each of area 1: (count, window // 2 + 1).
 
-    They lie from 0 to half of ``rate`` Hz over the lines of a Fourier transform of ``window`` samples: linear in
-    frequency up to 1 kHz, logarithmic above. Equal to ``librosa.filters.mel``, which a test holds.
+    Equal to ``librosa.filters.mel``: linear in frequency up to 1 kHz, logarithmic above.
+
+    Args:
+        rate: sample rate in Hz; the filters cover 0 to ``rate`` / 2.
+        window: samples per Fourier transform.
+        count: number of filters.
     """
     lines = np.fft.rfftfreq(window, 1 / rate)
     edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(rate / 2), count + 2))
@@ -216,7 +252,7 @@ def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
 
 
 def _window_and_step(rate: int) -> tuple[int, int]:
-    """Return window and step in samples, which must be whole, or frames would drift from their times."""
+    """Returns window and step in samples; both must be whole, or frames would drift from their times."""
     window, step = FEATURE_WINDOW * rate, rate / FEATURE_RATE
     if window.denominator != 1 or step.denominator != 1 or not 0 < window <= FFT_LENGTH:
         raise OptionError(
@@ -226,7 +262,7 @@ def _window_and_step(rate: int) -> tuple[int, int]:
 
 
 def _check_filters(options: FeatureOptions, rate: int) -> None:
-    """Refuse filters beyond half the sample rate or too narrow to hold a line of the Fourier transform."""
+    """Refuses filters beyond half the sample rate or too narrow to hold a bin of the Fourier transform."""
     if options.kind == SPEECH:
         return
     from python_speech_features import get_filterbanks
@@ -242,7 +278,7 @@ def _check_filters(options: FeatureOptions, rate: int) -> None:
 
 
 def _pieces(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
-    """Yield the blocks cut into pieces of at most ``length`` samples; empty blocks are left out."""
+    """Yields the blocks cut into pieces of at most ``length`` samples; empty blocks are skipped."""
     for block in blocks:
         _check_mono(block)
         for start in range(0, len(block), length):

@@ -1,4 +1,4 @@
-"""Sound file, or the sound track of a video, to mono float32 samples at one rate; decoded and resampled in blocks."""
+"""Decodes a sound file, or a video's sound track, to mono float32 samples at one rate, in blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from obamanet.constants import GAP_TOLERANCE, SAMPLE_RATE, TIMES_MAY_JUMP
+from obamanet.constants import AVFMT_TS_DISCONT, GAP_TOLERANCE, SAMPLE_RATE
 from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 
@@ -23,28 +23,32 @@ if TYPE_CHECKING:
     from av.container.input import InputContainer
 
 MIN_SOUND_SECONDS: Final = Fraction(1, 10)
-"""Seconds. The shortest syllable is about this long; below it there is nothing to say."""
+"""Seconds. Shortest sound accepted, about one short syllable."""
 
 MAX_SOUND_SECONDS: Final = Fraction(24 * 3600)
-"""Seconds. A megabyte of text takes about 15 hours to say; more than a day comes from a broken header."""
+"""Seconds. Longest sound accepted; a longer one comes from a broken header."""
 
 CUT_TOLERANCE: Final = Fraction(1, 4)
-"""Seconds that may be missing from what the header announces: AAC encoders count up to 0.12 s of their own delay."""
+"""Seconds that may be missing from the announced length: AAC encoders count up to 0.12 s of their own delay."""
 
-JOINED_AHEAD, JOINED_BACK = Fraction(10), Fraction(1, 10)
-"""Seconds. A larger jump of a broadcast container's time stamps, ahead or back, is where two recordings were joined and
-no gap: ffmpeg's own bounds, with which the video's sound is read."""
+MAX_JUMP_AHEAD, MAX_JUMP_BACK = Fraction(10), Fraction(1, 10)
+"""Seconds. A jump of a broadcast container's time stamps beyond these bounds is where two recordings were joined, not a
+gap; FFmpeg's own bounds, with which the video writer reads the sound."""
 
 LENGTH_IN_HEADER: Final = frozenset({"wav", "w64", "aiff", "au", "caf", "flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2"})
-"""Containers, by their names in FFmpeg, whose header (or last page) says how long the sound track is."""
+"""Containers, by FFmpeg's names, whose header or last page holds the length of the sound track."""
 
 
 @dataclass(frozen=True)
 class SoundFile:
-    """What a sound file says about itself: native ``rate`` in Hz, ``channels``, and ``duration`` in seconds.
+    """Header of a sound file.
 
-    ``duration`` counts from time 0 of the container, so it includes the silence before a late sound track. It is the
-    header's where the header has one, otherwise the sum of the packets.
+    Attributes:
+        path: the file.
+        rate: native sample rate, Hz.
+        channels: number of channels.
+        duration: seconds from time 0 of the container, so including the silence before a late sound track; from the
+            header if it has one, otherwise the sum of the packets.
     """
 
     path: Path
@@ -54,10 +58,10 @@ class SoundFile:
 
 
 def open_sound(path: Path) -> SoundFile:
-    """Return what the sound file, or the video's sound track, at ``path`` says about itself, without decoding it.
+    """Reads the header of a sound file, or of a video's sound track, without decoding it.
 
-    Raises :class:`SoundError` when there is no such file, it is not a sound, has no sound track, or announces less
-    than 0.1 s or more than 24 h.
+    Raises:
+        SoundError: no such file, not a sound, no sound track, or a length below 0.1 s or above 24 h.
     """
     with _open_container(path) as container:
         stream = _sound_track(container, path)
@@ -72,15 +76,24 @@ def open_sound(path: Path) -> SoundFile:
 
 
 def stream_sound(path: Path, rate: int = SAMPLE_RATE, block_seconds: float = 10.0) -> Iterator[np.ndarray]:
-    """Return an iterator over the sound at ``path`` as mono blocks (n,) float32 in [-1, 1] at ``rate`` Hz.
+    """Returns an iterator over the sound at ``path`` as mono blocks.
 
-    Sample 0 is time 0 of the container: a sound track that starts later, or has a gap, is filled with silence; where
-    time stamps overlap, the later sound loses its beginning. The video writer's sound has the same times. Channels are
-    averaged. The whole has ceil(N * rate / native rate) samples, resampled by soxr at quality HQ, which is what
-    ``librosa.resample(res_type="soxr_hq")`` uses. Memory depends on ``block_seconds`` (at least 0.1) alone.
+    Sample 0 is time 0 of the container. A late sound track and gaps are filled with silence; where time stamps overlap,
+    the later sound is cut at its beginning. The video writer uses the same times. Channels are averaged. Resampling is
+    soxr's quality HQ, as in ``librosa.resample(res_type="soxr_hq")``, to ceil(N * rate / native rate) samples.
 
-    Raises :class:`SoundError` at once for what :func:`open_sound` refuses; while reading for NaN or infinite samples;
-    and at the end when the file holds less than its header announces.
+    Args:
+        path: sound file or video.
+        rate: sample rate of the blocks, Hz.
+        block_seconds: length of a block, at least 0.1 s; memory depends on it alone.
+
+    Returns:
+        Blocks of shape (n,) float32 in [-1, 1].
+
+    Raises:
+        OptionError: ``block_seconds`` is too short.
+        SoundError: at once, as :func:`open_sound`; while reading, for NaN or infinite samples; at the end, when the
+            file holds less than its header announces.
     """
     if block_seconds < MIN_SOUND_SECONDS:
         raise OptionError(
@@ -91,39 +104,43 @@ def stream_sound(path: Path, rate: int = SAMPLE_RATE, block_seconds: float = 10.
 
 
 def load_sound(path: Path, rate: int = SAMPLE_RATE) -> AudioClip:
-    """Return the whole sound at ``path`` as an :class:`AudioClip` at ``rate`` Hz; errors as :func:`stream_sound`."""
+    """Returns the whole sound at ``path`` as an :class:`AudioClip` at ``rate`` Hz.
+
+    Raises:
+        SoundError: as :func:`stream_sound`.
+    """
     return AudioClip(np.concatenate(list(stream_sound(path, rate))), rate, str(path))
 
 
 def _resampled(blocks: Iterator[np.ndarray], native: int, rate: int) -> Iterator[np.ndarray]:
-    """Yield ``blocks`` at ``native`` Hz as blocks at ``rate`` Hz, ceil(N * rate / native) samples in all."""
+    """Yields ``blocks`` at ``native`` Hz resampled to ``rate`` Hz, ceil(N * rate / native) samples in all."""
     if native == rate:
         yield from blocks
         return
     import soxr
 
     resampler = soxr.ResampleStream(native, rate, num_channels=1, dtype="float32", quality="HQ")
-    taken = given = 0
+    received = returned = 0
     for block in blocks:
-        taken += len(block)
-        fresh = resampler.resample_chunk(block)
-        given += len(fresh)
-        if len(fresh):
-            yield fresh
+        received += len(block)
+        resampled = resampler.resample_chunk(block)
+        returned += len(resampled)
+        if len(resampled):
+            yield resampled
     rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
     # soxr rounds the total; librosa makes it the ceiling, which keeps the last syllable.
-    missing = -(-taken * rate // native) - given
+    missing = -(-received * rate // native) - returned
     yield np.pad(rest, (0, max(0, missing - len(rest))))[:missing]
 
 
 def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
-    """Yield mono blocks (n,) float32 at the native rate, of ``block_length`` samples or more but for the last."""
+    """Yields mono blocks (n,) float32 at the native rate, of at least ``block_length`` samples except for the last."""
     path, rate = sound.path, sound.rate
     waiting: list[np.ndarray] = []
     waiting_length = length = 0
     with _open_container(path) as container:
         stream = _sound_track(container, path)
-        timeline = _Timeline(bool(container.format.flags & TIMES_MAY_JUMP))
+        timeline = _Timeline(bool(container.format.flags & AVFMT_TS_DISCONT))
         for frame in _decoded(container, stream, path):
             if frame.sample_rate != rate:
                 raise SoundError(f"sound's rate changes from {rate} to {frame.sample_rate} Hz; one is allowed: {path}")
@@ -157,24 +174,26 @@ def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
 
 @dataclass
 class _Timeline:
-    """Turns time stamps, in seconds, into times of the sound, which goes on where two broadcast recordings were joined.
+    """Converts time stamps to times of the sound, closing the jumps where two broadcast recordings were joined.
 
-    ``skipped`` seconds lie in the jumps so far.
+    Attributes:
+        joins: whether the container may hold such jumps.
+        skipped: seconds that lie in the jumps so far.
     """
 
     joins: bool
     skipped: Fraction = Fraction(0)
 
     def time_of(self, stamp: Fraction, end: Fraction) -> Fraction:
-        """Return the time of what has ``stamp`` and follows what ended at ``end`` seconds."""
+        """Returns the time of the frame with ``stamp`` that follows the one that ended at ``end``, all in seconds."""
         jump = stamp - self.skipped - end
-        if self.joins and end > 0 and not -JOINED_BACK <= jump <= JOINED_AHEAD:
+        if self.joins and end > 0 and not -MAX_JUMP_BACK <= jump <= MAX_JUMP_AHEAD:
             self.skipped += jump
         return stamp - self.skipped
 
 
 def _silence(gap: int, length: int, rate: int, piece_length: int) -> Iterator[np.ndarray]:
-    """Yield ``gap`` samples of silence in pieces, or nothing when the gap is only a rounded time stamp."""
+    """Yields ``gap`` samples of silence in pieces; nothing when the gap is only a rounded time stamp."""
     if length > 0 and gap <= GAP_TOLERANCE * rate:
         return
     while gap > 0:
@@ -183,7 +202,7 @@ def _silence(gap: int, length: int, rate: int, piece_length: int) -> Iterator[np
 
 
 def _mono(frame: AudioFrame, start: int, path: Path) -> np.ndarray:
-    """Return the mean over the frame's channels (n,) float32, full scale at 1; its first is sample number ``start``."""
+    """Returns the mean over the frame's channels (n,) float32, in [-1, 1]; the first is sample ``start``."""
     values = frame.to_ndarray().reshape((-1, frame.samples) if frame.format.is_planar else (frame.samples, -1))
     mono = values.mean(axis=0 if frame.format.is_planar else 1, dtype=np.float64)
     if values.dtype.kind == "u":
@@ -218,7 +237,7 @@ def _open_container(path: Path) -> InputContainer:
 
 
 def _sound_track(container: InputContainer, path: Path) -> AudioStream:
-    """Return the first sound track that can be decoded."""
+    """Returns the first sound track that can be decoded."""
     name = container.format.name
     if name == "image2" or name.endswith("_pipe"):
         raise SoundError(f"not a sound file but a picture: {path}")
@@ -231,7 +250,7 @@ def _sound_track(container: InputContainer, path: Path) -> AudioStream:
 
 
 def _decoded(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[AudioFrame]:
-    """Yield the decoded frames; a damaged packet is left out, and time stamps show the gap it leaves."""
+    """Yields the decoded frames; a damaged packet is skipped, and the time stamps show the gap."""
     import av
 
     packets = container.demux(stream)
@@ -250,14 +269,14 @@ def _decoded(container: InputContainer, stream: AudioStream, path: Path) -> Iter
 
 
 def _seconds_after_start(container: InputContainer, stream: AudioStream, stamp: int | None) -> Fraction:
-    """Return the time of ``stamp``, in the stream's time base, after the container's time 0; 0 when there is none."""
+    """Returns the time of ``stamp``, in the stream's time base, after the container's time 0; 0 when there is none."""
     if stamp is None or stream.time_base is None:
         return Fraction(0)
     return max(Fraction(0), stamp * stream.time_base - Fraction(container.start_time or 0, 1_000_000))
 
 
 def _announced_length(container: InputContainer, stream: AudioStream, path: Path) -> Fraction | None:
-    """Return the seconds of the sound track that the header announces, or None when it does not say."""
+    """Returns the length of the sound track in the header, seconds, or None when the header has none."""
     name = container.format.name
     if name == "wav":
         announced = _announced_by_wav(path)
@@ -271,11 +290,11 @@ def _announced_length(container: InputContainer, stream: AudioStream, path: Path
 
 
 def _announced_by_wav(path: Path) -> Fraction | None:
-    """Return the seconds that a RIFF header announces, or None where it leaves them open.
+    """Returns the length in a RIFF header, seconds, or None where the header leaves it open.
 
-    Read here because FFmpeg quietly cuts the announced size down to the file's. Source: Microsoft and IBM, Multimedia
-    Programming Interface and Data Specifications 1.0 (1991), pages 56 to 60. Writers to a pipe leave the size 0 or
-    0xFFFFFFFF.
+    FFmpeg silently reduces the announced size to the file's, so the header is read here. Source: Microsoft and IBM,
+    Multimedia Programming Interface and Data Specifications 1.0 (1991), pages 56 to 60. Programs that write to a pipe
+    leave the size 0 or 0xFFFFFFFF.
     """
     bytes_per_second = 0
     with path.open("rb") as file:
@@ -297,7 +316,7 @@ def _announced_by_wav(path: Path) -> Fraction | None:
 
 
 def _has_frame_count(path: Path) -> bool:
-    """Return whether the MP3's first frame is a Xing, Info or VBRI header, which counts the frames that follow."""
+    """Returns whether the MP3's first frame is a Xing, Info or VBRI header, which holds the number of frames."""
     with path.open("rb") as file:
         head = file.read(10)
         if head[:3] == b"ID3" and len(head) == 10:
@@ -311,12 +330,12 @@ def _has_frame_count(path: Path) -> bool:
 
 
 def _length_of_packets(container: InputContainer, stream: AudioStream, path: Path) -> Fraction:
-    """Return the seconds from the sound track's first to its last packet, read through but not decoded."""
+    """Returns the seconds from the first to the last packet of the sound track, without decoding."""
     import av
 
     first: int | None = None
     end = Fraction(0)
-    timeline = _Timeline(bool(container.format.flags & TIMES_MAY_JUMP))
+    timeline = _Timeline(bool(container.format.flags & AVFMT_TS_DISCONT))
     try:
         for packet in container.demux(stream):
             if packet.pts is not None and stream.time_base is not None:

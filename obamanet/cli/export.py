@@ -20,6 +20,8 @@ obamanet export me
 obamanet export me --precision int8
 
 obamanet export me --out networks --to keras
+
+obamanet export me --out networks --to tflite
 """
 
 PrecisionName = Annotated[

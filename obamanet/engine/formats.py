@@ -23,3 +23,4 @@ class Format(StrEnum):
 
     ONNX = "onnx"
     KERAS = "keras"
+    TFLITE = "tflite"

@@ -108,7 +108,8 @@ def _check_exported(stored: StoredNetwork) -> None:
 
 def _check_fit(stored: StoredNetwork, metadata: Mapping[str, str]) -> None:
     """Raise :class:`EngineError` unless the ``metadata`` of an ONNX file tells the kind and sizes of ``stored``."""
-    wanted = {"kind": stored.kind, **asdict(stored.config)}
+    # Through JSON, which has lists where a config has tuples.
+    wanted = json.loads(json.dumps({"kind": stored.kind, **asdict(stored.config)}))
     try:
         told = json.loads(metadata[CONFIG_KEY])
         # Sizes that were added since the file was written are not told; their defaults are what it has.

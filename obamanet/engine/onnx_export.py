@@ -12,7 +12,7 @@ import numpy as np
 
 from obamanet.engine.formats import Precision
 from obamanet.engine.lstm_graph import is_recurrent, recurrent_model
-from obamanet.engine.network import CONFIG_KEY
+from obamanet.engine.network import CONFIG_KEY, StoredNetwork
 from obamanet.errors import EngineError
 from obamanet.files import atomic_path
 
@@ -29,6 +29,25 @@ IR_VERSION: Final = 9
 
 MIN_HALVED: Final = 256
 """Values from which on a constant is stored at half precision; smaller ones are not worth a node."""
+
+
+def export_weights(
+    stored: StoredNetwork, precision: Precision = Precision.FP16, samples: Sequence[tuple[np.ndarray, ...]] = ()
+) -> None:
+    """Writes ``stored.onnx`` from ``stored.weights``.
+
+    Args:
+        stored: the network; its training weights must be there.
+        precision: how weights are stored.
+        samples: typical inputs, one tuple per call; int8 finds its ranges from them.
+
+    Raises:
+        EngineError: there are no weights, they do not fit, or int8 is asked for without samples.
+        OutputError: the file cannot be written.
+    """
+    from obamanet.engine.keras_engine import load_weights
+
+    export_network(stored.kind, stored.config, load_weights(stored), stored.onnx, precision, samples)
 
 
 def export_network(

@@ -1,1 +1,1 @@
-"""Finds, and on request removes, everything that holds or was learned from one person's face."""
+"""Finds, and on request removes, all data that contains one person's face or was trained on it."""

@@ -1,4 +1,4 @@
-"""Removes what was found of a person, and nothing else."""
+"""Removes the files that were found to belong to a person."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from obamanet.progress import Progress
 
 
 def erase(traces: Traces, progress: Progress | None = None) -> None:
-    """Remove the files of ``traces.removable``, and the folders among them that are empty then.
+    """Removes the files of ``traces.removable``, and their folders once these are empty.
 
-    A file that has become a link, or lies behind one, stays. Raises :class:`OutputError`, after all others are gone,
-    when some could not be removed.
+    A file that is now a symbolic link, or reached through one, is not removed. Raises :class:`OutputError` when some
+    files could not be removed, after all others are.
     """
     files = [path for trace in traces.removable for path in trace.files]
     failed: list[str] = []
@@ -33,7 +33,7 @@ def erase(traces: Traces, progress: Progress | None = None) -> None:
 
 
 def _remove_empty(folder: Path, top: Path) -> None:
-    """Remove ``folder`` and those above it up to ``top``, as far as they are empty."""
+    """Removes ``folder`` and its parents up to ``top``, as far as they are empty."""
     while folder.is_relative_to(top):
         try:
             folder.rmdir()

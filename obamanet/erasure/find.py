@@ -1,4 +1,4 @@
-"""Finds what holds or was learned from one person's face: folders by their sources, videos by their manifest."""
+"""Finds data that contains one person's face or was trained on it: folders by sources, videos by manifest."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from obamanet.erasure.layouts import (
     EVALUATION,
     LAYOUTS,
     PERSON,
-    RENDITIONS,
     RUN,
+    SYNTHETIC_VOICES,
     KnownFolder,
     recognise,
     section,
@@ -31,8 +31,8 @@ from obamanet.sources import Sources
 
 PROGRAM = Path(__file__).resolve().parents[1]
 SHIPPED = (PROGRAM, PROGRAM.parent / "checkpoints" / "grid_s1")
-"""Folders of what comes with the program: the judges and the default person. Nothing in there is removed, but for the
-default person when it is the one that is named."""
+"""Folders that come with the program: its judges and the default person. Nothing in them is removed, except the default
+person when it is the one that is named."""
 
 VIDEO = "generated video"
 RECORDING = "recorded footage"
@@ -41,11 +41,15 @@ TRACKS = "tracked face in the cache"
 
 @dataclass(frozen=True)
 class Trace:
-    """One thing that holds or was learned from the face.
+    """A folder or file that contains the face or was trained on it.
 
-    ``path`` is a folder or file, ``reason`` says why it is that person's. ``files`` are the program's own files in it,
-    in the order of removal, none where it is not the program's to remove; ``size`` are bytes. ``others`` are files in
-    the folder that the program did not write; they stay.
+    Attributes:
+        path: the folder or file.
+        kind: kind of folder or file, in words.
+        reason: why it belongs to the person, in words.
+        files: the files written by the program in it, in the order of removal; none where they are not to be removed.
+        size: of the files, in bytes.
+        others: files in the folder that the program did not write; they are not removed.
     """
 
     path: Path
@@ -58,10 +62,14 @@ class Trace:
 
 @dataclass(frozen=True)
 class Traces:
-    """All that was found of the person in ``folder``, who has these ``names`` in what was found.
+    """All traces of one person.
 
-    ``removable`` is what :func:`obamanet.erasure.erase.erase` removes, in that order; ``kept`` what it leaves:
-    recordings, what comes with the program, and what cannot be told for sure. ``notes`` say what was not looked at.
+    Attributes:
+        folder: the person's folder, or the dataset's.
+        names: the person's names, from the cards found.
+        removable: traces that :func:`obamanet.erasure.erase.erase` removes, in that order.
+        kept: traces that it leaves: recordings, files that come with the program, and uncertain ones.
+        notes: messages about places that were not searched.
     """
 
     folder: Path
@@ -73,7 +81,7 @@ class Traces:
 
 @dataclass(frozen=True)
 class _Face:
-    """What is known of the person: the recordings, the sha256 of files, and the ``reasons`` why which folder is theirs.
+    """The person's recordings, sha256 of files, and folders with the reason why each is theirs.
 
     ``names`` are those of the person, ``strangers`` those of other persons that were found.
     """
@@ -86,11 +94,18 @@ class _Face:
 
 
 def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | None = None) -> Traces:
-    """Find everything that holds or was learned from the face of the person in ``folder``.
+    """Finds all data that contains a person's face or was trained on it.
 
-    ``folder`` is a person's folder, or a dataset's where there is no person yet; it need not be whole. Looked through
-    are it, the dataset it lies in, ``places`` with all below them, and the cache of tracked faces. Raises
-    :class:`PersonError` when ``folder`` is neither, and :class:`OptionError` for a place that is no folder.
+    Searched are ``folder``, the dataset that it is in, ``places`` and the cache of tracked faces.
+
+    Args:
+        folder: of the person, or of a dataset where there is no person yet; files may be missing.
+        places: further folders, which are searched with all their subfolders.
+        progress: gets the progress over folders and videos.
+
+    Raises:
+        PersonError: ``folder`` is neither a person nor a dataset.
+        OptionError: one of ``places`` is not a folder.
     """
     progress = progress or Progress()
     folder = folder.resolve()
@@ -111,17 +126,17 @@ def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | 
     theirs = [found for found in folders if found.path in face.reasons]
     traces = [folder_trace(found, face.reasons[found.path]) for found in theirs]
     inside = {path for trace in traces for path in trace.files}
-    seen = [_video_trace(path, face, notes) for path in progress.track(sorted(videos - inside), "looking at videos")]
-    traces += [trace for trace in seen if trace]
+    outside = progress.track(sorted(videos - inside), "looking at videos")
+    traces += [trace for path in outside if (trace := _video_trace(path, face, notes))]
     recorded = {Path(source) for found in theirs if found.layout is DATASET for source in found.about["sources"]}
-    known = {trace.path for trace in traces}
+    listed = {trace.path for trace in traces}
     traces += [
         Trace(path, RECORDING, "the footage that was prepared", (), path.stat().st_size)
-        for path in sorted(recorded - known)
+        for path in sorted(recorded - listed)
         if path.is_file()
     ]
-    shown = {trace.path for trace in traces if trace.kind in (VIDEO, RECORDING)}
-    evaluations = list(_evaluations(folders, face.reasons.keys(), shown))
+    shown_videos = {trace.path for trace in traces if trace.kind in (VIDEO, RECORDING)}
+    evaluations = list(_evaluations(folders, face.reasons.keys(), shown_videos))
     traces += [folder_trace(found, reason) for found, reason in evaluations]
     traces += [
         Trace(found.path, found.layout.kind, "began with that person's weights, learns another's footage", (), 0)
@@ -129,13 +144,13 @@ def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | 
         if found.path not in face.reasons and found.start_weights & face.files
     ]
     compared = {path for found, _ in evaluations for path in _pair_paths(found)}
-    digests = {sha256_of(path) for path in shown | compared if path.is_file()}
+    digests = {sha256_of(path) for path in shown_videos | compared if path.is_file()}
     traces += _cached_tracks(digests | face.sources.videos, notes)
     return _sorted(folder, face, traces, notes)
 
 
 def _look_through(roots: Sequence[Path], notes: list[str], progress: Progress) -> tuple[list[KnownFolder], set[Path]]:
-    """Return the known folders and the videos below ``roots``; links are not followed, and noted in known folders."""
+    """Returns the known folders and the videos below ``roots``; links in known folders are noted, none is followed."""
     folders: dict[Path, KnownFolder] = {}
     videos: set[Path] = set()
 
@@ -156,9 +171,9 @@ def _look_through(roots: Sequence[Path], notes: list[str], progress: Progress) -
 
 
 def _known_face(folders: Sequence[KnownFolder], named: KnownFolder) -> _Face:
-    """Return what ``folders`` tell of the person in ``named``.
+    """Returns the person's recordings, files and folders among ``folders``.
 
-    A dataset is of one person: one recording that is shared tells all others, which may tell further folders.
+    A dataset is of one person, so all its recordings are the person's when one is; these may lead to further folders.
     """
     face = _Face(named.sources, named.files if named.layout is PERSON else frozenset(), {named.path: "named"})
     grown = True
@@ -169,9 +184,9 @@ def _known_face(folders: Sequence[KnownFolder], named: KnownFolder) -> _Face:
             if found.path not in face.reasons and (reason := _reason(found, face, named.path))
         }
         grown = bool(new)
-        learned = [found for found, _ in new.values() if found.layout in (PERSON, DATASET)]
+        persons = [found for found, _ in new.values() if found.layout in (PERSON, DATASET)]
         sources, files = face.sources, face.files
-        for found in learned:
+        for found in persons:
             sources, files = sources | found.sources, files | found.files
         face = _Face(sources, files, {**face.reasons, **{path: reason for path, (_, reason) in new.items()}})
     names, strangers = (
@@ -186,7 +201,7 @@ def _known_face(folders: Sequence[KnownFolder], named: KnownFolder) -> _Face:
 
 
 def _reason(found: KnownFolder, face: _Face, named: Path) -> str | None:
-    """Return why ``found`` is the person's, None when it is not as far as is known."""
+    """Returns why ``found`` belongs to the person, in words; None when nothing shows that it does."""
     shared = found.sources.videos & face.sources.videos
     if shared:
         return f"{len(shared)} of its {len(found.sources.videos)} recordings are that person's"
@@ -194,19 +209,19 @@ def _reason(found: KnownFolder, face: _Face, named: Path) -> str | None:
         return "learned from the same split of the footage"
     if found.files & face.files:
         return "has the same files" if found.layout is PERSON else "made with that person's weights or mouth poses"
-    # Where no sources were noted, as by older versions, the usual places count.
+    # Older versions wrote no sources; there the usual places decide.
     if found.layout is DATASET and found.path == named.parent and not face.sources.videos:
         return "the person lies in it"
-    unnoted = found.layout in (RUN, RENDITIONS, PERSON) and not found.sources.videos
+    unnoted = found.layout in (RUN, SYNTHETIC_VOICES, PERSON) and not found.sources.videos
     return "lies in that person's dataset" if unnoted and found.path.parent in face.reasons else None
 
 
 def folder_trace(found: KnownFolder, reason: str) -> Trace:
-    """Return the folder ``found`` with those of its files that the program writes there."""
+    """Returns the trace of the folder ``found``, with those of its files that the program writes, and ``reason``."""
     ranked: list[tuple[int, Path]] = []
     others = []
     for place, below, names in os.walk(found.path):
-        # Folders of a known kind are traces of their own, or nobody's.
+        # Folders of a known kind inside it have traces of their own, or are not the person's.
         below[:] = [name for name in below if not recognise(Path(place) / name)]
         for path in (Path(place) / name for name in names):
             rank = found.layout.rank(path.relative_to(found.path).as_posix())
@@ -220,7 +235,7 @@ def folder_trace(found: KnownFolder, reason: str) -> Trace:
 
 
 def _video_trace(path: Path, face: _Face, notes: list[str]) -> Trace | None:
-    """Return the trace that the video at ``path`` is: one that names the person, or footage of the person."""
+    """Returns the trace of a video that names the person or is footage of the person; None for any other."""
     try:
         size = path.stat().st_size
         report = _provenance(path)
@@ -243,7 +258,7 @@ def _video_trace(path: Path, face: _Face, notes: list[str]) -> Trace | None:
 
 
 def _provenance(path: Path) -> provenance.ProvenanceReport | None:
-    """Return what the video says of its making; None when it is no mp4."""
+    """Returns the video's provenance; None when it is no mp4."""
     try:
         return provenance.verify_video(path)
     except ProvenanceError:
@@ -253,7 +268,7 @@ def _provenance(path: Path) -> provenance.ProvenanceReport | None:
 def _evaluations(
     folders: Sequence[KnownFolder], persons: Collection[Path], videos: AbstractSet[Path]
 ) -> Iterator[tuple[KnownFolder, str]]:
-    """Yield the evaluations of ``persons``, by their folders, or with one of ``videos``, and why."""
+    """Yields the evaluations of ``persons`` (folders) or of one of ``videos``, each with the reason."""
     for found in folders:
         if found.layout is not EVALUATION:
             continue
@@ -265,7 +280,7 @@ def _evaluations(
 
 
 def _pair_paths(found: KnownFolder) -> list[Path]:
-    """Return the videos that an evaluation compared, by the paths it was given and as they lie in its own folder."""
+    """Returns the videos that an evaluation compared: the paths it was given, and those in its own folder."""
     listed = found.about.get("clips")
     clips = [clip for clip in listed if isinstance(clip, dict)] if isinstance(listed, list) else []
     given = [Path(str(clip[side])) for clip in clips for side in ("generated", "reference") if side in clip]
@@ -273,7 +288,7 @@ def _pair_paths(found: KnownFolder) -> list[Path]:
 
 
 def _cached_tracks(digests: Collection[str], notes: list[str]) -> list[Trace]:
-    """Return the tracked faces of the videos with those ``digests``; that there are others is noted."""
+    """Returns the cached face tracks of the videos with ``digests`` (sha256); others are noted."""
     folder = cache_folder().resolve() / "tracks"
     cached = [path for path in sorted(folder.glob("*.npz")) if path.is_file() and not path.is_symlink()]
     theirs = [path for path in cached if path.name.partition("-")[0] in digests]
@@ -286,7 +301,7 @@ def _cached_tracks(digests: Collection[str], notes: list[str]) -> list[Trace]:
 
 
 def _sorted(folder: Path, face: _Face, traces: Sequence[Trace], notes: Sequence[str]) -> Traces:
-    """Return the traces in the order of removal, the named person last: an interrupted removal can be repeated."""
+    """Returns the traces in the order of removal, the person's folder last so that it can be repeated."""
     removable: list[Trace] = []
     kept: list[Trace] = []
     for trace in traces:
@@ -298,5 +313,7 @@ def _sorted(folder: Path, face: _Face, traces: Sequence[Trace], notes: Sequence[
     removable.sort(key=lambda trace: (trace.path == folder, kinds.index(trace.kind), trace.path))
     kept.sort(key=lambda trace: (trace.kind, trace.path))
     listed = {path for trace in removable for path in trace.files} | {trace.path for trace in kept}
-    told = [replace(one, others=tuple(path for path in one.others if path not in listed)) for one in removable]
-    return Traces(folder, tuple(sorted(face.names)), tuple(told), tuple(kept), tuple(dict.fromkeys(notes)))
+    without_listed = [
+        replace(one, others=tuple(path for path in one.others if path not in listed)) for one in removable
+    ]
+    return Traces(folder, tuple(sorted(face.names)), tuple(without_listed), tuple(kept), tuple(dict.fromkeys(notes)))

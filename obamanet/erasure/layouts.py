@@ -1,4 +1,4 @@
-"""What the program writes that can hold a face: kinds of folders, how each is told, and which files in it are its own.
+"""Kinds of folders that the program writes and that can contain a face: how to recognise them, and their files.
 
 Only files that are listed here are ever removed from a folder.
 """
@@ -17,16 +17,18 @@ from obamanet.files import sha256_of
 from obamanet.sources import Sources, read_sources
 
 UNFINISHED = r"(.+/)?\.[^/]+\.part[./].+"
-"""What a killed process leaves of a file or folder that it was writing; see :func:`obamanet.files.atomic_path`."""
+"""Files and folders that a killed process had not yet renamed; see :func:`obamanet.files.atomic_path`."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """One kind of folder that the program writes.
 
-    A folder is of this kind when one of ``markers`` (glob patterns) is in it. ``files`` are regular expressions of the
-    files that the program writes there, as relative paths with "/" between the parts, in the order of removal: what
-    tells the kind and the sources goes last, so that an interrupted removal can be repeated.
+    Attributes:
+        kind: name of the kind, in words.
+        markers: glob patterns; a folder with a match for one of them is of this kind.
+        files: regular expressions of the files that the program writes there, as relative paths with "/", in the order
+            of removal. Markers and sources come last, so that an interrupted removal can be repeated.
     """
 
     kind: str
@@ -34,7 +36,7 @@ class Layout:
     files: tuple[str, ...]
 
     def rank(self, relative: str) -> int | None:
-        """Return the place of the file in the order of removal, None when the program does not write it."""
+        """Returns the rank of the file ``relative`` in the order of removal; None for files not of the program."""
         patterns = (UNFINISHED, *self.files)
         return next((rank for rank, pattern in enumerate(patterns) if re.fullmatch(pattern, relative)), None)
 
@@ -56,7 +58,7 @@ DATASET = Layout(
     ("dataset.json", "clips/*/clip.json"),
     (r"clips/[^/]+/(frames/\d{5,}\.jpg|track\.npz|sound\.wav)", r"clips/[^/]+/clip\.json", r"dataset\.json"),
 )
-RENDITIONS = Layout(
+SYNTHETIC_VOICES = Layout(
     "sentences said again",
     ("synthetic_voices.json",),
     (r"[^/]+-[0-9a-f]{8}-\d+\.npz", r"synthetic_voices\.json", r"sources\.json", r"options\.json"),
@@ -71,16 +73,16 @@ RUN = Layout(
         r"(state|mouth|heard|train|val)\.npz",
         r"log\.jsonl",
         r"curves\.png",
-        r"(lipreader|syncnet)\.(weights\.h5|json)",
+        r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",
         r"detector/closures\.(weights\.h5|onnx|json)",
-        # SyntheticVoices that were interrupted have no list yet.
-        *RENDITIONS.files,
+        # An interrupted making of synthetic voices leaves options.json and no list, and so is taken for a run.
+        *SYNTHETIC_VOICES.files,
     ),
 )
 JUDGE = Layout(
     "judge of evaluations",
     ("lipreader.json", "syncnet.json"),
-    (r"(lipreader|syncnet)\.(weights\.h5|json)",),
+    (r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",),
 )
 CORPUS = Layout(
     "corpus of clips",
@@ -102,16 +104,21 @@ EVALUATION = Layout(
         *(re.escape(name) for name in (CSV_FILE, COMPARISON_FILE, RESULTS_FILE)),
     ),
 )
-LAYOUTS = (PERSON, DATASET, RENDITIONS, RUN, JUDGE, CORPUS, EVALUATION)
-"""Every kind of folder that can hold a face; a folder is of the first kind that fits."""
+LAYOUTS = (PERSON, DATASET, SYNTHETIC_VOICES, RUN, JUDGE, CORPUS, EVALUATION)
+"""All kinds of folders that can contain a face; a folder is of the first kind that matches."""
 
 
 @dataclass(frozen=True)
 class KnownFolder:
-    """A folder of a known ``layout``, with what its marker says ``about`` it.
+    """A folder of a known kind.
 
-    ``files`` are the sha256 of weights and mouth poses that it holds or was made with, ``start_weights`` of the weights
-    that its training began with.
+    Attributes:
+        path: the folder.
+        layout: its kind.
+        about: content of its marker file.
+        sources: recordings that it was made from.
+        files: sha256 of the weights and mouth poses that it contains or was made with.
+        start_weights: sha256 of the weights that its training started from.
     """
 
     path: Path
@@ -123,28 +130,28 @@ class KnownFolder:
 
 
 def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | None:
-    """Return what the folder ``path`` is; None when it is of none of ``layouts``.
+    """Returns the folder ``path`` with its kind; None when it is of none of ``layouts``.
 
-    Damaged JSON says nothing, but the folder still counts.
+    Damaged JSON counts as empty.
     """
     layout = next((one for one in layouts if any(any(path.glob(marker)) for marker in one.markers)), None)
     if layout is None:
         return None
-    noted = read_sources(path)
+    sources = read_sources(path)
     if layout is PERSON:
-        learned = [file for pattern in ("*.weights.h5", "poses.npz") for file in path.glob(pattern) if file.is_file()]
-        return KnownFolder(path, layout, read_object(path / "person.json"), noted, frozenset(map(sha256_of, learned)))
+        trained = [file for pattern in ("*.weights.h5", "poses.npz") for file in path.glob(pattern) if file.is_file()]
+        return KnownFolder(path, layout, read_object(path / "person.json"), sources, frozenset(map(sha256_of, trained)))
     if layout is DATASET:
         clips = [read_object(file) for file in path.glob("clips/*/clip.json")]
         videos = frozenset(str(digest) for clip in clips if (digest := section(clip, "key").get("sha256")))
         return KnownFolder(path, layout, {"sources": [str(clip.get("source", "")) for clip in clips]}, Sources(videos))
-    if layout in (RUN, RENDITIONS):
+    if layout in (RUN, SYNTHETIC_VOICES):
         data = section(read_object(path / "options.json"), "data")
         made_with, start_weights = (
             frozenset(str(data[name]) for name in names if data.get(name))
             for names in (("teacher", "poses"), ("start",))
         )
-        return KnownFolder(path, layout, data, noted | _split(data), made_with, start_weights)
+        return KnownFolder(path, layout, data, sources | _split(data), made_with, start_weights)
     if layout is JUDGE:
         cards = [read_object(path / marker) for marker in layout.markers]
         splits = frozenset().union(*(_split(part).splits for card in cards for part in (card, section(card, "data"))))
@@ -155,13 +162,13 @@ def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | 
 
 
 def section(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the object ``name`` in ``content``; an empty one when there is none."""
-    found = content.get(name)
-    return found if isinstance(found, dict) else {}
+    """Returns the object ``name`` in ``content``; an empty one when there is none."""
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object in the file at ``path``; an empty one when it cannot be read."""
+    """Returns the JSON object in the file at ``path``; an empty one when it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         # No path and no name has a NUL in it.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from obamanet.about import VERSION
 from obamanet.errors import ObamanetError
 from obamanet.evaluation.judges import lse
-from obamanet.evaluation.judges.judge_folders import judge_folder, read_card
+from obamanet.evaluation.judges.judge_folders import judge_folder, read_judge
 from obamanet.evaluation.judges.lpips import Supplied
 from obamanet.evaluation.measure import ClipScores, Measurer
 from obamanet.evaluation.pairing import Pair
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from obamanet.person import Person
 
 MEASURED_WITH = (
-    *("numpy", "opencv-python-headless", "dlib-bin", "scipy", "python_speech_features", "av", "tensorflow"),
-    *("torch", "lpips", "pytorch-fid"),
+    *("numpy", "opencv-python-headless", "dlib-bin", "scipy", "scikit-image", "jiwer", "python_speech_features", "av"),
+    *("onnxruntime", "torch", "lpips", "pytorch-fid"),
 )
 """Packages whose versions can change a number."""
 
@@ -189,8 +189,7 @@ def _setting(subject: Subject, supplied: Supplied) -> Setting:
     if supplied.syncnet:
         found.append((supplied.syncnet.name, f"sha256 {sha256_of(supplied.syncnet)}"))
     for kind, own in zip(KINDS, (supplied.judges.syncnet, supplied.judges.lipreader), strict=True):
-        folder = judge_folder(own)
-        found.append((kind.title, f"sha256 {read_card(kind, folder)['sha256']}, {folder}"))
+        found.append((kind.name, f"sha256 {read_judge(kind, own).sha256}, {judge_folder(own)}"))
     versions = (("obamanet", VERSION), ("python", platform.python_version()), *found)
     return Setting(
         what=subject.what,
@@ -201,18 +200,9 @@ def _setting(subject: Subject, supplied: Supplied) -> Setting:
         detector=TRACKER,
         versions=versions,
         commit=_commit(),
-        device=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, {_gpus()}",
+        device=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, networks on the CPU",
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _gpus() -> str:
-    """Return the names of the GPUs that TensorFlow computes on, or that there is none."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "a GPU") for gpu in gpus]
-    return ", ".join(names) or "no GPU"
 
 
 def _version(package: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from obamanet.evaluation.judges.fid import FaceFeatures, Inception
 from obamanet.evaluation.judges.lip_reading import NO_TRANSCRIPT, LipReader, MouthPair
 from obamanet.evaluation.judges.lpips import MIN_SIDE, Lpips, Supplied, where_there
 from obamanet.evaluation.judges.lse import ChungSyncNet
+from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
 from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
@@ -30,9 +30,6 @@ from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.types import CropBox
 from obamanet.video.reader import probe_video, read_frames
-
-if TYPE_CHECKING:
-    from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 
 FROZEN = 0.005
 """Eye distances. An opening with a smaller standard deviation is frozen; the 200 sentences measured have 0.02 on."""
@@ -152,9 +149,6 @@ class Measurer:
         keys = ("own_offset", "own_confidence")
         if not ours.has_sound and not real.has_sound:
             return [Score(key, None, None, "neither video has sound") for key in keys]
-        from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
-
-        # Only now: it loads TensorFlow, which videos without sound can do without.
         self._own_syncnet = self._own_syncnet or OwnSyncNet(self._judges.syncnet)
         sources = (
             (pair.generated if ours.has_sound else pair.reference, aligned.our_mouth),
@@ -202,7 +196,6 @@ class Measurer:
         if mouths is None:
             return Score("word_error", None, None, NO_TRANSCRIPT)
         try:
-            # Only now: it loads TensorFlow, which most comparisons can do without.
             self._lip_reader = self._lip_reader or LipReader(self._judges.lipreader)
             return Score("word_error", *mouths.word_errors(self._lip_reader, pair.words))
         except ValueError as error:

@@ -1,1 +1,1 @@
-"""Where the face is in a picture, and its 68 landmarks."""
+"""Face detection, landmarks, identity and tracking."""

@@ -1,4 +1,4 @@
-"""Whose face it is: dlib's face embedding."""
+"""Identity of a face by dlib's face embedding."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ import numpy as np
 
 from obamanet.errors import FaceError
 
-SAME_WITHIN = 0.6
-"""Distance from a person's mean embedding up to which a face is theirs, as dlib's model is trained (King 2017). Frames
-of GRID's talker s1 lie at 0.31 at most from his mean (139 frames of 20 sentences), four others' at 0.70 to 0.93."""
+SAME_PERSON_DISTANCE = 0.6
+"""Euclidean distance from a person's mean embedding up to which a face is that person's: the threshold dlib's model is
+trained with (King 2017); checked on GRID, benchmarks/RESULTS.md, "Constants"."""
 
-MAX_TRIED = 500
-"""Faces that are compared with all others to find the person who is seen most."""
+MAX_CANDIDATES = 500
+"""Maximum number of faces compared with all others in the search for the main person."""
 
 MODEL_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+"""Name of the embedding network's file in face_recognition_models."""
 
 
 def embedding_model_path() -> Path:
-    """Return the file of the embedding network inside face_recognition_models, found without importing that package.
+    """Returns the file of the embedding network inside face_recognition_models, found without importing that package.
 
-    Raises :class:`FaceError` when it is not installed.
+    Raises:
+        FaceError: the package is not installed.
     """
     spec = importlib.util.find_spec("face_recognition_models")
     for folder in list(spec.submodule_search_locations or []) if spec else []:
@@ -33,7 +35,7 @@ def embedding_model_path() -> Path:
 
 
 class FaceEmbedder:
-    """Turns a face into 128 numbers; build it once per process."""
+    """Computes face embeddings; build it once per process."""
 
     def __init__(self) -> None:
         import dlib
@@ -42,7 +44,15 @@ class FaceEmbedder:
         self._model = dlib.face_recognition_model_v1(str(embedding_model_path()))
 
     def embed(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """Return the embedding (128,) float64 of the face at ``landmarks`` (68, 2) in ``image`` (H, W, 3) uint8 BGR."""
+        """Returns the embedding of a face.
+
+        Args:
+            image: shape (H, W, 3) uint8 BGR.
+            landmarks: of the face, shape (68, 2), pixels.
+
+        Returns:
+            Shape (128,) float64.
+        """
         points = self._dlib.points()
         for x, y in np.rint(landmarks).astype(int).tolist():
             points.append(self._dlib.point(x, y))
@@ -53,19 +63,26 @@ class FaceEmbedder:
 
 
 def main_face(faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean embedding (128,) of the person who is seen most in ``faces`` (N, 128), N at least 1.
+    """Returns the mean embedding of the person who is visible longest.
 
-    ``weights`` (N,) say for how long each face is seen.
+    Args:
+        faces: embeddings, shape (N, 128), N >= 1.
+        weights: duration for which each face is visible, shape (N,).
+
+    Returns:
+        Shape (128,).
     """
-    # Of hours of footage not every face is tried: a person who is seen most is among those that are.
-    tried = faces[:: max(1, len(faces) // MAX_TRIED)]
-    same = max((np.linalg.norm(faces - face, axis=1) <= SAME_WITHIN for face in tried), key=weights.__matmul__)
+    # Hours of footage have too many faces to compare; the main person is among any sample of them.
+    candidates = faces[:: max(1, len(faces) // MAX_CANDIDATES)]
+    same = max(
+        (np.linalg.norm(faces - face, axis=1) <= SAME_PERSON_DISTANCE for face in candidates), key=weights.__matmul__
+    )
     return np.average(faces[same], axis=0, weights=weights[same])
 
 
 def identity_distance(faces: np.ndarray, others: np.ndarray) -> float:
-    """Return the distance between the mean embeddings of ``faces`` and ``others`` (N, 128); 0 is best.
+    """Returns the Euclidean distance between the mean embeddings of ``faces`` and ``others``, (N, 128) each.
 
-    Euclidean; up to SAME_WITHIN they are of one person.
+    Up to SAME_PERSON_DISTANCE both are the same person.
     """
     return float(np.linalg.norm(faces.mean(axis=0) - others.mean(axis=0)))

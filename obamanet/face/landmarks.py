@@ -1,7 +1,7 @@
-"""Finds the 68 landmarks of a face, and steadies them.
+"""Prediction of the 68 landmarks of a face, with reduced jitter.
 
 dlib's predictor (Kazemi and Sullivan, "One Millisecond Face Alignment with an Ensemble of Regression Trees", 2014) was
-trained on still photographs: on video its points tremble with the detector's box, and they are whole pixels. Here the
+trained on still photographs: on video its points jitter with the detector's box, and they are whole pixels. Here the
 face is enlarged first, so that a whole pixel is a small step, and the points are averaged over slightly moved and
 scaled boxes.
 """
@@ -19,21 +19,24 @@ from obamanet.errors import FaceError
 from obamanet.face.detector import FaceBox
 
 FACE_SIDE = 360
-"""Pixels. The face box is brought to this side before prediction, so that a whole pixel is 1/360 of the face."""
+"""Pixels. Side to which the face box is enlarged before prediction; a whole pixel is then 1/360 of the face."""
 
 BOX_MARGIN = 0.5
-"""Share of the box's side cut around it, so that jaw and brows lie inside the enlarged piece."""
+"""Margin around the box as a share of its side, so that jaw and brows lie inside the enlarged crop."""
 
-MOVES = ((-0.025, -0.025), (0.025, -0.025), (-0.025, 0.025), (0.025, 0.025))
-SCALES = (0.97, 1.03)
-"""Shares of the box's side by which it is moved (x, y) and scaled for averaging; about the detector's own scatter."""
+BOX_SHIFTS = ((-0.025, -0.025), (0.025, -0.025), (-0.025, 0.025), (0.025, 0.025))
+BOX_SCALES = (0.97, 1.03)
+"""Shifts (x, y) and scales of the box that are averaged over, as shares of its side; about the detector's own
+scatter."""
 
 
 def landmark_model_path() -> Path:
-    """Return the file of the 68-point model inside face_recognition_models, found without importing that package.
+    """Returns the file of the 68-point model inside face_recognition_models, found without importing that package.
 
-    Importing it needs pkg_resources, which a fresh Python 3.12 does not have. Raises :class:`FaceError` when it is not
-    installed.
+    Importing it needs pkg_resources, which a fresh Python 3.12 does not have.
+
+    Raises:
+        FaceError: the package is not installed.
     """
     spec = importlib.util.find_spec("face_recognition_models")
     folders = list(spec.submodule_search_locations or []) if spec else []
@@ -53,26 +56,26 @@ class LandmarkPredictor:
         self._dlib = dlib
         self._predictor = dlib.shape_predictor(str(landmark_model_path()))
 
-    def raw(self, image: np.ndarray, box: FaceBox) -> np.ndarray:
-        """Return dlib's plain landmarks of ``image`` (H, W, 3) uint8 in ``box``: (68, 2) float32, whole pixels."""
+    def predict_unaveraged(self, image: np.ndarray, box: FaceBox) -> np.ndarray:
+        """Returns unaveraged landmarks of ``image`` (H, W, 3) uint8 in ``box``: (68, 2) float32, whole pixels."""
         return self._predict(image, box)
 
-    def steady(self, image: np.ndarray, box: FaceBox) -> np.ndarray:
-        """Return landmarks averaged over moved and scaled boxes of the enlarged face: (68, 2) float32, sub-pixel."""
+    def predict(self, image: np.ndarray, box: FaceBox) -> np.ndarray:
+        """Returns landmarks averaged over shifted and scaled boxes of the enlarged face: (68, 2) float32, sub-pixel."""
         side = max(box.right - box.left, box.bottom - box.top)
         zoom = FACE_SIDE / side
         left, top = box.left - BOX_MARGIN * side, box.top - BOX_MARGIN * side
         extent = round((1 + 2 * BOX_MARGIN) * FACE_SIDE)
-        to_piece = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
+        to_crop = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        piece = cv2.warpAffine(grey, to_piece, (extent, extent), borderMode=cv2.BORDER_REPLICATE)
+        crop = cv2.warpAffine(grey, to_crop, (extent, extent), borderMode=cv2.BORDER_REPLICATE)
         total = np.zeros((LANDMARK_COUNT, 2))
-        for scale in SCALES:
+        for scale in BOX_SCALES:
             half = FACE_SIDE / 2 * scale
-            for dx, dy in MOVES:
+            for dx, dy in BOX_SHIFTS:
                 x, y = extent / 2 + dx * FACE_SIDE, extent / 2 + dy * FACE_SIDE
-                total += self._predict(piece, FaceBox(x - half, y - half, x + half, y + half))
-        points = total / (len(SCALES) * len(MOVES))
+                total += self._predict(crop, FaceBox(x - half, y - half, x + half, y + half))
+        points = total / (len(BOX_SCALES) * len(BOX_SHIFTS))
         return (points / zoom + (left, top)).astype(np.float32)
 
     def _predict(self, image: np.ndarray, box: FaceBox) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""Mouth keypoints: canonical and pixel coordinates, PCA, the jaw that follows, the reference track."""
+"""Mouth keypoints: canonical and pixel coordinates, PCA, jaw regression, lip closure, reference track."""

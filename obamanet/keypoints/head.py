@@ -1,9 +1,9 @@
-"""Says where the resting mouth lies on a head that turns and nods.
+"""Placement of the mouth on a head that turns and nods.
 
-A similarity fitted to nose and eyes knows a head's place, size and tilt in the picture, but a nod or a turn shifts the
-mouth against nose and eyes too: by 0.8 pixel on average from sentence to sentence of GRID talker s1, almost as far as
-speech itself moves its middle. How far is read from where ears, nose bridge and eye corners, which speech does not
-move, deviate from the mean face, by a linear regression fitted on the footage.
+A similarity fitted to nose and eyes gives the head's position, size and tilt in the picture, but a nod or turn also
+shifts the mouth relative to nose and eyes. That shift is predicted by a linear regression, fitted on the footage, from
+the deviation of points that speech does not move (ears, nose bridge, eye corners) from the mean face. Its size on GRID
+is in benchmarks/RESULTS.md, "Constants".
 """
 
 from __future__ import annotations
@@ -18,33 +18,45 @@ from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.types import Placement
 
 TURN_POINTS = (0, 1, 15, 16, 27, 28, 29, 30, 36, 39, 42, 45)
-"""Landmarks that show how the head is turned: jaw ends by the ears, nose bridge, eye corners."""
+"""Indices among the 68 landmarks: jaw ends by the ears, nose bridge, eye corners; inputs of the regression."""
 
-WINDOW = 25
+WINDOW_FRAMES = 25
 """Frames averaged for the fit, about a second: speech averages out, the head's turn does not."""
 
 RIDGE = 2.5e-4
-"""Regularisation per window in squared canonical units; less lets the landmarks' tremble through, more the turn."""
+"""Ridge regularisation per window, squared canonical units; less lets landmark jitter through, more suppresses the
+turn."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A head in canonical units: ``template`` (68, 2) is the mean face, ``turn`` (24, 2) the regression."""
+    """Head model of a person, canonical units.
+
+    Attributes:
+        template: the mean face, shape (68, 2).
+        turn: weights of the regression from TURN_POINTS' deviations (x and y of a point adjacent) to the mouth's shift,
+            shape (24, 2).
+    """
 
     template: np.ndarray
     turn: np.ndarray
 
 
 def fit_head(stretches: Sequence[np.ndarray], template: np.ndarray) -> Head:
-    """Return the head of a person whose landmarks in ``stretches`` of footage, (T_i, 68, 2) each, have ``template``."""
+    """Fits the head model of a person by ridge regression.
+
+    Args:
+        stretches: landmarks of continuous footage, shape (T_i, 68, 2) each, pixels.
+        template: the person's mean face, shape (68, 2), canonical.
+    """
     from sklearn.linear_model import Ridge
 
     turns, shifts = [], []
     for landmarks in stretches:
         canonical = to_canonical(landmarks, fit_placement(landmarks, template))
         middle = canonical[:, MOUTH].mean(axis=1)
-        for first in range(0, len(landmarks), WINDOW):
-            window = slice(first, first + WINDOW)
+        for first in range(0, len(landmarks), WINDOW_FRAMES):
+            window = slice(first, first + WINDOW_FRAMES)
             turns.append(_deviation(canonical[window], template).mean(axis=0))
             shifts.append(middle[window].mean(axis=0) - template[MOUTH].mean(axis=0))
     ridge = Ridge(alpha=RIDGE * len(turns), fit_intercept=False).fit(np.stack(turns), np.stack(shifts))
@@ -52,7 +64,7 @@ def fit_head(stretches: Sequence[np.ndarray], template: np.ndarray) -> Head:
 
 
 def place_head(landmarks: np.ndarray, head: Head) -> Placement:
-    """Return the placement of each frame of ``landmarks`` (T, 68, 2) pixels, the head's turn taken into account."""
+    """Returns the placement of the resting mouth in each frame of ``landmarks`` (T, 68, 2) pixels, turns included."""
     upright = fit_placement(landmarks, head.template)
     shift = _deviation(to_canonical(landmarks, upright), head.template) @ head.turn
     centre = to_pixel(shift[:, None], upright)[:, 0]
@@ -60,5 +72,6 @@ def place_head(landmarks: np.ndarray, head: Head) -> Placement:
 
 
 def _deviation(canonical: np.ndarray, template: np.ndarray) -> np.ndarray:
+    """Returns the deviation of TURN_POINTS from ``template``: (T, 24), canonical units."""
     points = list(TURN_POINTS)
     return (canonical[:, points] - template[points]).reshape(len(canonical), 2 * len(points))

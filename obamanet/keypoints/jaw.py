@@ -1,7 +1,7 @@
-"""Carries the lower jaw along with the mouth, so that the drawn chin belongs to the spoken words.
+"""Moves the lower jaw with the mouth.
 
-The reference track's own chin moves with what was said in the reference. A linear regression from mouth to lower jaw,
-fitted on the footage, tells how much of the chin's place belongs to the mouth; that part is exchanged.
+The chin of the reference track moves with what was said in the reference. A linear regression from mouth to lower jaw,
+fitted on the footage, gives the part of the chin's position that depends on the mouth; that part is exchanged.
 """
 
 from __future__ import annotations
@@ -15,21 +15,26 @@ from obamanet.keypoints.placement import to_canonical, to_pixel
 from obamanet.types import Placement
 
 LOWER_JAW = tuple(range(3, 14))
-"""Jaw points that move with the mouth, cheek to cheek; the ears' ends of the contour do not."""
+"""Indices of the jaw points that move with the mouth, cheek to cheek; the ends by the ears do not move."""
 
 RIDGE = 1e-2
-"""Regularisation of the regression in squared canonical units per frame; the mouth's points move almost together."""
+"""Ridge regularisation, squared canonical units per 100 frames; needed because the mouth's points are nearly
+collinear."""
 
 
 @dataclass(frozen=True)
 class JawModel:
-    """How far the lower jaw moves with the mouth: ``weights`` (40, 22), canonical jaw units per mouth unit."""
+    """Regression from mouth to lower jaw.
+
+    Attributes:
+        weights: shape (40, 22), canonical jaw units per canonical mouth unit, x and y of a point adjacent.
+    """
 
     weights: np.ndarray
 
 
 def fit_jaw(canonical: np.ndarray) -> JawModel:
-    """Fit the lower jaw to the mouth over ``canonical`` landmarks (T, 68, 2) by ridge regression."""
+    """Fits the jaw regression to ``canonical`` landmarks (T, 68, 2) by ridge regression."""
     from sklearn.linear_model import Ridge
 
     mouth = canonical[:, MOUTH].reshape(len(canonical), 2 * MOUTH_COUNT)
@@ -39,9 +44,16 @@ def fit_jaw(canonical: np.ndarray) -> JawModel:
 
 
 def place_mouth(landmarks: np.ndarray, placement: Placement, keypoints: np.ndarray, jaw: JawModel) -> np.ndarray:
-    """Return reference ``landmarks`` (T, 68, 2) with their mouth exchanged for canonical ``keypoints`` (T, 20, 2).
+    """Returns reference landmarks with the mouth exchanged and the lower jaw moved along; the head does not move.
 
-    The head stays where ``placement`` has it; the lower jaw follows the new mouth. Returns (T, 68, 2) float32 pixels.
+    Args:
+        landmarks: of the reference, shape (T, 68, 2), pixels.
+        placement: of those landmarks.
+        keypoints: the new mouth, shape (T, 20, 2), canonical.
+        jaw: the person's jaw regression.
+
+    Returns:
+        Shape (T, 68, 2) float32, pixels.
     """
     canonical = to_canonical(landmarks, placement)
     change = (keypoints - canonical[:, MOUTH]).reshape(len(landmarks), 2 * MOUTH_COUNT)

@@ -1,9 +1,8 @@
-"""What is done to lips that are known to meet, to be round or to rest at certain times.
+"""Corrections of predicted keypoints where lips are known to meet, to be round or to rest.
 
-A mouth learned from 25 pictures a second by landmarks hardly ever shuts: the closure of a b is over between two
-frames, and in the footage of GRID talker s1 the inner lips' gap, as tracked, has its least at p, b and m at 0.44 of
-the vowels' median, where a mouth at rest has 0.25. So the meeting of the lips is laid over what was learned (the
-constriction targets of articulatory phonology: Browman and Goldstein 1992).
+Keypoints learned from 25 pictures per second hardly ever close: the closure of a b lies between two frames. So closures
+are imposed on the prediction (the constriction targets of articulatory phonology: Browman and Goldstein 1992). How far
+tracked lips close is in benchmarks/RESULTS.md, "Constants".
 """
 
 from __future__ import annotations
@@ -18,32 +17,29 @@ from obamanet.keypoints.pca import MouthPca
 from obamanet.types import Span
 
 RAMP: Final = 0.04
-"""Seconds in which lips come together and part again. What was learned does most of the way before; with 0.02, 0.04 and
-0.07 the opening of 40 GRID sentences correlates with the tracked one, which does not close, by 0.79, 0.78 and 0.77."""
+"""Seconds in which lips close and open again around a closure from a text; chosen on GRID, benchmarks/RESULTS.md,
+"Constants"."""
 
 DETECTED_RAMP: Final = 0.02
-"""The same where a closure is heard in the sound, not read in a text: what was learned from sound is nearer to closing
-there. The opening of 40 GRID sentences correlates with the tracked one better by up to 0.006 than with 0.03."""
+"""Seconds, the same for a closure detected in the sound; chosen on GRID, benchmarks/RESULTS.md, "Constants"."""
 
 CLOSED_GAP: Final = 0.0
-"""Gap of lips that meet, canonical units; tracked again in the painted face it is 0.17 of the vowels' median. With 0.7
-of the gap at rest lips look shut too, and the opening correlates better with the tracked one, by 0.01 and in synthetic
-voices by 0.02; but tracked again only 0.6 of them are below a quarter of the vowels' gap."""
+"""Canonical units. Gap between the inner lips in a closure; chosen on painted frames, benchmarks/RESULTS.md,
+"Constants"."""
 
 ROUNDED_WIDTH: Final = 0.96
-"""Width of rounded lips, of the mouth's at rest, at most: in GRID talker s1 that of oo is 0.95 in the median, of aw
-0.94, of all vowels 1.0; a pose up to this width is called round."""
+"""Maximum width of rounded lips as a share of the resting mouth's; chosen on GRID, benchmarks/RESULTS.md,
+"Constants"."""
 
 TOWARDS_REST: Final = 0.7
-"""How far a mouth goes to its rest where lips meet. In painted frames of 46 Spanish labials the lips, tracked again,
-are shut (below a quarter of the vowels' gap) at 0.76 of them without this, and at all of them with a half; of 29 on the
-road through the voice at 0.90 with a half and at 0.97 with this."""
+"""Share of the way to the resting mouth that a mouth moves in a closure; chosen on painted frames,
+benchmarks/RESULTS.md, "Constants"."""
 
 LEAD: Final = 0.12
-"""Seconds before a sound in which the mouth leaves its rest."""
+"""Seconds before speech in which the mouth leaves its rest."""
 
 RELEASE: Final = 0.18
-"""Seconds after a sound in which it comes back to rest; both together are the shortest pause in which it rests."""
+"""Seconds after speech in which the mouth returns to rest; LEAD + RELEASE is the shortest pause in which it rests."""
 
 
 def close_lips(
@@ -54,41 +50,53 @@ def close_lips(
     rest: np.ndarray,
     ramp: float = RAMP,
 ) -> np.ndarray:
-    """Return canonical ``keypoints`` (T, 20, 2), at ``times`` (T,) seconds, with lips that meet in ``closures``.
+    """Closes the lips in given spans of time.
 
-    The mouth goes most of the way to ``rest`` (20, 2), and from there is moved by the PCA values that are the least
-    unusual ones for lips that meet: a rounded mouth closes rounded, and jaw and outer lips go along. It closes over
-    ``ramp`` seconds before a closure, and opens likewise after it. Mouths that need not move are returned as they came.
+    In a closure the mouth moves most of the way to rest, and from there along the smallest change of PCA values that
+    closes the lips: a rounded mouth closes rounded, and jaw and outer lips move along. It closes over ``ramp`` seconds
+    before the span and opens over as many after it. Mouths that are closed already are not changed.
+
+    Args:
+        keypoints: shape (T, 20, 2), canonical.
+        times: of the keypoints, shape (T,), seconds, ascending.
+        closures: when the lips are closed.
+        pca: the person's mouth PCA.
+        rest: the person's resting mouth, shape (20, 2), canonical.
+        ramp: seconds.
+
+    Returns:
+        Shape (T, 20, 2) float32, canonical.
     """
-    meeting = _eased(times, closures, ramp, ramp)
-    nearer = keypoints + TOWARDS_REST * meeting[:, None, None] * (rest - keypoints)
-    return _held(nearer.astype(np.float32), meeting, GAP, CLOSED_GAP, pca)
+    closing = _eased(times, closures, ramp, ramp)
+    resting = keypoints + TOWARDS_REST * closing[:, None, None] * (rest - keypoints)
+    return _limited(resting.astype(np.float32), closing, GAP_WEIGHTS, CLOSED_GAP, pca)
 
 
 def round_lips(
     keypoints: np.ndarray, times: np.ndarray, roundings: Sequence[Span], pca: MouthPca, rest: np.ndarray
 ) -> np.ndarray:
-    """Return canonical ``keypoints`` (T, 20, 2) that are no wider in ``roundings`` than 0.96 of ``rest`` (20, 2).
+    """Limits the width of the mouth in ``roundings`` to 0.96 of the resting mouth's.
 
-    Moved and eased in as by :func:`close_lips`.
+    Arguments, movement and ramps as for :func:`close_lips`.
     """
-    widest = ROUNDED_WIDTH * float(rest.reshape(-1) @ WIDTH)
-    return _held(keypoints, _eased(times, roundings, RAMP, RAMP), WIDTH, widest, pca)
+    max_width = ROUNDED_WIDTH * float(rest.reshape(-1) @ WIDTH_WEIGHTS)
+    return _limited(keypoints, _eased(times, roundings, RAMP, RAMP), WIDTH_WEIGHTS, max_width, pca)
 
 
-def hold_still(keypoints: np.ndarray, times: np.ndarray, said: Sequence[Span], rest: np.ndarray) -> np.ndarray:
-    """Return ``keypoints`` (T, 20, 2) with the mouth at ``rest`` (20, 2) wherever nothing is ``said``.
+def hold_still(keypoints: np.ndarray, times: np.ndarray, speech: Sequence[Span], rest: np.ndarray) -> np.ndarray:
+    """Returns ``keypoints`` (T, 20, 2) at ``times`` (T,) seconds, the mouth at ``rest`` (20, 2) outside ``speech``.
 
-    It leaves its rest 120 ms before a sound and is back 180 ms after one.
+    The mouth leaves its rest LEAD seconds before speech and is back RELEASE seconds after it.
     """
-    share = _eased(times, said, LEAD, RELEASE)
+    share = _eased(times, speech, LEAD, RELEASE)
     return (rest + share[:, None, None] * (keypoints - rest)).astype(np.float32)
 
 
 def uncross_lips(keypoints: np.ndarray) -> np.ndarray:
-    """Return canonical ``keypoints`` (T, 20, 2) whose inner lips do not cross at any of their three pairs of points.
+    """Returns canonical ``keypoints`` (T, 20, 2) whose inner lips do not cross at any of their three pairs of points.
 
-    The pairs' gaps come as near to their mean as is needed, and to 0 where that is below 0; each pair keeps its middle.
+    The gaps of the pairs are moved towards their mean as far as needed, and to 0 where the mean is negative; the middle
+    of each pair stays.
     """
     upper, lower = list(INNER_TOP), list(INNER_BOTTOM)
     gaps = keypoints[:, lower, 1].astype(np.float64) - keypoints[:, upper, 1]
@@ -96,8 +104,8 @@ def uncross_lips(keypoints: np.ndarray) -> np.ndarray:
     if not len(crossing):
         return keypoints
     gaps = gaps[crossing]
-    least, mean = gaps.min(axis=1, keepdims=True), gaps.mean(axis=1, keepdims=True)
-    kept = np.maximum(mean, 0.0) / (np.maximum(mean, 0.0) - least)
+    narrowest, mean = gaps.min(axis=1, keepdims=True), gaps.mean(axis=1, keepdims=True)
+    kept = np.maximum(mean, 0.0) / (np.maximum(mean, 0.0) - narrowest)
     half = (np.maximum(mean, 0.0) + kept * (gaps - mean)) / 2
     apart = keypoints.copy()
     middle = (keypoints[crossing][:, lower, 1].astype(np.float64) + keypoints[crossing][:, upper, 1]) / 2
@@ -106,23 +114,30 @@ def uncross_lips(keypoints: np.ndarray) -> np.ndarray:
     return apart
 
 
-def _held(keypoints: np.ndarray, share: np.ndarray, measure: np.ndarray, most: float, pca: MouthPca) -> np.ndarray:
-    """Return ``keypoints`` (T, 20, 2) whose ``measure`` (40,) is not above ``most``, where ``share`` (T,) is 1.
+def _limited(
+    keypoints: np.ndarray, share: np.ndarray, measure: np.ndarray, maximum: float, pca: MouthPca
+) -> np.ndarray:
+    """Returns ``keypoints`` (T, 20, 2) with their ``measure`` limited to ``maximum``.
 
-    Where it is less, only that part of the excess is taken away.
+    Args:
+        keypoints: shape (T, 20, 2), canonical.
+        share: share of the excess that is removed, shape (T,), 0 to 1.
+        measure: weights of a linear function of the flat mouth, shape (40,).
+        maximum: limit of that function.
+        pca: the person's mouth PCA, in whose space the mouth is moved.
     """
     flat = keypoints.reshape(len(keypoints), 2 * MOUTH_COUNT)
-    excess = share * np.maximum(0.0, flat @ measure - most)
+    excess = share * np.maximum(0.0, flat @ measure - maximum)
     if not excess.any():
         return keypoints
-    # Of all PCA values, of variance 1, that change the measure by as much, those along its gradient have least norm.
+    # Of all changes of the PCA values (variance 1) with this effect, the one along the gradient has the least norm.
     gradient = (pca.components * pca.spread[:, None]) @ measure
     move = (gradient * pca.spread) @ pca.components / (gradient @ gradient)
     return (flat - excess[:, None] * move).reshape(keypoints.shape).astype(np.float32)
 
 
 def _eased(times: np.ndarray, spans: Sequence[Span], before: float, after: float) -> np.ndarray:
-    """Return 1 inside ``spans`` and a raised cosine that falls to 0 ``before`` and ``after`` each: (T,)."""
+    """Returns 1 inside ``spans`` and a raised cosine that falls to 0 over ``before`` and ``after`` seconds: (T,)."""
     share = np.zeros(len(times))
     firsts = np.searchsorted(times, np.array([span.start - before for span in spans]))
     lasts = np.searchsorted(times, np.array([span.end + after for span in spans]), side="right")
@@ -136,15 +151,15 @@ def _eased(times: np.ndarray, spans: Sequence[Span], before: float, after: float
 
 
 def _difference(plus: Sequence[int], minus: Sequence[int], axis: int) -> np.ndarray:
-    """Return what a flat mouth (40,) is multiplied with to get how far points ``plus`` lie beyond ``minus``."""
+    """Returns weights (40,) whose product with a flat mouth is the mean of points ``plus`` less that of ``minus``."""
     weights = np.zeros((MOUTH_COUNT, 2))
     weights[list(plus), axis] = 1 / len(plus)
     weights[list(minus), axis] = -1 / len(minus)
     return weights.reshape(-1)
 
 
-GAP: Final = _difference(INNER_BOTTOM, INNER_TOP, 1)
-"""The vertical gap between the inner lips."""
+GAP_WEIGHTS: Final = _difference(INNER_BOTTOM, INNER_TOP, 1)
+"""Weights (40,) of the vertical gap between the inner lips."""
 
-WIDTH: Final = _difference((6,), (0,), 0)
-"""The horizontal distance between the outer corners."""
+WIDTH_WEIGHTS: Final = _difference((6,), (0,), 0)
+"""Weights (40,) of the horizontal distance between the outer mouth corners."""

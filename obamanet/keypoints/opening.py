@@ -1,4 +1,4 @@
-"""How far the mouth is open: the gap and width of the inner lips."""
+"""Opening of the mouth: gap and width."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from obamanet.constants import INNER_BOTTOM, INNER_TOP
 
 
 def mouth_opening(keypoints: np.ndarray) -> np.ndarray:
-    """Return the mean distance between the inner lips of ``keypoints`` (..., 20, 2): shape (...), in their unit."""
+    """Returns the mean distance between the inner lips of ``keypoints`` (..., 20, 2): shape (...), in their unit."""
     gaps = keypoints[..., list(INNER_BOTTOM), :] - keypoints[..., list(INNER_TOP), :]
     return np.linalg.norm(gaps, axis=-1).mean(axis=-1)
 
 
 def mouth_width(keypoints: np.ndarray) -> np.ndarray:
-    """Return the distance between the outer corners of ``keypoints`` (..., 20, 2): shape (...), in their unit."""
+    """Returns the distance between the mouth corners of ``keypoints`` (..., 20, 2): shape (...), in their unit."""
     return np.linalg.norm(keypoints[..., 6, :] - keypoints[..., 0, :], axis=-1)

@@ -1,8 +1,8 @@
-"""Turns pixel keypoints into canonical ones and back.
+"""Conversion between pixel and canonical coordinates.
 
 Canonical coordinates are those of an upright mean face: the origin in the middle of the resting mouth, x right, y
-down, the unit the distance between the outer corners of the eyes. Where the head is, how large and how tilted, is
-fitted to nose and eye corners, which speech hardly moves, so that the jaw's opening stays in the keypoints.
+down, the unit the distance between the outer eye corners. Position, size and tilt of the head are fitted to nose and
+eye corners, which speech hardly moves, so that the jaw's opening stays in the keypoints.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from obamanet.constants import MOUTH, STABLE_POINTS
 from obamanet.types import Placement
 
 LEFT_EYE_CORNER, RIGHT_EYE_CORNER = 36, 45
+"""Indices of the outer eye corners among the 68 landmarks, left and right in the picture."""
 
 
 def fit_template(landmarks: np.ndarray, rounds: int = 5) -> np.ndarray:
-    """Return the mean face of ``landmarks`` (T, 68, 2) in canonical coordinates: (68, 2) float64.
+    """Returns the mean face of ``landmarks`` (T, 68, 2) in canonical coordinates: (68, 2) float64.
 
-    Generalised Procrustes analysis (Gower 1975): every frame is fitted to the mean, the mean is taken anew.
+    Generalised Procrustes analysis (Gower 1975): ``rounds`` times every frame is fitted to the mean and the mean is
+    updated.
     """
     template = _upright(landmarks[0].astype(np.float64))
     for _ in range(rounds):
@@ -28,9 +30,9 @@ def fit_template(landmarks: np.ndarray, rounds: int = 5) -> np.ndarray:
 
 
 def fit_placement(landmarks: np.ndarray, template: np.ndarray) -> Placement:
-    """Return the least-squares similarity from ``template`` (68, 2) to each frame of ``landmarks`` (T, 68, 2).
+    """Returns the least-squares similarity from ``template`` (68, 2) to each frame of ``landmarks`` (T, 68, 2).
 
-    Solved in closed form with points as complex numbers: w = a z + b, a = sum(conj(z) w) / sum |z|^2 about the means.
+    Closed form with points as complex numbers: w = a z + b, a = sum(conj(z) w) / sum |z|^2 about the means.
     """
     stable = list(STABLE_POINTS)
     z = _complex(template[stable].astype(np.float64))
@@ -42,13 +44,13 @@ def fit_placement(landmarks: np.ndarray, template: np.ndarray) -> Placement:
 
 
 def to_canonical(points: np.ndarray, placement: Placement) -> np.ndarray:
-    """Return ``points`` (T, N, 2) pixels in canonical coordinates: (T, N, 2) float64."""
+    """Returns ``points`` (T, N, 2) pixels in canonical coordinates: (T, N, 2) float64."""
     moved = _complex(points.astype(np.float64)) - _complex(placement.centre)[:, None]
     return _points(moved / _factor(placement)[:, None])
 
 
 def to_pixel(points: np.ndarray, placement: Placement) -> np.ndarray:
-    """Return canonical ``points`` (T, N, 2) in pixels: (T, N, 2) float64; undoes :func:`to_canonical`."""
+    """Returns canonical ``points`` (T, N, 2) in pixels: (T, N, 2) float64; the inverse of :func:`to_canonical`."""
     turned = _complex(points.astype(np.float64)) * _factor(placement)[:, None]
     return _points(turned + _complex(placement.centre)[:, None])
 

@@ -16,12 +16,17 @@ MAX_DELAY = 480
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Sizes of a generator: square ``image_size`` in pixels, ``width`` of the first layer (64 is the paper's)."""
+    """Sizes of a generator: square ``image_size`` in pixels, ``width`` of the first layer (64 is the paper's).
+
+    Blocks of ``fold`` x ``fold`` pixels become channels before the first layer and come out of the last one: 1 is the
+    paper's, 2 and 4 leave out the layers at full and at half resolution, which cost most.
+    """
 
     image_size: int = IMAGE_SIZE
     width: int = 64
     in_channels: int = 3
     out_channels: int = 3
+    fold: int = 1
 
     def __post_init__(self) -> None:
         # Below 32 pixels nothing is left for the discriminator's last convolution.
@@ -29,6 +34,8 @@ class GeneratorConfig:
             raise OptionError(f"image size must be a power of two from 32 to {MAX_IMAGE_SIZE}: got {self.image_size}")
         if not 4 <= self.width <= 128:
             raise OptionError(f"generator width is out of range: got {self.width}, allowed is 4 to 128")
+        if self.fold not in (1, 2, 4):
+            raise OptionError(f"generator fold must be 1, 2 or 4: got {self.fold}")
 
     def channels(self, level: int) -> int:
         """Return the number of filters at ``level``, 0 being the first, finest layer."""

@@ -68,34 +68,62 @@ class ResizeConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("obamanet")
 class PixelShuffle(keras.layers.Layer):
-    """Doubles height and width by a 3x3 convolution to 4 times the filters, dealt out to 2x2 pixels (Shi et al. 2016).
+    """Enlarges by a 3x3 convolution to ``block`` ** 2 times the filters, dealt out to the pixels (Shi et al. 2016).
 
-    (B, H, W, C) to (B, 2H, 2W, filters). The four kernels of a 2x2 block start equal (ICNR, Aitken et al. 2017), so
-    that no checkerboard is there to be unlearned. For few filters this is quicker than :class:`ResizeConvolution`.
+    (B, H, W, C) to (B, block * H, block * W, filters). The kernels of a block start equal (ICNR, Aitken et al. 2017),
+    so that no checkerboard is there to be unlearned. For few filters this is quicker than :class:`ResizeConvolution`.
     """
 
-    def __init__(self, filters: int, **kwargs: Any) -> None:
+    def __init__(self, filters: int, block: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
+        self.block = block
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        pixels = self.block**2
+
         def icnr(shape: tuple[int, ...], dtype: Any = None) -> Any:
             one = keras.random.normal((*shape[:3], self.filters), stddev=0.02, dtype=dtype)
-            return ops.tile(one, (1, 1, 1, 4))
+            return ops.tile(one, (1, 1, 1, pixels))
 
-        self.kernel = self.add_weight(name="kernel", shape=(3, 3, input_shape[-1], 4 * self.filters), initializer=icnr)
+        shape = (3, 3, input_shape[-1], pixels * self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=icnr)
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, inputs: Any) -> Any:
         blocks = ops.conv(inputs, self.kernel, strides=1, padding="same")
         height, width = inputs.shape[1], inputs.shape[2]
-        blocks = ops.reshape(blocks, (-1, height, width, 2, 2, self.filters))
+        blocks = ops.reshape(blocks, (-1, height, width, self.block, self.block, self.filters))
         rows = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
-        return ops.reshape(rows, (-1, 2 * height, 2 * width, self.filters)) + self.bias
+        return ops.reshape(rows, (-1, self.block * height, self.block * width, self.filters)) + self.bias
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape
-        return (batch, height and 2 * height, width and 2 * width, self.filters)
+        return (batch, height and self.block * height, width and self.block * width, self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters}
+        return {**super().get_config(), "filters": self.filters, "block": self.block}
+
+
+@keras.saving.register_keras_serializable("obamanet")
+class PixelFold(keras.layers.Layer):
+    """Folds blocks of pixels into channels: (B, H, W, C) to (B, H / block, W / block, block ** 2 * C)."""
+
+    def __init__(self, block: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, inputs: Any) -> Any:
+        _, height, width, channels = inputs.shape
+        block = self.block
+        blocks = ops.reshape(inputs, (-1, height // block, block, width // block, block, channels))
+        folded = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(folded, (-1, height // block, width // block, block * block * channels))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = input_shape
+        block = self.block
+        return (batch, height and height // block, width and width // block, channels and block * block * channels)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "block": self.block}

@@ -14,10 +14,19 @@ import keras
 from keras import ops
 
 from obamanet.errors import EngineError
-from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
+from obamanet.networks.config import (
+    EncoderConfig,
+    GeneratorConfig,
+    LipReaderConfig,
+    PoserConfig,
+    PredictorConfig,
+    SyncNetConfig,
+)
 from obamanet.networks.keypoint_lstm import build_predictor, run_predictor
+from obamanet.networks.lip_reader import build_lip_reader
 from obamanet.networks.pose_lstm import build_poser
 from obamanet.networks.speech_encoder import build_encoder
+from obamanet.networks.syncnet import build_syncnet
 from obamanet.networks.unet import build_generator
 
 
@@ -96,10 +105,27 @@ def _speech_encoder(config: EncoderConfig) -> Signature:
     return Signature(network, inputs, ("speech",), lambda features: [network(features, training=False)])
 
 
+def _lip_reader(config: LipReaderConfig) -> Signature:
+    """Normalised mouth windows (n, T, height, width) to logits (n, T, classes)."""
+    network = build_lip_reader(config)
+    inputs = (ArraySpec("windows", (None, None, config.height, config.width)),)
+    return Signature(network, inputs, ("logits",), lambda windows: [network(windows, training=False)])
+
+
+def _syncnet(config: SyncNetConfig) -> Signature:
+    """Mouth (1, T, points) and sound (1, 4 S, bands) to their embeddings (1, T - 12, size) and (1, S - 12, size)."""
+    network = build_syncnet(config)
+    inputs = (ArraySpec("mouth", (1, None, config.points)), ArraySpec("sound", (1, None, config.bands)))
+    outputs = ("mouth_embedding", "sound_embedding")
+    return Signature(network, inputs, outputs, lambda mouth, sound: network([mouth, sound], training=False))
+
+
 SIGNATURES: dict[str, Callable[[Any], Signature]] = {
     "generator": _generator,
     "predictor": _predictor,
     "poser": _poser,
     "speech_encoder": _speech_encoder,
+    "lipreader": _lip_reader,
+    "syncnet": _syncnet,
 }
 """The graph and signature of each kind of network that is stored."""

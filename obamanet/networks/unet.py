@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from obamanet.networks.config import GeneratorConfig
-from obamanet.networks.layers import InstanceNormalisation, PixelShuffle, ResizeConvolution
+from obamanet.networks.layers import InstanceNormalisation, PixelFold, PixelShuffle, ResizeConvolution
 
 LEAK = 0.2
 """Slope of the leaky rectifiers, from the paper."""
@@ -22,8 +22,8 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
     the bottleneck at 2x2, where normalising would still leave something.
     """
     inputs = keras.Input((config.image_size, config.image_size, config.in_channels))
-    depth = config.image_size.bit_length() - 2
-    x = inputs
+    depth = (config.image_size // config.fold).bit_length() - 2
+    x = PixelFold(config.fold, name="fold")(inputs) if config.fold > 1 else inputs
     skips = []
     for level in range(depth):
         filters = config.channels(level)
@@ -39,7 +39,7 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
             x = layers.Concatenate()([x, skips[level]])
         x = layers.ReLU()(x)
         if level == 0:
-            x = PixelShuffle(config.out_channels, name="up0")(x)
+            x = PixelShuffle(config.out_channels, 2 * config.fold, name="up0")(x)
         else:
             x = ResizeConvolution(config.channels(level - 1), use_bias=False, name=f"up{level}")(x)
             x = InstanceNormalisation(name=f"up{level}_norm")(x)

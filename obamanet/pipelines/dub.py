@@ -15,7 +15,7 @@ from obamanet.about import SOFTWARE
 from obamanet.background import closed_after
 from obamanet.errors import FaceError, OptionError, OutputError
 from obamanet.face.detector import FaceDetector
-from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, identity_distance
+from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, identity_distance
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
@@ -89,7 +89,7 @@ def dub(
     options: SpeakOptions | None = None,
     progress: Progress | None = None,
 ) -> DubbedVideo:
-    """Write ``target`` into ``out`` with its mouth saying ``sound``, and that sound for its own; labelled and signed.
+    """Writes ``target`` into ``out`` with its mouth saying ``sound``, and that sound for its own; labelled and signed.
 
     Head, cuts, size, frame rate and length stay. A longer sound plays the video forward and backward; after a shorter
     one the mouth rests and there is silence. Frames without a face stay as they are. ``target`` should show the person;
@@ -130,7 +130,7 @@ def dub(
 
 
 def find_faces(path: Path, head: Head, progress: Progress) -> Target:
-    """Return what the first reading of the video ``path`` finds, the square as it suits a person with this ``head``.
+    """Returns what the first reading of the video ``path`` finds, the square as it suits a person with this ``head``.
 
     Frames are read one by one, none is kept but the few in ``faces``. Raises :class:`FaceError` when there is no face
     and :class:`obamanet.errors.VideoError` when it is no video.
@@ -153,7 +153,7 @@ def find_faces(path: Path, head: Head, progress: Progress) -> Target:
 
 
 def steady_squares(landmarks: np.ndarray, head: Head, fps: Fraction) -> np.ndarray:
-    """Return left, top and side (T, 3) of the square around the head of ``landmarks`` (T, 68, 2), one stretch of video.
+    """Left, top and side (T, 3) of the square around the head of ``landmarks`` (T, 68, 2), one stretch of video.
 
     It lies to nose and eyes as the portrait square does to the mean face, averaged in time, so that it neither trembles
     nor changes with the mouth.
@@ -167,7 +167,7 @@ def steady_squares(landmarks: np.ndarray, head: Head, fps: Fraction) -> np.ndarr
 
 
 def rest_after(spoken: CanonicalKeypoints, duration: Fraction, frames: int, rest: np.ndarray) -> CanonicalKeypoints:
-    """Return ``spoken``, ``duration`` seconds, and then the mouth at ``rest`` (20, 2), at least ``frames`` in all."""
+    """Returns ``spoken``, ``duration`` seconds, and then the mouth at ``rest`` (20, 2), at least ``frames`` in all."""
     missing = frames - len(spoken.points)
     if missing <= 0:
         return spoken
@@ -184,15 +184,15 @@ def tell_identity(target: Target, person: Person, renderer: Renderer, progress: 
     seen = np.stack([embedder.embed(image, landmarks) for image, landmarks in target.faces])
     known = np.stack([embedder.embed(image, landmarks) for image, landmarks in _own_faces(person, renderer)])
     distance = identity_distance(seen, known)
-    if distance >= SAME_WITHIN:
+    if distance >= SAME_PERSON_DISTANCE:
         progress.note(
             f"the face does not seem to be that of {person.name!r}: their distance is {distance:.2f}, "
-            f"of one person it is below {SAME_WITHIN}: {target.path}"
+            f"of one person it is below {SAME_PERSON_DISTANCE}: {target.path}"
         )
 
 
 def _own_faces(person: Person, renderer: Renderer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pictures of ``person`` with their landmarks: of its footage, or painted where it carries none."""
+    """Yields pictures of ``person`` with their landmarks: of its footage, or painted where it carries none."""
     numbers = np.linspace(0, len(person.reference.points) - 1, FACES_COMPARED).round().astype(int)
     landmarks = person.reference.points[numbers]
     if person.mode is RenderMode.WHOLE_FACE:
@@ -213,7 +213,7 @@ class _SpreadFrames:
         self._most, self._every, self._seen = 2 * count - 1, 1, 0
 
     def see(self, image: np.ndarray) -> np.ndarray:
-        """Take the next frame into account and return it."""
+        """Takes the next frame into account and return it."""
         if self._seen % self._every == 0:
             self.frames[self._seen] = image
         if len(self.frames) > self._most:
@@ -224,7 +224,7 @@ class _SpreadFrames:
 
 
 def _averaged(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Return ``values`` (T, N) averaged over time with a Gaussian of ``sigma`` rows; at the ends over what is there."""
+    """``values`` (T, N) averaged over time with a Gaussian of ``sigma`` rows; at the ends over what is there."""
     from scipy.ndimage import gaussian_filter1d
 
     ones = gaussian_filter1d(np.ones(len(values)), sigma, mode="constant")
@@ -234,7 +234,7 @@ def _averaged(values: np.ndarray, sigma: float) -> np.ndarray:
 def _images(
     target: Target, order: np.ndarray, folder: Path, stack: ExitStack, progress: Progress
 ) -> Iterator[np.ndarray]:
-    """Yield the video's frames in ``order``; to play them backward they are kept in ``folder`` until ``stack`` ends."""
+    """The video's frames in ``order``; to play them backward they are kept in ``folder`` until ``stack`` ends."""
     frames = (frame.image for frame in read_frames(target.path, target.fps))
     if len(order) <= target.frames:
         return frames

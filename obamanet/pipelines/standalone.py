@@ -14,8 +14,9 @@ import numpy as np
 
 from obamanet.engine.formats import Format, Precision
 from obamanet.engine.network import Engine, Network, StoredNetwork, check_engine, load_network
+from obamanet.engine.onnx_export import export_weights
 from obamanet.errors import EngineError, OptionError, OutputError
-from obamanet.export import export_weights, upgrade_person
+from obamanet.export import upgrade_person
 from obamanet.files import atomic_write_json, locked, scratch_folder
 from obamanet.person import FAST_RENDERER_FILE, Person, save_card
 from obamanet.pipelines.speak import draw_sketches
@@ -44,6 +45,11 @@ poser           timed phonemes to weights of mouth poses
 KERAS_NOTE = """
 *.keras hold the graph between the scalings: the renderer takes and gives values in [-1, 1]. Those of the renderer and
 the speech encoder have layers of their own: import obamanet.networks.layers and obamanet.networks.speech_encoder first.
+"""
+
+TFLITE_NOTE = """
+*.tflite have one signature, "run", with these names; LiteRT (ai-edge-litert) or tf.lite run it. The renderer takes one
+sketch at a time.
 """
 
 
@@ -110,7 +116,7 @@ def export_standalone(
         progress: what is told meanwhile.
 
     Raises:
-        OptionError: Keras files in another precision than fp32.
+        OptionError: Keras files in another precision than fp32, or TensorFlow Lite files in int8.
         OutputError: the folder is not empty or cannot be written.
         EngineError: there are no training weights for what is wanted.
     """
@@ -118,6 +124,8 @@ def export_standalone(
     precision = precision or (Precision.FP32 if to is Format.KERAS else Precision.FP16)
     if to is Format.KERAS and precision is not Precision.FP32:
         raise OptionError(f"keras files hold fp32: got {precision}; leave --precision out")
+    if to is Format.TFLITE and precision is Precision.INT8:
+        raise OptionError(f"tflite files hold fp32 or fp16: got {precision}; int8 is for onnx")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"output folder is not empty: {out}; name a new one")
     networks = _networks(person)
@@ -132,7 +140,8 @@ def export_standalone(
             files.append(_measured(path, network, stored, person))
         from obamanet.about import SOFTWARE
 
-        text = README.format(name=person.name, software=SOFTWARE) + (KERAS_NOTE if to is Format.KERAS else "")
+        notes = {Format.KERAS: KERAS_NOTE, Format.TFLITE: TFLITE_NOTE}
+        text = README.format(name=person.name, software=SOFTWARE) + notes.get(to, "")
         (scratch / "README.txt").write_text(text, encoding="utf-8")
         origin = person.origin
         about = {"licence": origin.licence, "attribution": origin.attribution, "consent": origin.consent}
@@ -188,6 +197,11 @@ def _write(stored: StoredNetwork, path: Path, person: Person, precision: Precisi
     from obamanet.engine.keras_engine import load_weights
 
     signature = load_weights(stored)
+    if to is Format.TFLITE:
+        from obamanet.engine.tflite_export import TfliteNetwork, export_tflite
+
+        export_tflite(signature, path, precision)
+        return TfliteNetwork(path, [spec.name for spec in signature.inputs], signature.outputs)
     from obamanet.networks.weights import save_network
 
     save_network(signature.network, path)

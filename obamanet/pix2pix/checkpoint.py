@@ -1,4 +1,4 @@
-"""A trained run's folder, read back: its options and its generator, ready to paint."""
+"""Loads a pix2pix run: its options and its generator."""
 
 from __future__ import annotations
 
@@ -19,17 +19,26 @@ if TYPE_CHECKING:
 
 
 class Which(StrEnum):
-    """Which weights of a run are used."""
+    """Weights of a run."""
 
     BEST = "best"
-    """The lowest error on the validation pairs."""
+    """Those with the lowest error on the validation pairs."""
 
     LAST = "last"
+    """Those of the last step."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run's ``folder`` and what it was trained with; ``pairs`` is the number of training pairs."""
+    """A pix2pix run on a folder of pictures.
+
+    Attributes:
+        folder: the run's.
+        generator: sizes of the generator.
+        direction: which half of a picture is the condition.
+        pairs: number of training pairs.
+        batch_size: pairs per step.
+    """
 
     folder: Path
     generator: GeneratorConfig
@@ -38,21 +47,21 @@ class Checkpoint:
     batch_size: int
 
     def weights(self, which: Which) -> Path:
-        """Return the file of the best or the last weights."""
+        """Returns the file of the best or the last weights."""
         return self.folder / f"{which}.weights.h5"
 
     def kept(self) -> dict[int, Path]:
-        """Return the weights that training was told to keep, by their step, in order."""
+        """Returns the files of the weights kept at certain steps, by step in ascending order."""
         files = sorted((self.folder / KEPT).glob("step_*.weights.h5"))
         return {int(path.name.removeprefix("step_").removesuffix(".weights.h5")): path for path in files}
 
     def epoch(self, step: int) -> float:
-        """Return how many times training had seen every pair after ``step``."""
+        """Returns ``step`` in epochs: passes over all training pairs."""
         return step * self.batch_size / self.pairs
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """Return what training left in ``folder``; raises :class:`DatasetError` when it is no run on pictures."""
+    """Returns the run in ``folder``; raises :class:`DatasetError` when it is no run on a folder of pictures."""
     options = read_options(folder)
     try:
         return Checkpoint(
@@ -67,7 +76,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
 
 def load_generator(config: GeneratorConfig, weights: Path) -> keras.Model:
-    """Return the generator with ``weights``; raises :class:`DatasetError` when they are missing or do not fit."""
+    """Returns the generator of ``config`` with ``weights``; raises :class:`DatasetError` when they do not fit."""
     if not weights.is_file():
         raise DatasetError(f"no such weights: {weights}; train first")
     from obamanet.networks.unet import build_generator
@@ -82,7 +91,10 @@ def load_generator(config: GeneratorConfig, weights: Path) -> keras.Model:
 
 
 class Painter:
-    """A generator at work; pictures go through it one by one, so that none can change another."""
+    """Runs a generator on one picture at a time, so that normalisation over a batch cannot mix pictures.
+
+    Raises :class:`DatasetError` for weights that are missing or do not fit.
+    """
 
     def __init__(self, config: GeneratorConfig, weights: Path) -> None:
         import tensorflow as tf
@@ -92,7 +104,7 @@ class Painter:
         self._run = tf.function(self._paint, input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
 
     def paint(self, condition: np.ndarray) -> np.ndarray:
-        """Return the picture for ``condition`` (S, S, 3) uint8 BGR: the same shape and type."""
+        """Returns the generator's output for ``condition`` (S, S, 3) uint8 BGR: same shape and type."""
         return np.asarray(self._run(condition[None]))[0]
 
     def _paint(self, conditions: object) -> object:

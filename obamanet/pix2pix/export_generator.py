@@ -7,8 +7,8 @@ from pathlib import Path
 
 from obamanet.engine.formats import Precision
 from obamanet.engine.network import StoredNetwork
+from obamanet.engine.onnx_export import export_weights
 from obamanet.errors import OptionError
-from obamanet.export import export_weights
 from obamanet.files import atomic_write_json
 from obamanet.networks.weights import save_half, save_network
 from obamanet.pix2pix.checkpoint import Which, load_checkpoint, load_generator
@@ -16,12 +16,18 @@ from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import list_pictures
 
 CALIBRATION_PICTURES = 32
-"""Pictures from which int8 finds its ranges."""
+"""Maximum number of pictures that calibrate the value ranges of int8."""
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """The files: the whole network, its half-precision weights alone, and what both expect."""
+    """The exported files.
+
+    Attributes:
+        model: the network with its weights, ``.keras``.
+        weights: the weights in half precision, ``.weights.h5``.
+        about: sizes, direction and value range, ``.json``.
+    """
 
     model: Path
     weights: Path
@@ -29,13 +35,21 @@ class ExportReport:
 
 
 def export_generator(checkpoint: Path, out: Path, *, which: Which = Which.BEST) -> ExportReport:
-    """Write the generator of the run in ``checkpoint`` to ``out``, a ``.keras`` file, and two files beside it.
+    """Writes a run's generator as a ``.keras`` file, with ``.weights.h5`` and ``.json`` beside it.
 
-    ``import obamanet.networks.layers`` and ``keras.models.load_model(out)``, in its safe mode, are all it takes to use
-    it; its weights are the run's own. ``.weights.h5`` has them in half precision, for ``build_generator`` and
-    ``load_weights``, which moves a painted picture by less than one grey level of 255. ``.json`` has sizes, direction
-    and value range. Raises :class:`DatasetError` when the run cannot be read, :class:`OptionError` for another suffix
-    and :class:`OutputError`.
+    After ``import obamanet.networks.layers``, ``keras.models.load_model(out)`` loads it in safe mode. ``.weights.h5``
+    has the weights in half precision, for ``build_generator`` and ``load_weights``; they change a picture by less than
+    one grey level of 255.
+
+    Args:
+        checkpoint: the run's folder.
+        out: the file to write, NAME.keras.
+        which: the best or the last weights.
+
+    Raises:
+        DatasetError: the run cannot be read.
+        OptionError: ``out`` has another suffix.
+        OutputError: a file cannot be written.
     """
     if out.suffix != ".keras":
         raise OptionError(f"the exported file must end in .keras: got {out}")
@@ -64,22 +78,22 @@ def export_onnx(
     precision: Precision = Precision.FP16,
     pictures: Path | None = None,
 ) -> Path:
-    """Writes the generator of a run as an ONNX file, and beside it a ``.json`` that says what goes in and comes out.
+    """Writes a run's generator as an ONNX file, and beside it a ``.json`` with sizes, direction and value range.
 
-    The scaling is inside: pictures (n, S, S, 3) uint8 BGR in and out.
+    Scaling is part of the graph: input and output are pictures (n, S, S, 3) uint8 BGR.
 
     Args:
         checkpoint: the run's folder.
         out: the file to write, NAME.onnx.
         which: the best or the last weights.
         precision: how weights are stored.
-        pictures: a folder of A|B pictures whose conditions calibrate int8; needed for it alone.
+        pictures: folder of A|B pictures whose conditions calibrate int8; for that precision only.
 
     Returns:
         The ``.json`` file.
 
     Raises:
-        OptionError: another suffix, or int8 without pictures.
+        OptionError: ``out`` has another suffix, or int8 is given without pictures or they without it.
         DatasetError: run or pictures cannot be read.
         OutputError: a file cannot be written.
     """
@@ -88,7 +102,7 @@ def export_onnx(
     if (precision is Precision.INT8) != (pictures is not None):
         raise OptionError("int8 and the pictures that calibrate it belong together: give both or neither")
     run = load_checkpoint(checkpoint)
-    # Says what is wrong with the run in its own words.
+    # Raises the error of a run whose weights are missing or do not fit, before anything is written.
     load_generator(run.generator, run.weights(which))
     samples = []
     if pictures:
@@ -96,6 +110,6 @@ def export_onnx(
         samples = [(pairs.pair(index, None).condition[None],) for index in range(len(pairs))]
     export_weights(StoredNetwork("generator", run.generator, out, run.weights(which)), precision, samples)
     about = out.with_suffix(".json")
-    told = {"direction": run.direction, "value_range": [0, 255], "channel_order": "BGR", "precision": precision}
-    atomic_write_json(about, {**asdict(run.generator), **told, "model": out.name})
+    interface = {"direction": run.direction, "value_range": [0, 255], "channel_order": "BGR", "precision": precision}
+    atomic_write_json(about, {**asdict(run.generator), **interface, "model": out.name})
     return about

@@ -1,4 +1,4 @@
-"""Prepares folders of pictures: all of one size, two folders side by side, one folder in three parts."""
+"""Prepares folders of pictures: resizes one, combines two side by side, splits one into three parts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from obamanet.progress import Progress
 from obamanet.training.loop.ema_learner import check_seed
 
 PARTS = ("train", "val", "test")
+"""Folders of a split."""
 
 MAX_SIDE = 16_384
-"""Pixels of a resized picture's side: 0.8 GB of memory."""
+"""Maximum side of a resized picture, in pixels: 0.8 GB of memory."""
 
 
 @dataclass(frozen=True)
 class CombineReport:
-    """What came together: number of pairs, and the names (without suffix) that only one side had."""
+    """Result of combining: number of pairs, and the names (without suffix) that are in one folder only."""
 
     pairs: int
     only_a: tuple[str, ...]
@@ -37,41 +38,53 @@ class CombineReport:
 
 @dataclass(frozen=True)
 class Shares:
-    """Parts of a split, each from 0 to 1 and 1 in all."""
+    """Shares of the parts of a split, each from 0 to 1, with sum 1; raises :class:`OptionError` for others."""
 
     train: float = 0.8
     val: float = 0.1
     test: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse shares that are no shares."""
+        """Checks the shares."""
         shares = (self.train, self.val, self.test)
         if not (all(share >= 0 for share in shares) and abs(sum(shares) - 1) <= 1e-6):
             got = ", ".join(f"{share:g}" for share in shares)
             raise OptionError(f"shares must be 0 or more and 1 in all: got {got}")
 
     def counts(self, number: int) -> tuple[int, int, int]:
-        """Return how many of ``number`` go to each part: rounded, at least 1 where the share is above 0.
+        """Returns how many of ``number`` pictures go to train, val and test: rounded, at least 1 for a share above 0.
 
-        Raises :class:`DatasetError` when there are not enough.
+        Raises :class:`DatasetError` when there are too few pictures.
         """
-        least = [int(share > 0) for share in (self.train, self.val, self.test)]
-        if number < sum(least):
-            raise DatasetError(f"{number} pictures cannot be divided into {sum(least)} parts")
-        val = max(least[1], round(self.val * number))
-        test = max(least[2], round(self.test * number))
+        minimum = [int(share > 0) for share in (self.train, self.val, self.test)]
+        if number < sum(minimum):
+            raise DatasetError(f"{number} pictures cannot be divided into {sum(minimum)} parts")
+        val = max(minimum[1], round(self.val * number))
+        test = max(minimum[2], round(self.test * number))
         train = number - val - test
-        while train < least[0]:
+        while train < minimum[0]:
             val, test = (val - 1, test) if val >= test else (val, test - 1)
             train += 1
         return train, val, test
 
 
 def resize_folder(source: Path, out: Path, size: int, *, pad: bool = False, progress: Progress | None = None) -> int:
-    """Write every picture of ``source`` to ``out`` as a ``size`` x ``size`` PNG of the same name; returns how many.
+    """Writes every picture of a folder as a square PNG of the same name.
 
-    The middle square is cut out, so that nothing is stretched; with ``pad`` the whole picture is kept and the rest is
-    black. Raises :class:`DatasetError` for a picture that cannot be read, :class:`OutputError` for an ``out`` in use.
+    Args:
+        source: the pictures.
+        out: folder to write.
+        size: side in pixels.
+        pad: keep the whole picture and pad it with black; else the middle square is cut out.
+        progress: gets the progress over pictures.
+
+    Returns:
+        The number of pictures.
+
+    Raises:
+        OptionError: ``size`` is out of range.
+        DatasetError: a picture cannot be read.
+        OutputError: ``out`` cannot be written, or holds something else.
     """
     if not 1 <= size <= MAX_SIDE:
         raise OptionError(f"size is out of range: got {size} pixels, allowed is 1 to {MAX_SIDE}")
@@ -85,10 +98,11 @@ def resize_folder(source: Path, out: Path, size: int, *, pad: bool = False, prog
 
 
 def combine_folders(a: Path, b: Path, out: Path, *, progress: Progress | None = None) -> CombineReport:
-    """Write each picture of ``a`` and the one of the same name in ``b`` side by side to ``out``, as A|B PNGs.
+    """Writes the pictures of each name in ``a`` and ``b`` side by side to ``out``, as an A|B PNG; B is scaled to A.
 
-    B is brought to the size of A where they differ. The report lists what only one side has.
-    Raises :class:`DatasetError` for a picture that cannot be read or when no name is on both sides.
+    Raises:
+        DatasetError: a picture cannot be read, or no name is in both folders.
+        OutputError: ``out`` cannot be written, or holds something else.
     """
     left, right = by_stem(list_pictures(a)), by_stem(list_pictures(b))
     both = sorted(left.keys() & right.keys())
@@ -107,21 +121,33 @@ def combine_folders(a: Path, b: Path, out: Path, *, progress: Progress | None = 
 def split_folder(
     source: Path, out: Path, shares: Shares | None = None, *, seed: int = 1, progress: Progress | None = None
 ) -> dict[str, int]:
-    """Copy the pictures of ``source`` into ``out``/train, val and test, each into one; returns how many went where.
+    """Copies each picture of ``source`` into one of ``out``/train, val and test.
 
-    Which goes where depends on the names and ``seed`` alone. A part with a share of 0 is not made.
-    Raises :class:`DatasetError` for a picture that cannot be read or too few pictures, :class:`OptionError` for a seed.
+    Args:
+        source: the pictures.
+        out: folder to write; a part with a share of 0 is not made.
+        shares: of the parts.
+        seed: of the random order; the result depends on it and the names only.
+        progress: gets the progress over pictures.
+
+    Returns:
+        The number of pictures in each part.
+
+    Raises:
+        DatasetError: a picture cannot be read, or there are too few.
+        OptionError: the seed is out of range.
+        OutputError: ``out`` cannot be written, or holds something else.
     """
     check_seed(seed)
     pictures = list_pictures(source)
     counts = (shares or Shares()).counts(len(pictures))
     order = np.random.default_rng(seed).permutation(len(pictures))
-    places = [part for part, count in zip(PARTS, counts, strict=True) for _ in range(count)]
+    parts = [part for part, count in zip(PARTS, counts, strict=True) for _ in range(count)]
     with whole_folder(out) as folder:
-        for place, index in (progress or Progress()).track(zip(places, order, strict=True), "copying", len(order)):
+        for part_name, index in (progress or Progress()).track(zip(parts, order, strict=True), "copying", len(order)):
             read_picture(pictures[index])
-            (folder / place).mkdir(exist_ok=True)
-            shutil.copyfile(pictures[index], folder / place / pictures[index].name)
+            (folder / part_name).mkdir(exist_ok=True)
+            shutil.copyfile(pictures[index], folder / part_name / pictures[index].name)
     return dict(zip(PARTS, counts, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Pictures that show A and B side by side, as pairs for training (layout of pix2pix-tensorflow and CycleGAN)."""
+"""Pictures with A and B side by side as training pairs (the layout of pix2pix-tensorflow and CycleGAN)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from obamanet.progress import Progress
 from obamanet.training.renderer.pix2pix_training import Pair
 
 JITTER = 286 / 256
-"""Side that a picture is scaled to before the random crop, over the crop's (Isola et al. 2017, section 6.2)."""
-
+"""Side that a picture is scaled to before the random crop, divided by the crop's (Isola et al. 2017, section 6.2)."""
 
 MAX_LOAD = 8
-"""How many times the crop's side a picture may be scaled to."""
+"""Maximum of the same ratio."""
 
 
 class Direction(StrEnum):
-    """Which half is the condition, and which the target."""
+    """Which half of an A|B picture is the condition; the other is the target."""
 
     A_TO_B = "AtoB"
     """The left half is the condition."""
@@ -32,16 +31,22 @@ class Direction(StrEnum):
 
 
 def default_load_size(image_size: int) -> int:
-    """Return the paper's side before the crop, in pixels: 286 for 256."""
+    """Returns the paper's side before the crop, in pixels: 286 for 256."""
     return round(image_size * JITTER)
 
 
 class FolderPairs:
-    """A|B pictures as a ``PairSource`` of pix2pix training; any size, each half is scaled to the square.
+    """A|B pictures of any size as a ``PairSource`` of pix2pix training.
 
-    ``load_size`` is the side in pixels from which training crops ``image_size`` at random; ``flip`` lets training
-    mirror half of the pairs. Raises :class:`OptionError` when ``load_size`` is smaller than ``image_size`` or many
-    times as large.
+    Args:
+        pictures: the files.
+        image_size: side in pixels that each half is scaled to.
+        direction: which half is the condition.
+        load_size: side in pixels that training pairs are scaled to before a random crop of ``image_size``.
+        flip: mirror half of the training pairs.
+
+    Raises:
+        OptionError: ``load_size`` is below ``image_size`` or above MAX_LOAD times that.
     """
 
     def __init__(
@@ -68,9 +73,9 @@ class FolderPairs:
         return len(self._pictures)
 
     def pair(self, index: int, random: np.random.Generator | None) -> Pair:
-        """Return pair ``index``; ``random`` scales, crops and mirrors both halves alike, None leaves them as they are.
+        """Returns pair ``index``, cropped and mirrored with ``random``, both halves alike; only scaled without it.
 
-        Raises :class:`DatasetError` when the picture cannot be read or has no two halves.
+        Raises :class:`DatasetError` when the picture cannot be read or its width is odd.
         """
         halves = read_halves(self._pictures[index], self._direction)
         if random is None:
@@ -82,7 +87,7 @@ class FolderPairs:
         return Pair(condition, target, np.ones((self._size, self._size), np.float32))
 
     def check(self, progress: Progress) -> None:
-        """Read every picture once, so that a bad one shows before hours of training; raises :class:`DatasetError`."""
+        """Reads every picture once before a long training; raises :class:`DatasetError` for one that cannot be used."""
         for path in progress.track(self._pictures, "checking pictures", len(self)):
             read_halves(path, self._direction)
 
@@ -93,7 +98,7 @@ class FolderPairs:
 
 
 def read_halves(path: Path, direction: Direction) -> tuple[np.ndarray, np.ndarray]:
-    """Return condition and target (H, W / 2, 3) uint8 BGR of an A|B picture.
+    """Returns condition and target (H, W / 2, 3) uint8 BGR of an A|B picture.
 
     Raises :class:`DatasetError` when the picture cannot be read or its width is odd.
     """

@@ -1,4 +1,4 @@
-"""Folders of pictures, and a folder as an output that is whole or not there."""
+"""Reads, scales and writes pictures; lists folders of them, and writes folders whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from obamanet.errors import DatasetError, OutputError
 from obamanet.files import NO_SPACE
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
-"""Kinds of pictures that are read, in any case."""
+"""Suffixes of pictures, lower case; upper case is read too."""
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures in ``folder`` by name, its own folders left out.
-
-    Raises :class:`DatasetError` when the folder is missing or holds none.
-    """
+    """Returns the pictures in ``folder``, not below it, sorted by name; raises :class:`DatasetError` without any."""
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     except OSError as error:
@@ -35,7 +32,7 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def by_stem(pictures: list[Path]) -> dict[str, Path]:
-    """Return ``pictures`` by their name without suffix; raises :class:`DatasetError` when two share one."""
+    """Returns ``pictures`` by file name without suffix; raises :class:`DatasetError` when two share one."""
     named: dict[str, Path] = {}
     for path in pictures:
         if path.stem in named:
@@ -45,9 +42,9 @@ def by_stem(pictures: list[Path]) -> dict[str, Path]:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Return the picture (H, W, 3) uint8 BGR, grey made coloured, alpha left out, 16 bits made 8.
+    """Returns the picture (H, W, 3) uint8 BGR; raises :class:`DatasetError` when it cannot be read.
 
-    Raises :class:`DatasetError` when it cannot be read.
+    Grey is converted to colour and 16 bits to 8; alpha is dropped.
     """
     import cv2
 
@@ -61,7 +58,7 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write ``picture`` (H, W, 3) uint8 BGR as the kind that the suffix names; JPEG at quality 95, OpenCV's default."""
+    """Writes ``picture`` (H, W, 3) uint8 BGR in the format of the suffix; JPEG at quality 95, OpenCV's default."""
     import cv2
 
     _, content = cv2.imencode(path.suffix.lower(), picture)
@@ -69,22 +66,24 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def scale_picture(picture: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return ``picture`` at ``width`` x ``height`` pixels: averaged when it shrinks, cubic when it grows."""
+    """Returns ``picture`` scaled to ``width`` x ``height`` pixels: by area when it shrinks, cubic when it grows."""
     import cv2
 
     if picture.shape[:2] == (height, width):
         return picture
     shrinks = width <= picture.shape[1] and height <= picture.shape[0]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=way))
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=interpolation))
 
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside ``out`` to fill; it takes the name when the block ends well, else it is removed.
+    """Yields a hidden folder beside ``out`` to fill; it is renamed to ``out`` at the end, or removed after an error.
 
-    An ``out`` that is not empty is left as it is: the same content is taken as done, any other is refused with
-    :class:`OutputError`, as is a place that cannot be written to or a full disk.
+    An ``out`` that already holds the same content is left as it is.
+
+    Raises:
+        OutputError: ``out`` holds other content or cannot be written, or the disk is full.
     """
     out = out.expanduser().resolve()
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
@@ -94,7 +93,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
         part.mkdir(parents=True)
         yield part
         if out.is_dir() and any(out.iterdir()):
-            if not _same(out, part):
+            if not _same_content(out, part):
                 raise OutputError(f"output folder is not empty and holds something else: {out}; use another")
         else:
             part.replace(out)
@@ -107,7 +106,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same_content(one: Path, other: Path) -> bool:
     names = {path.relative_to(one) for path in one.rglob("*") if path.is_file()}
     if names != {path.relative_to(other) for path in other.rglob("*") if path.is_file()}:
         return False

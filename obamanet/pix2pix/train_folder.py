@@ -1,4 +1,4 @@
-"""Trains a pix2pix pair on a folder of A|B pictures."""
+"""Trains a pix2pix generator on a folder of A|B pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obamanet.training.loop.trained_networks import TrainedRenderer
 from obamanet.training.renderer.pix2pix_training import TrainOptions, train_pix2pix
 
 VAL_SHARE = 0.1
-"""Share of the pictures that only validates when there is no folder for it."""
+"""Share of the pictures for validation when there is no folder of validation pictures."""
 
 
 def train_folder(
@@ -39,34 +39,47 @@ def train_folder(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train on the A|B pictures of ``pictures`` into the run's folder ``out``; go on from there if it was begun.
+    """Trains a pix2pix generator on A|B pictures, or resume its training.
 
-    ``epochs`` passes over all training pairs, where given, stand for ``options.steps``. ``val`` are the pictures that
-    choose the best weights; without it a seeded ``val_share`` of ``pictures`` does, and is not trained on.
-    ``load_size`` is the side that is cropped from, see :class:`FolderPairs`. The weights after ``keep_epochs`` are kept
-    for comparison. ``start`` is a trained generator to begin with, see :func:`train_pix2pix`. Raises
-    :class:`DatasetError` for pictures that cannot be used, :class:`OptionError` when ``out`` holds a run with other
-    options.
+    Args:
+        pictures: folder of the training pictures.
+        out: the run's folder.
+        config: sizes of the generator.
+        options: how to train.
+        epochs: passes over all training pairs, in place of ``options.steps``.
+        val: folder of the validation pictures; without it a random ``val_share`` of ``pictures`` is held out.
+        val_share: above 0 and below 1.
+        direction: which half is the condition.
+        load_size: side in pixels that training pairs are scaled to before the crop, see :class:`FolderPairs`.
+        flip: mirror half of the training pairs.
+        keep_epochs: epochs whose weights are kept for comparison.
+        start: generator of the same sizes whose weights to start from.
+        limits: where this session stops.
+        progress: gets the metrics of each evaluation.
+
+    Raises:
+        DatasetError: pictures cannot be used, or files of the run are damaged.
+        OptionError: an option is out of range, or ``out`` holds a run with other options.
     """
     progress = progress or Progress()
-    found = list_pictures(pictures)
+    train_pictures = list_pictures(pictures)
     if val is None:
-        found, chosen = _split(found, val_share, options.seed)
+        train_pictures, val_pictures = _split(train_pictures, val_share, options.seed)
     else:
-        chosen = list_pictures(val)
+        val_pictures = list_pictures(val)
     load_size = load_size or default_load_size(config.image_size)
-    train = FolderPairs(found, config.image_size, direction, load_size=load_size, flip=flip)
-    check = FolderPairs(chosen, config.image_size, direction, load_size=load_size, flip=flip)
+    train = FolderPairs(train_pictures, config.image_size, direction, load_size=load_size, flip=flip)
+    check = FolderPairs(val_pictures, config.image_size, direction, load_size=load_size, flip=flip)
     for source in (train, check):
         source.check(progress)
     if epochs is not None:
-        options = replace(options, steps=_step_of(epochs, len(found), options.batch_size))
+        options = replace(options, steps=_step_of(epochs, len(train_pictures), options.batch_size))
     about = {
         "direction": str(direction),
         "load_size": load_size,
         "flip": flip,
-        "pairs": len(found),
-        "val_pairs": len(chosen),
+        "pairs": len(train_pictures),
+        "val_pairs": len(val_pictures),
     }
     return train_pix2pix(
         train,
@@ -74,16 +87,16 @@ def train_folder(
         out,
         config,
         options,
-        about={"folder": about},
+        sections={"folder": about},
         start=start,
-        keep_steps=frozenset(_step_of(epoch, len(found), options.batch_size) for epoch in keep_epochs),
+        keep_steps=frozenset(_step_of(epoch, len(train_pictures), options.batch_size) for epoch in keep_epochs),
         limits=limits,
         progress=progress,
     )
 
 
 def _step_of(epoch: int, pairs: int, batch_size: int) -> int:
-    """Return the step after which every pair was seen ``epoch`` times."""
+    """Returns the step at the end of ``epoch`` passes over the pairs."""
     if epoch < 1:
         raise OptionError(f"epochs must be at least 1: got {epoch}")
     return math.ceil(epoch * pairs / batch_size)
@@ -95,8 +108,8 @@ def _split(pictures: list[Path], share: float, seed: int) -> tuple[list[Path], l
     if len(pictures) < 2:
         raise DatasetError(f"one picture cannot both train and validate; add more: {pictures[0].parent}")
     count = min(len(pictures) - 1, max(1, round(share * len(pictures))))
-    chosen = set(np.random.default_rng(seed).permutation(len(pictures))[:count].tolist())
+    held_out = set(np.random.default_rng(seed).permutation(len(pictures))[:count].tolist())
     return (
-        [path for index, path in enumerate(pictures) if index not in chosen],
-        [path for index, path in enumerate(pictures) if index in chosen],
+        [path for index, path in enumerate(pictures) if index not in held_out],
+        [path for index, path in enumerate(pictures) if index in held_out],
     )

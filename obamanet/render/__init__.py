@@ -1,1 +1,1 @@
-"""Pictures: the square crop around the head, the sketch, the blend back into the frame."""
+"""Square crop around the head, sketch, in-painting condition and compositing."""

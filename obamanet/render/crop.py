@@ -1,4 +1,4 @@
-"""Cuts the square portrait around a head out of a frame, and puts points into its pixels."""
+"""Crops the square portrait around a head, and converts points between frame and square."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from obamanet.constants import IMAGE_SIZE, JAW, LEFT_EYE, RIGHT_EYE
 from obamanet.types import CropBox
 
 PORTRAIT_SIDE = 2.3
-"""Sides of the square in heights from eyes to chin: hair and neck inside, the face about half of the width."""
+"""Side of the square in units of the height from eyes to chin; holds hair and neck, the face takes about half the
+width."""
 
 PORTRAIT_DROP = 0.0
-"""How far the square's middle lies below the eyes, in the same unit."""
+"""Distance of the square's middle below the eyes, in the same unit."""
 
 
 def portrait_box(landmarks: np.ndarray) -> CropBox:
-    """Return the square around the head that suits all of ``landmarks`` (T, 68, 2) pixels: the median over frames.
+    """Returns the square around the head for all of ``landmarks`` (T, 68, 2) pixels: the median over frames.
 
-    One box for a whole clip: a box that followed the head frame by frame would shake the background.
+    One box serves a whole clip: a box that followed the head frame by frame would shake the background.
     """
     eyes = (landmarks[:, LEFT_EYE].mean(axis=1) + landmarks[:, RIGHT_EYE].mean(axis=1)) / 2
     chin = landmarks[:, JAW.start + 8]
@@ -30,7 +31,10 @@ def portrait_box(landmarks: np.ndarray) -> CropBox:
 
 
 def cut_square(image: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Return the square ``box`` of ``image`` (H, W, 3) uint8 as (size, size, 3), the edge repeated beyond the frame."""
+    """Returns the square ``box`` of ``image`` (H, W, 3) uint8, resized to (size, size, 3).
+
+    Beyond the frame the edge pixels are repeated.
+    """
     zoom = size / box.side
     # Pixel centres lie at half pixels, so the middle of the box lands in the middle of the square.
     shift = (zoom - 1) / 2
@@ -44,14 +48,14 @@ def cut_square(image: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.nd
 
 
 def to_square(points: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Return ``points`` (..., 2) of the frame in pixels of the cut square: (..., 2) float32."""
+    """Returns ``points`` (..., 2), pixels of the frame, in pixels of the cut square: (..., 2) float32."""
     zoom = size / box.side
     origin = np.array([box.left, box.top])
     return ((points - origin) * zoom + (zoom - 1) / 2).astype(np.float32)
 
 
 def from_square(points: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Return ``points`` (..., 2) of the cut square in pixels of the frame; undoes :func:`to_square`."""
+    """Returns ``points`` (..., 2), pixels of the cut square, in pixels of the frame; undoes :func:`to_square`."""
     zoom = size / box.side
     origin = np.array([box.left, box.top])
     return ((points - (zoom - 1) / 2) / zoom + origin).astype(np.float32)

@@ -1,8 +1,7 @@
-"""Draws landmarks as the condition image that the renderer paints from.
+"""Draws landmarks as the renderer's condition image.
 
-Lines are drawn with sub-pixel ends and anti-aliased: a sketch of whole pixels makes the rendered face tremble. Each
-part has its own colour, so that the renderer never takes a closed lip for a chin; the lips and the inside of the mouth
-are filled, because they carry the speech.
+Lines have sub-pixel ends and are anti-aliased: a sketch of whole pixels makes the rendered face jitter. Each part has
+its own colour, so that the renderer cannot confuse lips and chin. The lips and the inside of the mouth are filled.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ import numpy as np
 from obamanet.constants import IMAGE_SIZE, INNER_LIPS, MOUTH, OUTER_LIPS
 
 SUBPIXEL_BITS = 6
-"""Binary places of a coordinate given to OpenCV: steps of 1/64 pixel."""
+"""Fractional bits of a coordinate passed to OpenCV: steps of 1/64 pixel."""
 
 LINE_WIDTH = 2
-"""Pixels at 256 x 256; wide enough to survive the renderer's first, strided convolution."""
+"""Pixels; wide enough to survive the renderer's first, strided convolution."""
 
 Colour = tuple[int, int, int]
 
@@ -30,17 +29,23 @@ FACE_LINES: tuple[tuple[tuple[int, ...], bool, Colour], ...] = (
     ((*range(36, 42),), True, (255, 0, 0)),
     ((*range(42, 48),), True, (255, 0, 0)),
 )
-"""Points of each drawn line, whether it closes, and its colour (BGR)."""
+"""Landmarks of each drawn line, whether it is closed, and its colour (BGR)."""
 
 LIP_FILL: Colour = (0, 0, 255)
 MOUTH_FILL: Colour = (255, 0, 255)
 INNER_LINE: Colour = (0, 255, 255)
+"""Colours (BGR) of the lips, of the mouth's inside and of the line between them."""
 
 
 def draw_face(landmarks: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Return the whole-face sketch of ``landmarks`` (68, 2), pixels of the square: (size, size, 3) uint8 BGR.
+    """Returns the whole-face sketch.
 
-    Points outside the square are clipped, not refused.
+    Args:
+        landmarks: shape (68, 2), pixels of the square; points outside it are clipped.
+        size: side of the square, pixels.
+
+    Returns:
+        Shape (size, size, 3) uint8 BGR.
     """
     sketch = np.zeros((size, size, 3), dtype=np.uint8)
     for indices, closed, colour in FACE_LINES:
@@ -50,13 +55,13 @@ def draw_face(landmarks: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:
 
 
 def draw_jaw(image: np.ndarray, landmarks: np.ndarray) -> None:
-    """Draw the jaw line of ``landmarks`` (68, 2), pixels, into ``image`` (H, W, 3) uint8 BGR, in place."""
+    """Draws the jaw line of ``landmarks`` (68, 2), pixels, into ``image`` (H, W, 3) uint8 BGR, in place."""
     indices, closed, colour = FACE_LINES[0]
     _line(image, landmarks[list(indices)], closed, colour)
 
 
 def draw_lips(image: np.ndarray, keypoints: np.ndarray) -> None:
-    """Draw the lips of ``keypoints`` (20, 2), pixels, into ``image`` (H, W, 3) uint8 BGR, in place."""
+    """Draws the lips of ``keypoints`` (20, 2), pixels, into ``image`` (H, W, 3) uint8 BGR, in place."""
     outer, inner = _fixed(keypoints[OUTER_LIPS]), _fixed(keypoints[INNER_LIPS])
     cv2.fillPoly(image, [outer], LIP_FILL, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.fillPoly(image, [inner], MOUTH_FILL, cv2.LINE_AA, SUBPIXEL_BITS)
@@ -68,5 +73,5 @@ def _line(image: np.ndarray, points: np.ndarray, closed: bool, colour: Colour) -
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:
-    # Far-away points would overflow OpenCV's fixed-point numbers and hang its line clipper.
+    # Distant points would overflow OpenCV's fixed-point numbers and hang its line clipper.
     return np.round(np.clip(points, -4096, 4096) * (1 << SUBPIXEL_BITS)).astype(np.int32)

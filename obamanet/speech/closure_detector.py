@@ -15,17 +15,25 @@ from typing import Final
 
 import numpy as np
 
+from obamanet.bundle import NetworkKind, read_network
 from obamanet.engine.network import Engine, StoredNetwork
 from obamanet.errors import PersonError
-from obamanet.files import read_json, sha256_of
 from obamanet.networks.config import PredictorConfig
 from obamanet.speech.streaming_lstm import StreamingLstm
 from obamanet.types import FeatureSequence, Span
 
-WEIGHTS: Final = "closures.weights.h5"
-NETWORK: Final = "closures.onnx"
-CARD: Final = "closures.json"
-"""The files of a detector's folder."""
+DETECTOR_KIND: Final = NetworkKind(
+    "closure detector",
+    "closures.json",
+    2,
+    PersonError,
+    remedy="install the program anew",
+    oldest=2,
+    graph="predictor",
+    config=PredictorConfig,
+    sizes={"outputs": 1},
+)
+"""A closure detector as a bundle."""
 
 CLOSURE_THRESHOLD: Final = 0.4
 """Likelihood from which on the lips are taken to be shut. With 0.3, 0.4, 0.5 and 0.6 they shut at 0.99, 0.99, 0.98 and
@@ -47,22 +55,29 @@ CHUNK_STEPS: Final = 1000
 
 @dataclass(frozen=True)
 class ClosureCard:
-    """The detector that comes with the program: its sizes, the sha256 of its network, and whose features it hears."""
+    """What is known of a closure detector.
+
+    Attributes:
+        config: its sizes.
+        encoder: sha256 of the speech encoder whose features it takes.
+        origin: how it was made, in words.
+        licence: of what it was made from, in words.
+        network: its files.
+    """
 
     config: PredictorConfig
-    sha256: str
     encoder: str
     origin: str
     licence: str
+    network: StoredNetwork
 
 
 @cache
 def closure_card() -> ClosureCard:
-    """Return what is known of the shipped detector."""
-    card = read_json(closure_folder() / CARD)
-    return ClosureCard(
-        PredictorConfig(**card["config"]), card.get("onnx", ""), card["encoder"], card["origin"], card["licence"]
-    )
+    """Returns what is known of the shipped detector; raises :class:`PersonError` when it is damaged."""
+    bundle = read_network(closure_folder(), DETECTOR_KIND)
+    encoder, origin, licence = (bundle.card.text(name) for name in ("encoder", "origin", "licence"))
+    return ClosureCard(bundle.network.config, encoder, origin, licence, bundle.network)
 
 
 def closure_folder() -> Path:
@@ -76,14 +91,10 @@ def supports_closures(encoder: str | None) -> bool:
 
 
 class ClosureDetector:
-    """The shipped detector; build it once, it holds the weights. Raises :class:`PersonError` when they are damaged."""
+    """The shipped detector, loaded; build it once. Raises :class:`PersonError` when its files are damaged."""
 
     def __init__(self, engine: Engine = Engine.ONNXRUNTIME) -> None:
-        card, folder = closure_card(), closure_folder()
-        stored = StoredNetwork("predictor", card.config, folder / NETWORK, folder / WEIGHTS)
-        if not stored.onnx.is_file() or sha256_of(stored.onnx) != card.sha256:
-            raise PersonError(f"detector of shut lips is damaged: {stored.onnx}; install the program anew")
-        self._network = StreamingLstm(stored, engine)
+        self._network = StreamingLstm(closure_card().network, engine)
 
     def find(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
         """Return when the lips are shut in the encoded features ``heard`` (T, D), around which is ``quiet`` (D,)."""

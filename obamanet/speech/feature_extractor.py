@@ -12,11 +12,16 @@ from typing import Final
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
-from obamanet.audio.normalise_features import about_reference, normalise_utterance, silence_features, speech_reference
+from obamanet.audio.normalise_features import (
+    normalise_to_reference,
+    normalise_utterance,
+    silence_features,
+    speech_reference,
+)
+from obamanet.bundle import NetworkKind, read_network
 from obamanet.constants import FEATURE_RATE, SAMPLE_RATE
 from obamanet.engine.network import Engine, StoredNetwork, load_network
 from obamanet.errors import PersonError
-from obamanet.files import read_json, sha256_of
 from obamanet.networks.config import EncoderConfig
 from obamanet.types import AudioClip, FeatureSequence
 
@@ -33,13 +38,29 @@ CHUNK_STEPS = 500
 ENCODER: Final = "speech_encoder"
 """Kind of the network, and the name of its files without their suffix."""
 
+ENCODER_KIND: Final = NetworkKind(
+    "speech encoder",
+    f"{ENCODER}.json",
+    2,
+    PersonError,
+    remedy="install the program anew",
+    oldest=2,
+    graph=ENCODER,
+    config=EncoderConfig,
+)
+"""A speech encoder as a bundle."""
+
 
 @dataclass(frozen=True)
 class EncoderCard:
     """What is known of a speech encoder.
 
-    ``sha256`` of its training weights says which encoder it is. ``network`` are its files. ``origin`` and ``licence``
-    are words for people.
+    Attributes:
+        config: its sizes.
+        sha256: of its training weights; says which encoder it is.
+        origin: how it was made, in words.
+        licence: of what it was made from, in words.
+        network: its files.
     """
 
     config: EncoderConfig
@@ -51,14 +72,10 @@ class EncoderCard:
 
 @cache
 def encoder_card() -> EncoderCard:
-    """Return what is known of the shipped speech encoder; raises :class:`PersonError` when it is damaged."""
-    folder = encoder_folder()
-    card = read_json(folder / f"{ENCODER}.json")
-    config = EncoderConfig(**card["config"])
-    stored = StoredNetwork(ENCODER, config, folder / f"{ENCODER}.onnx", folder / f"{ENCODER}.weights.h5")
-    if not stored.onnx.is_file() or sha256_of(stored.onnx) != card.get("onnx"):
-        raise PersonError(f"speech encoder is damaged: {stored.onnx}; install the program anew")
-    return EncoderCard(config, card["sha256"], card["origin"], card["licence"], stored)
+    """Returns what is known of the shipped speech encoder; raises :class:`PersonError` when it is damaged."""
+    bundle = read_network(encoder_folder(), ENCODER_KIND)
+    origin, licence = bundle.card.text("origin"), bundle.card.text("licence")
+    return EncoderCard(bundle.network.config, bundle.sha256, origin, licence, bundle.network)
 
 
 def encoder_folder() -> Path:
@@ -150,7 +167,7 @@ class SpeechEncoder:
         first_seen, end_seen = self.seen(first, count)
         wanted = np.arange(first_seen, end_seen) - start
         inside = (wanted >= 0) & (wanted < len(values))
-        normalised = about_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
+        normalised = normalise_to_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
         heard = np.where(inside[:, None], normalised, silence_features(self._config.bands, SPEECH))
         before, _ = self._config.reach
         return self._run(heard)[before : before + count]

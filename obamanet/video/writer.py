@@ -16,7 +16,7 @@ from typing import IO, Self
 
 import numpy as np
 
-from obamanet.constants import GAP_TOLERANCE, TIMES_MAY_JUMP
+from obamanet.constants import AVFMT_TS_DISCONT, GAP_TOLERANCE
 from obamanet.errors import OutputError, VideoError
 from obamanet.files import atomic_path
 from obamanet.timing import frames_to_cover
@@ -222,7 +222,7 @@ def _delay_us(sound: Path) -> int:
             str(sound.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
         ) as opened:
             stream = opened.streams.audio[0]
-            if not opened.format.flags & TIMES_MAY_JUMP or stream.start_time is None or stream.time_base is None:
+            if not opened.format.flags & AVFMT_TS_DISCONT or stream.start_time is None or stream.time_base is None:
                 return 0
             return round(stream.start_time * stream.time_base * 1_000_000) - (opened.start_time or 0)
     except (av.FFmpegError, OSError, IndexError):

@@ -11,15 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
-from obamanet.engine.network import StoredNetwork
+from obamanet.bundle import write_network
 from obamanet.errors import DatasetError, OptionError
-from obamanet.export import export_weights
-from obamanet.files import atomic_path, atomic_write_json, open_arrays, sha256_of
+from obamanet.files import atomic_path, open_arrays
 from obamanet.networks.config import PredictorConfig
-from obamanet.networks.weights import save_half
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
-from obamanet.speech.closure_detector import CARD, CLOSURE_THRESHOLD, NETWORK, WEIGHTS, likelihood_of, shut_spans
+from obamanet.speech.closure_detector import CLOSURE_THRESHOLD, DETECTOR_KIND, likelihood_of, shut_spans
 from obamanet.speech.feature_extractor import FeatureExtractor, encoder_digest, feature_size
 from obamanet.training.data.dataset import Dataset, Split
 from obamanet.training.loop.ema_learner import Losses, check_optimiser_options
@@ -29,7 +27,7 @@ from obamanet.training.loop.runner import (
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_folder,
     own_folder,
     run_training,
@@ -124,7 +122,7 @@ def train_closures(
     which carries ``licence`` and ``attribution`` of the recordings. Raises :class:`DatasetError` when words are missing
     and :class:`OptionError` when ``folder`` holds another run.
     """
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     features = FeatureOptions(kind=SPEECH)
     size, rate = feature_size(features)
@@ -173,19 +171,14 @@ def train_closures(
 def write_detector(
     report: TrainReport, config: PredictorConfig, encoder: str | None, origin: str, licence: str
 ) -> None:
-    """Write the best weights of the run ``report`` tells of, their ONNX file and, last, the card that both need."""
+    """Writes the best network of the run ``report`` tells of as a bundle into the run's folder :data:`RESULT`."""
     from obamanet.networks.keypoint_lstm import build_predictor
 
     network = build_predictor(config)
     network.load_weights(report.folder / "best.weights.h5")
     folder = report.folder / RESULT
     folder.mkdir(exist_ok=True)
-    save_half(network, folder / WEIGHTS)
-    export_weights(StoredNetwork("predictor", config, folder / NETWORK, folder / WEIGHTS))
-    card = {
-        "config": asdict(config),
-        "sha256": sha256_of(folder / WEIGHTS),
-        "onnx": sha256_of(folder / NETWORK),
+    about = {
         "encoder": encoder,
         "origin": origin,
         "licence": licence,
@@ -195,7 +188,7 @@ def write_detector(
             if name.startswith(("step", "score", VOICED, RECORDED))
         },
     }
-    atomic_write_json(folder / CARD, card)
+    write_network(network, DETECTOR_KIND, config, about, folder)
 
 
 class ClosureSource:
@@ -284,7 +277,7 @@ class ClosureLearner(LstmLearner):
         import tensorflow as tf
 
         heard, shut = batch
-        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.taught(heard)[..., 0]))
+        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(shut, self.forward(heard)[..., 0]))
         return Losses(loss, {"cross_entropy": loss})
 
     def _count(self, sound: EncodedSound) -> ClosureScore:
@@ -292,7 +285,7 @@ class ClosureLearner(LstmLearner):
 
     def _likelihood(self, sound: EncodedSound) -> np.ndarray:
         heard = np.concatenate([sound.values, self._quiet]).astype(np.float32)
-        return likelihood_of(self.said(heard))
+        return likelihood_of(self.predict(heard))
 
 
 def shut_steps(sound: EncodedSound, rate: float) -> np.ndarray:

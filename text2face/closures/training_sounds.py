@@ -149,7 +149,7 @@ def _words(piece: Piece, align_folder: Path) -> str:
 
 def _in_silence(speech: Speech, random: np.random.Generator) -> Sound:
     before, after = (np.zeros(int(random.uniform(*AROUND) * SAMPLE_RATE), np.float32) for _ in range(2))
-    closures = tuple(span.later(len(before) / SAMPLE_RATE) for span in _closures(speech))
+    closures = tuple(span.shifted(len(before) / SAMPLE_RATE) for span in _closures(speech))
     return Sound(VOICED, np.concatenate([before, at_sample_rate(speech), after]), closures)
 
 

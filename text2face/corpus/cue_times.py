@@ -144,4 +144,4 @@ def _moved(words: tuple[SpokenWord, ...], edges: np.ndarray) -> tuple[SpokenWord
 
 
 def _later(words: tuple[SpokenWord, ...], seconds: float) -> tuple[SpokenWord, ...]:
-    return tuple(SpokenWord(word.text, tuple(sound.later(seconds) for sound in word.phonemes)) for word in words)
+    return tuple(SpokenWord(word.text, tuple(sound.shifted(seconds) for sound in word.phonemes)) for word in words)

@@ -92,7 +92,7 @@ class Cutter:
             clips.append(self._row(window, cut, timed, name, number))
         if self._pictures:
             _keep_pictures(folder / "frames", clips)
-        return CueRecord(tuple(clips), tuple(rejects), track.most_faces)
+        return CueRecord(tuple(clips), tuple(rejects), track.max_faces)
 
     def _reject(self, window: Window, reason: str, cut: Cut | None = None) -> Reject:
         if cut is None:

@@ -41,16 +41,16 @@ class MouthTrack:
         It must not begin before the last one ended. Returns its mouth poses, lips met where they shall, when there is a
         poser.
         """
-        closures = [span.later(start) for span in lip_closures(words)]
+        closures = [span.shifted(start) for span in lip_closures(words)]
         self._closures += closures
-        self._roundings += [span.later(start) for span in lip_roundings(words)]
-        self._said += [span.later(start) for span in sounding(words)]
+        self._roundings += [span.shifted(start) for span in lip_roundings(words)]
+        self._said += [span.shifted(start) for span in sounding(words)]
         if self._poser is None:
             return None
         fps = float(self._person.fps)
         # Sentences of a recording have silence around them that belongs to none: the mouth opens and shuts in it.
         first, stop = max(0, math.ceil((start - LEAD) * fps)), math.ceil((end + RELEASE) * fps)
-        here = [tuple(syllable.later(start - first / fps) for syllable in word) for word in words]
+        here = [tuple(syllable.shifted(start - first / fps) for syllable in word) for word in words]
         part = self._poser.predict(here, 0, stop - first)
         self._parts.append((first, part))
         pca, rest = self._mouth.pca, self._mouth.rest

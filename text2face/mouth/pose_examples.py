@@ -141,7 +141,7 @@ def taught(
         soundfile.write(wav, samples, speech.clip.rate, subtype="PCM_16")
         keypoints = teacher.predict(load_features(wav, person)).points
     later = len(silence) / speech.clip.rate
-    words = tuple(tuple(s.later(later) for s in syllables_of(word, voice)) for word in speech.words)
+    words = tuple(tuple(s.shifted(later) for s in syllables_of(word, voice)) for word in speech.words)
     return words, frame_times(len(keypoints), person.fps), keypoints
 
 

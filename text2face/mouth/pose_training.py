@@ -13,7 +13,7 @@ import numpy as np
 from obamanet.constants import INNER_LIPS
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import sha256_of
-from obamanet.keypoints.lips import GAP
+from obamanet.keypoints.lips import GAP_WEIGHTS
 from obamanet.keypoints.mouth_poses import MouthPoses
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.networks.config import PoserConfig
@@ -206,7 +206,7 @@ class PoserLearner(EmaLearner):
         weights = np.ones(20, dtype=np.float32)
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
-        self._gap = tf.constant(GAP.astype(np.float32)[:, None])
+        self._gap = tf.constant(GAP_WEIGHTS.astype(np.float32)[:, None])
         self._run = tf.function(
             lambda inputs: self._ema(inputs, training=False),
             input_signature=[tf.TensorSpec((1, None, config.inputs))],

@@ -1,6 +1,6 @@
-"""Seeded augmentations of speech: other voices, rooms, lines and noises, to train against and to measure with.
+"""Seeded augmentations of speech: other voices, rooms, transmission lines and noises, for training and for benchmarks.
 
-Every function takes and returns mono sound at 16 kHz, (N,) float32 in [-1, 1], and leaves what it was given as it was.
-An augmented sound is as long as the sound and says the same at the same time, whatever delay its filters have. Where
-chance plays a part a numpy ``Generator`` decides, so that equal seeds make equal sounds.
+Every function takes and returns mono sound at 16 kHz, (N,) float32 in [-1, 1], and does not change its argument.
+Augmented sound has the length and the timing of the original, whatever delay its filters have. Random choices are made
+by a numpy ``Generator``: equal seeds give equal sounds.
 """

@@ -1,4 +1,4 @@
-"""A random chain of augmentations, as training draws it: another voice, room, noise, microphone, line."""
+"""A random chain of augmentations: another voice, room, noise, microphone, transmission line."""
 
 from __future__ import annotations
 
@@ -33,24 +33,40 @@ NOISES: Final = {
     "breaths": breaths,
     "music": music,
 }
-"""Noises that need no recording: each takes a Generator and a length in samples."""
+"""Noises that need no recording, by name; each function takes a Generator and a length in samples."""
 
 BABBLE: Final = "babble"
-"""The noise made of other speech."""
+"""Name of the noise that is made of other speech."""
 
 NOISE_KINDS: Final = (*NOISES, BABBLE, "music", BABBLE)
-"""What noise is drawn from: music and babble twice as often as the others, since they look most like speech."""
+"""Names that a random noise is drawn from; music and babble twice, because they resemble speech most."""
 
 
 @dataclass(frozen=True)
 class AugmentOptions:
-    """How often each augmentation is drawn (0 to 1, each on its own) and from which range; plain values.
+    """Probability of each augmentation (drawn independently) and ranges of its parameters, in the chain's order.
 
-    In the chain's order: ``voice``, another voice, its factors of ``pitch`` and ``formants`` drawn evenly on a
-    logarithmic scale; ``room``, with ``reverberation`` seconds and ``direct_db``; ``noise`` of a random kind at
-    ``snr_db``; ``equaliser`` of up to ``equaliser_db``; ``loudness``, a gain from ``gain_db``; ``clipping`` at a share
-    of the peak from ``clip_share``; ``line``, which is in equal parts the telephone, a band limit from ``band_hz`` and
-    an MP3 of at most ``mp3_kbit`` kbit/s. Raises :class:`OptionError`.
+    Attributes:
+        voice: probability of another voice.
+        pitch: range of its pitch factor, drawn evenly on a logarithmic scale.
+        formants: range of its formant factor, drawn evenly on a logarithmic scale.
+        room: probability of a room.
+        reverberation: range of its reverberation time, seconds.
+        direct_db: range of its direct-to-reverberant energy ratio, dB.
+        noise: probability of added noise of a random kind.
+        snr_db: range of its signal-to-noise ratio, dB.
+        equaliser: probability of a random equaliser.
+        equaliser_db: its maximum gain or attenuation per octave band, dB.
+        loudness: probability of a gain.
+        gain_db: its range, dB.
+        clipping: probability of clipping.
+        clip_share: range of the clipping level, as a share of the peak.
+        line: probability of a transmission line: telephone, band limit or MP3 with equal probability.
+        band_hz: range of the band limit, Hz.
+        mp3_kbit: maximum MP3 bit rate, kbit/s.
+
+    Raises:
+        OptionError: a probability is not within 0 to 1, a range is not in ascending order, or the bit rate is too low.
     """
 
     voice: float = 0.5
@@ -72,7 +88,7 @@ class AugmentOptions:
     mp3_kbit: int = 64
 
     def __post_init__(self) -> None:
-        """Turn lists, as JSON has them, into tuples; refuse shares that are none and ranges out of order."""
+        """Converts lists, as read from JSON, to tuples and checks the values."""
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, list | tuple):
@@ -89,9 +105,13 @@ class AugmentOptions:
 def augment(
     sound: np.ndarray, options: AugmentOptions, random: np.random.Generator, others: Sequence[np.ndarray] = ()
 ) -> np.ndarray:
-    """Return ``sound`` (N,) through a random chain of augmentations; its times stay, equal seeds make equal sounds.
+    """Returns ``sound`` after a random chain of augmentations, shape (N,) float32, with unchanged timing.
 
-    ``others`` are speech sounds (n,) that babble is made of; without them there is none. See :class:`AugmentOptions`.
+    Args:
+        sound: mono at 16 kHz, shape (N,), in [-1, 1].
+        options: probabilities and ranges.
+        random: source of randomness; equal seeds give equal sounds.
+        others: speech sounds (n,) that babble is made of; without them there is no babble.
     """
     augmented = sound.astype(np.float32)
     if random.random() < options.voice:
@@ -114,13 +134,23 @@ def augment(
 
 
 def random_kind(random: np.random.Generator, others: Sequence[np.ndarray] = ()) -> str:
-    """Return the name of a random kind of noise; babble only where there are ``others`` to make it of."""
+    """Returns the name of a random kind of noise; babble only if there are ``others`` to make it of."""
     kinds = [kind for kind in NOISE_KINDS if kind != BABBLE or len(others)]
     return kinds[int(random.integers(len(kinds)))]
 
 
 def make_noise(kind: str, random: np.random.Generator, length: int, others: Sequence[np.ndarray] = ()) -> np.ndarray:
-    """Return ``length`` samples of the noise of that name, at -26 dBFS; raises :class:`OptionError` for another."""
+    """Returns ``length`` samples of noise at -26 dBFS, float32.
+
+    Args:
+        kind: a name in NOISES, or BABBLE.
+        random: source of randomness.
+        length: in samples at 16 kHz.
+        others: speech sounds (n,) for babble.
+
+    Raises:
+        OptionError: unknown kind, or babble without other speech.
+    """
     if kind == BABBLE:
         return babble(others, random, length)
     if kind not in NOISES:
@@ -129,7 +159,7 @@ def make_noise(kind: str, random: np.random.Generator, length: int, others: Sequ
 
 
 def _random_line(sound: np.ndarray, options: AugmentOptions, random: np.random.Generator) -> np.ndarray:
-    """Return ``sound`` through the telephone, a band limit or an MP3."""
+    """Returns ``sound`` sent through the telephone, a band limit or an MP3, chosen at random."""
     which = int(random.integers(3))
     if which == 0:
         return telephone(sound)

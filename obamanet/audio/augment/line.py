@@ -1,4 +1,4 @@
-"""What microphones and lines do to a sound: gain, clipping, equaliser, band limits, telephone, MP3."""
+"""Distortions of microphones and transmission lines: gain, clipping, equaliser, band limit, telephone, MP3."""
 
 from __future__ import annotations
 
@@ -18,31 +18,35 @@ MU: Final = 255.0
 """Curvature of mu-law companding (ITU-T G.711)."""
 
 MU_LEVELS: Final = 127
-"""Levels on either side of zero in 8 bits."""
+"""Levels on each side of zero in 8 bits."""
 
 FILTER_ORDER: Final = 5
-"""Butterworth order of each band edge; run forwards and backwards, so 60 dB per octave and no delay."""
+"""Butterworth order of each band edge; applied forwards and backwards, so 60 dB per octave and no delay."""
 
 EQUALISER_KNOTS: Final = (60.0, 150.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0, 8000.0)
-"""Hz. An octave apart: microphones, loudspeakers and rooms differ by smooth curves, not by single lines."""
+"""Hz, about an octave apart: responses of microphones, loudspeakers and rooms are smooth curves."""
 
 EQUALISER_TAPS: Final = 801
-"""Samples of the equaliser's filter, 50 ms: resolves its lowest octave."""
+"""Samples of the equaliser's filter, 50 ms, which resolves its lowest octave."""
 
 MP3_KBITS: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-"""kbit/s that MPEG-2 layer III has at 16 kHz (ISO/IEC 13818-3)."""
+"""kbit/s. Bit rates of MPEG-2 layer III at 16 kHz (ISO/IEC 13818-3)."""
 
 MP3_FRAME: Final = 576
-"""Samples of one MPEG-2 layer III frame (ISO/IEC 13818-3)."""
+"""Samples per MPEG-2 layer III frame (ISO/IEC 13818-3)."""
 
 
 def gain(sound: np.ndarray, db: float) -> np.ndarray:
-    """Return ``sound`` (N,) amplified by ``db`` decibels; what goes beyond full scale is clipped, as in a recorder."""
+    """Returns ``sound`` (N,) amplified by ``db`` decibels and clipped at full scale."""
     return np.clip(sound * np.float32(10 ** (db / 20)), -1, 1).astype(np.float32)
 
 
 def clip(sound: np.ndarray, share: float) -> np.ndarray:
-    """Return ``sound`` (N,) clipped at ``share`` (0 to 1) of its peak."""
+    """Returns ``sound`` (N,) clipped at ``share`` of its peak.
+
+    Raises:
+        OptionError: ``share`` is not above 0 and at most 1.
+    """
     if not 0 < share <= 1:
         raise OptionError(f"clipping level is out of range: got {share}, allowed is above 0 to 1 of the peak")
     limit = share * float(np.abs(sound).max(initial=0.0))
@@ -50,7 +54,13 @@ def clip(sound: np.ndarray, share: float) -> np.ndarray:
 
 
 def equalise(sound: np.ndarray, random: np.random.Generator, depth_db: float = 8.0) -> np.ndarray:
-    """Return ``sound`` (N,) through a random smooth equaliser, each octave up to ``depth_db`` louder or softer."""
+    """Returns ``sound`` (N,) filtered by a random smooth equaliser.
+
+    Args:
+        sound: mono at 16 kHz.
+        random: source of randomness.
+        depth_db: maximum gain or attenuation of each octave, dB.
+    """
     from scipy.interpolate import PchipInterpolator
     from scipy.signal import fftconvolve, firwin2
 
@@ -64,14 +74,18 @@ def equalise(sound: np.ndarray, random: np.random.Generator, depth_db: float = 8
 
 
 def band_limit(sound: np.ndarray, hz: float) -> np.ndarray:
-    """Return ``sound`` (N,) without what lies above ``hz`` (100 to 7900 Hz), without delay."""
+    """Returns ``sound`` (N,) low-passed at ``hz``, without delay.
+
+    Raises:
+        OptionError: ``hz`` is not within 100 to 7900.
+    """
     if not 100 <= hz <= 7900:
         raise OptionError(f"band limit is out of range: got {hz} Hz, allowed is 100 to 7900 Hz")
     return within_range(_filtered(sound, hz, "lowpass", SAMPLE_RATE))
 
 
 def telephone(sound: np.ndarray) -> np.ndarray:
-    """Return ``sound`` (N,) as a telephone carries it: 300 to 3400 Hz at 8 kHz, 8-bit mu-law (ITU-T G.711)."""
+    """Returns ``sound`` (N,) as transmitted by telephone: 300 to 3400 Hz at 8 kHz, 8-bit mu-law (ITU-T G.711)."""
     import soxr
 
     if len(sound) == 0:
@@ -80,15 +94,16 @@ def telephone(sound: np.ndarray) -> np.ndarray:
     narrow = np.clip(narrow, -1, 1)
     companded = np.sign(narrow) * np.log1p(MU * np.abs(narrow)) / np.log1p(MU)
     coded = np.round(companded * MU_LEVELS) / MU_LEVELS
-    heard = np.sign(coded) * np.expm1(np.abs(coded) * np.log1p(MU)) / MU
-    wide = soxr.resample(heard.astype(np.float32), TELEPHONE_RATE, SAMPLE_RATE)
+    decoded = np.sign(coded) * np.expm1(np.abs(coded) * np.log1p(MU)) / MU
+    wide = soxr.resample(decoded.astype(np.float32), TELEPHONE_RATE, SAMPLE_RATE)
     return within_range(_of_length(wide, len(sound)))
 
 
 def mp3(sound: np.ndarray, kbit: int) -> np.ndarray:
-    """Return ``sound`` (N,) encoded by LAME at ``kbit`` kbit/s (16 kHz, mono) and decoded again, its delay removed.
+    """Returns ``sound`` (N,) encoded by LAME at ``kbit`` kbit/s and decoded again, its delay removed.
 
-    Raises :class:`OptionError` for a bit rate MP3 does not have at 16 kHz.
+    Raises:
+        OptionError: MP3 has no such bit rate at 16 kHz.
     """
     import av
 
@@ -113,12 +128,12 @@ def mp3(sound: np.ndarray, kbit: int) -> np.ndarray:
 
 
 def _of_length(sound: np.ndarray, length: int) -> np.ndarray:
-    """Return ``sound`` cut, or filled with silence, to ``length`` samples."""
+    """Returns ``sound`` cut or padded with silence to ``length`` samples."""
     return np.pad(sound[:length], (0, max(0, length - len(sound))))
 
 
 def _filtered(sound: np.ndarray, edges: float | tuple[float, float], kind: str, rate: int) -> np.ndarray:
-    """Return ``sound`` through a Butterworth filter forwards and backwards, which cancels its delay."""
+    """Returns ``sound`` filtered by a Butterworth filter forwards and backwards, which cancels its delay."""
     from scipy.signal import butter, sosfiltfilt
 
     # A fifth of a second of silence around keeps the filter's ends from mirroring the sound's.

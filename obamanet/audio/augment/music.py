@@ -1,4 +1,4 @@
-"""Instrumental music made from chance: chords, bass, melody and drums in changing timbres; no voice in it."""
+"""Random instrumental music: chords, bass, melody and drums in varying timbres, without voices."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from obamanet.audio.augment.room import room
 from obamanet.constants import SAMPLE_RATE
 
 BEATS_PER_MINUTE: Final = (65.0, 165.0)
+"""Range of the tempo."""
 BEATS_PER_BAR: Final = (3, 4, 4, 4)
+"""Values that the bar length is drawn from, beats."""
 
 SCALES: Final = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10))
-"""Semitones above the key of major, natural minor and dorian."""
+"""Semitones above the key: major, natural minor and dorian."""
 
 PROGRESSIONS: Final = ((0, 4, 5, 3), (0, 5, 3, 4), (1, 4, 0, 0), (0, 3, 0, 4), (5, 3, 0, 4), (0, 6, 5, 4))
-"""Chords by the step of the scale they stand on, one per bar: what most songs are made of."""
+"""Chords by the scale degree of their root, one per bar; common progressions of popular songs."""
 
-IN_A_HALL: Final = 0.6
-"""Share of pieces that sound in a room; the others are as dry as a synthesiser."""
+ROOM_PROBABILITY: Final = 0.6
+"""Probability that a piece gets a room's reverberation; the others are dry."""
 
 Note = Callable[[float, int, np.random.Generator], np.ndarray]
-"""What an instrument plays: frequency in Hz and length in samples to samples (n,) of about height 1."""
-
+"""An instrument: frequency in Hz and length in samples to samples (n,) with amplitude about 1."""
 
 Stroke = Callable[[np.random.Generator], np.ndarray]
-"""What a drum plays: samples (n,) of about height 1."""
+"""A drum: samples (n,) with amplitude about 1."""
 
 
 def music(random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of made instrumental music at -26 dBFS, another piece for each state of ``random``.
+    """Returns ``length`` samples of random instrumental music at -26 dBFS, float32.
 
-    Tempo, key, scale, chords, rhythm, instruments, their balance, drums and the room are drawn anew.
+    Tempo, key, scale, chords, rhythm, instruments, their balance, drums and the room are drawn from ``random``.
     """
     instruments: tuple[Note, ...] = (_plucked, _organ, _electric_piano, _strings, _flute, _brass)
     bar_beats = int(random.choice(BEATS_PER_BAR))
@@ -51,8 +52,8 @@ def music(random: np.random.Generator, length: int) -> np.ndarray:
     sound = np.zeros((bars + 2) * bar_beats * beat)
 
     def play(note: Note, degree: int, start: int, span: int, level: float) -> None:
-        octave, place = divmod(degree, len(scale))
-        semitones = key + 12 * octave + scale[place] - 69
+        octave, scale_step = divmod(degree, len(scale))
+        semitones = key + 12 * octave + scale[scale_step] - 69
         played = note(440 * 2 ** (semitones / 12), span, random)
         sound[start : start + len(played)] += level * random.uniform(0.7, 1) * played
 
@@ -77,14 +78,14 @@ def music(random: np.random.Generator, length: int) -> np.ndarray:
             for number, strokes in enumerate(pattern):
                 for stroke in strokes:
                     hit = stroke(random)
-                    place = start + number * beat // 2
-                    sound[place : place + len(hit)] += drum_level * random.uniform(0.6, 1) * hit
-    heard = at_level(sound[:length])
-    if random.random() < IN_A_HALL:
-        heard = room(heard, random, random.uniform(0.3, 1.5), random.uniform(-3, 10))
-    # No recording is as silent between its notes as a made one.
+                    onset = start + number * beat // 2
+                    sound[onset : onset + len(hit)] += drum_level * random.uniform(0.6, 1) * hit
+    mixed = at_level(sound[:length])
+    if random.random() < ROOM_PROBABILITY:
+        mixed = room(mixed, random, random.uniform(0.3, 1.5), random.uniform(-3, 10))
+    # Recordings are never digitally silent between notes.
     floor = NOISE_LEVEL * 10 ** (random.uniform(-60, -35) / 20)
-    return at_level(heard + floor * random.normal(size=length))
+    return at_level(mixed + floor * random.normal(size=length))
 
 
 def _time(span: int) -> np.ndarray:
@@ -94,7 +95,15 @@ def _time(span: int) -> np.ndarray:
 def _overtones(
     frequency: float, span: int, strengths: np.ndarray, decays: np.ndarray, cents: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """Return overtones 1, 2, ... of ``frequency`` below 7 kHz, each with its strength and its decay per second."""
+    """Returns the overtones 1, 2, ... of ``frequency`` below 7 kHz, summed.
+
+    Args:
+        frequency: Hz.
+        span: length in samples.
+        strengths: amplitude of each overtone.
+        decays: exponential decay of each overtone, per second.
+        cents: deviation of the pitch, one value or one per sample.
+    """
     time = _time(span)
     numbers = np.arange(1, len(strengths) + 1)
     kept = numbers * frequency < 7000
@@ -104,7 +113,7 @@ def _overtones(
 
 
 def _shaped(wave: np.ndarray, attack: float, release: float) -> np.ndarray:
-    """Return ``wave`` swelling over ``attack`` seconds and fading over ``release`` seconds."""
+    """Returns ``wave`` with a linear attack and release, both in seconds."""
     time = _time(len(wave))
     return wave * np.clip(time / attack, 0, 1) * np.clip((len(wave) / SAMPLE_RATE - time) / release, 0, 1)
 
@@ -166,7 +175,7 @@ def _hat(random: np.random.Generator) -> np.ndarray:
 
 
 def _drum_pattern(random: np.random.Generator, beats: int) -> list[list[Stroke]]:
-    """Return the strokes on each half beat of a bar: kick on one, snare off it, hat between, with random extras."""
+    """Returns the strokes on each half beat of a bar: kick on one, snare on the backbeat, hat, and random extras."""
     pattern: list[list[Stroke]] = []
     for half in range(2 * beats):
         strokes: list[Stroke] = [_hat] if half % 2 == 0 or random.random() < 0.6 else []

@@ -1,4 +1,4 @@
-"""Noises, the babble of many voices, and adding them to speech at a chosen signal-to-noise ratio."""
+"""Noises, babble, and mixing noise with speech at a given signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -11,23 +11,32 @@ from obamanet.audio.augment.level import active_power, at_level, within_range
 from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import OptionError
 
-LOWEST: Final = 20.0
-"""Hz. Below it nothing is heard; keeps the energy of pink and brown noise within hearing."""
+LOWEST_HZ: Final = 20.0
+"""Hz. Lower limit of hearing, below which pink and brown noise have no energy."""
 
 HUM_HZ: Final = (50.0, 60.0)
-"""Mains frequencies of the world."""
+"""Hz. Mains frequencies."""
 
 CLICKS_PER_SECOND: Final = (1.0, 12.0)
-"""From a door now and then to fast typing."""
+"""Range of the rate of clicks, from an occasional door to fast typing."""
 
 
 def add_noise(sound: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Return ``sound`` (N,) with ``noise`` (M,) added so that speech is ``snr_db`` decibels above it.
+    """Returns ``sound`` with noise added at a given signal-to-noise ratio.
 
-    Speech is measured over the sound's active parts (:func:`obamanet.audio.augment.level.active_power`), noise over all
-    of what is added: its first N samples, repeated where it is shorter. Where the sum would exceed full scale both are
-    scaled down together. A silent sound has no such ratio and is returned as it is, as is any sound with silent noise.
-    Raises :class:`OptionError` for noise without samples.
+    Where the sum would exceed full scale, both are scaled down together. Silent sound or silent noise has no ratio: the
+    sound is returned unchanged.
+
+    Args:
+        sound: shape (N,); its level is :func:`obamanet.audio.augment.level.active_power`.
+        noise: shape (M,); its first N samples, repeated where it is shorter. Its level is the mean over those.
+        snr_db: signal-to-noise ratio, dB.
+
+    Returns:
+        Shape (N,) float32.
+
+    Raises:
+        OptionError: the noise has no samples.
     """
     if len(noise) == 0:
         raise OptionError("noise holds no samples; allowed is any length above 0")
@@ -40,22 +49,22 @@ def add_noise(sound: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray
 
 
 def white_noise(random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of noise with the same power in every hertz, at -26 dBFS."""
+    """Returns ``length`` samples of noise with equal power per hertz, at -26 dBFS."""
     return _sloped(random, length, 0.0)
 
 
 def pink_noise(random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of noise with the same power in every octave, at -26 dBFS."""
+    """Returns ``length`` samples of noise with equal power per octave, at -26 dBFS."""
     return _sloped(random, length, -0.5)
 
 
 def brown_noise(random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of noise that falls by 6 dB per octave, like traffic and wind, at -26 dBFS."""
+    """Returns ``length`` samples of noise that falls by 6 dB per octave, as of traffic and wind, at -26 dBFS."""
     return _sloped(random, length, -1.0)
 
 
 def hum(random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of mains hum with random overtones, at -26 dBFS."""
+    """Returns ``length`` samples of mains hum with random overtones, at -26 dBFS."""
     time = np.arange(length) / SAMPLE_RATE
     overtones = np.arange(1, 13)
     strengths = random.uniform(0, 1, len(overtones)) / overtones
@@ -66,9 +75,9 @@ def hum(random: np.random.Generator, length: int) -> np.ndarray:
 
 
 def clicks(random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of short knocks (2 to 20 ms) at random times, as of keys, doors and dishes.
+    """Returns ``length`` samples of short knocks (2 to 20 ms) at random times, as of keys, doors and dishes.
 
-    Their root mean square is -26 dBFS, less where the peaks are clipped.
+    Their level is -26 dBFS rms, less where peaks are clipped.
     """
     rate = random.uniform(*CLICKS_PER_SECOND)
     sound = np.zeros(length)
@@ -81,9 +90,9 @@ def clicks(random: np.random.Generator, length: int) -> np.ndarray:
 
 
 def breaths(random: np.random.Generator, length: int) -> np.ndarray:
-    """Return ``length`` samples of breathing, at -26 dBFS: swells of noise with the throat's broad resonances.
+    """Returns ``length`` samples of breathing at -26 dBFS: swells of noise with broad resonances of the throat.
 
-    A breath lasts 0.3 to 1.2 s, with pauses of 0.3 to 2 s between.
+    A breath lasts 0.3 to 1.2 s, with pauses of 0.3 to 2 s between breaths.
     """
     from scipy.signal import butter, sosfilt
 
@@ -101,30 +110,38 @@ def breaths(random: np.random.Generator, length: int) -> np.ndarray:
 
 
 def babble(sounds: Sequence[np.ndarray], random: np.random.Generator, length: int, voices: int = 6) -> np.ndarray:
-    """Return ``length`` samples of ``voices`` people talking at once, at -26 dBFS: random ``sounds`` (n,) added up.
+    """Returns ``length`` samples of several people talking at once, at -26 dBFS.
 
-    Each starts anywhere and goes on with other sounds until the length is filled; all are equally loud where active.
-    Silent sounds are left out. Raises :class:`OptionError` when no sound is left.
+    Each voice is a sequence of random ``sounds`` with a random start; all have the same active power.
+
+    Args:
+        sounds: speech sounds (n,); silent ones are skipped.
+        random: source of randomness.
+        length: in samples.
+        voices: number of people.
+
+    Raises:
+        OptionError: no sound is left.
     """
-    heard = [sound / np.sqrt(power) for sound in sounds if (power := active_power(sound)) > 0]
-    if not heard:
+    sources = [sound / np.sqrt(power) for sound in sounds if (power := active_power(sound)) > 0]
+    if not sources:
         raise OptionError("babble needs speech: got no sound that is not silent, allowed is one or more")
     total = np.zeros(length)
     for _ in range(voices):
-        voice = heard[int(random.integers(len(heard)))]
+        voice = sources[int(random.integers(len(sources)))]
         voice = np.roll(voice, int(random.integers(len(voice))))
         while len(voice) < length:
-            voice = np.concatenate([voice, heard[int(random.integers(len(heard)))]])
+            voice = np.concatenate([voice, sources[int(random.integers(len(sources)))]])
         total += voice[:length]
     return at_level(total)
 
 
 def _sloped(random: np.random.Generator, length: int, exponent: float) -> np.ndarray:
-    """Return noise whose amplitude goes with frequency to the power of ``exponent``."""
+    """Returns noise whose amplitude is proportional to frequency to the power of ``exponent``."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     size = next_fast_len(max(length, 2), real=True)
     lines = rfft(random.normal(size=size))
     frequencies = np.arange(len(lines)) * SAMPLE_RATE / size
-    lines *= np.where(frequencies < LOWEST, 0.0, np.maximum(frequencies, LOWEST) ** exponent)
+    lines *= np.where(frequencies < LOWEST_HZ, 0.0, np.maximum(frequencies, LOWEST_HZ) ** exponent)
     return at_level(irfft(lines, size)[:length])

@@ -6,18 +6,18 @@ word error on the recording. The judge knows 51 words and one order of them, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from obamanet.errors import EvaluationError, OptionError
-from obamanet.evaluation.judges.judge_folders import judge_folder, read_card
+from obamanet.engine.network import load_network
+from obamanet.evaluation.judges.judge_folders import read_judge
 from obamanet.timing import nearest_in_time
 from obamanet.training.judges.grid_grammar import SLOTS, decode, word_error
 from obamanet.training.judges.judge_card import LIPREADER
-from obamanet.training.judges.mouth_crops import HEIGHT, READ_FPS, WIDTH, place_mouths
+from obamanet.training.judges.lip_reader_training import frame_scores
+from obamanet.training.judges.mouth_crops import READ_FPS, place_mouths
 
 __all__ = ["LipReader", "MouthPair", "word_error"]
 
@@ -26,37 +26,18 @@ NO_TRANSCRIPT = "no transcript of GRID's grammar"
 
 
 class LipReader:
-    """A trained lip reader; build it once per process, it holds the weights.
+    """A trained lip reader; build it once per process.
 
-    ``folder`` is a run of ``obamanet train lipreader``, None for the lip reader that comes with the program. Raises
-    :class:`EvaluationError` when it is missing, damaged or newer.
+    Args:
+        folder: a run of ``obamanet train lipreader``; None for the lip reader that comes with the program.
+
+    Raises:
+        EvaluationError: the folder holds no lip reader that can be used here.
+        EngineError: its ONNX file cannot be run.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        import tensorflow as tf
-
-        # Here and not above: they load Keras, which a comparison without transcripts can do without.
-        from obamanet.networks.config import LipReaderConfig
-        from obamanet.networks.lip_reader import build_lip_reader
-        from obamanet.training.judges.lip_reader_training import frame_scores
-
-        place = judge_folder(folder)
-        card = read_card(LIPREADER, place)
-        try:
-            config = LipReaderConfig(**{**card["network"], "filters": tuple(card["network"]["filters"])})
-            network = build_lip_reader(config)
-            network.load_weights(place / LIPREADER.weights)
-        except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise EvaluationError(
-                f"{LIPREADER.title} cannot be loaded: {place}: {type(error).__name__}: {reason}"
-            ) from None
-        run = tf.function(
-            lambda windows: network(windows, training=False),
-            input_signature=[tf.TensorSpec((None, None, HEIGHT, WIDTH))],
-            autograph=False,
-        )
-        self._scores: Callable[[np.ndarray], np.ndarray] = partial(frame_scores, run)
+        self._network = load_network(read_judge(LIPREADER, folder).network)
 
     def read(self, mouths: Sequence[np.ndarray] | np.ndarray, times: np.ndarray) -> tuple[str, ...]:
         """Return the six words that ``mouths``, cut by :func:`place_mouths` at ``times`` (T,) seconds, say.
@@ -68,7 +49,7 @@ class LipReader:
         if steps < len(SLOTS):
             raise ValueError(f"{steps} frames at {READ_FPS} fps are too few for {len(SLOTS)} words")
         nearest = nearest_in_time(times, times[0] + np.arange(steps) / READ_FPS)
-        return decode(self._scores(np.stack(list(mouths))[nearest]))
+        return decode(frame_scores(lambda windows: self._network(windows)[0], np.stack(list(mouths))[nearest]))
 
 
 class MouthPair:

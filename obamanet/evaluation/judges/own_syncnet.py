@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from obamanet.errors import EvaluationError, OptionError
-from obamanet.evaluation.judges.judge_folders import judge_folder, read_card
+from obamanet.engine.network import load_network
+from obamanet.evaluation.judges.judge_folders import read_judge
 from obamanet.evaluation.sync import LagCurve, SyncOffset, find_offset
-from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
+from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.judges.judge_card import SYNCNET
 from obamanet.training.judges.syncnet_training import JUDGED_RATE, MAX_LAG, lag_distances, mouth_values, sound_values
@@ -30,34 +30,18 @@ CONSTANT = 1e-4
 
 
 class OwnSyncNet:
-    """The judge that comes with the program, or the one in ``folder``, which ``obamanet train syncnet`` made.
+    """The SyncNet that comes with the program, or one of the user's own; build it once per process.
 
-    Build it once per process. Raises :class:`EvaluationError` when the folder holds no judge or a newer one.
+    Args:
+        folder: a run of ``obamanet train syncnet``; None for the one that comes with the program.
+
+    Raises:
+        EvaluationError: the folder holds no SyncNet that can be used here.
+        EngineError: its ONNX file cannot be run.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        import tensorflow as tf
-
-        # Here and not above: it loads Keras.
-        from obamanet.networks.syncnet import build_syncnet
-
-        place = judge_folder(folder)
-        card = read_card(SYNCNET, place)
-        try:
-            config = SyncNetConfig(**card["network"])
-            network = build_syncnet(config)
-            network.load_weights(place / SYNCNET.weights)
-        except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise EvaluationError(
-                f"{SYNCNET.title} cannot be loaded: {place}: {type(error).__name__}: {reason}"
-            ) from None
-        shapes = [(1, None, config.points), (1, None, config.bands)]
-        self._judge = tf.function(
-            lambda mouth, sound: network([mouth, sound], training=False),
-            input_signature=[tf.TensorSpec(shape) for shape in shapes],
-            autograph=False,
-        )
+        self._network = load_network(read_judge(SYNCNET, folder).network)
 
     def embed(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> tuple[np.ndarray, np.ndarray]:
         """Return the embeddings, (T - 12, E) each, of a mouth and of its ``sound``.
@@ -74,9 +58,9 @@ class OwnSyncNet:
         parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         for first in range(0, count - LOST_FRAMES, CHUNK):
             stop = min(first + CHUNK + LOST_FRAMES, count)
-            both = self._judge(seen[None, first:stop], heard[None, SOUND_STEPS * first : SOUND_STEPS * stop])
+            both = self._network(seen[None, first:stop], heard[None, SOUND_STEPS * first : SOUND_STEPS * stop])
             for embeddings, part in zip(parts, both, strict=True):
-                embeddings.append(np.asarray(part)[0])
+                embeddings.append(part[0])
         return np.concatenate(parts[0]), np.concatenate(parts[1])
 
     def lag_curve(self, keypoints: np.ndarray, times: np.ndarray, sound: FeatureSequence) -> LagCurve:

@@ -1,4 +1,4 @@
-"""A prepared dataset on disk: clips of one person with square frames, landmarks and sound, and how it is split.
+"""A prepared dataset on disk: clips of one person with square frames, landmarks and sound; training/validation split.
 
 DIR/dataset.json                     schema, frame rate, image size, clips, rejects
 DIR/clips/<name>-<hash>/clip.json    where it came from, which frames were rejected and why
@@ -29,30 +29,37 @@ from obamanet.timing import parse_rate
 from obamanet.types import CropBox
 
 JPEG_QUALITY = 97
-"""Per cent. Below the renderer's own error by far, a fifth of PNG's size."""
+"""JPEG quality of the square frames, 0 to 100: its loss is far below the renderer's error, its size a fifth of PNG's.
+"""
 
 MIN_IMAGE_SIZE = 64
-"""Pixels. In a smaller portrait a mouth is a few pixels wide."""
+"""Smallest side of a square portrait, in pixels; in a smaller one a mouth is a few pixels wide."""
 
 PIECE_SECONDS = 20
-"""Longest stretch that goes to one side of the split as a whole; long footage is cut into such pieces."""
+"""Maximum length of a piece, in seconds: longer footage is cut, and each piece goes to one side of the split."""
 
 GUARD_SECONDS = 2.0
-"""Left out between two pieces of one clip, so that no window of sound is heard on both sides of the split: the speech
-encoder hears 1 s before a moment and 0.5 s after it, and the predictor looks ahead by 0.2 s more."""
-
+"""Seconds left out between two pieces of one clip, so that no sound is on both sides of the split: the speech encoder
+sees 1 s before and 0.5 s after a moment, and the predictor looks ahead by 0.2 s more."""
 
 NAMES_SHOWN = 5
-"""Clip names in a message; the rest are counted."""
+"""Maximum number of clip names in a message; the rest are counted."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One prepared video.
+    """One prepared video of T frames.
 
-    ``landmarks`` and ``raw`` (T, 68, 2) float32 in pixels of the source frame (NaN where there is no face), ``segment``
-    (T,) int32 (-1 for no face), ``box`` the square that was cut, ``frame_size`` (width, height) and ``sha256`` of the
-    source.
+    Attributes:
+        name: of the video, without suffix.
+        folder: where its files are.
+        source: path of the video.
+        landmarks: steadied landmarks, (T, 68, 2) float32 in pixels of the source frame; NaN where there is no face.
+        raw: the same as detected.
+        segment: number of the stretch without a cut that a frame belongs to, (T,) int32; -1 for no face.
+        box: the square that was cut out of the source frames.
+        frame_size: width and height of the source frames, in pixels.
+        sha256: of the video.
     """
 
     name: str
@@ -67,18 +74,18 @@ class Clip:
 
     @property
     def sound(self) -> Path | None:
-        """The clip's sound file, or None for silent footage."""
+        """The clip's sound file, 16 kHz mono; None for silent footage."""
         path = self.folder / "sound.wav"
         return path if path.is_file() else None
 
     def frame_path(self, index: int) -> Path:
-        """Return the file of square frame ``index``."""
+        """Returns the file of square frame ``index``."""
         return self.folder / "frames" / f"{index:05d}.jpg"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Frames ``start`` to ``stop`` (exclusive) of ``clip``: one segment, whole on one side of the split."""
+    """Frames ``start`` to ``stop`` (exclusive) of one segment of ``clip``; the unit of the split."""
 
     clip: Clip
     start: int
@@ -86,7 +93,7 @@ class Piece:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is its clip from beginning to end, so that times in the clip are times in the piece."""
+        """Whether the piece is the whole clip, so that times in the clip are times in the piece."""
         return self.start == 0 and self.stop == len(self.clip.segment)
 
 
@@ -94,7 +101,7 @@ class Piece:
 class Dataset:
     """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels.
 
-    ``left_out`` are the names of videos of which nothing could be used.
+    ``left_out`` are the names of videos without any usable footage.
     """
 
     folder: Path
@@ -106,14 +113,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Split:
-    """Which pieces are learned from and which choose the best weights."""
+    """The pieces for training, and those for validation, which chooses the best weights."""
 
     train: tuple[Piece, ...]
     val: tuple[Piece, ...]
 
     @property
     def digest(self) -> str:
-        """What tells this split from another: a hash of the pieces on each side."""
+        """Hash of the pieces on each side: 16 hexadecimal digits."""
         sides = [[(p.clip.folder.name, p.start, p.stop) for p in side] for side in (self.train, self.val)]
         return hashlib.sha256(json.dumps(sides).encode()).hexdigest()[:16]
 
@@ -124,12 +131,12 @@ class Split:
 
 
 def videos_of(pieces: Iterable[Piece]) -> frozenset[str]:
-    """Return the sha256 of each video that ``pieces`` are of."""
+    """Returns the sha256 of the videos of ``pieces``."""
     return frozenset(piece.clip.sha256 for piece in pieces)
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Read a folder that ``obamanet prepare`` made. Raises :class:`DatasetError` when it is absent, empty or newer."""
+    """Reads a dataset made by ``obamanet prepare``; raises :class:`DatasetError` if it is absent, empty or damaged."""
     index_path = folder / "dataset.json"
     try:
         index = read_card(index_path)
@@ -159,18 +166,28 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def check_image_size(size: int) -> int:
-    """Return ``size``, the side of the square portrait in pixels; raises :class:`OptionError` for one not allowed."""
+    """Returns ``size``, the side of a square portrait in pixels.
+
+    Raises :class:`OptionError` unless it is a power of two from MIN_IMAGE_SIZE to MAX_IMAGE_SIZE.
+    """
     if not isinstance(size, int) or not MIN_IMAGE_SIZE <= size <= MAX_IMAGE_SIZE or size & (size - 1):
         raise OptionError(f"image size must be a power of two from {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE}: got {size!r}")
     return size
 
 
 def split_dataset(dataset: Dataset, *, val_share: float = 0.1, split_file: Path | None = None, seed: int = 1) -> Split:
-    """Divide the dataset's pieces into training and validation.
+    """Splits the dataset's pieces into training and validation.
 
-    With ``split_file`` (JSON with lists of clip names under "train" and "val") the named clips are used and the others
-    left out; else a seeded ``val_share`` of the pieces validates. A clip is named as its video, without the suffix, or
-    as its folder. Raises :class:`OptionError` or :class:`DatasetError`.
+    Args:
+        dataset: the dataset.
+        val_share: share of the pieces for validation, above 0 and below 1; without ``split_file`` only.
+        split_file: JSON with lists of clip names under "train" and "val"; other clips are left out. A clip's name is
+            that of its video, without suffix, or that of its folder.
+        seed: of the random choice of validation pieces.
+
+    Raises:
+        OptionError: ``val_share`` is out of range.
+        DatasetError: a side is empty, or the split file is unreadable or names clips wrongly.
     """
     if split_file is not None:
         train, val = _named_pieces(dataset, split_file)
@@ -216,7 +233,7 @@ def _load_clip(folder: Path) -> Clip:
 
 
 def _check_track(track: dict[str, np.ndarray], path: Path) -> None:
-    """Raise :class:`CardError` when the arrays of a clip, read from ``path``, do not fit each other."""
+    """Raises :class:`CardError` when the arrays of a clip, read from ``path``, have wrong shapes or values."""
     segment, box, size = track["segment"], track["box"], track["frame_size"]
     if segment.ndim != 1 or not len(segment) or segment.dtype.kind != "i" or segment.max() < 0:
         raise CardError(
@@ -251,7 +268,7 @@ def _pieces(clip: Clip, fps: Fraction) -> list[Piece]:
 
 
 def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list[Piece]]:
-    """Return the pieces of the clips that ``split_file`` names for training and for validation."""
+    """Returns the pieces of the clips that ``split_file`` names for training and for validation."""
     named = _read_split(split_file)
     sharing = Counter(clip.name for clip in dataset.clips)
     for name in sorted(named["train"] | named["val"]):
@@ -279,20 +296,20 @@ def _named_pieces(dataset: Dataset, split_file: Path) -> tuple[list[Piece], list
 
 
 def _check_names(dataset: Dataset, named: set[str], split_file: Path) -> None:
-    """Raise :class:`DatasetError` for names of no clip; a video that prepare left out may be named."""
-    known = {name for clip in dataset.clips for name in (clip.name, clip.folder.name)}
-    unknown = sorted(named - known - dataset.left_out)
+    """Raises :class:`DatasetError` for names of no clip; a video that prepare left out may be named."""
+    names = {name for clip in dataset.clips for name in (clip.name, clip.folder.name)}
+    unknown = sorted(named - names - dataset.left_out)
     if not unknown:
         return
     shown = ", ".join(map(repr, unknown[:NAMES_SHOWN]))
     more = f" and {len(unknown) - NAMES_SHOWN} more" if len(unknown) > NAMES_SHOWN else ""
-    near = get_close_matches(unknown[0], sorted(known), 1)
+    near = get_close_matches(unknown[0], sorted(names), 1)
     hint = f"; perhaps {near[0]!r} is meant" if near else ""
     raise DatasetError(f"{split_file}: no clip in {dataset.folder} is named {shown}{more}{hint}")
 
 
 def _few(names: Iterable[str]) -> str:
-    """Return the first of ``names`` in order, and how many there are."""
+    """Returns the first of the sorted ``names``, and their number where some are left out."""
     ordered = sorted(names)
     more = f", ... ({len(ordered)} names)" if len(ordered) > NAMES_SHOWN else ""
     return (", ".join(ordered[:NAMES_SHOWN]) or "no name") + more

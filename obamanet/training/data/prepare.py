@@ -1,4 +1,4 @@
-"""Turns footage of one person into a dataset: square frames, landmarks and sound, one worker process per core."""
+"""Turns footage of one person into a dataset: square frames, landmarks and sound; one worker process per core."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from obamanet.audio.load import stream_sound
 from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
 from obamanet.face.detector import FaceDetector
-from obamanet.face.identity import SAME_WITHIN, FaceEmbedder, main_face
+from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmarks import LandmarkPredictor
 from obamanet.face.track import FaceTrack, track_face
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
@@ -31,7 +31,7 @@ from obamanet.training.data.dataset import JPEG_QUALITY, check_image_size
 from obamanet.video.reader import VideoInfo, probe_video, read_frames
 
 MIN_CLIP = 1.0
-"""Seconds of face that a video must show; less cannot fill one training window."""
+"""Minimum length of a video's frames with a face, in seconds; less cannot fill one training window."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,16 @@ class Reject:
 
 @dataclass(frozen=True)
 class PrepareReport:
-    """What a run of :func:`prepare` did: clips ready, how many of them were there before, and what was left out."""
+    """Result of :func:`prepare`.
+
+    Attributes:
+        folder: the dataset.
+        clips: clips in the dataset.
+        cached: clips of the given videos that were there already.
+        frames: frames with a face in the clips of the given videos.
+        rejects: footage that was left out.
+        notes: messages for the user, one per line.
+    """
 
     folder: Path
     clips: int
@@ -57,8 +66,8 @@ class PrepareReport:
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """What a dataset folder holds before this run."""
+class _Existing:
+    """The dataset in the output folder before this run."""
 
     fps: Fraction
     image_size: int
@@ -93,22 +102,32 @@ def prepare(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:
-    """Prepare ``videos`` of one person into the dataset folder ``out``.
+    """Prepares videos of one person into a dataset.
 
-    A folder among ``videos`` stands for the videos in it. ``fps`` is the dataset's frame rate, by default the most
-    common one among the videos; others are resampled in time. What ``out`` holds already stays in it, and is not done
-    again for the same bytes; of several videos with the same bytes the first is used. Stretches and videos that show
-    another person than most of the footage are left out. With other options than before ``out`` is made anew. Raises
-    :class:`OptionError` for bad options, :class:`DatasetError` when nothing is usable and :class:`OutputError` when
-    ``out`` cannot be written to.
+    Stretches and videos that show another person than most of the footage are left out. Of videos with the same bytes
+    the first is used.
+
+    Args:
+        videos: video files, and folders of video files.
+        out: the dataset folder. Clips in it stay, and videos already prepared are not prepared again; with another
+            frame rate or image size it is made anew.
+        fps: the dataset's frame rate, by default that of most videos; videos of other rates are resampled in time.
+        image_size: side of the square frames in pixels.
+        workers: processes, by default one per core.
+        progress: gets the progress over videos.
+
+    Raises:
+        OptionError: an option is out of range.
+        DatasetError: no video is usable.
+        OutputError: ``out`` cannot be written to.
     """
     progress = progress or Progress()
     check_image_size(image_size)
-    begun = _begun(out)
+    existing = _read_existing(out)
     notes: list[str] = []
-    if begun is not None and (fps or begun.fps, image_size) != (begun.fps, begun.image_size):
-        notes.append(f"{out} was begun with {begun.fps} fps and {begun.image_size} pixels; it is made anew")
-        begun = None
+    if existing is not None and (fps or existing.fps, image_size) != (existing.fps, existing.image_size):
+        notes.append(f"{out} was begun with {existing.fps} fps and {existing.image_size} pixels; it is made anew")
+        existing = None
     files = _expand(videos)
     rates: Counter[Fraction] = Counter()
     rejects: list[Reject] = []
@@ -124,11 +143,11 @@ def prepare(
         if first is video:
             rates[rate] += 1
         else:
-            # Twice the same footage could be learned from and validate at once.
+            # The same footage must not be in training and in validation.
             notes.append(f"{video}: the same bytes as {first}; left out")
     if not readable:
         raise DatasetError(f"none of {len(files)} videos can be read; the first: {rejects[0].reason}")
-    fps = fps or (begun.fps if begun else rates.most_common(1)[0][0])
+    fps = fps or (existing.fps if existing else rates.most_common(1)[0][0])
     jobs = [_Job(video, sha256, out, fps, image_size) for sha256, video in readable.items()]
     with _clean_clips(out / "clips"):
         outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
@@ -137,13 +156,13 @@ def prepare(
         folders = {outcome.folder.name for outcome in outcomes if outcome.folder}
         if not folders:
             raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
-        # Read again: another process may have added clips before this one had the folder to itself.
-        begun = _begun(out)
-        if begun is not None and (begun.fps, begun.image_size) == (fps, image_size):
-            folders |= begun.clips
-            # What was left out of other videos before stays told.
+        # Read again: another process may have added clips before this one locked the folder.
+        existing = _read_existing(out)
+        if existing is not None and (existing.fps, existing.image_size) == (fps, image_size):
+            folders |= existing.clips
+            # Rejects of videos that are not among the given ones stay listed.
             given = {path.resolve() for path in files}
-            earlier = [reject for reject in begun.rejects if Path(reject.source).resolve() not in given]
+            earlier = [reject for reject in existing.rejects if Path(reject.source).resolve() not in given]
         strangers = _strangers(out / "clips", folders)
         rejects += strangers.values()
         folders -= strangers.keys()
@@ -168,25 +187,25 @@ def prepare(
     )
 
 
-def _begun(out: Path) -> _Begun | None:
-    """Return what ``out`` holds already; None when it is new or of another schema, and is to be made anew."""
+def _read_existing(out: Path) -> _Existing | None:
+    """Returns the dataset in ``out``; None when there is none or it is of another schema, and has to be made anew."""
     try:
         index = read_json(out / "dataset.json")
         if index["schema"] != DATASET_SCHEMA:
             return None
         clips = frozenset(name for name in index["clips"] if (out / "clips" / name / "clip.json").is_file())
         rejects = tuple(Reject(**reject) for reject in index["rejects"])
-        return _Begun(parse_rate(index["fps"]), check_image_size(index["image_size"]), clips, rejects)
+        return _Existing(parse_rate(index["fps"]), check_image_size(index["image_size"]), clips, rejects)
     except (*DAMAGED, OptionError):
         return None
 
 
 def _strangers(folder: Path, names: Iterable[str]) -> dict[str, Reject]:
-    """Return which of the clips ``names`` in ``folder`` show another person than most of the footage does."""
+    """Returns a reject for each of the clips ``names`` that shows another person than most of the footage."""
     faces: dict[str, np.ndarray] = {}
     frames: list[int] = []
     for name in sorted(names):
-        # A damaged clip is told when the dataset is read; one that was made before faces were compared has none.
+        # A damaged clip is reported when the dataset is read; one made by an older version has no identity.
         with suppress(*DAMAGED), open_arrays(folder / name / "track.npz") as arrays:
             faces[name] = arrays["identity"]
             frames.append(int((arrays["segment"] >= 0).sum()))
@@ -196,8 +215,10 @@ def _strangers(folder: Path, names: Iterable[str]) -> dict[str, Reject]:
     strangers = {}
     for name, face in faces.items():
         distance = float(np.linalg.norm(face - main))
-        if distance > SAME_WITHIN:
-            reason = f"another face than in most videos (distance {distance:.2f}, allowed is up to {SAME_WITHIN:g})"
+        if distance > SAME_PERSON_DISTANCE:
+            reason = (
+                f"another face than in most videos (distance {distance:.2f}, allowed is up to {SAME_PERSON_DISTANCE:g})"
+            )
             strangers[name] = Reject(str(read_json(folder / name / "clip.json")["source"]), reason)
     return strangers
 
@@ -217,10 +238,10 @@ def _expand(videos: Sequence[Path]) -> list[Path]:
 def _run(jobs: list[_Job], workers: int, progress: Progress) -> list[_Outcome]:
     if workers == 1 or len(jobs) == 1:
         return [_prepare_one(job) for job in progress.track(jobs, "preparing", len(jobs))]
-    return list(progress.track(map_in_processes(_prepare_one, jobs, workers, _died), "preparing", len(jobs)))
+    return list(progress.track(map_in_processes(_prepare_one, jobs, workers, _worker_died), "preparing", len(jobs)))
 
 
-def _died(job: _Job) -> _Outcome:
+def _worker_died(job: _Job) -> _Outcome:
     raise DatasetError(
         f"preparing stopped: a worker process died twice at {job.video}, perhaps of too little memory; finished videos "
         "are kept: run it again, with fewer workers"
@@ -229,7 +250,7 @@ def _died(job: _Job) -> _Outcome:
 
 @contextmanager
 def _clean_clips(folder: Path) -> Iterator[None]:
-    """Make ``folder`` and keep it to this process and free of half-written clips, an earlier run's and its own."""
+    """Makes ``folder``, locks it for this process and removes half-written clips, an earlier run's and its own."""
     with made_folder(folder):
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"output folder is not writable: {folder}")
@@ -248,17 +269,17 @@ def _remove_parts(folder: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _models() -> tuple[FaceDetector, LandmarkPredictor, FaceEmbedder]:
-    """Return this worker process's detector, predictor and embedder, loaded once."""
+    """Returns this worker process's detector, predictor and embedder, loaded once."""
     return FaceDetector(), LandmarkPredictor(), FaceEmbedder()
 
 
 def _prepare_one(job: _Job) -> _Outcome:
     key = {"schema": DATASET_SCHEMA, "sha256": job.sha256, "fps": str(job.fps), "image_size": job.image_size}
-    key["same_within"] = SAME_WITHIN
+    key["same_within"] = SAME_PERSON_DISTANCE
     folder = job.folder / "clips" / f"{job.video.stem}-{job.sha256[:8]}"
-    before = _prepared_before(folder, key)
-    if before is not None:
-        return before
+    cached = _cached_outcome(folder, key)
+    if cached is not None:
+        return cached
     try:
         return _prepare_clip(job, folder, key)
     except OutputError:
@@ -267,7 +288,7 @@ def _prepare_one(job: _Job) -> _Outcome:
         return _Outcome(None, 0, False, (Reject(str(job.video), str(error)),), ())
 
 
-def _prepared_before(folder: Path, key: dict[str, object]) -> _Outcome | None:
+def _cached_outcome(folder: Path, key: dict[str, object]) -> _Outcome | None:
     try:
         about = read_json(folder / "clip.json")
         if about["key"] != key:
@@ -282,17 +303,17 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
     source = str(job.video)
     info = probe_video(job.video)
     track = track_face((frame.image for frame in read_frames(job.video, job.fps)), *_models())
-    seen = track.segment >= 0
-    if seen.sum() < MIN_CLIP * job.fps:
-        reason = f"a face in only {seen.sum()} of {len(seen)} frames; at least {MIN_CLIP:g} s of face is needed"
+    has_face = track.segment >= 0
+    if has_face.sum() < MIN_CLIP * job.fps:
+        reason = f"a face in only {has_face.sum()} of {len(has_face)} frames; at least {MIN_CLIP:g} s of face is needed"
         return _Outcome(None, 0, False, (Reject(source, reason),), ())
     rejects = (
         *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found"),
         *_frame_rejects(source, track.other, "another face than in most of the video"),
     )
     notes = []
-    if track.most_faces > 1:
-        notes.append(f"{source}: up to {track.most_faces} faces in a frame; the larger one is followed")
+    if track.max_faces > 1:
+        notes.append(f"{source}: up to {track.max_faces} faces in a frame; the larger one is followed")
     cuts = int(track.segment.max())
     if cuts:
         notes.append(f"{source}: {cuts} cut(s) or gap(s); nothing is learned across them")
@@ -306,7 +327,7 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
         "name": job.video.stem,
         "source": str(job.video.resolve()),
         "key": key,
-        "frames": int(seen.sum()),
+        "frames": int(has_face.sum()),
         "rejects": [asdict(reject) for reject in rejects],
         "notes": notes,
     }
@@ -320,11 +341,11 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
         raise OutputError(f"prepared clip cannot be written ({reason}): {folder}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return _Outcome(folder, int(seen.sum()), False, rejects, tuple(notes))
+    return _Outcome(folder, int(has_face.sum()), False, rejects, tuple(notes))
 
 
 def _write_clip(part: Path, job: _Job, info: VideoInfo, track: FaceTrack, about: dict[str, object]) -> None:
-    """Write a clip's files into the new folder ``part``; raises OSError when they cannot be written."""
+    """Writes a clip's files into the new folder ``part``; raises OSError when they cannot be written."""
     import cv2
 
     box = portrait_box(track.landmarks[track.segment >= 0])
@@ -351,7 +372,7 @@ def _write_clip(part: Path, job: _Job, info: VideoInfo, track: FaceTrack, about:
 
 
 def _frame_rejects(source: str, left_out: np.ndarray, reason: str) -> tuple[Reject, ...]:
-    """Return each run of frames that ``left_out`` (T,) bool marks."""
+    """Returns each run of frames that ``left_out`` (T,) bool marks."""
     frames = np.flatnonzero(left_out)
     runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(frames) else []
     return tuple(Reject(source, reason, int(run[0]), int(run[-1])) for run in runs)

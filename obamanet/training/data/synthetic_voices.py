@@ -1,4 +1,4 @@
-"""Recorded sentences said again by other voices, with where in the recording each moment lies.
+"""Recorded sentences spoken by TTS voices, with the time in the recording that each moment corresponds to.
 
 DIR/synthetic_voices.json        schema, how they were made, the list
 DIR/<clip>-<number>.npz    sound (N,) int16 at 16 kHz, times (F,) float32: seconds in the clip, one per 10 ms of sound
@@ -26,9 +26,14 @@ FULL_SCALE = 32767
 
 @dataclass(frozen=True)
 class SyntheticUtterance:
-    """A synthetic utterance: of which ``clip`` (its folder's name), by which ``voice`` and how, and its ``file``.
+    """One synthetic utterance.
 
-    ``rate`` is times the voice's usual speed, ``pitch`` 0 to 100 on its own scale.
+    Attributes:
+        clip: folder name of the recorded clip whose sentence it speaks.
+        voice: name of the TTS voice.
+        rate: speed, 1 for the voice's default.
+        pitch: 0 to 100, on the voice's own scale.
+        file: file name in the folder of synthetic voices.
     """
 
     clip: str
@@ -40,7 +45,7 @@ class SyntheticUtterance:
 
 @dataclass(frozen=True)
 class SyntheticVoices:
-    """All synthetic voices in ``folder``, and ``made``: how, in words."""
+    """The synthetic utterances in ``folder``, and a description of how they were ``made``."""
 
     folder: Path
     made: str
@@ -48,12 +53,12 @@ class SyntheticVoices:
 
     @property
     def digest(self) -> str:
-        """What tells these synthetic voices from others: a hash of the list."""
+        """Hash of the list: 16 hexadecimal digits."""
         return hashlib.sha256(json.dumps([asdict(entry) for entry in self.entries]).encode()).hexdigest()[:16]
 
 
 def save_synthetic_voices(synthetic_voices: SyntheticVoices) -> None:
-    """Write the list, last of all files."""
+    """Writes the list; called after all files in it are written."""
     content = {
         "schema": SCHEMA,
         "made": synthetic_voices.made,
@@ -63,7 +68,7 @@ def save_synthetic_voices(synthetic_voices: SyntheticVoices) -> None:
 
 
 def load_synthetic_voices(folder: Path) -> SyntheticVoices:
-    """Read the list in ``folder``; raises :class:`DatasetError` when it is none."""
+    """Reads the list in ``folder``; raises :class:`DatasetError` when it is absent or damaged."""
     path = folder / INDEX
     try:
         content = read_json(path)
@@ -77,16 +82,24 @@ def load_synthetic_voices(folder: Path) -> SyntheticVoices:
 
 
 def save_sound(path: Path, samples: np.ndarray, times: np.ndarray) -> None:
-    """Write ``samples`` (N,) in [-1, 1] at 16 kHz and ``times`` (F,), seconds in the clip for each 10 ms."""
+    """Writes one synthetic utterance.
+
+    Args:
+        path: the file, NAME.npz.
+        samples: sound (N,) in [-1, 1] at 16 kHz.
+        times: (F,) seconds in the clip, one per 10 ms of sound.
+    """
     with atomic_path(path) as part, part.open("wb") as file:
         sound = np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
         np.savez_compressed(file, sound=sound, times=times.astype(np.float32))
 
 
 def load_sound_of(synthetic_voices: SyntheticVoices, entry: SyntheticUtterance) -> tuple[np.ndarray, np.ndarray]:
-    """Return samples (N,) float32 in [-1, 1] at 16 kHz and times (F,) of one synthetic utterance.
+    """Reads one synthetic utterance; raises :class:`DatasetError` for a damaged file.
 
-    Raises :class:`DatasetError` for a damaged file.
+    Returns:
+        samples: (N,) float32 in [-1, 1] at 16 kHz.
+        times: (F,) float64, seconds in the clip, one per 10 ms of sound.
     """
     path = synthetic_voices.folder / entry.file
     try:
@@ -97,9 +110,16 @@ def load_sound_of(synthetic_voices: SyntheticVoices, entry: SyntheticUtterance) 
 
 
 def transfer_keypoints(keypoints: np.ndarray, fps: float, times: np.ndarray, count: int) -> np.ndarray:
-    """Return the clip's ``keypoints`` (T, 20, 2) at the moments of a synthetic utterance: ``count`` frames at ``fps``.
+    """Transfers a clip's keypoints to a synthetic utterance of its sentence, by linear interpolation in time.
 
-    ``times`` (F,) are seconds in the clip for each 10 ms of the synthetic utterance; beyond the clip its ends are held.
+    Args:
+        keypoints: of the clip, (T, 20, 2).
+        fps: frames per second of the clip and of the result.
+        times: (F,) seconds in the clip, one per 10 ms of the synthetic utterance.
+        count: frames of the result.
+
+    Returns:
+        Keypoints (count, 20, 2) float32; before and after the clip its first and last are held.
     """
     moments = np.interp(np.arange(count) / fps, np.arange(len(times)) / float(FEATURE_RATE), times) * fps
     places = np.clip(moments, 0, len(keypoints) - 1)
@@ -110,6 +130,6 @@ def transfer_keypoints(keypoints: np.ndarray, fps: float, times: np.ndarray, cou
 
 
 def of_clips(synthetic_voices: SyntheticVoices, clips: Sequence[str]) -> tuple[SyntheticUtterance, ...]:
-    """Return the synthetic voices of the named ``clips`` alone, so that the split holds for them too."""
+    """Returns the utterances of the sentences of ``clips`` only, so that they are on the same side of the split."""
     wanted = set(clips)
     return tuple(entry for entry in synthetic_voices.entries if entry.clip in wanted)

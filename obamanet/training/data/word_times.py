@@ -1,4 +1,4 @@
-"""Reads when the words of a recorded sentence are said: GRID's rows, Praat's TextGrid, and NIST's CTM."""
+"""Reads the word times of a recorded sentence: GRID's rows, Praat's TextGrid, NIST's CTM."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from pathlib import Path
 from obamanet.errors import DatasetError
 
 SUFFIXES = (".align", ".textgrid", ".ctm")
-"""Of the files of word times, in small letters; which format they have is told by their content."""
+"""Suffixes of word time files, lower case; the format is recognised by the content."""
 
 TICKS = 25_000
-"""Per second, in GRID's files: a row is start, end and word (Cooke et al. 2006)."""
+"""Time units per second in GRID's files, whose rows are start, end and word (Cooke et al. 2006)."""
 
 GRID_DELAY = 0.04
-"""Seconds by which GRID's word times are late, in the median (measured against the sound)."""
+"""Seconds by which GRID's word times are late; median, measured against the sound."""
 
 GRID_LETTERS = {"a": "ay"}
-"""Spellings that make the voice say a letter's name where it would say a word; GRID's single letters are names."""
+"""Spellings by which a TTS voice speaks the letter's name and not a word; GRID's single letters are names."""
 
 SILENT = frozenset({"", "sil", "sp", "<eps>", "<sil>", "!sil", "[sil]", "<p:>"})
-"""Labels of pauses, in small letters."""
+"""Labels of pauses, lower case."""
 
 UNKNOWN = frozenset({"<unk>", "[unk]", "<oov>", "spn", "<spoken_noise>"})
-"""Labels of words that the aligner did not know, in small letters."""
+"""Labels of words unknown to the aligner, lower case."""
 
 _TEXTGRID_VALUE = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)|(?<!\S)![^\n]*')
-"""What counts in a TextGrid, in its long and its short form: texts in quotes and free-standing numbers, no comments."""
+"""Values of a TextGrid, in its long and its short form: quoted texts and free-standing numbers, without comments."""
 
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word and when it is said, in seconds; ``spelling`` is what makes a voice say it, "" for the word itself."""
+    """A word, its ``start`` and ``end`` in seconds, and its ``spelling`` for a TTS voice, "" for the word itself."""
 
     word: str
     start: float
@@ -45,23 +45,24 @@ class TimedWord:
 
 
 def text_of(words: Sequence[TimedWord]) -> str:
-    """Return ``words`` as the text that a voice is given."""
+    """Returns the text of ``words`` for a TTS voice."""
     return " ".join(word.spelling or word.word for word in words)
 
 
 def read_word_times(align: Path, name: str) -> tuple[TimedWord, ...]:
-    """Return the words of the clip ``name``, in order.
+    """Returns the words of the clip ``name``, in order.
 
     Args:
         align: a folder that holds NAME.align (GRID), NAME.TextGrid (as the Montreal Forced Aligner writes it; the tier
             "words" is read) or NAME.ctm, or one CTM file with the rows of all clips.
-        name: the clip's; in a CTM file with rows of several clips only its own rows count.
+        name: of the clip; in a CTM file with rows of several clips only its own rows are read.
 
     Returns:
-        Words with their times in seconds. GRID's are GRID_DELAY earlier than written; all others are as written.
+        Words with their times in seconds; GRID_DELAY is subtracted from GRID's times.
 
     Raises:
-        DatasetError: no file, one of another format, or one without words, with unknown words or impossible times.
+        DatasetError: there is no file, its format is not recognised, or it has no words, unknown words or times that
+            are out of order.
     """
     path = align if align.is_file() else _find(align, name)
     try:
@@ -82,7 +83,7 @@ def read_word_times(align: Path, name: str) -> tuple[TimedWord, ...]:
 
 
 def _find(folder: Path, name: str) -> Path:
-    """Return the one file of word times of the clip ``name`` in ``folder``."""
+    """Returns the one file of word times of the clip ``name`` in ``folder``."""
     found = [folder / f for f in sorted(_names(folder)) if Path(f).stem == name and Path(f).suffix.lower() in SUFFIXES]
     if not found:
         raise DatasetError(
@@ -102,13 +103,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def _decoded(content: bytes) -> str:
-    """Return the text of a file; Praat writes UTF-16 where there are letters beyond ASCII."""
+    """Returns the text of a file; Praat writes UTF-16 where there are letters beyond ASCII."""
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if utf16 else "utf-8-sig")
 
 
 def _rows(content: str, name: str) -> Iterator[TimedWord]:
-    """Yield the words in ``content``, whose format is recognised; raises ValueError."""
+    """Yields the words in ``content``, whose format is recognised; raises ValueError."""
     if content.lstrip().startswith("File type") or '"TextGrid"' in content[:200]:
         return _textgrid_words(content)
     rows = [line.split() for line in content.splitlines() if line.strip() and not line.startswith(";;")]
@@ -130,7 +131,7 @@ def _grid_words(rows: Sequence[Sequence[str]]) -> Iterator[TimedWord]:
 
 
 def _ctm_words(rows: Sequence[Sequence[str]], name: str) -> Iterator[TimedWord]:
-    """Yield the words of CTM rows: clip, channel, start, duration, word and perhaps a confidence."""
+    """Yields the words of CTM rows: clip, channel, start, duration, word and perhaps a confidence."""
     clips = {row[0] for row in rows}
     if name not in clips and len(clips) > 1:
         raise ValueError(f"its rows are of {len(clips)} clips, none of them {name}")
@@ -142,7 +143,7 @@ def _ctm_words(rows: Sequence[Sequence[str]], name: str) -> Iterator[TimedWord]:
 
 
 def _textgrid_words(content: str) -> Iterator[TimedWord]:
-    """Yield the intervals of the tier "words" that hold a word (Praat's manual, "TextGrid file formats")."""
+    """Yields the intervals of the tier "words" that hold a word (Praat's manual, "TextGrid file formats")."""
     tiers = _tiers(content)
     named = [name for name in tiers if re.fullmatch(r"(.* - )?words?", name.strip().lower())]
     if len(named) != 1:
@@ -154,7 +155,7 @@ def _textgrid_words(content: str) -> Iterator[TimedWord]:
 
 
 def _tiers(content: str) -> dict[str, list[tuple[float, float, str]]]:
-    """Return the interval tiers: start, end and text of each interval; point tiers are left out."""
+    """Returns the interval tiers: start, end and text of each interval; point tiers are left out."""
     found = (match.group(1, 2) for match in _TEXTGRID_VALUE.finditer(content))
     values = iter([text.replace('""', '"') if text is not None else float(number) for text, number in found
                    if text is not None or number is not None])  # fmt: skip
@@ -196,7 +197,7 @@ def _seconds(spelled: str) -> float:
 
 
 def _check_order(words: Sequence[TimedWord], path: Path) -> None:
-    """Raise DatasetError unless every word ends after its start and starts after the one before it."""
+    """Raises DatasetError unless every word ends after its start and starts after the one before it."""
     wrong = next((word for word in words if not word.start < word.end), None)
     wrong = wrong or next((after for before, after in pairwise(words) if after.start < before.start), None)
     if wrong:

@@ -1,5 +1,7 @@
-"""Makes a speech encoder: it starts as the teacher's first blocks and learns to say of augmented sound what they say
-of clean sound (distillation, Hinton et al. 2015), with local attention in place of positions.
+"""Trains a speech encoder by distillation (Hinton et al. 2015).
+
+The student starts as the teacher's first blocks, with local attention in place of positions. On augmented sound it is
+trained to set_layer the teacher's output for the clean sound.
 """
 
 from __future__ import annotations
@@ -13,16 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
-from obamanet.audio.normalise_features import FLOOR_BELOW
+from obamanet.audio.normalise_features import FLOOR_DEPTH
+from obamanet.bundle import write_network
 from obamanet.constants import FEATURE_RATE
-from obamanet.engine.network import StoredNetwork
 from obamanet.errors import DatasetError, OptionError
-from obamanet.export import export_weights
-from obamanet.files import atomic_path, atomic_write_json, sha256_of
+from obamanet.files import atomic_path, sha256_of
 from obamanet.networks.config import EncoderConfig
-from obamanet.networks.weights import save_half, save_weights
+from obamanet.networks.weights import save_weights
 from obamanet.progress import Progress
-from obamanet.speech.feature_extractor import ENCODER
+from obamanet.speech.feature_extractor import ENCODER_KIND
 from obamanet.training.encoder.distillation_set import (
     DistillationSet,
     TeacherStatistics,
@@ -32,13 +33,13 @@ from obamanet.training.encoder.distillation_set import (
 )
 from obamanet.training.encoder.mixtures import find_sounds, read_sounds, sounds_digest
 from obamanet.training.encoder.teacher import HEAD_SIZE, MIDDLE, Dense, Norm, Teacher, TeacherBlock, read_teacher
-from obamanet.training.loop.ema_learner import check_training, falling_rate
+from obamanet.training.loop.ema_learner import check_training, cosine_rate
 from obamanet.training.loop.runner import (
     NOT_STATED,
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_folder,
     own_folder,
     run_training,
@@ -48,38 +49,48 @@ if TYPE_CHECKING:
     import keras
 
 RESULT: Final = "encoder"
-"""Folder, in a run's, of the finished encoder; it may take the place of obamanet/speech/encoder."""
-
-WEIGHTS, NETWORK, CARD = f"{ENCODER}.weights.h5", f"{ENCODER}.onnx", f"{ENCODER}.json"
-"""A finished encoder's folder: the weights at half precision, the exported network, and what they are and came from."""
+"""Folder, inside a run's, of the finished encoder; it can replace obamanet/speech/encoder."""
 
 INPUT_OFFSET: Final = 1.2
-"""What the teacher's features are above this program's, once both are in the teacher's units: the former are measured
-from the root mean square of the whole sound, the latter from the mean level of its speech. It is the constant term of
-a line fitted through both: 1.22 over Asterisk's prompts, 1.16 over GRID's talker s1, 1.21 over synthetic voices."""
+"""Teacher's features minus this program's, in the teacher's units: the former are relative to the root mean square of
+the whole sound, the latter to the mean level of its speech. Constant term of a linear fit, benchmarks/RESULTS.md."""
 
 EDGE: Final = 12
-"""Steps at either end of a mixture that are not learned from: 0.24 s, as far as a block of the encoder looks ahead."""
+"""Steps of 20 ms at either end of a mixture without loss: 0.24 s, the look-ahead of one block of the encoder."""
 
 SETTLED: Final = 0.15
-"""Share of the teacher's steps at either end that say nothing of its usual bias by distance, 1.2 s of 8 s."""
+"""Share of the teacher's steps at either end that are left out of its mean bias by distance: 1.2 s of 8 s."""
 
 SCALED_BY: Final = 100
-"""Mixtures over which the finished encoder's outputs have mean 0 and deviation 1."""
+"""Number of mixtures over which the finished encoder's outputs are scaled to mean 0 and standard deviation 1."""
 
 WARM_UP: Final = 50
 """Steps over which the learning rate rises."""
 
 PRECISIONS: Final = ("mixed_bfloat16", "float32")
+"""Keras policies of numerical precision that the training can use."""
 
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """How a speech encoder is made: ``mixtures`` to learn from and ``validating`` ones beside, ``steps`` of batches.
+    """Options of a speech encoder's training.
 
-    ``outputs`` values per step of 20 ms, from the teacher's first ``blocks``, each of which attends ``before`` and
-    ``after`` steps. ``precision`` is what it calculates in while it learns; mixed_bfloat16 is quicker on processors
-    that know it. Raises :class:`OptionError`.
+    Attributes:
+        steps: steps of the whole training.
+        batch_size: mixtures per step.
+        learning_rate: Adam's at its peak.
+        mixtures: mixtures for training.
+        validating: mixtures for validation.
+        outputs: values per step of 20 ms.
+        blocks: number of the teacher's blocks, from the first on, that the encoder starts as.
+        before: steps before the current one that a block attends to.
+        after: steps after it.
+        precision: one of PRECISIONS; mixed_bfloat16 is quicker on processors that support it.
+        epoch_steps: steps between two evaluations.
+        seed: of everything random.
+
+    Raises:
+        OptionError: an option is out of range.
     """
 
     steps: int = 1000
@@ -96,7 +107,7 @@ class EncoderOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is outside the allowed values."""
+        """Checks the ranges."""
         counts = ("steps", "batch_size", "mixtures", "validating", "epoch_steps", "blocks")
         check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
         if self.precision not in PRECISIONS:
@@ -114,14 +125,24 @@ def train_encoder(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Make a speech encoder from the teacher and the sounds in ``folders`` into ``run``, or go on with what is there.
+    """Trains a speech encoder, or resume its training.
 
-    Each folder is drawn from alike often; one that is named twice, twice as often. Mixtures and the teacher's values
-    on them are made once and kept in ``run``, about 0.4 MB each. ``run`` / :data:`RESULT` then holds the best encoder
-    so far with its card, which carries ``licence`` and ``attribution`` of teacher and sounds. Raises
-    :class:`DatasetError` for sounds or a teacher of no use, :class:`OptionError` when ``run`` holds another run.
+    Args:
+        folders: sound files. All folders are drawn from equally often, one that is named twice, twice as often.
+        teacher_file: ONNX file with the teacher.
+        run: the run's folder. Mixtures and the teacher's outputs on them are cached there, about 0.4 MB each. RESULT
+            inside it gets the best encoder so far, with its card.
+        options: how to train.
+        licence: of teacher and sounds, for the card.
+        attribution: of teacher and sounds, for the card.
+        limits: where this session stops.
+        progress: gets the progress over mixtures and the metrics of each evaluation.
+
+    Raises:
+        DatasetError: sounds or teacher cannot be used, or files of the run are damaged.
+        OptionError: licence or attribution is blank, or ``run`` holds another run.
     """
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     teacher = read_teacher(teacher_file, options.blocks)
     config = encoder_config(teacher, options)
@@ -153,7 +174,10 @@ def train_encoder(
 
 
 def encoder_config(teacher: Teacher, options: EncoderOptions) -> EncoderConfig:
-    """Return the sizes of the encoder that starts as ``teacher``; raises :class:`DatasetError` where that cannot be."""
+    """Returns the sizes of the encoder that starts as ``teacher``.
+
+    Raises :class:`DatasetError` for a teacher of the wrong sizes, :class:`OptionError` for too many outputs.
+    """
     config = EncoderConfig(
         bands=teacher.conv1.kernel.shape[1],
         outputs=options.outputs,
@@ -175,13 +199,13 @@ def encoder_config(teacher: Teacher, options: EncoderOptions) -> EncoderConfig:
 
 
 class MixtureSource:
-    """Training examples: random mixtures, padded, with what the teacher says of them."""
+    """Batches of training examples: random mixtures, padded, and the target outputs for them."""
 
     def __init__(self, dataset: DistillationSet, statistics: TeacherStatistics, options: EncoderOptions) -> None:
         self._dataset, self._statistics, self._options = dataset, statistics, options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return features (B, F + 4, bands) and wanted outputs (B, P, outputs), float32, for ``step``."""
+        """Returns features (B, F + 4, bands) and target outputs (B, P, outputs), float32, for ``step``."""
         random = np.random.default_rng((self._options.seed, 3, step))
         return examples(
             self._dataset, self._statistics, random.integers(len(self._dataset.train), size=self._options.batch_size)
@@ -191,35 +215,44 @@ class MixtureSource:
 def start_from_teacher(
     network: keras.Model, teacher: Teacher, config: EncoderConfig, statistics: TeacherStatistics
 ) -> None:
-    """Give ``network`` the teacher's weights, with what it makes of positions turned into local attention's biases."""
+    """Loads the teacher's weights into ``network``.
 
-    def give(name: str, layer: Dense | Norm) -> None:
+    The teacher's mean attention by distance becomes the bias of local attention, its mean position an offset, and the
+    projection of ``statistics`` the output layer.
+    """
+
+    def set_layer(name: str, layer: Dense | Norm) -> None:
         weights = [layer.scale, layer.bias] if isinstance(layer, Norm) else [layer.kernel, layer.bias]
         network.get_layer(name).set_weights(weights)
 
-    # One unit here is FLOOR_BELOW natural logarithms, there MIDDLE powers of ten.
-    kernel, scale = teacher.conv1.kernel, FLOOR_BELOW / np.log(10) / MIDDLE
-    give("conv1", Dense(kernel * scale, teacher.conv1.bias + INPUT_OFFSET * kernel.sum(axis=(0, 1))))
-    give("conv2", teacher.conv2)
+    # One unit here is FLOOR_DEPTH natural logarithms, there MIDDLE powers of ten.
+    kernel, scale = teacher.conv1.kernel, FLOOR_DEPTH / np.log(10) / MIDDLE
+    set_layer("conv1", Dense(kernel * scale, teacher.conv1.bias + INPUT_OFFSET * kernel.sum(axis=(0, 1))))
+    set_layer("conv2", teacher.conv2)
     network.get_layer("offset").set_weights([teacher.positions.mean(axis=0)])
     for number, block in enumerate(teacher.blocks):
-        give(f"attention_norm{number}", block.attention_norm)
+        set_layer(f"attention_norm{number}", block.attention_norm)
         attention = network.get_layer(f"attention{number}")
         for part, layer in ((attention.query, block.query), (attention.value, block.value), (attention.out, block.out)):
             part.set_weights([layer.kernel, layer.bias])
         attention.key.set_weights([block.key.kernel])
         attention.distance.assign(distance_bias(block, statistics.inputs[number], config))
-        give(f"dense_norm{number}", block.dense_norm)
-        give(f"wide{number}", block.wide)
-        give(f"narrow{number}", block.narrow)
-    give("outputs", Dense(statistics.projection, -statistics.centre.mean(axis=0) @ statistics.projection))
+        set_layer(f"dense_norm{number}", block.dense_norm)
+        set_layer(f"wide{number}", block.wide)
+        set_layer(f"narrow{number}", block.narrow)
+    set_layer("outputs", Dense(statistics.projection, -statistics.centre.mean(axis=0) @ statistics.projection))
 
 
 def distance_bias(block: TeacherBlock, inputs: np.ndarray, config: EncoderConfig) -> np.ndarray:
-    """Return the mean score by distance that ``block`` gives the mean ``inputs`` (P, W): (heads, before + after + 1).
+    """Returns the teacher's mean attention score by distance.
 
-    Those inputs differ by position alone, so this is what the teacher listens to by distance. Its mean is 0 per head,
-    which the softmax does not see.
+    Args:
+        block: block of the teacher.
+        inputs: its mean inputs (P, W), which differ by position only.
+        config: the distances, from -before to after.
+
+    Returns:
+        (heads, before + after + 1) float32, with mean 0 per head, as the softmax ignores a constant.
     """
     scores, steps = block.scores(inputs), len(inputs)
     edge = max(config.before, config.after, int(SETTLED * steps))
@@ -230,7 +263,7 @@ def distance_bias(block: TeacherBlock, inputs: np.ndarray, config: EncoderConfig
 
 
 class EncoderLearner:
-    """The encoder and its optimizer; see :class:`obamanet.training.loop.runner.Learner`."""
+    """Trains the encoder; see :class:`obamanet.training.loop.runner.Learner`."""
 
     def __init__(
         self,
@@ -255,45 +288,46 @@ class EncoderLearner:
         self._optimizer.build(self._network.trainable_variables)
         self._traced = tf.function(self._step, autograph=False)
         self._run = tf.function(
-            lambda heard: tf.cast(self._network(heard, training=False), tf.float32), autograph=False
+            lambda features: tf.cast(self._network(features, training=False), tf.float32), autograph=False
         )
 
     def variables(self) -> list[keras.Variable]:
-        """Return network and optimizer."""
+        """Returns network and optimizer."""
         return [*self._network.variables, *self._optimizer.variables]
 
     def step(self, batch: tuple[np.ndarray, np.ndarray], number: int) -> dict[str, float]:
-        """Learn from features (B, F + 4, bands) and wanted outputs (B, P, outputs)."""
+        """Does step ``number``, from 0, on features (B, F + 4, bands) and targets (B, P, outputs); returns the loss."""
         import tensorflow as tf
 
         options = self._options
-        rate = falling_rate(options.learning_rate, number, options.steps, WARM_UP)
+        rate = cosine_rate(options.learning_rate, number, options.steps, WARM_UP)
         loss = self._traced(tf.constant(batch[0]), tf.constant(batch[1]), tf.constant(rate, tf.float32))
         return {"loss": float(loss)}
 
     def validate(self) -> dict[str, float]:
-        """Return the squared error over the validating mixtures, in shares of what is wanted squared."""
+        """Returns "score": the squared error over the validation mixtures, divided by the sum of squared targets."""
         error = power = 0.0
         for number in self._dataset.val:
-            heard, wanted = examples(self._dataset, self._statistics, [number])
-            said = np.asarray(self._run(heard))
-            error += float(np.square((said - wanted)[:, EDGE:-EDGE]).sum())
-            power += float(np.square(wanted[:, EDGE:-EDGE]).sum())
+            features, targets = examples(self._dataset, self._statistics, [number])
+            outputs = np.asarray(self._run(features))
+            error += float(np.square((outputs - targets)[:, EDGE:-EDGE]).sum())
+            power += float(np.square(targets[:, EDGE:-EDGE]).sum())
         return {"score": error / power}
 
     def save_weights(self, path: Path) -> None:
-        """Write the encoder's weights."""
+        """Writes the encoder's weights."""
         save_weights(self._network, path)
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draw what is wanted on the first validating mixture, and what the encoder says."""
+        """Draws target and output for the first validation mixture."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        heard, wanted = examples(self._dataset, self._statistics, [self._dataset.val[0]])
+        features, targets = examples(self._dataset, self._statistics, [self._dataset.val[0]])
         figure = Figure(figsize=(8, 4), layout="constrained")
         FigureCanvasAgg(figure)
-        for row, (title, values) in enumerate((("wanted", wanted), ("output", np.asarray(self._run(heard)))), start=1):
+        outputs = np.asarray(self._run(features))
+        for row, (title, values) in enumerate((("target", targets), ("output", outputs)), start=1):
             axes = figure.add_subplot(2, 1, row)
             axes.imshow(values[0].T, vmin=-2, vmax=2, cmap="coolwarm", aspect="auto", interpolation="nearest")
             axes.set(ylabel=title, title=f"step {step}" if row == 1 else "")
@@ -301,13 +335,13 @@ class EncoderLearner:
         with atomic_path(folder / f"step_{step:07d}.png") as part:
             figure.savefig(part, dpi=80)
 
-    def _step(self, heard: Any, wanted: Any, rate: Any) -> Any:
+    def _step(self, features: Any, targets: Any, rate: Any) -> Any:
         import tensorflow as tf
 
         self._optimizer.learning_rate.assign(rate)
         with tf.GradientTape() as tape:
-            said = tf.cast(self._network(heard, training=True), tf.float32)
-            loss = tf.reduce_mean(tf.square(said - wanted)[:, EDGE:-EDGE])
+            outputs = tf.cast(self._network(features, training=True), tf.float32)
+            loss = tf.reduce_mean(tf.square(outputs - targets)[:, EDGE:-EDGE])
         variables = self._network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
@@ -321,40 +355,37 @@ def write_encoder(
     licence: str,
     validation: dict[str, float],
 ) -> None:
-    """Write the best weights of ``run``, their ONNX file and their card into its folder :data:`RESULT`.
+    """Writes the best network of ``run`` as a bundle into the run's folder :data:`RESULT`.
 
-    Mean 0 and deviation 1 over the first mixtures are folded into the last layer, so that a predictor's inputs are of
-    one size. The card is written last: without its hash in it the weights are refused.
+    The last layer is scaled so that outputs have mean 0 and standard deviation 1 over the first mixtures.
+
+    Args:
+        run: the run's folder.
+        dataset: the mixtures.
+        config: sizes of the encoder.
+        origin: description of how it was made, for the card.
+        licence: for the card.
+        validation: metrics for the card.
     """
-
     from obamanet.networks.speech_encoder import build_encoder
 
     network = build_encoder(config)
     network.load_weights(run / "best.weights.h5")
-    said = np.concatenate(
+    outputs = np.concatenate(
         [np.asarray(network(padded(dataset.student_input(n))[None]))[0, EDGE:-EDGE] for n in dataset.train[:SCALED_BY]]
     )
-    mean, deviation = said.mean(axis=0), said.std(axis=0) + 1e-3
+    mean, deviation = outputs.mean(axis=0), outputs.std(axis=0) + 1e-3
     kernel, bias = network.get_layer("outputs").get_weights()
     network.get_layer("outputs").set_weights([kernel / deviation, (bias - mean) / deviation])
     folder = run / RESULT
     folder.mkdir(exist_ok=True)
-    save_half(network, folder / WEIGHTS)
-    export_weights(StoredNetwork(ENCODER, config, folder / NETWORK, folder / WEIGHTS))
-    card = {
-        "config": asdict(config),
-        "sha256": sha256_of(folder / WEIGHTS),
-        "onnx": sha256_of(folder / NETWORK),
-        "origin": origin,
-        "licence": licence,
-        "validation": validation,
-    }
-    atomic_write_json(folder / CARD, card)
+    about = {"origin": origin, "licence": licence, "validation": validation}
+    write_network(network, ENCODER_KIND, config, about, folder)
 
 
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
-    """Have layers that are made within calculate in ``policy``; the graph's own code knows nothing of it."""
+    """Sets Keras's precision ``policy`` for layers that are made within the context."""
     import keras
 
     before = keras.config.dtype_policy()

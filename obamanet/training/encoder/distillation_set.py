@@ -1,4 +1,4 @@
-"""What a speech encoder learns: mixtures as it hears them, and what the teacher says of them clean; kept in files."""
+"""Training data of the speech encoder, cached in files: features of noisy mixtures, teacher's outputs on clean ones."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from obamanet.training.encoder.teacher import Teacher
 from obamanet.types import AudioClip
 
 STATISTICS_EXAMPLES: Final = 40
-"""Mixtures over which the teacher's mean values per position are taken."""
+"""Number of mixtures that the teacher's mean inputs per position are computed from."""
 
 MIN_VARIANCE: Final = 1e-2
-"""Added to each component's variance, in shares of the first's, before dividing by its root: the last of 96 have a
-hundredth of it, and would count as much as the first."""
+"""Added to each principal component's variance before dividing by its root, as a share of the first one's: the last of
+96 components have a hundredth of that, and would otherwise count as much as the first."""
 
 
 @dataclass(frozen=True)
 class TeacherStatistics:
-    """What must be known of the teacher's values over P positions before the encoder can learn from them.
+    """Statistics of the teacher's values over its P positions.
 
-    ``inputs`` (blocks, P, W): the mean of what goes into each block, on speech. ``centre`` (P, W): the mean of what
-    comes out of the last, on all mixtures. ``projection`` (W, outputs): from there to what the encoder is to say, the
-    principal components at nearly equal variance.
+    Attributes:
+        inputs: mean input of each block, on speech, (blocks, P, W).
+        centre: mean output of the last block, on all mixtures, (P, W).
+        projection: from the teacher's outputs, less ``centre``, to the encoder's targets, (W, outputs): principal
+            components scaled to nearly equal variance.
     """
 
     inputs: np.ndarray
@@ -43,9 +45,15 @@ class TeacherStatistics:
 
 
 class DistillationSet:
-    """Mixtures as the encoder hears them, with what the teacher says of them clean: a file each, made once.
+    """Noisy mixtures with the teacher's outputs on their clean versions, one file each.
 
-    The ``count`` numbers from 0 on are to learn from, the next ``validating`` to validate with, on other recordings.
+    Args:
+        folder: of the files.
+        teacher: the teacher.
+        sounds: recordings; those of the validation mixtures are in no training mixture.
+        count: mixtures for training, numbered from 0.
+        validating: mixtures for validation, numbered after those.
+        seed: of everything random.
     """
 
     def __init__(self, folder: Path, teacher: Teacher, sounds: Sounds, count: int, validating: int, seed: int) -> None:
@@ -54,25 +62,25 @@ class DistillationSet:
         self.train, self.val = range(count), range(count, count + validating)
 
     def make(self, progress: Progress) -> None:
-        """Make what is missing."""
+        """Makes the files that are missing."""
         self._folder.mkdir(exist_ok=True)
         missing = [number for number in (*self.train, *self.val) if not self._path(number).is_file()]
         for number in progress.track(missing, "asking the teacher", len(missing)):
             mixture = self._mixture(number)
-            said = self._teacher.activations(mixture.clean, SAMPLE_RATE)[-1]
+            output = self._teacher.activations(mixture.clean, SAMPLE_RATE)[-1].astype(np.float16)
             with atomic_path(self._path(number)) as part, part.open("wb") as out:
-                np.savez(out, input=encoder_features(mixture.noisy).astype(np.float16), output=said.astype(np.float16))
+                np.savez(out, input=encoder_features(mixture.noisy).astype(np.float16), output=output)
 
     def student_input(self, number: int) -> np.ndarray:
-        """Return the features of mixture ``number`` as heard: (F, bands) float32."""
+        """Returns the features of the noisy mixture ``number``, (F, bands) float32."""
         return self._array(number, "input")
 
     def teacher_output(self, number: int) -> np.ndarray:
-        """Return what the teacher says of it: (P, W) float32."""
+        """Returns the teacher's output on the clean mixture ``number``, (P, W) float32."""
         return self._array(number, "output")
 
-    def streams(self, number: int) -> np.ndarray | None:
-        """Return all values of the teacher on mixture ``number``, (blocks + 1, P, W), or None without speech in it."""
+    def activations(self, number: int) -> np.ndarray | None:
+        """Returns the teacher's activations on clean mixture ``number``, (blocks + 1, P, W); None without speech."""
         clean = self._mixture(number).clean
         return self._teacher.activations(clean, SAMPLE_RATE) if clean.any() else None
 
@@ -90,7 +98,7 @@ class DistillationSet:
 
 
 def encoder_features(sound: np.ndarray) -> np.ndarray:
-    """Return ``sound`` (N,) at 16 kHz as the encoder takes it: (F, 80) float32 in [-1, 1]."""
+    """Returns the encoder's input features of ``sound`` (N,) at 16 kHz: (F, 80) float32 in [-1, 1]."""
     clip = AudioClip(sound, SAMPLE_RATE, "a mixture of sound")
     return normalise_utterance(extract_features(clip, FeatureOptions(kind=SPEECH)), SPEECH).values
 
@@ -98,15 +106,26 @@ def encoder_features(sound: np.ndarray) -> np.ndarray:
 def measure_teacher(
     dataset: DistillationSet, teacher: Teacher, outputs: int, path: Path, progress: Progress
 ) -> TeacherStatistics:
-    """Return the statistics over the mixtures to learn from, kept at ``path``."""
+    """Returns the teacher's statistics over the training mixtures, cached at ``path``.
+
+    Args:
+        dataset: the mixtures, whose files are made.
+        teacher: the teacher.
+        outputs: values per step of the encoder.
+        path: file of the statistics.
+        progress: gets the progress over mixtures.
+
+    Raises:
+        DatasetError: there is no speech in the first STATISTICS_EXAMPLES mixtures.
+    """
     if not path.is_file():
         inputs = _mean_inputs(dataset, progress)
         total = np.zeros(teacher.positions.shape)
         products = np.zeros((teacher.positions.shape[1],) * 2)
         for number in progress.track(dataset.train, "surveying the teacher", len(dataset.train)):
-            said = dataset.teacher_output(number)
-            total += said
-            products += said.T @ said
+            output = dataset.teacher_output(number)
+            total += output
+            products += output.T @ output
         centre = total / len(dataset.train)
         # The covariance about each position's own mean.
         covariance = (products - len(dataset.train) * centre.T @ centre) / (len(dataset.train) * teacher.steps)
@@ -120,28 +139,28 @@ def measure_teacher(
 
 
 def _mean_inputs(dataset: DistillationSet, progress: Progress) -> np.ndarray:
-    """Return the mean of what goes into each of the teacher's blocks, per position: (blocks, P, W)."""
+    """Returns the mean input of each of the teacher's blocks, (blocks, P, W) float64."""
     chosen = dataset.train[:STATISTICS_EXAMPLES]
-    streams = [
-        heard[:-1]
+    inputs = [
+        activations[:-1]
         for number in progress.track(chosen, "asking the teacher about positions", len(chosen))
-        if (heard := dataset.streams(number)) is not None
+        if (activations := dataset.activations(number)) is not None
     ]
-    if not streams:
+    if not inputs:
         raise DatasetError(f"no speech in the first {STATISTICS_EXAMPLES} mixtures: ask for more mixtures")
-    return np.stack(streams).mean(axis=0, dtype=np.float64)
+    return np.stack(inputs).mean(axis=0, dtype=np.float64)
 
 
 def examples(
     dataset: DistillationSet, statistics: TeacherStatistics, numbers: Sequence[int] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mixtures ``numbers`` padded, (B, F + 4, bands), and the wanted outputs (B, P, outputs)."""
-    heard = [padded(dataset.student_input(int(number))) for number in numbers]
-    wanted = [(dataset.teacher_output(int(number)) - statistics.centre) @ statistics.projection for number in numbers]
-    return np.stack(heard), np.stack(wanted)
+    """Returns the padded features (B, F + 4, bands) of the mixtures ``numbers`` and the targets (B, P, outputs)."""
+    features = [padded(dataset.student_input(int(number))) for number in numbers]
+    targets = [(dataset.teacher_output(int(number)) - statistics.centre) @ statistics.projection for number in numbers]
+    return np.stack(features), np.stack(targets)
 
 
-def padded(heard: np.ndarray) -> np.ndarray:
-    """Return features ``heard`` (F, bands) between two frames of silence on either side."""
-    silence = np.tile(silence_features(heard.shape[1], SPEECH), (CENTRE, 1))
-    return np.concatenate([silence, heard, silence])
+def padded(features: np.ndarray) -> np.ndarray:
+    """Returns ``features`` (F, bands) with two frames of silence before and after, (F + 4, bands)."""
+    silence = np.tile(silence_features(features.shape[1], SPEECH), (CENTRE, 1))
+    return np.concatenate([silence, features, silence])

@@ -1,4 +1,4 @@
-"""Makes what a speech encoder learns from: mixtures of speech, each clean and as it may be heard."""
+"""Makes the speech encoder's training sounds: mixtures of speech and pauses, each clean and augmented."""
 
 from __future__ import annotations
 
@@ -20,65 +20,70 @@ from obamanet.files import atomic_path, open_arrays
 from obamanet.progress import Progress
 
 SOUND_SUFFIXES: Final = (".aac", ".aiff", ".flac", ".g722", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav")
-"""What is taken for a sound file when a folder is searched."""
+"""Suffixes of sound files, lower case."""
 
 MIN_LENGTH: Final = SAMPLE_RATE // 2
-"""Samples, 0.5 s. Shorter recordings are beeps and single letters."""
+"""Minimum length of a recording, in samples: 0.5 s. Shorter ones are beeps and single letters."""
 
 MAX_PIECE_SAMPLES: Final = 4 * SAMPLE_RATE
-"""Samples, 4 s. At most so much of one recording is taken in a row."""
+"""Maximum length of a piece of one recording, in samples: 4 s."""
 
 MAX_START_SAMPLES: Final = SAMPLE_RATE
-"""Samples before the first piece."""
+"""Maximum number of samples before the first piece: 1 s."""
 
 LONG_PAUSE, SHORT_PAUSE = (800, SAMPLE_RATE), (100, 3000)
-"""Samples between two pieces, from and below; the long ones are drawn with the share that follows."""
+"""Samples between two pieces: minimum and maximum, exclusive."""
 
 LONG_PAUSES: Final = 0.6
+"""Share of the pauses that are long."""
+
 NOISE_ONLY: Final = 0.1
-"""Share of mixtures without speech, which are to sound like silence."""
+"""Share of mixtures without speech; their target is the teacher's output on silence."""
 
 FAINT: Final = 0.15
-"""Share of those that hold nothing but a microphone's own noise, of -80 dBFS."""
+"""Share of those with only microphone noise, of -80 dBFS."""
 
 OTHER_VOICE: Final = 0.6
-"""Share of mixtures in another voice. It is the teacher's too: the encoder learns the voice's features, not to
-undo it."""
+"""Share of mixtures in a shifted voice. The clean version is shifted too: the encoder is trained on the features of
+that voice, not to undo the shift."""
 
 PITCH, FORMANTS = (0.75, 1.4), (0.85, 1.25)
-"""Factors of that other voice, drawn evenly on a logarithmic scale."""
+"""Minimum and maximum factor of the shifted voice's pitch and formants, drawn evenly on a logarithmic scale."""
 
 AUGMENTED_SHARE: Final = 0.8
-"""Share of mixtures of speech that are heard through a chain of augmentations."""
+"""Share of mixtures with speech whose noisy version is augmented."""
 
 AUGMENTATIONS: Final = AugmentOptions(voice=0.0)
+"""The augmentations; voices are shifted here, not there."""
 
 BABBLE_VOICES: Final = 6
-"""Recordings that babble is made of."""
+"""Number of recordings that babble is mixed of."""
 
 VALIDATING: Final = 0.05
-"""Share of each folder's recordings, at least one, of which only validating mixtures are made."""
+"""Share of each folder's recordings, at least one, that are used in validation mixtures only."""
 
 LARGEST: Final = 32767
-"""Of 16 bit."""
+"""Largest 16 bit sample."""
 
 
 @dataclass(frozen=True)
 class Sounds:
-    """All recordings at 16 kHz one after the other in ``samples`` (N,) int16, which may lie on disk.
+    """All recordings.
 
-    ``groups`` holds, per folder, the recordings as (R, 2) first sample and sample behind the last.
+    Attributes:
+        samples: the recordings one after the other, (N,) int16 at 16 kHz; may be mapped from disk.
+        groups: per folder (R, 2), first sample and end of each recording in ``samples``.
     """
 
     samples: np.ndarray
     groups: tuple[np.ndarray, ...]
 
     def sound(self, place: np.ndarray) -> np.ndarray:
-        """Return the recording at ``place`` (2,): (n,) float32 in [-1, 1]."""
+        """Returns the recording at ``place`` (2,), first sample and end: (n,) float32 in [-1, 1]."""
         return self.samples[place[0] : place[1]].astype(np.float32) / LARGEST
 
     def split(self, seed: int) -> tuple[Sounds, Sounds]:
-        """Return the recordings to learn from and, of each folder, some others to validate with."""
+        """Returns the recordings for training, and those for validation; every folder has some of each."""
         random = np.random.default_rng((seed, 1))
         shuffled = [random.permutation(group) for group in self.groups]
         cuts = [math.ceil(VALIDATING * len(group)) for group in shuffled]
@@ -89,14 +94,14 @@ class Sounds:
 
 @dataclass(frozen=True)
 class Mixture:
-    """The same sound twice, (N,) float32 each: ``clean`` speech, or silence, and as it is ``noisy``."""
+    """A mixture, (N,) float32 at 16 kHz each: ``clean`` speech or silence, and the same augmented, ``noisy``."""
 
     clean: np.ndarray
     noisy: np.ndarray
 
 
 def find_sounds(folders: Sequence[Path]) -> list[list[Path]]:
-    """Return the sound files in and below each of ``folders``, sorted; raises :class:`DatasetError` for less than 2."""
+    """Returns the sorted sound files in and below each folder; raises :class:`DatasetError` for less than two."""
     found = []
     for folder in folders:
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES and path.is_file())
@@ -107,7 +112,7 @@ def find_sounds(folders: Sequence[Path]) -> list[list[Path]]:
 
 
 def sounds_digest(folders: Sequence[Path], files: Sequence[Sequence[Path]]) -> str:
-    """Return a short name for these files: a hash of their places within the folders and their sizes."""
+    """Returns a hash of the files' paths relative to their folders and their sizes, 16 hexadecimal digits."""
     lines = [
         f"{number} {path.relative_to(folder).as_posix()} {path.stat().st_size}"
         for number, (folder, group) in enumerate(zip(folders, files, strict=True))
@@ -117,10 +122,17 @@ def sounds_digest(folders: Sequence[Path], files: Sequence[Sequence[Path]]) -> s
 
 
 def read_sounds(files: Sequence[Sequence[Path]], store: Path, progress: Progress) -> Sounds:
-    """Return the recordings of each group of ``files``, decoded into the file ``store`` if they are not there yet.
+    """Reads the recordings, decoding them into the file ``store`` unless it is there.
 
-    Those that cannot be read or are shorter than 0.5 s are left out, and named. Raises :class:`DatasetError` when a
-    group has less than two left.
+    Files that cannot be read, which are reported, and silent ones or ones shorter than 0.5 s are left out.
+
+    Args:
+        files: sound files by group.
+        store: file of the samples; places and groups are kept beside it, as .npz.
+        progress: gets the progress over files.
+
+    Raises:
+        DatasetError: less than two recordings of a group are left.
     """
     index = store.with_suffix(".npz")
     if not index.is_file():
@@ -137,13 +149,13 @@ def read_sounds(files: Sequence[Sequence[Path]], store: Path, progress: Progress
 
 
 def _decode(files: Sequence[Sequence[Path]], store: Path, index: Path, progress: Progress) -> None:
-    """Write the samples into ``store`` and then the places and groups of the recordings into ``index``."""
+    """Writes the samples into ``store`` and then the places and groups of the recordings into ``index``."""
     numbered = [(number, path) for number, group in enumerate(files) for path in group]
-    known: dict[Path, tuple[int, int]] = {}
+    spans: dict[Path, tuple[int, int]] = {}
     places, groups, end = [], [], 0
     with atomic_path(store) as part, part.open("wb") as out:
         for number, path in progress.track(numbered, "reading sounds", len(numbered)):
-            if path not in known:
+            if path not in spans:
                 try:
                     samples = load_sound(path).samples
                 except SoundError as error:
@@ -152,9 +164,9 @@ def _decode(files: Sequence[Sequence[Path]], store: Path, index: Path, progress:
                 if len(samples) < MIN_LENGTH or not samples.any():
                     continue
                 out.write(np.rint(np.clip(samples, -1, 1) * LARGEST).astype("<i2").tobytes())
-                known[path] = (end, end + len(samples))
+                spans[path] = (end, end + len(samples))
                 end += len(samples)
-            places.append(known[path])
+            places.append(spans[path])
             groups.append(number)
         if not places:
             raise DatasetError(f"no sound can be read that is {MIN_LENGTH / SAMPLE_RATE} s or longer: {files[0][0]}")
@@ -163,12 +175,12 @@ def _decode(files: Sequence[Sequence[Path]], store: Path, index: Path, progress:
 
 
 def samples_of(frames: int) -> int:
-    """Return the samples that have just so many feature ``frames``."""
+    """Returns the number of samples that exactly ``frames`` feature frames cover."""
     return int((frames - 1) * SAMPLE_RATE / FEATURE_RATE + FEATURE_WINDOW * SAMPLE_RATE)
 
 
 def make_mixture(sounds: Sounds, length: int, random: np.random.Generator) -> Mixture:
-    """Return a random mixture of ``length`` samples; every folder is drawn alike often, whatever its size."""
+    """Returns a random mixture of ``length`` samples; all folders are drawn equally often, whatever their size."""
     others = [_any_sound(sounds, int(random.integers(len(sounds.groups))), random) for _ in range(BABBLE_VOICES)]
     if random.random() < NOISE_ONLY:
         silence = np.zeros(length, np.float32)
@@ -181,7 +193,7 @@ def make_mixture(sounds: Sounds, length: int, random: np.random.Generator) -> Mi
 
 
 def _speech(sounds: Sounds, length: int, random: np.random.Generator) -> np.ndarray:
-    """Return pieces of recordings of one folder, in one voice's disguise, with pauses: (length,) float32."""
+    """Returns pieces of recordings of one folder with pauses, all in one voice, (length,) float32."""
     speech = np.zeros(length, np.float32)
     at = int(random.integers(MAX_START_SAMPLES))
     group = int(random.integers(len(sounds.groups)))

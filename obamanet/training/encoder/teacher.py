@@ -1,7 +1,7 @@
 """Reads the teacher of a speech encoder: the first blocks of a Whisper encoder in an ONNX file, run in numpy.
 
 Written for Smart Turn v3.2 (Daily; in the package pipecat-ai, BSD-2-Clause), whose encoder is Whisper Tiny's (OpenAI,
-MIT) refined on 8 s of sound. Its 8 bit weights are brought back to float32; its activations are not rounded here.
+MIT) refined on 8 s of sound. Its 8 bit weights are converted to float32; its activations are not quantized here.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ HEAD_SIZE: Final = 64
 """Values per attention head, the same in every Whisper model (Radford et al. 2022, table 1)."""
 
 DEPTH: Final = 8.0
-"""Powers of ten under the loudest mel energy at which Whisper's features end: its ``log_mel_spectrogram``."""
+"""Range of Whisper's features below the loudest mel energy, in powers of ten: its ``log_mel_spectrogram``."""
 
 MIDDLE: Final = 4.0
-"""Added to the powers of ten, and what the sum is divided by (same place)."""
+"""Added to the powers of ten, and then the divisor of the sum (same source)."""
 
 MIN_VARIANCE: Final = 1e-7
 """Added to the sound's variance before dividing by its root: WhisperFeatureExtractor of Hugging Face's transformers."""
 
 ROUNDING: Final = ("QuantizeLinear", "DequantizeLinear")
-"""Operators that stand between others in a graph of 8 bit numbers."""
+"""ONNX operators between the others in a graph quantized to 8 bits."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Dense:
     bias: np.ndarray
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Return ``x`` (T, I) through it: (T, O)."""
+        """Returns the layer's output (T, O) for ``x`` (T, I)."""
         return x @ self.kernel + self.bias
 
 
@@ -59,14 +59,14 @@ class Norm:
     bias: np.ndarray
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Return ``x`` (T, W) with mean 0 and variance 1 per step, then scaled: (T, W)."""
+        """Returns ``x`` (T, W) with mean 0 and variance 1 per step, then scaled: (T, W)."""
         centred = x - x.mean(axis=-1, keepdims=True)
         return centred / np.sqrt(x.var(axis=-1, keepdims=True) + NORM_EPSILON) * self.scale + self.bias
 
 
 @dataclass(frozen=True)
 class TeacherBlock:
-    """One block: attention over all steps, then two dense layers, each on normalised values and added."""
+    """One Transformer block: pre-norm self-attention over all steps and two dense layers, each with a residual."""
 
     attention_norm: Norm
     query: Dense
@@ -78,24 +78,24 @@ class TeacherBlock:
     narrow: Dense
 
     def scores(self, x: np.ndarray) -> np.ndarray:
-        """Return how much each step of ``x`` (T, W) attends to each other before the softmax: (heads, T, T)."""
+        """Returns the attention scores before the softmax, (heads, T, T), for ``x`` (T, W)."""
         normed = self.attention_norm(x)
         query, key = _heads(self.query(normed)), _heads(self.key(normed))
         return query @ key.transpose(0, 2, 1) / math.sqrt(HEAD_SIZE)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Return ``x`` (T, W) through the block: (T, W)."""
+        """Returns the block's output (T, W) for ``x`` (T, W)."""
         scores = self.scores(x)
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
-        heard = weights @ _heads(self.value(self.attention_norm(x)))
-        x = x + self.out(heard.transpose(1, 0, 2).reshape(x.shape))
+        attended = weights @ _heads(self.value(self.attention_norm(x)))
+        x = x + self.out(attended.transpose(1, 0, 2).reshape(x.shape))
         return x + self.narrow(_gelu(self.wide(self.dense_norm(x))))
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """The stem, the ``positions`` (P, W) that are added to its P steps of 20 ms, and the first blocks."""
+    """The two convolutions, the ``positions`` (P, W) added to their P output steps of 20 ms, and the first blocks."""
 
     conv1: Dense
     conv2: Dense
@@ -104,18 +104,20 @@ class Teacher:
 
     @property
     def steps(self) -> int:
-        """Steps of 20 ms that it takes at once, no more and no less."""
+        """Steps of 20 ms of its input; the length is fixed."""
         return len(self.positions)
 
     @property
     def frames(self) -> int:
-        """Feature frames of 10 ms that it takes at once."""
+        """Feature frames of 10 ms of its input."""
         return 2 * self.steps
 
     def activations(self, sound: np.ndarray, rate: int) -> np.ndarray:
-        """Return what goes into each block, and what comes out of the last: (blocks + 1, P, W) float32.
+        """Returns the input of each block and the output of the last, (blocks + 1, P, W) float32.
 
-        ``sound`` (N,) has :attr:`frames` feature frames. Step t has its centre at frame 2 t.
+        Args:
+            sound: (N,) samples, as many as give :attr:`frames` feature frames. Step t is centred on frame 2 t.
+            rate: samples per second.
         """
         x = _gelu(_convolved(teacher_features(sound, rate), self.conv1, 1))
         x = _gelu(_convolved(x, self.conv2, 2)) + self.positions
@@ -126,9 +128,9 @@ class Teacher:
 
 
 def teacher_features(sound: np.ndarray, rate: int) -> np.ndarray:
-    """Return Whisper's log-mel features (F, 80) of ``sound`` (N,) brought to mean 0 and variance 1.
+    """Returns Whisper's log-mel features (F, 80) of ``sound`` (N,) at ``rate``, scaled to mean 0 and variance 1.
 
-    Frame n covers the 25 ms from n times 10 ms on, as everywhere in this program; Whisper's own lie 12.5 ms earlier.
+    Frame n covers 25 ms from n times 10 ms on, as everywhere in this program; Whisper's own are 12.5 ms earlier.
     """
     standard = (sound - sound.mean()) / np.sqrt(sound.var() + MIN_VARIANCE)
     clip = AudioClip(standard.astype(np.float32), rate, "a mixture of sound")
@@ -137,10 +139,10 @@ def teacher_features(sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 def read_teacher(path: Path, blocks: int) -> Teacher:
-    """Return the first ``blocks`` blocks of the Whisper encoder in the ONNX file at ``path``.
+    """Returns the first ``blocks`` blocks of the Whisper encoder in the ONNX file at ``path``.
 
-    Raises :class:`OptionError` when the package onnx is missing, and :class:`DatasetError` when the file cannot be read
-    or holds no such encoder.
+    Its 8 bit weights are converted to float32. Raises :class:`OptionError` when the package onnx is not installed, and
+    :class:`DatasetError` when the file cannot be read or holds no such encoder.
     """
     graph = _Graph(_load(path))
     weights = graph.weights()
@@ -156,7 +158,7 @@ def read_teacher(path: Path, blocks: int) -> Teacher:
 
 
 def _teacher(weights: dict[str, np.ndarray], prefix: str, blocks: int) -> Teacher:
-    """Return the teacher whose weights' names begin with ``prefix``; raises KeyError for a name that is missing."""
+    """Returns the teacher whose weights' names begin with ``prefix``; raises KeyError for a name that is missing."""
 
     def conv(name: str) -> Dense:
         # ONNX keeps a convolution as (out, in, width).
@@ -203,7 +205,7 @@ def _load(path: Path) -> GraphProto:
 
 
 class _Graph:
-    """Finds the weights in a graph by what the graph does with them: a product's weight has lost its name."""
+    """Finds the weights in a graph by their use, as the weight of a matrix product has no name there."""
 
     def __init__(self, graph: GraphProto) -> None:
         from onnx.numpy_helper import to_array
@@ -217,7 +219,7 @@ class _Graph:
                 self._takers[name].append(node)
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return every named weight as float32, and each dense layer's (I, O) under the name of its bias.
+        """Returns every named weight as float32, and each dense layer's (I, O) under the name of its bias.
 
         A product without bias whose input is the normalised input of an attention is that attention's key.
         """
@@ -237,7 +239,7 @@ class _Graph:
         return found
 
     def _product_name(self, product: NodeProto) -> str | None:
-        """Return the name for the weight of ``product``, or None where there is nothing to tell by."""
+        """Returns the name for the weight of ``product``; None where neither a bias nor a normalisation gives one."""
         for added in self._after(product.output[0]):
             if added.op_type == "Add":
                 for name in map(_weight_name, added.input):
@@ -251,7 +253,7 @@ class _Graph:
         return None
 
     def _after(self, name: str) -> list[NodeProto]:
-        """Return the nodes that take ``name``, past rounding."""
+        """Returns the nodes that take ``name``, past rounding."""
         return [
             node
             for taker in self._takers[name]
@@ -259,12 +261,12 @@ class _Graph:
         ]
 
     def _before(self, name: str) -> NodeProto | None:
-        """Return the node that makes ``name``, before rounding."""
+        """Returns the node that makes ``name``, before rounding."""
         node = self._maker.get(name)
         return self._before(node.input[0]) if node is not None and node.op_type in ROUNDING else node
 
     def _constant(self, name: str) -> np.ndarray | None:
-        """Return the weight ``name``, (q - zero point) * scale where it is stored in 8 bit, or None if it is none."""
+        """Returns the weight ``name``, (q - zero point) * scale where it is stored in 8 bit, or None if it is none."""
         if name in self._stored:
             return self._stored[name]().astype(np.float32)
         node = self._maker.get(name)
@@ -280,24 +282,24 @@ class _Graph:
 
 
 def _weight_name(name: str) -> str:
-    """Return the name of a weight, which the output of its conversion from 8 bit carries with an ending."""
+    """Returns the name of a weight, which the output of its conversion from 8 bit carries with an ending."""
     return name.removesuffix("_DequantizeLinear_Output")
 
 
 def _heads(x: np.ndarray) -> np.ndarray:
-    """Return ``x`` (T, W) cut into heads: (W / 64, T, 64)."""
+    """Returns ``x`` (T, W) cut into heads: (W / 64, T, 64)."""
     return x.reshape(len(x), -1, HEAD_SIZE).transpose(1, 0, 2)
 
 
 def _gelu(x: np.ndarray) -> Any:
-    """Return x Phi(x) in its exact form (Hendrycks and Gimpel 2016)."""
+    """Returns x Phi(x) in its exact form (Hendrycks and Gimpel 2016)."""
     from scipy.special import erf
 
     return 0.5 * x * (1.0 + erf(x / math.sqrt(2.0)))
 
 
 def _convolved(x: np.ndarray, layer: Dense, stride: int) -> np.ndarray:
-    """Return ``x`` (T, I), with one zero at either end, through a convolution: (T / stride, O)."""
+    """Returns ``x`` (T, I), with one zero at either end, through a convolution: (T / stride, O)."""
     width = len(layer.kernel)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((1, 1), (0, 0))), width, axis=0)[::stride]
     flat = windows.transpose(0, 2, 1).reshape(len(windows), -1)

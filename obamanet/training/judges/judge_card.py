@@ -1,54 +1,51 @@
-"""What a trained judge is: weights in half precision, and a card that says what they are and came from."""
+"""The judges as bundles: SyncNet and the lip reader."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from obamanet.audio.features import FeatureOptions
+from obamanet.bundle import NetworkKind
 from obamanet.constants import MOUTH_COUNT
-from obamanet.files import atomic_write_json, sha256_of
+from obamanet.engine.formats import Precision
+from obamanet.errors import EvaluationError
+from obamanet.networks.config import LipReaderConfig, SyncNetConfig
 from obamanet.training.judges.grid_grammar import CLASSES
 from obamanet.training.judges.mouth_crops import HEIGHT, WIDTH
 
-if TYPE_CHECKING:
-    import keras
+SCHEMA: Final = 3
+"""Version of a judge's card; judges of older versions have no ONNX file."""
 
-SCHEMA: Final = 2
-"""Version of the card's layout."""
+# The ONNX files are of full precision: batch normalisation is folded into the kernels, and rounding those would change
+# the lip reader's scores by 1e-3.
 
+SYNCNET: Final = NetworkKind(
+    "SyncNet",
+    "syncnet.json",
+    SCHEMA,
+    EvaluationError,
+    remedy="make it anew with: obamanet train syncnet",
+    oldest=SCHEMA,
+    graph="syncnet",
+    config=SyncNetConfig,
+    precision=Precision.FP32,
+    sizes={"points": 2 * MOUTH_COUNT, "bands": FeatureOptions().count},
+)
+"""The judge of sync."""
 
-@dataclass(frozen=True)
-class JudgeKind:
-    """One kind of judge: its ``name``, what it is for in words, and the network sizes that evaluation is made for."""
-
-    name: str
-    title: str
-    sizes: Mapping[str, int]
-
-    @property
-    def card(self) -> str:
-        """Name of the card's file."""
-        return f"{self.name}.json"
-
-    @property
-    def weights(self) -> str:
-        """Name of the weights' file."""
-        return f"{self.name}.weights.h5"
-
-
-SYNCNET: Final = JudgeKind("syncnet", "judge of sync", {"points": 2 * MOUTH_COUNT, "bands": FeatureOptions().count})
-LIPREADER: Final = JudgeKind("lipreader", "lip reader", {"height": HEIGHT, "width": WIDTH, "classes": CLASSES})
+LIPREADER: Final = NetworkKind(
+    "lip reader",
+    "lipreader.json",
+    SCHEMA,
+    EvaluationError,
+    remedy="make it anew with: obamanet train lipreader",
+    oldest=SCHEMA,
+    graph="lipreader",
+    config=LipReaderConfig,
+    precision=Precision.FP32,
+    sizes={"height": HEIGHT, "width": WIDTH, "classes": CLASSES},
+)
+"""The judge of words."""
 
 KINDS: Final = (SYNCNET, LIPREADER)
-
-
-def save_judge(network: keras.Model, kind: JudgeKind, card: Mapping[str, Any], folder: Path) -> None:
-    """Write ``network`` into ``folder``: its weights and then, last, the ``card`` with their sha256 in it."""
-    from obamanet.networks.weights import save_half
-
-    save_half(network, folder / kind.weights)
-    about = {"schema": SCHEMA, "kind": kind.name, "sha256": sha256_of(folder / kind.weights), **card}
-    atomic_write_json(folder / kind.card, about)
+"""Every kind of judge."""

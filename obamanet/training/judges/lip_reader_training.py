@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from obamanet.bundle import write_network
 from obamanet.errors import DatasetError
 from obamanet.files import atomic_path
 from obamanet.networks.config import LipReaderConfig
@@ -33,7 +34,7 @@ from obamanet.training.judges.grid_grammar import (
     sentence_times,
     word_error,
 )
-from obamanet.training.judges.judge_card import LIPREADER, save_judge
+from obamanet.training.judges.judge_card import LIPREADER
 from obamanet.training.judges.mouth_crops import (
     HEIGHT,
     MARGIN,
@@ -49,7 +50,7 @@ from obamanet.training.loop.runner import (
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_run,
     own_folder,
     run_training,
@@ -115,12 +116,12 @@ def train_lip_reader(
     """Train a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
 
     ``alignments`` holds a ``*.align`` file of word times for each clip. The folder gets, beside what every run has, the
-    lip reader itself as it validated best, with its card (:mod:`.judge_card`), which carries ``licence``
-    and ``attribution`` of the recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its
+    lip reader itself as it validated best, as a bundle whose card carries ``licence`` and ``attribution`` of the
+    recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its
     frame rate.
     """
 
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")
@@ -146,8 +147,9 @@ def train_lip_reader(
 
         finished = build_lip_reader(config)
         finished.load_weights(folder / "best.weights.h5")
-        card = {
-            **sections,
+        about = {
+            "data": sections["data"],
+            "training": sections["training"],
             "sentences": {"train": len(train), "val": len(val)},
             "licence": licence,
             "attribution": attribution,
@@ -156,7 +158,7 @@ def train_lip_reader(
             "grammar": " ".join(SLOT_NAMES),
             "vocabulary": list(VOCABULARY),
         }
-        save_judge(finished, LIPREADER, card, folder)
+        write_network(finished, LIPREADER, config, about, folder)
         return report
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.audio.normalise_features import normalise_utterance, silence_features
+from obamanet.bundle import write_network
 from obamanet.constants import FEATURE_RATE, MOUTH
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path
@@ -26,7 +27,7 @@ from obamanet.progress import Progress
 from obamanet.sources import add_sources
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.data.dataset import Dataset, Piece, Split
-from obamanet.training.judges.judge_card import SYNCNET, save_judge
+from obamanet.training.judges.judge_card import SYNCNET
 from obamanet.training.loop.ema_learner import EmaLearner, Losses, check_optimiser_options
 from obamanet.training.loop.log import logged
 from obamanet.training.loop.runner import (
@@ -34,7 +35,7 @@ from obamanet.training.loop.runner import (
     Limits,
     Schedule,
     TrainReport,
-    check_told,
+    check_not_blank,
     claim_run,
     own_folder,
     run_training,
@@ -161,11 +162,11 @@ def train_syncnet(
 ) -> TrainReport:
     """Train the judge on the split's training pieces into ``folder``, or go on with the run that is there.
 
-    The folder then holds the best judge with its card (:mod:`.judge_card`), which carries ``licence`` and
-    ``attribution`` of the recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
+    The folder then holds the best judge as a bundle, whose card carries ``licence`` and ``attribution`` of the
+    recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
     """
 
-    check_told(licence=licence, attribution=attribution)
+    check_not_blank(licence=licence, attribution=attribution)
     progress = progress or Progress()
     config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
     sections = {
@@ -187,14 +188,15 @@ def train_syncnet(
         network = build_syncnet(config)
         network.load_weights(folder / "best.weights.h5")
         said = logged(folder, report.best_step)
-        card = {
-            **sections,
+        about = {
+            "data": sections["data"],
+            "training": sections["training"],
             "sentences": {"train": len(train), "val": len(val)},
             "licence": licence,
             "attribution": attribution,
             "validation": {name: said[name] for name in ("step", "score", "told_apart", "in_time") if name in said},
         }
-        save_judge(network, SYNCNET, card, folder)
+        write_network(network, SYNCNET, config, about, folder)
         return report
 
 

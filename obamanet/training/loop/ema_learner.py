@@ -1,4 +1,4 @@
-"""What every training of one network by one sum of losses shares: averaged weights, a falling learning rate, a step."""
+"""Base class for training one network with one summed loss: Adam, cosine learning rate, averaged weights."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 MAX_SEED = 2**32 - 1
-"""NumPy's legacy generator, which Keras seeds too, takes no more."""
+"""Largest seed of NumPy's legacy generator, which Keras seeds too."""
 
 MAX_AMOUNT = 1_000_000_000
-"""Largest number of steps, examples or filters that is not taken for a slip of the hand."""
+"""Largest number of steps, examples or filters that is accepted; a larger one is a typing error."""
 
 
 class OptimiserOptions(Protocol):
-    """The options by which a :class:`EmaLearner` learns."""
+    """The options that a :class:`EmaLearner` needs; the options of every training have them."""
 
     @property
     def steps(self) -> int:
-        """How many steps the whole training has."""
+        """Steps of the whole training."""
         ...
 
     @property
@@ -43,38 +43,45 @@ class OptimiserOptions(Protocol):
 
     @property
     def learning_rate(self) -> float:
-        """Size of the first steps."""
+        """Peak learning rate, above 0 and below 1."""
         ...
 
     @property
     def ema_decay(self) -> float:
-        """Decay of the running mean of weights, 0 to below 1."""
+        """Decay of the exponential moving average of the weights, 0 to below 1."""
         ...
 
     @property
     def seed(self) -> int:
-        """What everything random is drawn from."""
+        """Seed of every random generator, 0 to MAX_SEED."""
         ...
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The ``total`` that is made smaller, and what the log is ``told``; scalars of the graph."""
+    """The ``total`` that is minimised, and the ``reported`` losses by name, for the log; scalar tensors."""
 
     total: Any
-    told: dict[str, Any]
+    reported: dict[str, Any]
 
 
 class EmaLearner(ABC):
-    """A network, the running mean of its weights (Polyak and Juditsky 1992), and Adam.
+    """A network, the exponential moving average (EMA) of its weights (Polyak and Juditsky 1992), and Adam.
 
-    Stored and validated is the running mean. Subclasses complete :class:`obamanet.training.loop.runner.Learner`.
+    The averaged network is what is validated and saved. Subclasses add ``losses``, ``validate`` and ``sample`` and so
+    become a :class:`obamanet.training.loop.runner.Learner`.
+
+    Args:
+        build: makes the network; called twice, for the network and for its average.
+        options: steps, peak learning rate, decay of the average and seed.
+        weight_decay: Adam's decoupled weight decay; None for none.
+        warm_up: steps over which the learning rate rises to its peak.
     """
 
     def __init__(
         self,
         build: Callable[[], keras.Model],
-        course: OptimiserOptions,
+        options: OptimiserOptions,
         *,
         weight_decay: float | None = None,
         warm_up: int = 1,
@@ -83,33 +90,33 @@ class EmaLearner(ABC):
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-        keras.utils.set_random_seed(course.seed)
-        self._course, self._warm_up = course, warm_up
+        keras.utils.set_random_seed(options.seed)
+        self._optimiser_options, self._warm_up = options, warm_up
         self._network, self._ema = build(), build()
         self._ema.set_weights(self._network.get_weights())
-        self._optimizer = keras.optimizers.Adam(course.learning_rate, weight_decay=weight_decay, global_clipnorm=1.0)
+        self._optimizer = keras.optimizers.Adam(options.learning_rate, weight_decay=weight_decay, global_clipnorm=1.0)
         self._optimizer.build(self._network.trainable_variables)
         self._traced = tf.function(self._step, autograph=False)
 
     @abstractmethod
     def losses(self, *batch: Any) -> Losses:
-        """Return the losses of the network, in training, on the arrays of a ``batch`` as tensors."""
+        """Returns the losses of the network in training mode on the tensors of one ``batch``."""
 
     def variables(self) -> list[keras.Variable]:
-        """Return network, averaged copy and optimizer; dropout's random state is part of the network's."""
+        """Returns the variables of network, average and optimizer; the network's include dropout's random state."""
         return [*self._network.variables, *self._ema.variables, *self._optimizer.variables]
 
     def step(self, batch: tuple[np.ndarray, ...], number: int) -> dict[str, float]:
-        """Learn from the arrays of ``batch`` as step ``number``; returns the losses."""
+        """Does step ``number``, counted from 0, on the arrays of ``batch``, and returns the losses by name."""
         import tensorflow as tf
 
-        decay = min(self._course.ema_decay, (1 + number) / (10 + number))
-        rate = falling_rate(self._course.learning_rate, number, self._course.steps, self._warm_up)
-        told = self._traced(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *map(tf.constant, batch))
-        return {name: float(value) for name, value in told.items()}
+        decay = min(self._optimiser_options.ema_decay, (1 + number) / (10 + number))
+        rate = cosine_rate(self._optimiser_options.learning_rate, number, self._optimiser_options.steps, self._warm_up)
+        reported = self._traced(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *map(tf.constant, batch))
+        return {name: float(value) for name, value in reported.items()}
 
     def save_weights(self, path: Path) -> None:
-        """Write the averaged network's weights."""
+        """Writes the averaged network's weights."""
         from obamanet.networks.weights import save_weights
 
         save_weights(self._ema, path)
@@ -122,18 +129,25 @@ class EmaLearner(ABC):
             losses = self.losses(*batch)
         variables = self._network.trainable_variables
         self._optimizer.apply(tape.gradient(losses.total, variables), variables)
-        for smooth, current in zip(self._ema.weights, self._network.weights, strict=True):
-            smooth.assign(smooth + (1 - decay) * (current - smooth))
-        return losses.told
+        for average, current in zip(self._ema.weights, self._network.weights, strict=True):
+            average.assign(average + (1 - decay) * (current - average))
+        return losses.reported
 
 
-def falling_rate(highest: float, number: int, steps: int, warm_up: int) -> float:
-    """Return the learning rate of step ``number``: up over ``warm_up`` steps, down to 0 along half a cosine."""
-    return highest * min(1.0, (1 + number) / warm_up) * 0.5 * float(1 + np.cos(np.pi * number / steps))
+def cosine_rate(peak: float, number: int, steps: int, warm_up: int) -> float:
+    """Returns the learning rate of step ``number``: linear warm-up times half a cosine (Loshchilov and Hutter 2017).
+
+    Args:
+        peak: the rate that warm-up leads to.
+        number: the step, from 0.
+        steps: steps of the whole training; at this step the rate is 0.
+        warm_up: steps of the warm-up, at least 1.
+    """
+    return peak * min(1.0, (1 + number) / warm_up) * 0.5 * float(1 + np.cos(np.pi * number / steps))
 
 
 def check_training(learning_rate: float, seed: int, **counts: int) -> None:
-    """Raise :class:`OptionError` for a rate outside 0 to 1, a bad seed, or a count, named as its option, below 1."""
+    """Raises :class:`OptionError` for a rate outside 0 to 1, a bad seed, or a count, named as its option, below 1."""
     for name, count in counts.items():
         if not 1 <= count <= MAX_AMOUNT:
             raise OptionError(f"{name.replace('_', ' ')} must be at least 1{_at_most(count)}: got {count}")
@@ -143,24 +157,24 @@ def check_training(learning_rate: float, seed: int, **counts: int) -> None:
 
 
 def check_seed(seed: int) -> None:
-    """Raise :class:`OptionError` for a seed that not every random generator takes."""
+    """Raises :class:`OptionError` for a seed outside 0 to MAX_SEED."""
     if not 0 <= seed <= MAX_SEED:
         raise OptionError(f"seed is out of range: got {seed}, allowed is 0 to {MAX_SEED}")
 
 
 def check_amounts(**amounts: float) -> None:
-    """Raise :class:`OptionError` for an amount, named as its option, that is below 0 or no finite number."""
+    """Raises :class:`OptionError` for an amount, named as its option, that is below 0 or not finite."""
     for name, amount in amounts.items():
         if not 0 <= amount < np.inf:
             raise OptionError(f"{name.replace('_', ' ')} must be a number of at least 0: got {amount}")
 
 
-def check_optimiser_options(course: OptimiserOptions) -> None:
-    """Raise :class:`OptionError` for a course whose steps, batches, learning rate, ema_decay or seed cannot be."""
-    counts = {name: getattr(course, name) for name in ("steps", "batch_size", "epoch_steps")}
-    check_training(course.learning_rate, course.seed, **counts)
-    if not 0 <= course.ema_decay < 1:
-        raise OptionError(f"ema_decay must be from 0 to below 1: got {course.ema_decay}")
+def check_optimiser_options(options: OptimiserOptions) -> None:
+    """Raises :class:`OptionError` for steps, batch size, learning rate, ema_decay or seed out of range."""
+    counts = {name: getattr(options, name) for name in ("steps", "batch_size", "epoch_steps")}
+    check_training(options.learning_rate, options.seed, **counts)
+    if not 0 <= options.ema_decay < 1:
+        raise OptionError(f"ema_decay must be from 0 to below 1: got {options.ema_decay}")
 
 
 def _at_most(count: int) -> str:

@@ -13,7 +13,12 @@ LOG_FILE = "log.jsonl"
 
 
 class TrainingLog:
-    """Losses and metrics against steps, kept in ``log.jsonl`` and drawn into ``curves.png`` of a folder."""
+    """Losses and metrics of each evaluation, written to ``log.jsonl`` and drawn in ``curves.png`` in ``folder``.
+
+    Args:
+        folder: the run's.
+        resume_at: step at which the run goes on; records up to it are kept, later ones dropped.
+    """
 
     def __init__(self, folder: Path, *, resume_at: int = 0) -> None:
         self._path = folder / LOG_FILE
@@ -24,14 +29,14 @@ class TrainingLog:
             self.records = [record for record in _read(self._path) if record["step"] <= resume_at]
 
     def add(self, record: dict[str, float]) -> None:
-        """Append ``record``, which names its "step", and rewrite both files whole."""
+        """Appends ``record``, which has a "step", and rewrites both files."""
         self.records.append(record)
         atomic_write_text(self._path, "".join(json.dumps(record) + "\n" for record in self.records))
         draw_curves(self.records, self._curves)
 
 
 def logged(folder: Path, step: int) -> dict[str, float]:
-    """Return what the log of the run in ``folder`` says of ``step``; nothing when the log is lost."""
+    """Returns the losses and metrics logged at ``step`` of the run in ``folder``; empty without such a record."""
     try:
         records = _read(folder / LOG_FILE)
     except DatasetError:
@@ -40,7 +45,7 @@ def logged(folder: Path, step: int) -> dict[str, float]:
 
 
 def _read(path: Path) -> list[dict[str, float]]:
-    """Return the records in ``path``; raises :class:`DatasetError` when it is damaged."""
+    """Returns the records in ``path``; raises :class:`DatasetError` when it is damaged."""
     try:
         records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if not all(
@@ -53,7 +58,7 @@ def _read(path: Path) -> list[dict[str, float]]:
 
 
 def draw_curves(records: Sequence[dict[str, float]], path: Path) -> None:
-    """Draw every number of ``records`` against its step, one panel each, as a PNG at ``path``."""
+    """Draws every number of ``records`` against its step, one panel each, as a PNG at ``path``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The pictures that training runs show: a mouth's opening over time, recorded and predicted, or painted frames."""
+"""Pictures of a training run: mouth opening over time, recorded and predicted, and rendered frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from obamanet.keypoints.opening import mouth_opening
 
 
 def draw_openings(recorded: np.ndarray, predicted: np.ndarray, folder: Path, step: int) -> None:
-    """Write the openings of two mouths (T, 20, 2), canonical, as ``folder``/step_NNNNNNN.png."""
+    """Plots the mouth opening of recorded and predicted keypoints, as ``folder``/step_NNNNNNN.png.
+
+    Args:
+        recorded: keypoints (T, 20, 2), canonical.
+        predicted: the same.
+        folder: where the picture goes.
+        step: training step, for the title and the file name.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -27,7 +34,7 @@ def draw_openings(recorded: np.ndarray, predicted: np.ndarray, folder: Path, ste
 
 
 def save_picture(picture: np.ndarray, path: Path) -> None:
-    """Write ``picture`` (H, W, 3) uint8 BGR as PNG; raises :class:`obamanet.errors.OutputError`."""
+    """Writes ``picture`` (H, W, 3) uint8 BGR as PNG; raises :class:`obamanet.errors.OutputError` when that fails."""
     import cv2
 
     # OpenCV's own writing does not say when the disk is full.

@@ -1,7 +1,7 @@
-"""The loop every training shares: steps, evaluations, log, best and last weights, and going on after a kill.
+"""The training loop: steps, evaluations, log, best and last weights, resuming.
 
-A run is a function of its options and data alone: every batch is drawn from generators seeded by its step, and all
-state is saved at every evaluation, so a run that was killed and resumed ends in the same weights as one that was not.
+A run depends on its options and data only: every batch is drawn from generators seeded by its step, and all state is
+saved at every evaluation. So a run that was killed and resumed ends in the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -30,36 +30,41 @@ if TYPE_CHECKING:
     import keras
 
 PREFETCH = 4
-"""Batches prepared ahead by the loading thread."""
+"""Batches that the loading thread prepares ahead."""
 
 NOT_STATED = "not stated"
-"""What a card says of a licence or an attribution that nobody gave."""
+"""Text in a card in place of a licence or an attribution that was not given."""
 
 KEPT = "kept"
-"""Folder, in a run's, of the weights after the steps that the caller wants to keep."""
+"""Folder, inside a run's, of the weights at the steps in ``keep_steps`` of :func:`run_training`."""
 
 OPTIONS_FILE, STATE_FILE = "options.json", "state.npz"
 
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What reading a damaged ``.npz`` raises."""
+"""Exceptions that reading a damaged ``.npz`` can raise."""
 
 EXPECTED: Final = (
     "The default person, of 20 minutes of footage, took two hours on two CPU cores, most of it the renderer. Interrupt "
     "it at any time: the same command goes on."
 )
-"""What users are told before steps can be timed; from checkpoints/README.md."""
+"""Message before steps can be timed; its figures are from checkpoints/README.md."""
 
 SETTLING_STEPS, TIMED_STEPS, TIMED_SECONDS = 3, 10, 10.0
-"""Steps at the beginning of a session that are not timed, since graphs are compiled in them; and how many more steps,
-and for how long, are timed at least before the user is told how long the training takes."""
+"""First steps of a session, not timed because graphs are compiled in them; then the steps, and the seconds, that must
+have been timed before the remaining time is reported."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Where this session of a run stops, whatever the schedule: after ``steps`` in all or after ``minutes``.
+    """Limits of one session of a run, whatever its schedule; at least one step is done.
 
-    Minutes count from ``began``, which is when the limits were made: on the command line, when the command was given.
-    What is prepared before training counts too, but is always finished, and at least one step is done.
+    Attributes:
+        steps: stop after this many steps of the whole run; None for no limit.
+        minutes: stop after this much wall time since ``began``. Preparing the data counts, but is always finished.
+        began: start of the session, in seconds of :func:`time.monotonic`; by default when the limits are made.
+
+    Raises:
+        OptionError: a limit is not above 0.
     """
 
     steps: int | None = None
@@ -67,23 +72,30 @@ class Limits:
     began: float = field(default_factory=time.monotonic, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse limits that let nothing run."""
+        """Checks the limits."""
         for name, value in (("max steps", self.steps), ("max minutes", self.minutes)):
             if value is not None and not value > 0:
                 raise OptionError(f"{name} must be above 0: got {value}")
 
     @property
     def deadline(self) -> float:
-        """When the session ends, on the clock of :func:`time.monotonic`."""
+        """End of the session, in seconds of :func:`time.monotonic`."""
         return self.began + 60 * self.minutes if self.minutes else math.inf
 
 
 @dataclass(frozen=True)
 class TrainReport:
-    """Where a run stands: steps done of the schedule, the best validation score and its step, examples per second.
+    """State of a run at the end of a session.
 
-    Only evaluations of the schedule choose. Before the first of them the latest weights stand for the best, and
-    ``chosen`` is False.
+    Attributes:
+        folder: the run's.
+        step: steps done.
+        steps: steps of the schedule.
+        best_score: validation score of the best weights; lower is better.
+        best_step: step of the best weights.
+        examples_per_second: throughput of this session, evaluations included.
+        chosen: whether an evaluation of the schedule chose the best weights; before the first of them the latest
+            weights count as the best.
     """
 
     folder: Path
@@ -96,34 +108,39 @@ class TrainReport:
 
 
 class Learner(Protocol):
-    """What the loop trains."""
+    """What the loop trains: network, optimizer and validation data."""
 
     def variables(self) -> list[keras.Variable]:
-        """Return everything that resuming needs, always in the same order."""
+        """Returns all variables that resuming needs, always in the same order."""
         ...
 
     def step(self, batch: Any, number: int) -> dict[str, float]:
-        """Learn from ``batch`` as step ``number``; returns the losses."""
+        """Does step ``number``, counted from 0, on ``batch``, and returns the losses by name."""
         ...
 
     def validate(self) -> dict[str, float]:
-        """Return the validation metrics; "score" is the one that chooses, lower is better."""
+        """Returns the validation metrics; "score" chooses the best weights, lower is better."""
         ...
 
     def save_weights(self, path: Path) -> None:
-        """Write the network's weights in the format of ``*.weights.h5``."""
+        """Writes the network's weights in the format of ``*.weights.h5``."""
         ...
 
     def sample(self, folder: Path, step: int) -> None:
-        """Write a picture that shows what the network does on validation data."""
+        """Writes a picture of the network's output on validation data."""
         ...
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """``steps`` in all, evaluated every ``epoch_steps``; what was best before ``fresh_start`` counts no more after.
+    """Length of a training and when it is evaluated.
 
-    From there on a step takes ``later_cost`` times as long as before.
+    Attributes:
+        steps: steps of the whole training.
+        epoch_steps: steps between two evaluations.
+        batch_size: examples per step.
+        fresh_start: step after which scores from before it no longer count; here the loss changes.
+        later_cost: duration of a step after ``fresh_start``, relative to one before.
     """
 
     steps: int
@@ -133,14 +150,14 @@ class Schedule:
     later_cost: float = 1.0
 
     def cost(self, first: int, last: int) -> float:
-        """Return how long the steps from ``first`` to before ``last`` take, in steps before ``fresh_start``."""
-        later = max(0.0, last - max(first, self.fresh_start))
-        return (last - first) + (self.later_cost - 1) * later
+        """Returns the duration of steps ``first`` to ``last`` (exclusive); 1 is that of a step before fresh_start."""
+        after = max(0.0, last - max(first, self.fresh_start))
+        return (last - first) + (self.later_cost - 1) * after
 
 
 @dataclass(frozen=True)
 class _State:
-    """Steps done, and which weights are the best; ``chosen`` by the schedule, or merely the latest."""
+    """Steps done, and which weights are the best; ``chosen`` is False while these are merely the latest."""
 
     step: int = 0
     best_score: float = math.inf
@@ -148,19 +165,24 @@ class _State:
     chosen: bool = False
 
 
-def check_told(**told: str) -> None:
-    """Raise :class:`OptionError` for a name or a right that is blank; of an unknown one ``NOT_STATED`` is said."""
-    for what, words in told.items():
-        if not words.strip():
-            raise OptionError(f"{what} is blank: say it in words")
+def check_not_blank(**values: str) -> None:
+    """Raises :class:`OptionError` for a blank value, named by its keyword; an unknown one is ``NOT_STATED``."""
+    for name, value in values.items():
+        if not value.strip():
+            raise OptionError(f"{name} is blank: say it in words")
 
 
 @contextmanager
 def own_folder(folder: Path, *, keep_prepared: bool = False) -> Iterator[None]:
-    """Keep the run's ``folder``, which is made, to this process; an error before anything was learned leaves nothing.
+    """Makes the run's ``folder`` and locks it for this process; an error before the first evaluation empties it again.
 
-    An interrupt leaves what was prepared, so that the same command goes on; with ``keep_prepared``, for what takes
-    hours, an error leaves it too. Raises :class:`OutputError`.
+    Args:
+        folder: the run's; files of a killed run that were not renamed yet are removed.
+        keep_prepared: keep prepared files after an error too, for those that take hours to make. After an interrupt
+            they are always kept, so that the same command goes on.
+
+    Raises:
+        OutputError: the folder cannot be made, or another process has locked it.
     """
     made = not folder.exists()
     try:
@@ -182,10 +204,16 @@ def own_folder(folder: Path, *, keep_prepared: bool = False) -> Iterator[None]:
 
 
 def claim_folder(folder: Path, options: dict[str, Any], hint: str = "") -> None:
-    """Write the run's ``options`` (plain values, in sections) into ``folder``, or refuse when it holds another run.
+    """Writes the run's options into ``folder``, or checks that they are those already there.
 
-    Raises :class:`OptionError` that names every changed option and gives a ``hint``, and :class:`DatasetError` for
-    damaged options.
+    Args:
+        folder: the run's.
+        options: plain values by section and name.
+        hint: end of the error message for another run.
+
+    Raises:
+        OptionError: the folder holds a run with other options; the message names each of them.
+        DatasetError: the options there are damaged.
     """
     path = folder / OPTIONS_FILE
     if not path.is_file():
@@ -199,9 +227,9 @@ def claim_folder(folder: Path, options: dict[str, Any], hint: str = "") -> None:
 
 
 def claim_run(folder: Path, options: dict[str, Any], caches: tuple[str, ...] = ()) -> None:
-    """Claim ``folder`` as :func:`claim_folder` does; one in which nothing was learned yet takes any options.
+    """Claims ``folder`` as :func:`claim_folder` does, replacing other options when no step has been saved yet.
 
-    ``caches`` are files in it that hold for the earlier options alone.
+    ``caches`` are names of files that depend on the options and are removed with them.
     """
     hint = f", which --start {folder} lets begin with what was learned here"
     if not (folder / STATE_FILE).is_file() and (folder / OPTIONS_FILE).is_file():
@@ -215,7 +243,7 @@ def claim_run(folder: Path, options: dict[str, Any], caches: tuple[str, ...] = (
 
 
 def read_options(folder: Path) -> dict[str, Any]:
-    """Return the options of the run in ``folder``; raises :class:`DatasetError` when there is none."""
+    """Returns the options of the run in ``folder``; raises :class:`DatasetError` when there is none."""
     path = folder / OPTIONS_FILE
     if not path.is_file():
         raise DatasetError(f"no training run in {folder}: {path} is missing; train first")
@@ -227,7 +255,7 @@ def read_options(folder: Path) -> dict[str, Any]:
 
 
 def chosen_step(folder: Path, weights: str) -> int | None:
-    """Return after which step the run's ``weights``, "best" or "last", were saved; None when that is lost."""
+    """Returns the step of the run's ``weights``, "best" or "last"; None when the run's state cannot be read."""
     try:
         with open_arrays(folder / STATE_FILE) as state:
             return int(state["best"][1] if weights == "best" else state["step"])
@@ -245,10 +273,20 @@ def run_training(
     limits: Limits,
     progress: Progress,
 ) -> TrainReport:
-    """Train ``learner`` on ``make_batch(step)`` for every step of the ``schedule`` not yet done in ``folder``.
+    """Trains ``learner`` for the steps of ``schedule`` that are not yet done in ``folder``.
 
-    ``folder`` gets best.weights.h5, last.weights.h5, state.npz, log.jsonl, curves.png and samples/, and the weights
-    after each of ``keep_steps`` under kept/.
+    Args:
+        learner: the network and its optimizer; its variables are restored from ``folder``.
+        make_batch: returns the batch of a step, counted from 0; called in a thread, ahead of the step.
+        folder: gets best.weights.h5, last.weights.h5, state.npz, log.jsonl, curves.png and samples/.
+        schedule: steps and evaluations.
+        keep_steps: steps after which the weights are kept under kept/ too.
+        limits: where this session stops.
+        progress: gets the metrics of each evaluation and the remaining time.
+
+    Raises:
+        DatasetError: the state in ``folder`` is damaged or of another network.
+        OutputError: a file cannot be written.
     """
     state = _load(learner, folder / STATE_FILE)
     log = TrainingLog(folder, resume_at=state.step)
@@ -262,7 +300,7 @@ def run_training(
     for step, batch in progress.track(batches, title, max(0, stop - state.step)):
         losses.append(learner.step(batch, step))
         reached = step + 1
-        pace.tell(reached, progress)
+        pace.report(reached, progress)
         expired = time.monotonic() > limits.deadline
         scheduled = reached % schedule.epoch_steps == 0 or reached == schedule.steps
         if scheduled or reached == stop or expired or reached in keep_steps:
@@ -274,7 +312,7 @@ def run_training(
             if reached in keep_steps:
                 with atomic_path(folder / KEPT / f"step_{reached:07d}.weights.h5") as part:
                     learner.save_weights(part)
-            state = _judged(state, reached, metrics["score"], schedule.fresh_start, scheduled=scheduled)
+            state = _evaluated(state, reached, metrics["score"], schedule.fresh_start, scheduled=scheduled)
             _save(learner, state, folder)
             learner.sample(folder / "samples", reached)
             losses, began = [], time.monotonic()
@@ -286,7 +324,7 @@ def run_training(
 
 
 class _Pace:
-    """Tells once how long the training takes, as soon as enough steps have been timed."""
+    """Times steps and reports the remaining time once, as soon as enough of them are timed."""
 
     def __init__(self, schedule: Schedule, first: int) -> None:
         self._schedule, self._settled = schedule, first + SETTLING_STEPS
@@ -294,8 +332,8 @@ class _Pace:
         self._seconds = self._cost = 0.0
         self._timed = 0
 
-    def tell(self, reached: int, progress: Progress) -> None:
-        """Count the step that was done as number ``reached``."""
+    def report(self, reached: int, progress: Progress) -> None:
+        """Counts the step that ended at ``reached`` steps."""
         if reached < self._settled or self._timed < 0:
             return
         now, schedule = time.monotonic(), self._schedule
@@ -310,12 +348,12 @@ class _Pace:
             progress.note(f"the {schedule.steps - reached} steps left take about {_duration(left)} on this machine")
 
     def pause(self) -> None:
-        """Leave out what lies between two steps: an evaluation."""
+        """Excludes the time until the next step, which an evaluation takes."""
         self._before = None
 
 
 def _duration(seconds: float) -> str:
-    """Return e.g. ``2 h 5 min``, ``8 min`` or ``40 s``."""
+    """Returns e.g. ``2 h 5 min``, ``8 min`` or ``40 s``."""
     minutes = round(seconds / 60)
     if minutes < 2:
         return f"{seconds:.0f} s"
@@ -344,8 +382,8 @@ def _means(losses: list[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([loss[name] for loss in losses if name in loss])) for name in names}
 
 
-def _judged(state: _State, reached: int, score: float, fresh_start: float, *, scheduled: bool) -> _State:
-    """Return the state after an evaluation; one that is not ``scheduled`` must not choose, or stops would."""
+def _evaluated(state: _State, reached: int, score: float, fresh_start: float, *, scheduled: bool) -> _State:
+    """Returns the state after an evaluation; only a ``scheduled`` one chooses, so that interrupting changes nothing."""
     better = score < state.best_score or math.isnan(state.best_score) or state.best_step <= fresh_start < reached
     if (scheduled and (better or not state.chosen)) or not (scheduled or state.chosen):
         return _State(reached, score, reached, scheduled)
@@ -353,7 +391,7 @@ def _judged(state: _State, reached: int, score: float, fresh_start: float, *, sc
 
 
 def _save(learner: Learner, state: _State, folder: Path) -> None:
-    """Write the weights and, renamed last of all, the state."""
+    """Writes the weights and, renamed last of all, the state."""
     names = ("best", "last") if state.best_step == state.step else ("last",)
     arrays = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(learner.variables())}
     best = np.array([state.best_score, state.best_step])

@@ -1,4 +1,4 @@
-"""Trained networks to begin another training with, or to make a person of: a run's, or those of a person."""
+"""Loads trained networks, of a run or a person, to start another training with or to assemble a person from."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ from obamanet.types import RenderMode
 
 @dataclass(frozen=True)
 class TrainedPredictor:
-    """A predictor: where it is from, its sizes, what it hears, at how many frames per second, whose mouth it moves.
+    """A trained predictor.
 
-    ``encoder`` is the sha256 of the speech encoder that it learned to listen through, None for other features.
-    ``voices`` says in words whose it heard. ``split`` tells on which footage it was trained; None where that is not
-    known, as for a person.
+    Attributes:
+        folder: the run or the person that it is from.
+        config: sizes of the network.
+        features: features that it takes.
+        fps: video frames per second that it predicts.
+        mouth: PCA, rest mouth, head and jaw of its face.
+        weights: file of its weights.
+        encoder: sha256 of the speech encoder before it; None for features without one.
+        voices: description of the voices it was trained on.
+        split: digest of the split it was trained on; None where that is not known, as for a person.
     """
 
     folder: Path
@@ -37,13 +44,16 @@ class TrainedPredictor:
 
     @property
     def lookahead(self) -> float:
-        """Seconds of sound that it hears ahead of each frame."""
+        """Seconds of sound after a frame that its prediction uses."""
         return float(self.config.delay / self.fps)
 
 
 @dataclass(frozen=True)
 class TrainedRenderer:
-    """A renderer: where it is from, its sizes, and on which footage it was trained, as :class:`TrainedPredictor`."""
+    """A trained renderer; ``folder``, ``config``, ``weights`` and ``split`` as in :class:`TrainedPredictor`.
+
+    ``mode`` is how its output is put into the frame; None for a generator trained on pairs of pictures.
+    """
 
     folder: Path
     config: GeneratorConfig
@@ -53,9 +63,9 @@ class TrainedRenderer:
 
 
 def trained_predictor(folder: Path) -> TrainedPredictor:
-    """Return the predictor of the run, or else the person, in ``folder``.
+    """Returns the predictor of the run or person in ``folder``.
 
-    Raises :class:`DatasetError` or :class:`obamanet.errors.PersonError`.
+    Raises :class:`DatasetError` for a damaged run and :class:`obamanet.errors.PersonError` for a damaged person.
     """
     if (folder / OPTIONS_FILE).is_file():
         return run_predictor(folder)
@@ -73,9 +83,9 @@ def trained_predictor(folder: Path) -> TrainedPredictor:
 
 
 def trained_renderer(folder: Path) -> TrainedRenderer:
-    """Return the renderer of the run, on a dataset or on pictures, or else the person, in ``folder``.
+    """Returns the renderer of the run, trained on a dataset or on pictures, or of the person in ``folder``.
 
-    Raises :class:`DatasetError` or :class:`obamanet.errors.PersonError`.
+    Raises :class:`DatasetError` for a damaged run and :class:`obamanet.errors.PersonError` for a damaged person.
     """
     if (folder / OPTIONS_FILE).is_file():
         return run_renderer(folder)
@@ -84,7 +94,7 @@ def trained_renderer(folder: Path) -> TrainedRenderer:
 
 
 def run_predictor(run: Path, weights: str = "best") -> TrainedPredictor:
-    """Return the predictor that was trained in ``run``; raises :class:`DatasetError` when that is no such run."""
+    """Returns the predictor trained in ``run``, its ``weights`` "best" or "last"; raises :class:`DatasetError`."""
     options = read_options(run)
     try:
         data: dict[str, Any] = options["data"]
@@ -106,7 +116,7 @@ def run_predictor(run: Path, weights: str = "best") -> TrainedPredictor:
 
 
 def run_renderer(run: Path, weights: str = "best") -> TrainedRenderer:
-    """Return the renderer that was trained in ``run``; raises :class:`DatasetError` when that is no such run."""
+    """Returns the renderer trained in ``run``, its ``weights`` "best" or "last"; raises :class:`DatasetError`."""
     options = read_options(run)
     try:
         mode = RenderMode(options["render"]["mode"]) if "render" in options else None
@@ -119,7 +129,7 @@ def run_renderer(run: Path, weights: str = "best") -> TrainedRenderer:
 
 
 def load_weights(network: Any, path: Path) -> None:
-    """Read the weights at ``path`` into ``network``; raises :class:`DatasetError` when they are none or do not fit."""
+    """Reads the weights at ``path`` into ``network``; raises :class:`DatasetError` when they do not fit."""
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:

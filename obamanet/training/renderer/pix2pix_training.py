@@ -1,4 +1,4 @@
-"""Trains a pix2pix pair on any source of picture pairs; the renderer and the pix2pix tools share it."""
+"""Trains a pix2pix generator and discriminator on any source of picture pairs (Isola et al. 2017)."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ if TYPE_CHECKING:
     import keras
 
 SAMPLE_ROWS = 6
-"""Validation pairs shown in each epoch's sample picture."""
+"""Number of validation pairs in each evaluation's sample picture."""
 
 VALIDATION_PAIRS = 96
-"""Pairs that choose the best weights, spread over the validation set."""
-
+"""Maximum number of pairs that are validated on, spread over the validation set."""
 
 ADVERSARY_COST = 3.0
-"""How many times as long a step takes with the adversary."""
+"""Duration of a step with the adversary, relative to one without."""
 
 MAX_DISCRIMINATOR = 512
-"""Filters of the discriminator's first layer; the paper has 64."""
+"""Maximum number of filters of the discriminator's first layer; the paper has 64."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +46,32 @@ class Pair:
 
 
 class PairSource(Protocol):
-    """Anything that can count and hand out picture pairs."""
+    """A sized collection of picture pairs."""
 
     def __len__(self) -> int:
-        """Return the number of pairs."""
+        """Returns the number of pairs."""
         ...
 
     def pair(self, index: int, random: np.random.Generator | None) -> Pair:
-        """Return pair ``index``, jittered by ``random`` in training and as it is where ``random`` is None."""
+        """Returns pair ``index``, augmented with ``random``; unchanged where ``random`` is None."""
         ...
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a pix2pix pair is trained; the defaults are the paper's (Isola et al. 2017), except where said.
+    """Options of a pix2pix training; the defaults of weights, rates and sizes are the paper's (Isola et al. 2017).
 
-    ``steps`` of ``batch_size`` pairs make the whole schedule: the learning rate falls to zero over its last half.
-    ``gan_start`` is the share of the schedule after which the adversary joins in; before, L1 alone paints, which is
-    three times quicker per step. ``epoch_steps`` is the longest stretch between two evaluations. ``ema_decay`` is the
-    decay of the running mean of weights that is kept as the result (Karras et al. 2018); 0 keeps the last weights.
+    Attributes:
+        steps: steps of the whole training.
+        batch_size: pairs per step.
+        learning_rate: Adam's, in the first half of the steps; over the second it falls linearly to zero.
+        l1_weight: weight of the L1 loss.
+        gan_weight: weight of the adversarial loss; 0 for none.
+        gan_start: share of the steps after which the adversarial loss is added; steps before are three times quicker.
+        discriminator_width: filters of the discriminator's first layer.
+        epoch_steps: maximum number of steps between two evaluations.
+        ema_decay: decay of the exponential moving average of the weights (Karras et al. 2018); 0 for none.
+        seed: of everything random.
     """
 
     steps: int = 20_000
@@ -95,9 +101,9 @@ class TrainOptions:
 
     @property
     def adversary_from(self) -> float:
-        """The step from which on there is an adversary; beyond the last where there is none.
+        """Step from which on the adversarial loss is added; the number of steps where it never is.
 
-        It trades a little L1 for sharpness: what was best without it is no measure any more.
+        It trades a little L1 for sharpness, so that validation scores before and after it do not compare.
         """
         return self.gan_start * self.steps if self.gan_weight > 0 else float(self.steps)
 
@@ -109,7 +115,7 @@ def train_pix2pix(
     config: GeneratorConfig,
     options: TrainOptions,
     *,
-    about: dict[str, dict[str, Any]] | None = None,
+    sections: dict[str, dict[str, Any]] | None = None,
     write_notes: Callable[[], None] | None = None,
     start: TrainedRenderer | None = None,
     keep_steps: frozenset[int] = frozenset(),
@@ -117,14 +123,25 @@ def train_pix2pix(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train on ``train``, choose by ``val``, and keep everything in ``folder``; go on from there if it was begun.
+    """Trains a pix2pix generator, or resume its training.
 
-    ``about`` are further sections of plain values for the run's options.json; ``write_notes`` writes what else belongs
-    to the run, once ``folder`` is this process's own; ``start`` is a generator of the same
-    sizes whose weights are taken as the beginning; ``keep_steps`` are steps whose weights are kept beside the best and
-    the last; ``expected`` says how long such a training takes. Raises :class:`DatasetError` for empty data and
-    :class:`OptionError` when ``start`` has other sizes or the folder holds a run with other options; then nothing is
-    written.
+    Args:
+        train: pairs for training.
+        val: pairs for validation, which chooses the best weights.
+        folder: the run's.
+        config: sizes of the generator.
+        options: how to train.
+        sections: further sections of plain values for the run's options.json.
+        write_notes: writes further files of the run; called once ``folder`` is locked for this process.
+        start: generator of the same sizes whose weights to start from.
+        keep_steps: steps whose weights are kept beside the best and the last.
+        expected: message about how long such a training takes.
+        limits: where this session stops.
+        progress: gets the metrics of each evaluation.
+
+    Raises:
+        DatasetError: there are no pairs on a side, or files of the run are damaged.
+        OptionError: ``start`` has other sizes, or the folder holds a run with other options; nothing is written.
     """
     if not len(train) or not len(val):
         raise DatasetError(f"{len(train)} pairs to train and {len(val)} to validate; both are needed")
@@ -137,7 +154,7 @@ def train_pix2pix(
         "generator": asdict(config),
         "training": asdict(options),
         "start": {"weights": sha256_of(start.weights) if start else None},
-        **(about or {}),
+        **(sections or {}),
     }
     progress = progress or Progress()
     epoch_steps = min(options.epoch_steps, max(1, len(train) // options.batch_size))
@@ -161,7 +178,7 @@ def train_pix2pix(
 
 
 class Pix2PixLearner:
-    """Generator, its averaged copy, discriminator and both optimizers: a ``Learner`` of the loop."""
+    """Generator, its average (EMA), discriminator and both optimizers; a ``Learner`` of the loop."""
 
     def __init__(self, config: GeneratorConfig, options: TrainOptions, val: PairSource) -> None:
         import keras
@@ -169,7 +186,7 @@ class Pix2PixLearner:
 
         from obamanet.networks.unet import build_discriminator, build_generator
 
-        # Threads that add up in another order would part a resumed run from an uninterrupted one.
+        # Without it sums depend on the order of threads, and a resumed run differs from an uninterrupted one.
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(options.seed)
         self.options = options
@@ -178,10 +195,10 @@ class Pix2PixLearner:
         self.ema = build_generator(config)
         self.ema.set_weights(self.generator.get_weights())
         self.discriminator = build_discriminator(config, options.discriminator_width)
-        self._painting = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
-        self._judging = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
-        self._painting.build(self.generator.trainable_variables)
-        self._judging.build(self.discriminator.trainable_variables)
+        self._generator_optimizer = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
+        self._discriminator_optimizer = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
+        self._generator_optimizer.build(self.generator.trainable_variables)
+        self._discriminator_optimizer.build(self.discriminator.trainable_variables)
         self._traced = {
             adversarial: tf.function(
                 lambda *a, adversarial=adversarial: self._step(*a, adversarial=adversarial), autograph=False
@@ -191,15 +208,17 @@ class Pix2PixLearner:
         self._paint = tf.function(lambda pictures: self.ema(pictures, training=False), autograph=False)
 
     def start_from(self, start: TrainedRenderer) -> None:
-        """Take over the generator ``start``; adversary and optimizers begin anew.
-
-        Raises :class:`DatasetError` for weights that cannot be read.
-        """
+        """Loads the weights of ``start`` into the generator; raises :class:`DatasetError` if they cannot be read."""
         load_weights(self.generator, start.weights)
         self.ema.set_weights(self.generator.get_weights())
 
     def step(self, batch: tuple[np.ndarray, np.ndarray, np.ndarray], number: int) -> dict[str, float]:
-        """Learn from one batch of (conditions, targets, weights) as step ``number``; returns the losses."""
+        """Does step ``number``, from 0, on (conditions, targets, weights), and returns the losses by name.
+
+        Args:
+            batch: conditions and targets (B, S, S, 3) uint8 BGR, weights (B, S, S) float32.
+            number: the step.
+        """
         import tensorflow as tf
 
         options = self.options
@@ -216,7 +235,7 @@ class Pix2PixLearner:
         return {name: float(value) for name, value in losses.items()}
 
     def validate(self) -> dict[str, float]:
-        """Return the averaged generator's weighted mean absolute error, in grey levels of 255, on up to 96 pairs."""
+        """Returns the averaged generator's weighted mean absolute error on validation pairs, in grey levels of 255."""
         errors = []
         for index in _spread(len(self._val), VALIDATION_PAIRS):
             pair = self._val.pair(index, None)
@@ -225,27 +244,27 @@ class Pix2PixLearner:
         return {"score": float(np.mean(errors))}
 
     def paint(self, conditions: np.ndarray) -> np.ndarray:
-        """Return the averaged generator's pictures of ``conditions`` (B, S, S, 3) uint8: the same shape, uint8."""
+        """Returns the averaged generator's output for ``conditions`` (B, S, S, 3) uint8 BGR: same shape and type."""
         return _to_bytes(self._paint(_to_unit(conditions)).numpy())
 
     def save_weights(self, path: Path) -> None:
-        """Write the averaged generator's weights."""
+        """Writes the averaged generator's weights."""
         save_weights(self.ema, path)
 
     def sample(self, folder: Path, step: int) -> None:
-        """Write validation pairs as rows of condition, painted, target."""
+        """Writes a picture with rows of condition, painted and target, of validation pairs."""
         pairs = [self._val.pair(index, None) for index in _spread(len(self._val), SAMPLE_ROWS)]
         rows = [np.hstack([pair.condition, self.paint(pair.condition[None])[0], pair.target]) for pair in pairs]
         save_picture(np.vstack(rows), folder / f"step_{step:07d}.png")
 
     def variables(self) -> list[keras.Variable]:
-        """Return both networks, the averaged generator and both optimizers."""
+        """Returns both networks, the averaged generator and both optimizers."""
         return [
             *self.generator.variables,
             *self.ema.variables,
             *self.discriminator.variables,
-            *self._painting.variables,
-            *self._judging.variables,
+            *self._generator_optimizer.variables,
+            *self._discriminator_optimizer.variables,
         ]
 
     def _step(
@@ -256,9 +275,9 @@ class Pix2PixLearner:
         from obamanet.networks.unet import adversarial_loss, l1_loss
 
         options = self.options
-        self._painting.learning_rate.assign(rate)
+        self._generator_optimizer.learning_rate.assign(rate)
         losses: dict[str, Any] = {}
-        with tf.GradientTape() as painting:
+        with tf.GradientTape() as generator_tape:
             painted = self.generator(condition, training=True)
             losses["l1"] = l1_loss(target, painted, weight)
             total = options.l1_weight * losses["l1"]
@@ -266,23 +285,29 @@ class Pix2PixLearner:
                 losses["generator"] = adversarial_loss(self.discriminator([condition, painted], training=True), True)
                 total = total + options.gan_weight * losses["generator"]
         variables = self.generator.trainable_variables
-        self._painting.apply(painting.gradient(total, variables), variables)
+        self._generator_optimizer.apply(generator_tape.gradient(total, variables), variables)
         if adversarial:
-            self._judging.learning_rate.assign(rate)
-            with tf.GradientTape() as judging:
+            self._discriminator_optimizer.learning_rate.assign(rate)
+            with tf.GradientTape() as discriminator_tape:
                 real = self.discriminator([condition, target], training=True)
                 fake = self.discriminator([condition, tf.stop_gradient(painted)], training=True)
                 # Halved, so that the discriminator learns slower than the generator (paper, section 3.3).
                 losses["discriminator"] = (adversarial_loss(real, True) + adversarial_loss(fake, False)) / 2
             variables = self.discriminator.trainable_variables
-            self._judging.apply(judging.gradient(losses["discriminator"], variables), variables)
-        for smooth, current in zip(self.ema.trainable_variables, self.generator.trainable_variables, strict=True):
-            smooth.assign(smooth + (1 - decay) * (current - smooth))
+            self._discriminator_optimizer.apply(
+                discriminator_tape.gradient(losses["discriminator"], variables), variables
+            )
+        for average, current in zip(self.ema.trainable_variables, self.generator.trainable_variables, strict=True):
+            average.assign(average + (1 - decay) * (current - average))
         return losses
 
 
 def draw_batch(source: PairSource, options: TrainOptions, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of ``step``: each epoch goes through all pairs in an order of its own."""
+    """Returns the batch of ``step``; each epoch goes through all pairs in a random order of its own.
+
+    Returns:
+        Conditions and targets, (B, S, S, 3) uint8 BGR each, and weights, (B, S, S) float32.
+    """
     pairs = []
     for place in range(step * options.batch_size, (step + 1) * options.batch_size):
         epoch, position = divmod(place, len(source))
@@ -304,7 +329,7 @@ def _order(seed: int, epoch: int, length: int) -> np.ndarray:
 
 
 def _spread(length: int, count: int) -> list[int]:
-    """Return up to ``count`` indices evenly over ``length``."""
+    """Returns up to ``count`` indices evenly over ``length``."""
     return sorted({int(i) for i in np.linspace(0, length - 1, min(count, length)).round()})
 
 

@@ -29,24 +29,30 @@ from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, trai
 from obamanet.types import RenderMode
 
 MOUTH_WEIGHT = 5.0
-"""Loss weight of the mouth's pixels against 1 elsewhere: they are 2 % of the picture and carry the speech."""
+"""Loss weight of the mouth's pixels, 1 elsewhere; they are 2 % of the picture."""
 
 MOUTH_MARGIN = 0.35
-"""Share of the mouth's width around it that is weighted like the mouth."""
+"""Margin around the mouth that has the mouth's weight, in mouth widths."""
 
 REGION_ONLY = 0.05
-"""In-painting: loss weight outside the blanked region, which the compositor never shows; keeps it a picture."""
+"""In-painting: loss weight outside the blanked region, which the compositor does not use."""
 
 
 REGION_KIND = "one shape"
-"""What a run's options say of its region; runs of before, whose region told the mouth's opening, say nothing."""
+"""Kind of region in a run's options; older runs, whose region depended on the mouth's opening, have none."""
 
 TEMPLATE_FRAMES = 2000
-"""Frames, spread over the footage, from which the region's mean face is taken."""
+"""Number of frames, spread over the footage, that the region's mean face is computed from."""
 
 
 class PersonPairs:
-    """The frames of ``pieces`` as (condition, target) pairs: of whole faces, or with a ``region`` of it in-painted."""
+    """The frames of ``pieces`` as pairs of condition and target.
+
+    Args:
+        pieces: the footage.
+        region: mouth region to blank for in-painting; None for whole faces from sketches.
+        image_size: side of the square frames in pixels.
+    """
 
     def __init__(self, pieces: Sequence[Piece], region: MouthRegion | None, image_size: int) -> None:
         self._region = region
@@ -57,7 +63,10 @@ class PersonPairs:
         return len(self._frames)
 
     def pair(self, index: int, random: np.random.Generator | None) -> Pair:
-        """Return frame ``index``; footage is not jittered, its own head movement is variety enough."""
+        """Returns the pair of frame ``index``; ``random`` is not used, as head movement varies the frames enough.
+
+        Raises :class:`DatasetError` when the frame's file is missing or of another size.
+        """
         clip, number = self._frames[index]
         path = clip.frame_path(number)
         target = cv2.imread(str(path))
@@ -86,10 +95,22 @@ def train_renderer(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train the renderer of ``mode`` on the split's training pieces into ``folder``; see :func:`train_pix2pix`.
+    """Trains a person's renderer, or resume its training; see :func:`train_pix2pix`.
 
-    ``start`` is another face's renderer, or this one's from a run on other footage, to begin with. Raises
-    :class:`OptionError` when the generator's picture size is not the dataset's.
+    Args:
+        dataset: the person's dataset.
+        split: pieces for training and for validation.
+        folder: the run's.
+        mode: whole faces from sketches, or mouths in-painted into footage.
+        config: sizes of the generator.
+        options: how to train.
+        start: renderer whose weights to start from, of another face or other footage.
+        limits: where this session stops.
+        progress: gets the metrics of each evaluation.
+
+    Raises:
+        OptionError: the generator's image size is not the dataset's, or as in :func:`train_pix2pix`.
+        DatasetError: as in :func:`train_pix2pix`.
     """
     if config.image_size != dataset.image_size:
         raise OptionError(
@@ -98,12 +119,12 @@ def train_renderer(
     region = _region(folder, split.train) if mode is RenderMode.INPAINT else None
     train = PersonPairs(split.train, region, dataset.image_size)
     val = PersonPairs(split.val, region, dataset.image_size)
-    about: dict[str, dict[str, Any]] = {
+    sections: dict[str, dict[str, Any]] = {
         "render": {"mode": mode.value, "image_size": dataset.image_size},
         "data": {"split": split.digest},
     }
     if region is not None:
-        about["render"]["region"] = REGION_KIND
+        sections["render"]["region"] = REGION_KIND
 
     def write_notes() -> None:
         add_sources(folder, split.sources)
@@ -116,7 +137,7 @@ def train_renderer(
         folder,
         config,
         options,
-        about=about,
+        sections=sections,
         write_notes=write_notes,
         start=start,
         expected=EXPECTED,
@@ -125,8 +146,8 @@ def train_renderer(
     )
 
 
-def learn_region(pieces: Sequence[Piece]) -> MouthRegion:
-    """Return the region to paint of the person in the training ``pieces``."""
+def fit_region_of(pieces: Sequence[Piece]) -> MouthRegion:
+    """Returns the mouth region of the person in the training ``pieces``, for in-painting."""
     stretches = [piece.clip.landmarks[piece.start : piece.stop] for piece in pieces]
     landmarks = np.concatenate(stretches)
     template = fit_template(landmarks[:: max(1, len(landmarks) // TEMPLATE_FRAMES)])
@@ -134,14 +155,14 @@ def learn_region(pieces: Sequence[Piece]) -> MouthRegion:
 
 
 def _region(folder: Path, pieces: Sequence[Piece]) -> MouthRegion:
-    """Return the region that the run in ``folder`` was trained with, or for a new run that of ``pieces``."""
+    """Returns the region of the run in ``folder``; for a new run, the one fitted to ``pieces``."""
     path = folder / REGION_FILE
     if path.is_file() and (folder / STATE_FILE).is_file():
         try:
             return load_region(path)
         except CardError as error:
             raise DatasetError(f"region of the run is damaged: {error}; train in another folder") from error
-    return learn_region(pieces)
+    return fit_region_of(pieces)
 
 
 def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:

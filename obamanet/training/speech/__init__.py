@@ -1,1 +1,1 @@
-"""Trains the networks that turn sound into keypoints, and fits mouth poses."""
+"""Trains the network that turns sound into keypoints, and fits mouth poses."""

@@ -41,25 +41,43 @@ from obamanet.training.speech.training_examples import (
 )
 
 TEMPLATE_FRAMES = 2000
-"""Frames, spread over the footage, from which the mean face is taken; more change it by less than 0.01 pixel."""
+"""Number of frames, spread over the footage, that the mean face is computed from; more change it by < 0.01 pixel."""
 
 INNER_LIP_WEIGHT = 2.0
-"""Loss weight of the inner lips against 1 for the outer: their gap is what a viewer reads."""
+"""Loss weight of the inner lips, 1 for the outer ones: viewers read the gap between the inner lips."""
 
 SILENT_BELOW = 0.6
-"""Share of the silence vector's depth that the mean normalised feature must reach for a frame to count as silence."""
+"""Threshold of silence: a frame is silent whose mean normalised feature is at most this times the minimum, which is
+negative."""
 
 
 @dataclass(frozen=True)
 class KeypointOptions:
-    """How a predictor is trained.
+    """Options of a predictor's training.
 
-    ``lookahead`` in seconds; ``units`` and ``layers`` of the LSTM; ``sequence`` in seconds of one training example.
-    ``velocity_weight`` and ``opening_weight`` scale the losses on movement from frame to frame and on the lips' gap
-    against the one on position. ``noise`` is the standard deviation of what is added to the features.
+    Attributes:
+        steps: steps of the whole training.
+        batch_size: examples per step.
+        learning_rate: Adam's at its peak.
+        units: values per LSTM layer.
+        layers: number of LSTM layers.
+        lookahead: seconds of sound after a frame that its prediction uses, 0 to 2.
+        bidirectional: run the LSTM in both directions; there is no look-ahead then.
+        dropout: share of values dropped in training, 0 to below 1.
+        sequence: length of one training example, 1 to 60 seconds.
+        velocity_weight: weight of the loss on differences between frames; that on position has 1.
+        opening_weight: weight of the loss on the gap between the inner lips.
+        noise: standard deviation of the Gaussian noise added to the features.
+        copies: augmented copies of each recording, 0 to 20.
+        augmented: share of the examples that are augmented copies: noise, rooms, telephone lines, shifted voices.
+        synthetic: share of the examples that are synthetic voices, where there are any.
+        ema_decay: decay of the exponential moving average of the weights.
+        epoch_steps: steps between two evaluations.
+        features: kind of sound features.
+        seed: of everything random.
 
-    Of the examples a share of ``augmented`` are recordings augmented by noise, rooms, lines and other larynxes, of
-    which ``copies`` are made, and a share of ``synthetic`` are synthetic voices, where there are any.
+    Raises:
+        OptionError: an option is out of range.
     """
 
     steps: int = 900
@@ -83,7 +101,7 @@ class KeypointOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is outside the allowed values."""
+        """Checks the ranges."""
         check_optimiser_options(self)
         names = ("velocity_weight", "opening_weight", "noise", "augmented", "synthetic")
         check_amounts(**{name: getattr(self, name) for name in names})
@@ -113,12 +131,22 @@ def train_keypoints(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train the predictor on the split's training pieces into ``folder``, or go on with the run that is there.
+    """Trains a person's predictor, or resume its training.
 
-    ``synthetic_voices`` are the training sentences in other voices. ``start`` is a predictor to begin with, of a
-    person or of a run on other footage; its frame rate, look-ahead and PCA may be others, its layers must be those of
-    ``options``: :func:`start_weights` sees to it. Raises :class:`DatasetError` when no clip has sound, and
-    :class:`OptionError` when ``start`` is of another kind or ``folder`` holds another run; then nothing is written.
+    Args:
+        dataset: the person's dataset.
+        split: pieces for training and for validation.
+        folder: the run's.
+        options: how to train.
+        synthetic_voices: the training sentences spoken by TTS voices.
+        start: predictor whose weights to start from, of a person or of a run on other footage. Its layers must be those
+            of ``options`` (see :func:`start_weights`); frame rate, look-ahead and PCA may differ.
+        limits: where this session stops.
+        progress: gets the progress over sounds and the metrics of each evaluation.
+
+    Raises:
+        DatasetError: no clip on a side has sound, or files of the run are damaged.
+        OptionError: ``start`` is of another kind, or ``folder`` holds another run; nothing is written.
     """
     progress = progress or Progress()
     features = FeatureOptions(kind=options.features)
@@ -169,28 +197,27 @@ def train_keypoints(
 
 
 def start_weights(start: TrainedPredictor, options: KeypointOptions) -> KeypointOptions:
-    """Return ``options`` with the layers and the look-ahead, in seconds, of ``start``."""
+    """Returns ``options`` with the units, layers and look-ahead of ``start``."""
     return replace(options, units=start.config.units, layers=start.config.layers, lookahead=start.lookahead)
 
 
 def check_start(start: TrainedPredictor, config: PredictorConfig, features: FeatureOptions) -> None:
-    """Raise :class:`OptionError` when a predictor of ``config``, which hears ``features``, cannot begin as ``start``.
+    """Raises :class:`OptionError` when a predictor of ``config`` on ``features`` cannot start from ``start``.
 
-    Frame rate and look-ahead do not matter, since no weight belongs to them: an LSTM's step is one video frame, so that
-    at another rate it has to learn to keep what it heard for more steps or fewer. Nor does the PCA, see
-    :meth:`KeypointLearner.start_from`.
+    Frame rate and look-ahead may differ, as no weight depends on them; the training adapts the LSTM to the new rate.
+    The PCA may differ too, see :meth:`KeypointLearner.start_from`.
     """
     theirs = start.config
     form = {True: "bidirectional", False: "with look-ahead"}
     faults = [
-        f"{name} {told} there, {wanted} here"
-        for name, told, wanted in (
+        f"{name} {its} there, {own} here"
+        for name, its, own in (
             ("features", start.features.kind, features.kind),
             ("form", form[theirs.bidirectional], form[config.bidirectional]),
             ("LSTM layers", theirs.layers, config.layers),
             ("units", theirs.units, config.units),
         )
-        if told != wanted
+        if its != own
     ]
     if not faults and (start.features != features or theirs.inputs != config.inputs):
         faults.append("features of other sizes")
@@ -201,18 +228,24 @@ def check_start(start: TrainedPredictor, config: PredictorConfig, features: Feat
 
 
 def describe_training_data(pieces: int, options: KeypointOptions, synthetic_voices: SyntheticVoices | None) -> str:
-    """Return in words what a predictor of ``options`` learns from, for the person's card."""
-    told = [f"{pieces} pieces of the footage", f"{options.copies} augmented copies of each (obamanet.audio.augment)"]
+    """Returns a description of the training data of a predictor, for the person's card.
+
+    Args:
+        pieces: number of training pieces.
+        options: how the predictor is trained.
+        synthetic_voices: those in the training; None for none.
+    """
+    parts = [f"{pieces} pieces of the footage", f"{options.copies} augmented copies of each (obamanet.audio.augment)"]
     if synthetic_voices:
-        told.append(f"synthetic voices ({synthetic_voices.made}; list {synthetic_voices.digest})")
+        parts.append(f"synthetic voices ({synthetic_voices.made}; list {synthetic_voices.digest})")
     shares = f"examples: {options.augmented:.0%} augmented" + (
         f", {options.synthetic:.0%} synthetic" if synthetic_voices else ""
     )
-    return f"{'; '.join(told)}; noise and music as rest; {shares}; seed {options.seed}"
+    return f"{'; '.join(parts)}; noise and music as rest; {shares}; seed {options.seed}"
 
 
 def audible_pieces(dataset: Dataset, split: Split) -> tuple[list[Piece], list[Piece]]:
-    """Return the pieces with sound of both sides; raises :class:`DatasetError` when a side has none."""
+    """Returns the training and validation pieces that have sound; raises :class:`DatasetError` when a side has none."""
     train, val = ([piece for piece in side if piece.clip.sound] for side in (split.train, split.val))
     for side, pieces in (("train", train), ("val", val)):
         if not pieces:
@@ -223,7 +256,7 @@ def audible_pieces(dataset: Dataset, split: Split) -> tuple[list[Piece], list[Pi
 
 
 def fit_mouth(pieces: Sequence[Piece], fps: Fraction) -> MouthModel:
-    """Return what is learned of the face from the training ``pieces``, before any network."""
+    """Fits head, PCA, jaw and rest mouth to the training ``pieces``, at ``fps`` frames per second."""
     template = fit_template(_spread_landmarks(pieces))
     head = fit_head([_landmarks(piece) for piece in pieces], template)
     canonical = [_canonical(piece, head) for piece in pieces]
@@ -236,9 +269,14 @@ def fit_mouth(pieces: Sequence[Piece], fps: Fraction) -> MouthModel:
 
 
 def rest_mouth(keypoints: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return the mouth in silence, (20, 2): the median over the more closed half of the silent frames.
+    """Returns the mouth in silence: the median over the more closed half of the silent frames.
 
-    ``keypoints`` (T, 20, 2) and ``levels`` (T,), how loud each frame is, of all footage.
+    Args:
+        keypoints: of all footage, (T, 20, 2) canonical.
+        levels: loudness of each frame, (T,), as :func:`loudness` measures it.
+
+    Returns:
+        Keypoints (20, 2) float32.
     """
     silent = levels <= SILENT_BELOW * levels.min()
     opening = mouth_opening(keypoints)
@@ -247,10 +285,18 @@ def rest_mouth(keypoints: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 class ExampleSource:
-    """Training examples: utterances joined by stretches without speech, cut to one length, with noise on the features.
+    """Batches of training examples: utterances and pauses joined, cut to one length, with noise on the features.
 
-    Joining teaches the predictor to go on from one sentence to the next, and that digital silence, which no recording
-    has, noise and music mean the mouth at rest.
+    Joining trains the transition between sentences. Pauses are digital silence, which no recording has, noise or music,
+    and their target is the mouth at rest.
+
+    Args:
+        examples: examples by kind.
+        rest: the mouth at rest, (20, 2).
+        silence: stacked features of silence, (S,).
+        delay: look-ahead in frames.
+        length: frames of one example.
+        options: shares of the kinds, noise, batch size and seed.
     """
 
     def __init__(
@@ -274,16 +320,16 @@ class ExampleSource:
         self._options = options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs (B, L + delay, S) and keypoints (B, L, 20, 2), float32, for ``step``."""
+        """Returns inputs (B, L + delay, S) and keypoints (B, L, 20, 2), float32, for ``step``."""
         random = np.random.default_rng((self._options.seed, step))
         examples = [self._example(random) for _ in range(self._options.batch_size)]
         return np.stack([e.inputs for e in examples]), np.stack([e.keypoints for e in examples])
 
     def _example(self, random: np.random.Generator) -> Example:
-        wanted = self._length + self._delay
+        input_length = self._length + self._delay
         inputs: list[np.ndarray] = []
         keypoints: list[np.ndarray] = []
-        while sum(map(len, inputs)) < wanted + self._length:
+        while sum(map(len, inputs)) < input_length + self._length:
             utterances = self._kinds[int(random.choice(len(self._kinds), p=self._shares))]
             utterance = utterances[int(random.integers(len(utterances)))]
             inputs.append(utterance.inputs[: len(utterance.keypoints)])
@@ -293,14 +339,14 @@ class ExampleSource:
                 inputs.append(pause)
                 keypoints.append(np.repeat(self._rest[None], len(pause), axis=0))
         joined = np.concatenate(inputs).astype(np.float32)
-        start = int(random.integers(len(joined) - wanted + 1))
-        heard = joined[start : start + wanted]
-        heard += random.normal(0.0, self._options.noise, heard.shape).astype(np.float32)
-        seen = np.concatenate(keypoints)[start : start + self._length]
-        return Example(heard, seen.astype(np.float32))
+        start = int(random.integers(len(joined) - input_length + 1))
+        noisy = joined[start : start + input_length]
+        noisy += random.normal(0.0, self._options.noise, noisy.shape).astype(np.float32)
+        targets = np.concatenate(keypoints)[start : start + self._length]
+        return Example(noisy, targets.astype(np.float32))
 
     def _pause(self, length: int, random: np.random.Generator) -> np.ndarray:
-        """Return up to ``length`` frames, (T, S), of silence or, every other time, of noise or music."""
+        """Returns stacked features (T, S) of silence, noise or music; T is at most ``length``."""
         if not self._noises or random.random() < 0.5:
             return np.repeat(self._silence[None], length, axis=0)
         noise = self._noises[int(random.integers(len(self._noises)))]
@@ -310,7 +356,14 @@ class ExampleSource:
 
 
 class KeypointLearner(LstmLearner):
-    """Teaches a predictor; see :class:`obamanet.training.loop.runner.Learner`."""
+    """Trains a predictor; see :class:`obamanet.training.loop.runner.Learner`.
+
+    Args:
+        config: sizes of the network.
+        options: weights of the losses, and the optimiser's options.
+        mouth: PCA of the mouth.
+        val: validation examples.
+    """
 
     def __init__(
         self, config: PredictorConfig, options: KeypointOptions, mouth: MouthModel, val: Sequence[Example]
@@ -326,64 +379,71 @@ class KeypointLearner(LstmLearner):
         self._point_weights = tf.constant(weights / weights.mean())
 
     def start_from(self, start: TrainedPredictor) -> None:
-        """Take over the predictor ``start``, whose canonical mouth is led into this one's PCA.
+        """Loads the weights of ``start``, with the output layer changed from its PCA to this person's.
 
-        Values c move the mouth by c D, D being components times spread: the same movement here is c D D'+, with the
-        pseudo-inverse of this person's D'. Raises :class:`DatasetError` for weights that cannot be read.
+        Outputs c move the mouth by c D, where D is components times spread; the same movement in this person's PCA is
+        c D D'+, with the pseudo-inverse of its D'. Raises :class:`DatasetError` for weights that cannot be read.
         """
-
         from obamanet.networks.keypoint_lstm import build_predictor
 
-        network = build_predictor(start.config)
-        load_weights(network, start.weights)
-        *body, kernel, bias = network.get_weights()
-        moved = start.mouth.pca.components * start.mouth.pca.spread[:, None]
-        lead = moved @ np.linalg.pinv(self._mouth.pca.components * self._mouth.pca.spread[:, None])
-        for mine_now in (self._network, self._ema):
-            mine_now.set_weights([*body, kernel @ lead, bias @ lead])
+        source = build_predictor(start.config)
+        load_weights(source, start.weights)
+        *body, kernel, bias = source.get_weights()
+        decode = start.mouth.pca.components * start.mouth.pca.spread[:, None]
+        change = decode @ np.linalg.pinv(self._mouth.pca.components * self._mouth.pca.spread[:, None])
+        for network in (self._network, self._ema):
+            network.set_weights([*body, kernel @ change, bias @ change])
 
     def validate(self) -> dict[str, float]:
-        """Return position error in thousandths of a unit, opening correlation and amplitude over the val utterances."""
+        """Returns the metrics over the validation utterances.
+
+        "score" is the mean keypoint error in thousandths of a canonical unit; "opening_correlation" and
+        "opening_amplitude" are correlation and ratio of standard deviations of the mouth opening, against the recorded.
+        """
         predicted = [self._predict(utterance.inputs) for utterance in self._val]
         distance = np.mean(
             [np.linalg.norm(p - u.keypoints, axis=-1).mean() for p, u in zip(predicted, self._val, strict=True)]
         )
-        said = np.concatenate([mouth_opening(p) for p in predicted])
-        true = np.concatenate([mouth_opening(u.keypoints) for u in self._val])
-        correlation = float(np.corrcoef(said, true)[0, 1]) if said.std() > 0 else 0.0
+        opening = np.concatenate([mouth_opening(p) for p in predicted])
+        recorded = np.concatenate([mouth_opening(u.keypoints) for u in self._val])
+        correlation = float(np.corrcoef(opening, recorded)[0, 1]) if opening.std() > 0 else 0.0
         return {
             "score": float(1000 * distance),
             "opening_correlation": correlation,
-            "opening_amplitude": float(said.std() / true.std()),
+            "opening_amplitude": float(opening.std() / recorded.std()),
         }
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draw the first validation utterance's opening, predicted and recorded."""
+        """Plots the mouth opening of the first validation utterance, predicted and recorded."""
         shown = self._val[0]
         draw_openings(shown.keypoints, self._predict(shown.inputs), folder, step)
 
     def _predict(self, inputs: np.ndarray) -> np.ndarray:
-        return self._mouth.pca.decode(self.said(inputs))
+        return self._mouth.pca.decode(self.predict(inputs))
 
     def losses(self, *batch: Any) -> Losses:
-        """Return the losses on inputs (B, L + delay, S) and keypoints (B, L, 20, 2)."""
+        """Returns the losses on inputs (B, L + delay, S) and keypoints (B, L, 20, 2)."""
         import tensorflow as tf
 
         inputs, keypoints = batch
         options = self._options
         count, length = keypoints.shape[0], keypoints.shape[1]
-        flat = tf.tensordot(self.taught(inputs), self._decode, 1) + self._mean
+        flat = tf.tensordot(self.forward(inputs), self._decode, 1) + self._mean
         predicted = tf.reshape(flat, (count, length, 20, 2))
-        told = {
+        reported = {
             "position": self._distance(predicted - keypoints),
             "velocity": self._distance(predicted[:, 1:] - predicted[:, :-1] - keypoints[:, 1:] + keypoints[:, :-1]),
             "opening": tf.reduce_mean(tf.abs(_opening(predicted) - _opening(keypoints))),
         }
-        total = told["position"] + options.velocity_weight * told["velocity"] + options.opening_weight * told["opening"]
-        return Losses(total, told)
+        total = (
+            reported["position"]
+            + options.velocity_weight * reported["velocity"]
+            + options.opening_weight * reported["opening"]
+        )
+        return Losses(total, reported)
 
     def _distance(self, difference: Any) -> Any:
-        """Return the weighted mean Euclidean distance of (B, T, 20, 2), smooth at zero, in canonical units."""
+        """Returns the weighted mean Euclidean distance of (B, T, 20, 2), smooth at zero, in canonical units."""
         import tensorflow as tf
 
         return tf.reduce_mean(self._point_weights * tf.sqrt(tf.reduce_sum(difference**2, axis=-1) + 1e-6))
@@ -415,7 +475,7 @@ def _mouth(piece: Piece, head: Head) -> np.ndarray:
 
 
 def _levels(pieces: Sequence[Piece], fps: Fraction) -> np.ndarray:
-    """Return how loud each frame of the ``pieces`` is, (T,)."""
+    """Returns the loudness of each frame of the ``pieces``, (T,), as :func:`loudness` measures it."""
     clips = {piece.clip.folder.name: piece.clip for piece in pieces}
-    known = {name: loudness(clip, fps) for name, clip in clips.items()}
-    return np.concatenate([known[piece.clip.folder.name][piece.start : piece.stop] for piece in pieces])
+    levels = {name: loudness(clip, fps) for name, clip in clips.items()}
+    return np.concatenate([levels[piece.clip.folder.name][piece.start : piece.stop] for piece in pieces])

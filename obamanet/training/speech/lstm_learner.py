@@ -1,4 +1,4 @@
-"""What trainings of a predictor's graph share: states that begin at zero, and the look-ahead."""
+"""Base class for training LSTMs: initial states of zero, and the look-ahead."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from obamanet.training.loop.ema_learner import EmaLearner, OptimiserOptions
 
 
 class LstmLearner(EmaLearner):
-    """Teaches a stack of LSTM layers of the sizes ``config``; subclasses tell the losses and validate."""
+    """Trains a stack of LSTM layers of the sizes ``config``; subclasses define losses, validation and samples."""
 
     def __init__(
-        self, config: PredictorConfig, course: OptimiserOptions, *, weight_decay: float | None = None, warm_up: int = 1
+        self, config: PredictorConfig, options: OptimiserOptions, *, weight_decay: float | None = None, warm_up: int = 1
     ) -> None:
         import tensorflow as tf
 
         from obamanet.networks.keypoint_lstm import build_predictor, run_predictor
 
-        super().__init__(partial(build_predictor, config), course, weight_decay=weight_decay, warm_up=warm_up)
+        super().__init__(partial(build_predictor, config), options, weight_decay=weight_decay, warm_up=warm_up)
         self._config = config
         shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
         self._run = tf.function(
@@ -30,8 +30,11 @@ class LstmLearner(EmaLearner):
             autograph=False,
         )
 
-    def taught(self, inputs: Any) -> Any:
-        """Return what the network in training makes of ``inputs`` (B, L + delay, S): (B, L, outputs)."""
+    def forward(self, inputs: Any) -> Any:
+        """Returns the outputs (B, L, outputs) of the network in training mode for ``inputs`` (B, L + delay, S).
+
+        The states are zero at the first input, and the outputs of the first ``delay`` inputs are dropped.
+        """
         import tensorflow as tf
 
         from obamanet.networks.keypoint_lstm import run_predictor
@@ -39,7 +42,7 @@ class LstmLearner(EmaLearner):
         states = [tf.zeros((inputs.shape[0], *shape)) for shape in self._config.state_shapes]
         return run_predictor(self._network, [inputs, *states], training=True)[0][:, self._config.delay :]
 
-    def said(self, inputs: np.ndarray) -> np.ndarray:
-        """Return what the averaged network makes of ``inputs`` (T + delay, S): (T, outputs)."""
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns the outputs (T, outputs) of the averaged network for one sequence of ``inputs`` (T + delay, S)."""
         states = [np.zeros((1, *shape), np.float32) for shape in self._config.state_shapes]
         return np.asarray(self._run(inputs[None], *states))[0, self._config.delay :]

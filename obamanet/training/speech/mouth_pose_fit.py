@@ -1,4 +1,4 @@
-"""Finds a person's mouth poses in the footage it was trained on, and adds them to a person that has none."""
+"""Fits mouth poses to the footage that a person was trained on, and adds them to the person."""
 
 from __future__ import annotations
 
@@ -16,26 +16,32 @@ from obamanet.training.data.dataset import Piece
 
 
 def fit_poses_of(pieces: Sequence[Piece], mouth: MouthModel, *, seed: int = 1) -> MouthPoses:
-    """Return the mouth poses of ``pieces``, which are those that ``mouth`` was fitted on.
+    """Fits mouth poses by k-means over PCA values.
 
-    Raises :class:`obamanet.errors.DatasetError` for too little footage, or that of another person.
+    Args:
+        pieces: the footage that ``mouth`` was fitted on; where any has sound, only that with sound is used.
+        mouth: head, PCA and rest mouth of the person.
+        seed: of k-means.
+
+    Raises:
+        obamanet.errors.DatasetError: too little footage, or that of another person.
     """
     # The PCA was fitted on the footage with sound; in the rest the person may do anything but speak.
-    heard = [piece for piece in pieces if piece.clip.sound] or pieces
-    keypoints = np.concatenate([mouth_track(piece, mouth) for piece in heard])
+    speaking = [piece for piece in pieces if piece.clip.sound] or pieces
+    keypoints = np.concatenate([mouth_track(piece, mouth) for piece in speaking])
     return fit_poses(keypoints, mouth.pca, mouth.rest, seed=seed)
 
 
 def mouth_track(piece: Piece, mouth: MouthModel) -> np.ndarray:
-    """Return the canonical keypoints (T, 20, 2) float32 of ``piece``."""
+    """Returns the canonical keypoints (T, 20, 2) float32 of ``piece``."""
     landmarks = piece.clip.landmarks[piece.start : piece.stop]
     return to_canonical(landmarks, place_head(landmarks, mouth.head))[:, MOUTH].astype(np.float32)
 
 
 def add_poses(person: Person, pieces: Sequence[Piece], *, seed: int = 1) -> Person:
-    """Write mouth poses learned from ``pieces`` into the folder of ``person``, and return it as loaded anew.
+    """Writes mouth poses fitted to ``pieces`` into the folder of ``person``, replacing older ones; returns it reloaded.
 
-    Older ones are replaced. Raises as :func:`fit_poses_of`, and :class:`obamanet.errors.OutputError`.
+    Raises what :func:`fit_poses_of` raises, and :class:`obamanet.errors.OutputError` when the folder cannot be written.
     """
     poses = fit_poses_of(pieces, person.mouth, seed=seed)
     with edited_person(person) as folder:

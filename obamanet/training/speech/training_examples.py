@@ -1,4 +1,4 @@
-"""What a predictor is trained on: recordings, augmented copies of them, synthetic voices, and mere noise."""
+"""Makes a predictor's training examples: recordings, augmented copies of them, synthetic voices, and noise alone."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ from obamanet.training.data.synthetic_voices import SyntheticVoices, load_sound_
 from obamanet.types import AudioClip, FeatureSequence
 
 NOISE_EXAMPLES = 96
-"""Stretches of noise and music without speech, over which the mouth rests."""
+"""Number of examples of noise and music without speech, for which the target is the rest mouth."""
 
 NOISE_SECONDS = 4
+"""Length of each of them, in seconds."""
 
 BABBLE_VOICES = 6
-"""Voices of which babble is made."""
+"""Number of recordings that babble is mixed of."""
 
 FEATURES_FILE = "heard.npz"
-"""Keeps, in a run's folder, what was heard: computing it takes minutes."""
+"""File in a run's folder that caches the features, which take minutes to compute."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One stretch as the predictor meets it: ``inputs`` (T + delay, S) stacked features, ``keypoints`` (T, 20, 2)."""
+    """One example: ``inputs`` (T + delay, S) stacked features, ``keypoints`` (T, 20, 2) canonical."""
 
     inputs: np.ndarray
     keypoints: np.ndarray
@@ -47,7 +48,7 @@ class Example:
 
 @dataclass(frozen=True)
 class TrainingExamples:
-    """All that a predictor is trained on and chosen by; ``noises`` are stacked features (T, S) without speech."""
+    """All examples by kind; ``noises`` are stacked features (T, S) without speech, ``val`` are for validation."""
 
     recorded: tuple[Example, ...]
     augmented: tuple[Example, ...]
@@ -57,19 +58,24 @@ class TrainingExamples:
 
 
 class Extractor(Protocol):
-    """Extracts the features of a sound: ``silence`` (D,) are its features of silence."""
+    """Extracts the features of a sound; ``silence`` (D,) are the features of one frame of silence."""
 
     silence: np.ndarray
 
     def extract(self, samples: np.ndarray) -> FeatureSequence:
-        """Return normalised features of ``samples`` (N,) at 16 kHz, a whole utterance."""
+        """Returns the normalised features of one utterance, ``samples`` (N,) at 16 kHz."""
         ...
 
 
 class ExampleMaker:
-    """Makes the training examples; everything random is drawn from ``seed`` and the clip's name.
+    """Makes the training examples.
 
-    ``mouths`` are the canonical keypoints (T, 20, 2) of each piece's frames.
+    Args:
+        extractor: extracts the features.
+        fps: video frames per second.
+        delay: look-ahead in frames; inputs are that much longer than keypoints.
+        seed: with the clip's name the seed of all that is random.
+        progress: gets the progress over sounds.
     """
 
     def __init__(self, extractor: Extractor, fps: Fraction, delay: int, seed: int, progress: Progress) -> None:
@@ -85,49 +91,54 @@ class ExampleMaker:
         synthetic_voices: SyntheticVoices | None,
         folder: Path,
     ) -> TrainingExamples:
-        """Return the examples of pieces and their mouths, with ``copies`` augmented copies of each training piece.
+        """Returns the training examples; their features are cached in ``folder``.
 
-        What was heard is kept in ``folder`` and read from there the next time.
+        Args:
+            train: training pieces, each with the canonical keypoints (T, 20, 2) of its frames.
+            val: validation pieces, likewise.
+            copies: augmented copies of each training piece.
+            synthetic_voices: those of the training pieces are used; None for none.
+            folder: the run's.
         """
-        kept = _read(folder / FEATURES_FILE)
-        heard = kept or self._extract_all(
+        cached = _read(folder / FEATURES_FILE)
+        features = cached or self._extract_all(
             [piece for piece, _ in train], [piece for piece, _ in val], copies, synthetic_voices
         )
-        if not kept:
+        if not cached:
             with atomic_path(folder / FEATURES_FILE) as part, part.open("wb") as file:
-                np.savez(file, **heard)  # type: ignore[arg-type]  # numpy takes any name for an array
+                np.savez(file, **features)  # type: ignore[arg-type]  # numpy takes any name for an array
         mouths = {piece.clip.folder.name: keypoints for piece, keypoints in train if piece.is_whole}
         synthetic = []
         for entry in of_clips(synthetic_voices, list(mouths)) if synthetic_voices else ():
-            inputs, times = heard[f"synthetic utterance {entry.file}"], heard[f"times {entry.file}"]
+            inputs, times = features[f"synthetic utterance {entry.file}"], features[f"times {entry.file}"]
             count = len(inputs) - self._delay
             synthetic.append(Example(inputs, transfer_keypoints(mouths[entry.clip], float(self._fps), times, count)))
         return TrainingExamples(
-            recorded=tuple(self._example(heard["clip " + _name(p)], p, mouth) for p, mouth in train),
+            recorded=tuple(self._example(features["clip " + _name(p)], p, mouth) for p, mouth in train),
             augmented=tuple(
-                self._example(heard[f"copy {copy} {_name(p)}"], p, mouth)
+                self._example(features[f"copy {copy} {_name(p)}"], p, mouth)
                 for p, mouth in train
                 for copy in range(copies)
             ),
             synthetic=tuple(synthetic),
-            noises=tuple(heard[name] for name in heard if name.startswith("noise ")),
-            val=tuple(self._example(heard["clip " + _name(p)], p, mouth) for p, mouth in val),
+            noises=tuple(features[name] for name in features if name.startswith("noise ")),
+            val=tuple(self._example(features["clip " + _name(p)], p, mouth) for p, mouth in val),
         )
 
-    def _example(self, heard: np.ndarray, piece: Piece, mouth: np.ndarray) -> Example:
-        return Example(heard[piece.start : piece.stop + self._delay], mouth)
+    def _example(self, inputs: np.ndarray, piece: Piece, mouth: np.ndarray) -> Example:
+        return Example(inputs[piece.start : piece.stop + self._delay], mouth)
 
     def _extract_all(
         self, train: Sequence[Piece], val: Sequence[Piece], copies: int, synthetic_voices: SyntheticVoices | None
     ) -> dict[str, np.ndarray]:
-        heard: dict[str, np.ndarray] = {}
+        features: dict[str, np.ndarray] = {}
         clips = {_name(piece): piece.clip for piece in (*train, *val)}
-        learned = sorted({_name(piece) for piece in train})
+        train_names = sorted({_name(piece) for piece in train})
         sounds = {name: _samples(clip) for name, clip in clips.items()}
-        others = [sounds[name] for name in learned]
+        others = [sounds[name] for name in train_names]
         for name, clip in self._progress.track(clips.items(), "listening to the recordings", len(clips)):
             frames = len(clip.segment)
-            heard["clip " + name] = self.stacked(sounds[name], frames)
+            features["clip " + name] = self.stacked(sounds[name], frames)
         whole = [_name(piece) for piece in train if piece.is_whole]
         entries = of_clips(synthetic_voices, whole) if synthetic_voices else ()
         for number, entry in enumerate(self._progress.track(entries, "listening to other voices", len(entries))):
@@ -138,21 +149,21 @@ class ExampleMaker:
             if number % 2:
                 sound = self._augmented(sound, entry.file, others)
             frames = frames_to_cover(Fraction(len(sound), SAMPLE_RATE), self._fps)
-            heard[f"synthetic utterance {entry.file}"], heard[f"times {entry.file}"] = (
+            features[f"synthetic utterance {entry.file}"], features[f"times {entry.file}"] = (
                 self.stacked(sound, frames),
                 times,
             )
-        for name in self._progress.track(learned, "listening through noise", len(learned)):
+        for name in self._progress.track(train_names, "listening through noise", len(train_names)):
             for copy in range(copies):
                 sound = self._augmented(sounds[name], f"{copy} {name}", others)
-                heard[f"copy {copy} {name}"] = self.stacked(sound, len(clips[name].segment))
+                features[f"copy {copy} {name}"] = self.stacked(sound, len(clips[name].segment))
         for number in range(NOISE_EXAMPLES):
             noise = self._noise(number)
-            heard[f"noise {number}"] = self.stacked(noise, int(NOISE_SECONDS * self._fps))
-        return heard
+            features[f"noise {number}"] = self.stacked(noise, int(NOISE_SECONDS * self._fps))
+        return features
 
     def stacked(self, sound: np.ndarray, frames: int) -> np.ndarray:
-        """Return the stacked features of ``frames`` video frames and the look-ahead, (frames + delay, S) float16."""
+        """Returns the stacked features of ``sound`` (N,), (frames + delay, S) float16, for ``frames`` video frames."""
         stacked = stack_features(
             self._extractor.extract(sound), self._fps, 0, frames + self._delay, self._extractor.silence
         )
@@ -175,7 +186,7 @@ class ExampleMaker:
 
 
 def loudness(clip: Clip, fps: Fraction) -> np.ndarray:
-    """Return how loud each frame of ``clip`` is, (T,): the mean normalised log energy, lower in silence."""
+    """Returns the mean normalised log filterbank energy of each frame of ``clip``, (T,); lower in silence."""
     options = FeatureOptions()
     features = normalise_utterance(extract_features(AudioClip(_samples(clip), SAMPLE_RATE), options))
     return stack_features(features, fps, 0, len(clip.segment), silence_features(options.count)).mean(axis=1)
@@ -191,7 +202,7 @@ def _samples(clip: Clip) -> np.ndarray:
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """Return what was kept, or None when there is nothing or it is damaged: then it is heard anew."""
+    """Returns the cached features by name; None when there are none or the file is damaged."""
     try:
         with open_arrays(path) as arrays:
             return {name: arrays[name] for name in arrays}
