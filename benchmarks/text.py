@@ -32,8 +32,7 @@ from seen import Row, Seen
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
-from obamanet.face.detector import FaceDetector
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.track import track_face
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
@@ -222,12 +221,12 @@ def measure_video(
     language: str, said: Sequence[dict[str, Said]], person: Person, person_gap: float, raw_gap: float
 ) -> list[Row]:
     """Paint the sentences and look for the landmarks anew; the gaps are the recorded vowels', steadied and raw."""
-    detector, landmarks_of, rows = FaceDetector(), LandmarkPredictor(), []
+    landmarker, rows = DlibLandmarker(), []
     for road in ("syllables", "audio"):
         raw, steady, given = Seen(), Seen(), []
         for one in said:
             keypoints = CanonicalKeypoints(one[road].held, person.fps)
-            track = track_face(render_squares(keypoints, person), detector, landmarks_of)
+            track = track_face(render_squares(keypoints, person), landmarker)
             found = _tracked(track.raw, person, track.landmarks)
             raw.add(one[road].words, one[road].times, found)
             steady.add(one[road].words, one[road].times, _tracked(track.landmarks, person))

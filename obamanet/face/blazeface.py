@@ -58,7 +58,7 @@ class BlazeFace:
         self._network = load_network(stored, threads=threads)
         self._anchors = np.concatenate([_cell_centres(cells, count) for cells, count in ANCHOR_GRIDS])
 
-    def find(self, image: np.ndarray) -> list[DetectedFace]:
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
         """Finds the faces of a picture: in the whole picture first, then in ever smaller tiles until there is one.
 
         Args:

@@ -14,9 +14,8 @@ import numpy as np
 from obamanet.about import SOFTWARE
 from obamanet.background import closed_after
 from obamanet.errors import FaceError, OptionError, OutputError
-from obamanet.face.detector import FaceDetector
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, identity_distance
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.landmarker import Landmarks, load_landmarker
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.speaker import Speaker, as_speaker
@@ -104,7 +103,7 @@ def dub(
         raise OutputError(f"output would replace the video it is made from: {out}")
     speaker = as_speaker(speaker)
     person, renderer = speaker.person, speaker.renderer
-    found = find_faces(target, person.mouth.head, progress)
+    found = find_faces(target, person.mouth.head, progress, person.landmarks)
     features = load_features(sound, person)
     spoken = predict_keypoints(features, speaker, replace(options, fps=found.fps))
     mouths = rest_after(spoken, features.duration, found.frames, person.mouth.rest)
@@ -129,7 +128,7 @@ def dub(
     return DubbedVideo(out, len(order), found.fps, size, untouched)
 
 
-def find_faces(path: Path, head: Head, progress: Progress) -> Target:
+def find_faces(path: Path, head: Head, progress: Progress, landmarks: Landmarks = Landmarks.DLIB) -> Target:
     """Returns what the first reading of the video ``path`` finds, the square as it suits a person with this ``head``.
 
     Frames are read one by one, none is kept but the few in ``faces``. Raises :class:`FaceError` when there is no face
@@ -139,9 +138,7 @@ def find_faces(path: Path, head: Head, progress: Progress) -> Target:
     kept = _SpreadFrames(FACES_COMPARED)
     frames = progress.track(read_frames(path, info.fps), "looking for the face", round(info.duration * info.fps))
     try:
-        track = track_face(
-            (kept.see(frame.image) for frame in frames), FaceDetector(), LandmarkPredictor(), cut_jump=CUT_JUMP
-        )
+        track = track_face((kept.see(frame.image) for frame in frames), load_landmarker(landmarks), cut_jump=CUT_JUMP)
     except FaceError as error:
         raise FaceError(f"{error}: {path}") from None
     squares = np.zeros((len(track.segment), 3))
