@@ -22,8 +22,7 @@ from seen import Row
 
 from obamanet.constants import MOUTH
 from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, landmark_distance, psnr, ssim
-from obamanet.face.detector import FaceDetector
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.keypoint_predictor import Predictor
@@ -117,7 +116,7 @@ def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list
 def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -> list[Row]:
     """Paints the recorded landmarks and compare with the recorded portraits."""
     renderer = Renderer(person)
-    detector, landmarks_of = FaceDetector(), LandmarkPredictor()
+    landmarker = DlibLandmarker()
     psnrs, ssims, mouth_psnrs, ours, theirs, found, true = [], [], [], [], [], [], []
     corners = np.zeros((person.image_size, person.image_size), dtype=bool)
     corners[BACKGROUND_ROWS, :BACKGROUND_COLUMNS] = corners[BACKGROUND_ROWS, -BACKGROUND_COLUMNS:] = True
@@ -135,7 +134,7 @@ def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -
             mouth_psnrs.append(psnr(a[top:bottom, left:right], b[top:bottom, left:right]))
         ours.append(flicker(painted, corners))
         theirs.append(flicker(recorded, corners))
-        track = track_face(iter(painted), detector, landmarks_of)
+        track = track_face(iter(painted), landmarker)
         again = track.segment >= 0
         found.append(openings(track.landmarks[again], person))
         true.append(openings(clip.landmarks[frames][again], person))

@@ -33,8 +33,7 @@ from seen import Row, Seen
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
-from obamanet.face.detector import FaceDetector
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.track import track_face
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
@@ -228,12 +227,12 @@ def measure_video(
     language: str, spoken: Sequence[dict[str, SpokenSentence]], person: Person, person_gap: float, raw_gap: float
 ) -> list[Row]:
     """Paints the sentences and track the landmarks; the gaps are the recorded vowels', steadied and raw."""
-    detector, landmarks_of, rows = FaceDetector(), LandmarkPredictor(), []
+    landmarker, rows = DlibLandmarker(), []
     for source in SOURCES:
         raw, steady, painted = Seen(), Seen(), []
         for one in spoken:
             keypoints = CanonicalKeypoints(one[source].held, person.fps)
-            track = track_face(render_squares(keypoints, person), detector, landmarks_of)
+            track = track_face(render_squares(keypoints, person), landmarker)
             found = _tracked(track.raw, person, track.landmarks)
             raw.add(one[source].words, one[source].times, found)
             steady.add(one[source].words, one[source].times, _tracked(track.landmarks, person))

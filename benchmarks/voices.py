@@ -45,8 +45,7 @@ from obamanet.evaluation.statistics import (
 )
 from obamanet.evaluation.sync import find_offset, lag_curve, sound_steps
 from obamanet.evaluation.tracks import Tracker
-from obamanet.face.detector import FaceDetector
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.track import track_face
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
@@ -209,7 +208,7 @@ class Talker:
     def painted(self, mouth: np.ndarray) -> Tracked:
         """Returns ``mouth`` (T, 20, 2) as tracked in the painted frames, NaN where no face is found."""
         keypoints = CanonicalKeypoints(mouth, self.person.fps)
-        track = track_face(render_squares(keypoints, self.person), FaceDetector(), LandmarkPredictor())
+        track = track_face(render_squares(keypoints, self.person), DlibLandmarker())
         return tracked(track.raw, track.landmarks, self.person)
 
 

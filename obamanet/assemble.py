@@ -267,6 +267,7 @@ def _write_person(
         speech=SpeechPart(predictor.features, predictor.config, mouth, encoder, predictor.voices),
         text=TextPart(poses, poser),
         region=region,
+        landmarks=dataset.landmarks,
     )
     export_networks(person)
     save_card(person)

@@ -38,6 +38,7 @@ from obamanet.card import Card, CardError, read_arrays, read_card
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.engine.network import StoredNetwork
 from obamanet.errors import ObamanetError, PersonError
+from obamanet.face.landmarker import Landmarks, landmarks_of_card
 from obamanet.files import atomic_path, locked, scratch_folder, sha256_of
 from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel
@@ -171,6 +172,7 @@ class Person:
     ``reference`` is in pixels of the square of ``generator.image_size``. ``boxes`` say, for in-painting, where that
     square lies in each frame of the footage, and ``region`` what is painted; for whole faces it is None. ``speech`` and
     ``text`` are None where a person lacks that part; the properties below raise :class:`PersonError` then.
+    ``landmarks`` is the model that found the landmarks it was trained on.
     """
 
     folder: Path
@@ -185,6 +187,7 @@ class Person:
     speech: SpeechPart | None = None
     text: TextPart | None = None
     region: MouthRegion | None = None
+    landmarks: Landmarks = Landmarks.DLIB
 
     @property
     def speech_part(self) -> SpeechPart:
@@ -312,6 +315,7 @@ def load_person(folder: Path) -> Person:
             speech=_read_speech(folder, card),
             text=_read_text(folder, card, files),
             region=load_region(folder / REGION_FILE) if mode is RenderMode.INPAINT else None,
+            landmarks=landmarks_of_card(card),
         )
         _check_fit(person)
     except CardError as error:
@@ -398,6 +402,7 @@ def save_card(person: Person) -> None:
             "name": person.name,
             "fps": str(person.fps),
             "reference_fps": str(person.reference.fps),
+            "landmarks": person.landmarks.value,
             "renderer": {"mode": person.mode.value, "generator": asdict(person.generator)},
             "speech": speech
             and {

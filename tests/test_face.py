@@ -14,6 +14,7 @@ from made import recorded_frames
 
 from obamanet.errors import FaceError
 from obamanet.face.detector import FaceBox, FaceDetector, smallest_face
+from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.landmarks import LandmarkPredictor, landmark_model_path
 from obamanet.face.track import SMOOTHING, FaceTrack, fill_gaps, smooth_segments, split_segments, track_face
 
@@ -232,7 +233,7 @@ def square(x: float, y: float, side: float) -> FaceBox:
 class TestTrack:
     def follow(self, *pictures: list[FaceBox]) -> np.ndarray:
         images = [np.zeros((4, 4, 3), np.uint8)] * len(pictures)
-        self.track = track_face(images, Boxes(*pictures), Middles())  # type: ignore[arg-type]
+        self.track = track_face(images, DlibLandmarker(Boxes(*pictures), Middles()))  # type: ignore[arg-type]
         return self.track.landmarks[:, 27:36].mean(axis=1)
 
     def test_two_faces_of_like_size_do_not_alternate(self) -> None:
@@ -265,7 +266,7 @@ class TestTrack:
     def test_the_face_that_is_needed_depends_on_the_frame(self, size: tuple[int, int], needed: int) -> None:
         images = [np.zeros((size[1], size[0], 3), np.uint8)] * 3
         with pytest.raises(FaceError, match=f"at {size[0]}x{size[1]} a frontal face of at least {needed} px is needed"):
-            track_face(images, Boxes([], [], []), Middles())  # type: ignore[arg-type]
+            track_face(images, DlibLandmarker(Boxes([], [], []), Middles()))  # type: ignore[arg-type]
 
 
 class Brightness:
@@ -285,7 +286,7 @@ class TestIdentity:
                 images += [np.zeros((8, 8, 3), np.uint8)] * gap
             pictures += [[square(100, 100, 80)]] * count
             images += [np.uint8(brightness + random.integers(0, 6, (8, 8, 3))) for _ in range(count)]
-        return track_face(images, Boxes(*pictures), Middles(), Brightness())  # type: ignore[arg-type]
+        return track_face(images, DlibLandmarker(Boxes(*pictures), Middles()), Brightness())  # type: ignore[arg-type]
 
     def test_one_person(self) -> None:
         track = self.follow((40, 90))

@@ -25,8 +25,7 @@ from obamanet.audio.load import open_sound
 from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OutputError, SoundError, VideoError
 from obamanet.evaluation.tracks import Tracker
-from obamanet.face.detector import FaceDetector
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.track import track_face
 from obamanet.files import locked
 from obamanet.inference.keypoint_predictor import Predictor
@@ -494,7 +493,7 @@ class TestDefaultPerson:
         assert (info.width, info.height) == (default_person.image_size,) * 2
         assert abs(float(open_sound(made.path).duration - duration)) < float(1 / default_person.fps)
         frames = (frame.image for frame in read_frames(made.path))
-        track = track_face(frames, FaceDetector(), LandmarkPredictor())
+        track = track_face(frames, DlibLandmarker())
         assert (track.segment == 0).mean() > 0.95
         seen = track.segment == 0
         asked = np.stack(

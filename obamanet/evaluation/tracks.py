@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.errors import FaceError, OutputError
-from obamanet.face.detector import FaceDetector
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.landmarker import Landmarker, Landmarks, load_landmarker
 from obamanet.face.track import track_face
 from obamanet.files import atomic_path, open_arrays, sha256_of
 from obamanet.video.reader import probe_video, read_frames
@@ -52,7 +51,7 @@ class Tracker:
 
     def __init__(self, cache: Path | None = None) -> None:
         self._cache = cache or cache_folder()
-        self._models: tuple[FaceDetector, LandmarkPredictor] | None = None
+        self._landmarker: Landmarker | None = None
 
     def track(self, path: Path) -> ClipTrack:
         """Return the face in the video at ``path``.
@@ -67,8 +66,7 @@ class Tracker:
         return ClipTrack(times, landmarks, seen, size, info.fps, info.duration, info.variable_rate, info.has_sound)
 
     def _follow(self, path: Path, kept: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if self._models is None:
-            self._models = (FaceDetector(), LandmarkPredictor())
+        landmarker = self._landmarker = self._landmarker or load_landmarker(Landmarks.DLIB)
         times: list[float] = []
 
         def images() -> Iterator[np.ndarray]:
@@ -77,7 +75,7 @@ class Tracker:
                 yield frame.image
 
         try:
-            track = track_face(images(), *self._models)
+            track = track_face(images(), landmarker)
         except FaceError as error:
             raise FaceError(f"{error}: {path}") from None
         arrays = np.array(times), track.landmarks, track.segment >= 0

@@ -11,9 +11,8 @@ import numpy as np
 
 from obamanet.constants import LANDMARK_COUNT, STABLE_POINTS
 from obamanet.errors import FaceError
-from obamanet.face.detector import FaceBox, FaceDetector, smallest_face
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.landmarker import Landmarker
 
 MAX_GAP = 3
 """Frames. Longest gap in the detection that is filled by interpolation."""
@@ -39,7 +38,7 @@ class FaceTrack:
 
     Attributes:
         landmarks: shape (T, 68, 2) float32, pixels, averaged and smoothed; NaN without a face.
-        raw: shape (T, 68, 2) float32, pixels, dlib's unaveraged landmarks; NaN without a detection.
+        raw: shape (T, 68, 2) float32, pixels, the landmarks before averaging; NaN without a detection.
         segment: shape (T,) int32; consecutive frames without a gap or cut have one number, -1 means no face.
         max_faces: maximum number of faces in one frame.
         other: shape (T,) bool; frames of another person than the main one, which count as frames without a face. All
@@ -57,8 +56,7 @@ class FaceTrack:
 
 def track_face(
     images: Iterable[np.ndarray],
-    detector: FaceDetector,
-    predictor: LandmarkPredictor,
+    landmarker: Landmarker,
     embedder: FaceEmbedder | None = None,
     cut_jump: float = CUT_JUMP,
 ) -> FaceTrack:
@@ -66,8 +64,7 @@ def track_face(
 
     Args:
         images: frames, shape (H, W, 3) uint8 BGR.
-        detector: finds the faces.
-        predictor: predicts their landmarks.
+        landmarker: finds the faces and their landmarks.
         embedder: checks the identity, so that only the person in most frames is tracked; None for no check.
         cut_jump: share of the face's width; a larger move between two frames is a cut.
 
@@ -78,29 +75,23 @@ def track_face(
     identities = _IdentityChecks(embedder) if embedder else None
     missing = np.full((LANDMARK_COUNT, 2), np.nan, dtype=np.float32)
     max_faces = 0
-    previous: FaceBox | None = None
+    follower = landmarker.follow()
     size = (1, 1)
     for image in images:
         size = image.shape[:2]
-        boxes = detector.detect(image)
-        max_faces = max(max_faces, len(boxes))
-        if not boxes:
-            averaged.append(missing)
-            unaveraged.append(missing)
-            previous = None
-            if identities:
-                identities.skip(image)
-            continue
-        box = _follow(previous, boxes)
-        unaveraged.append(predictor.predict_unaveraged(image, box))
-        # The detector's box jumps by whole pyramid steps; its running mean moves the averaged landmarks less.
-        previous = box if previous is None else _blend(previous, box)
-        averaged.append(predictor.predict(image, previous))
-        if identities:
-            identities.add(image, averaged[-1])
+        face = follower.next(image)
+        max_faces = max(max_faces, follower.faces)
+        averaged.append(face.landmarks if face else missing)
+        unaveraged.append(face.raw if face else missing)
+        if identities and face:
+            identities.add(image, face.landmarks)
+        elif identities:
+            identities.skip(image)
     if not averaged or max_faces == 0:
         height, width = size
-        needed = f"at {width}x{height} a frontal face of at least {smallest_face(width, height)} px is needed"
+        needed = (
+            f"at {width}x{height} a frontal face of at least {landmarker.smallest_face(width, height)} px is needed"
+        )
         raise FaceError(f"no face in any of {len(averaged)} frames{f'; {needed}' if averaged else ''}")
     points, raw = np.stack(averaged), np.stack(unaveraged)
     segment, other = split_segments(points, cut_jump=cut_jump), np.zeros(len(points), bool)
@@ -233,30 +224,3 @@ def _is_cut(before: np.ndarray, after: np.ndarray, jump: float) -> bool:
     stable = list(STABLE_POINTS)
     width = np.linalg.norm(before[16] - before[0])
     return float(np.linalg.norm(after[stable] - before[stable], axis=1).mean()) > jump * float(width)
-
-
-def _follow(previous: FaceBox | None, boxes: list[FaceBox]) -> FaceBox:
-    """Returns the box that overlaps ``previous``, else the largest: two faces of equal size must not alternate."""
-    if previous is not None:
-        for box in boxes:
-            width = min(box.right, previous.right) - max(box.left, previous.left)
-            height = min(box.bottom, previous.bottom) - max(box.top, previous.top)
-            if width > 0 and height > 0 and width * height > 0.5 * previous.area:
-                return box
-    return boxes[0]
-
-
-def _blend(previous: FaceBox, box: FaceBox, share: float = 0.5) -> FaceBox:
-    if _is_far(previous, box):
-        return box
-    return FaceBox(
-        previous.left + share * (box.left - previous.left),
-        previous.top + share * (box.top - previous.top),
-        previous.right + share * (box.right - previous.right),
-        previous.bottom + share * (box.bottom - previous.bottom),
-    )
-
-
-def _is_far(previous: FaceBox, box: FaceBox) -> bool:
-    side = previous.right - previous.left
-    return abs(box.left - previous.left) + abs(box.top - previous.top) > 0.5 * side

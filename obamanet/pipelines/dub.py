@@ -14,9 +14,8 @@ import numpy as np
 from obamanet.about import SOFTWARE
 from obamanet.background import closed_after
 from obamanet.errors import FaceError, OptionError, OutputError
-from obamanet.face.detector import FaceDetector
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, identity_distance
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.landmarker import Landmarks, load_landmarker
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.speaker import Speaker, as_speaker
@@ -125,7 +124,7 @@ def dub(
         raise OutputError(f"output would replace the video it is made from: {out}")
     speaker = as_speaker(speaker)
     person, renderer = speaker.person, speaker.renderer
-    video = find_faces(target, person.mouth.head, progress)
+    video = find_faces(target, person.mouth.head, progress, person.landmarks)
     features = load_features(sound, person)
     spoken = predict_keypoints(features, speaker, replace(options, fps=video.fps))
     keypoints = rest_after(spoken, features.duration, video.frames, person.mouth.rest)
@@ -149,7 +148,7 @@ def dub(
     return DubbedVideo(out, len(order), video.fps, size, untouched)
 
 
-def find_faces(path: Path, head: Head, progress: Progress) -> Target:
+def find_faces(path: Path, head: Head, progress: Progress, landmarks: Landmarks = Landmarks.DLIB) -> Target:
     """Tracks the face in a video.
 
     Frames are read one by one; only those in ``faces`` are kept.
@@ -158,6 +157,7 @@ def find_faces(path: Path, head: Head, progress: Progress) -> Target:
         path: the video.
         head: head model of the person, for the squares.
         progress: reports the progress.
+        landmarks: the model that finds the landmarks, that of the person.
 
     Raises:
         FaceError: no frame has a face.
@@ -167,9 +167,8 @@ def find_faces(path: Path, head: Head, progress: Progress) -> Target:
     kept = _SpreadFrames(FACES_COMPARED)
     frames = progress.track(read_frames(path, info.fps), "looking for the face", round(info.duration * info.fps))
     try:
-        track = track_face(
-            (kept.add(frame.image) for frame in frames), FaceDetector(), LandmarkPredictor(), cut_jump=CUT_JUMP
-        )
+        images = (kept.add(frame.image) for frame in frames)
+        track = track_face(images, load_landmarker(landmarks), cut_jump=CUT_JUMP)
     except FaceError as error:
         raise FaceError(f"{error}: {path}") from None
     squares = np.zeros((len(track.segment), 3))

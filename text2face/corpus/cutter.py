@@ -11,8 +11,7 @@ import numpy as np
 
 from obamanet.constants import LANDMARK_COUNT, MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, FaceError, OutputError
-from obamanet.face.detector import FaceDetector
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.landmarker import Landmarks, load_landmarker
 from obamanet.face.track import FaceTrack, track_face
 from obamanet.files import atomic_path, open_arrays
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
@@ -60,7 +59,7 @@ class Cutter:
         self._frames = FrameReader(info.path, info.fps)
         self._sound = SoundReader(info.path) if info.has_sound else None
         self._frame_count = frames_to_cover(Fraction(info.duration).limit_denominator(100_000), info.fps)
-        self._detector, self._predictor = FaceDetector(), LandmarkPredictor()
+        self._landmarker = load_landmarker(Landmarks.DLIB)
 
     def cut(self, window: Window, folder: Path, name: str) -> CueRecord:
         """Writes the clips of a cue, and returns their record.
@@ -87,7 +86,7 @@ class Cutter:
         first = max(0, min((cut.first for cut in cuts), default=0) - CONTEXT)
         last = max((cut.last for cut in cuts), default=0) + CONTEXT
         try:
-            track = track_face(self._images(first, last, folder), self._detector, self._predictor)
+            track = track_face(self._images(first, last, folder), self._landmarker)
         except FaceError:
             return CueRecord((), (*rejects, self._reject(window, "no face")))
         canonical = self._canonical(track)

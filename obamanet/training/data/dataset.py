@@ -24,6 +24,7 @@ import numpy as np
 from obamanet.card import CardError, read_arrays, read_card
 from obamanet.constants import DATASET_SCHEMA, LANDMARK_COUNT, MAX_IMAGE_SIZE
 from obamanet.errors import DatasetError, OptionError
+from obamanet.face.landmarker import Landmarks, landmarks_of_card
 from obamanet.sources import Sources
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox
@@ -101,7 +102,7 @@ class Piece:
 class Dataset:
     """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels.
 
-    ``left_out`` are the names of videos without any usable footage.
+    ``left_out`` are the names of videos without any usable footage, ``landmarks`` the model that found the landmarks.
     """
 
     folder: Path
@@ -109,6 +110,7 @@ class Dataset:
     image_size: int
     clips: tuple[Clip, ...]
     left_out: frozenset[str] = frozenset()
+    landmarks: Landmarks = Landmarks.DLIB
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def load_dataset(folder: Path) -> Dataset:
                 f"{index_path}: dataset schema is {schema}, readable is {DATASET_SCHEMA}; prepare it anew"
             )
         names, fps = index.texts("clips"), parse_rate(index.text("fps"))
-        image_size = check_image_size(index.whole("image_size"))
+        image_size, landmarks = check_image_size(index.whole("image_size")), landmarks_of_card(index)
         for name in names:
             if Path(name).name != name:
                 raise CardError(f"{index_path}: a clip's folder is named {name!r}")
@@ -162,7 +164,7 @@ def load_dataset(folder: Path) -> Dataset:
     clips = tuple(_load_clip(folder / "clips" / name) for name in names)
     if not clips:
         raise DatasetError(f"{index_path}: the dataset has no clips; see its rejects for the reasons")
-    return Dataset(folder, fps, image_size, clips, left_out)
+    return Dataset(folder, fps, image_size, clips, left_out, landmarks)
 
 
 def check_image_size(size: int) -> int:

@@ -18,9 +18,8 @@ import numpy as np
 from obamanet.audio.load import stream_sound
 from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
-from obamanet.face.detector import FaceDetector
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
-from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.face.landmarker import Landmarker, Landmarks, load_landmarker
 from obamanet.face.track import FaceTrack, track_face
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
 from obamanet.processes import map_in_processes
@@ -71,8 +70,13 @@ class _Existing:
 
     fps: Fraction
     image_size: int
+    landmarks: Landmarks
     clips: frozenset[str]
     rejects: tuple[Reject, ...]
+
+    def has(self, fps: Fraction, image_size: int, landmarks: Landmarks) -> bool:
+        """Returns whether its clips are of these options."""
+        return (self.fps, self.image_size, self.landmarks) == (fps, image_size, landmarks)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class _Job:
     folder: Path
     fps: Fraction
     image_size: int
+    landmarks: Landmarks
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def prepare(
     *,
     fps: Fraction | None = None,
     image_size: int = IMAGE_SIZE,
+    landmarks: Landmarks = Landmarks.DLIB,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:
@@ -113,6 +119,7 @@ def prepare(
             frame rate or image size it is made anew.
         fps: the dataset's frame rate, by default that of most videos; videos of other rates are resampled in time.
         image_size: side of the square frames in pixels.
+        landmarks: the model that landmarks are found with.
         workers: processes, by default one per core.
         progress: gets the progress over videos.
 
@@ -125,8 +132,11 @@ def prepare(
     check_image_size(image_size)
     existing = _read_existing(out)
     notes: list[str] = []
-    if existing is not None and (fps or existing.fps, image_size) != (existing.fps, existing.image_size):
-        notes.append(f"{out} was begun with {existing.fps} fps and {existing.image_size} pixels; it is made anew")
+    if existing is not None and not existing.has(fps or existing.fps, image_size, landmarks):
+        notes.append(
+            f"{out} was begun with {existing.fps} fps, {existing.image_size} px and {existing.landmarks} landmarks; "
+            "it is made anew"
+        )
         existing = None
     files = _expand(videos)
     rates: Counter[Fraction] = Counter()
@@ -148,7 +158,7 @@ def prepare(
     if not readable:
         raise DatasetError(f"none of {len(files)} videos can be read; the first: {rejects[0].reason}")
     fps = fps or (existing.fps if existing else rates.most_common(1)[0][0])
-    jobs = [_Job(video, sha256, out, fps, image_size) for sha256, video in readable.items()]
+    jobs = [_Job(video, sha256, out, fps, image_size, landmarks) for sha256, video in readable.items()]
     with _clean_clips(out / "clips"):
         outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
         rejects += [reject for outcome in outcomes for reject in outcome.rejects]
@@ -158,7 +168,7 @@ def prepare(
             raise DatasetError(f"no usable footage in {len(files)} videos; the first: {rejects[0].reason}")
         # Read again: another process may have added clips before this one locked the folder.
         existing = _read_existing(out)
-        if existing is not None and (existing.fps, existing.image_size) == (fps, image_size):
+        if existing is not None and existing.has(fps, image_size, landmarks):
             folders |= existing.clips
             # Rejects of videos that are not among the given ones stay listed.
             given = {path.resolve() for path in files}
@@ -172,6 +182,7 @@ def prepare(
                 "schema": DATASET_SCHEMA,
                 "fps": str(fps),
                 "image_size": image_size,
+                "landmarks": landmarks.value,
                 "clips": sorted(folders),
                 "rejects": [asdict(reject) for reject in [*earlier, *rejects]],
                 "notes": notes,
@@ -195,7 +206,8 @@ def _read_existing(out: Path) -> _Existing | None:
             return None
         clips = frozenset(name for name in index["clips"] if (out / "clips" / name / "clip.json").is_file())
         rejects = tuple(Reject(**reject) for reject in index["rejects"])
-        return _Existing(parse_rate(index["fps"]), check_image_size(index["image_size"]), clips, rejects)
+        landmarks = Landmarks(index.get("landmarks", Landmarks.DLIB))
+        return _Existing(parse_rate(index["fps"]), check_image_size(index["image_size"]), landmarks, clips, rejects)
     except (*DAMAGED, OptionError):
         return None
 
@@ -268,14 +280,16 @@ def _remove_parts(folder: Path) -> None:
 
 
 @lru_cache(maxsize=1)
-def _models() -> tuple[FaceDetector, LandmarkPredictor, FaceEmbedder]:
-    """Returns this worker process's detector, predictor and embedder, loaded once."""
-    return FaceDetector(), LandmarkPredictor(), FaceEmbedder()
+def _models(landmarks: Landmarks) -> tuple[Landmarker, FaceEmbedder]:
+    """Returns this worker process's landmarker and embedder, loaded once."""
+    return load_landmarker(landmarks), FaceEmbedder()
 
 
 def _prepare_one(job: _Job) -> _Outcome:
     key = {"schema": DATASET_SCHEMA, "sha256": job.sha256, "fps": str(job.fps), "image_size": job.image_size}
     key["same_within"] = SAME_PERSON_DISTANCE
+    if job.landmarks is not Landmarks.DLIB:
+        key["landmarks"] = job.landmarks.value
     folder = job.folder / "clips" / f"{job.video.stem}-{job.sha256[:8]}"
     cached = _cached_outcome(folder, key)
     if cached is not None:
@@ -302,7 +316,7 @@ def _cached_outcome(folder: Path, key: dict[str, object]) -> _Outcome | None:
 def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
     source = str(job.video)
     info = probe_video(job.video)
-    track = track_face((frame.image for frame in read_frames(job.video, job.fps)), *_models())
+    track = track_face((frame.image for frame in read_frames(job.video, job.fps)), *_models(job.landmarks))
     has_face = track.segment >= 0
     if has_face.sum() < MIN_CLIP * job.fps:
         reason = f"a face in only {has_face.sum()} of {len(has_face)} frames; at least {MIN_CLIP:g} s of face is needed"

@@ -1,0 +1,149 @@
+"""Finds faces by BlazeFace, short range (Bazarevsky et al. 2019, "BlazeFace", MediaPipe's weights)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from obamanet.engine.network import load_network
+from obamanet.face.face_models import DETECTOR, face_network
+
+ANCHOR_GRIDS: Final = ((16, 2), (8, 6))
+"""Cells along a side, and anchors in each cell: strides 8 and 16 of 128 pixels."""
+
+MIN_SCORE: Final = 0.5
+"""Probability from which on a face is reported, MediaPipe's own."""
+
+MAX_OVERLAP: Final = 0.3
+"""Intersection over union from which on two boxes are one face, MediaPipe's own."""
+
+MAX_LOGIT: Final = 80.0
+"""Logits are clipped to this, whose exponential single precision still holds."""
+
+MIN_SHARE: Final = 0.16
+"""Share of the picture's side that a face must take to be found surely; smaller ones need tiles."""
+
+MIN_TILE: Final = 200
+"""Pixels: side of the smallest tile that is searched, in which a face of 40 px takes a fifth."""
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """A face in pixels of its picture.
+
+    ``box`` (4,) is left, top, right, bottom; ``points`` (6, 2) are the eyes (the person's right one first), the tip of
+    the nose, the mouth's centre and the ears; ``score`` is the detector's probability.
+    """
+
+    box: np.ndarray
+    points: np.ndarray
+    score: float
+
+    @property
+    def side(self) -> float:
+        """Longer side of the box in pixels."""
+        return float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
+
+
+class BlazeFace:
+    """Finds faces of any size from 40 pixels on; build it once per process."""
+
+    def __init__(self, threads: int = 1) -> None:
+        stored = face_network(DETECTOR)
+        self._side = stored.config.side
+        self._network = load_network(stored, threads=threads)
+        self._anchors = np.concatenate([_cell_centres(cells, count) for cells, count in ANCHOR_GRIDS])
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        """Finds the faces of a picture: in the whole picture first, then in ever smaller tiles until there is one.
+
+        Args:
+            image: shape (H, W, 3) uint8 BGR.
+
+        Returns:
+            The faces, the largest first; an empty list when there is none.
+        """
+        height, width = image.shape[:2]
+        side: float = max(height, width)
+        while True:
+            found: list[DetectedFace] = []
+            for left in _starts(width, side):
+                for top in _starts(height, side):
+                    found += self._find_in(image, left, top, side)
+            faces = _without_doubles(found)
+            if faces or side <= MIN_TILE:
+                return sorted(faces, key=lambda face: -face.side)
+            side = max(side / 2, MIN_TILE)
+
+    def _find_in(self, image: np.ndarray, left: float, top: float, side: float) -> list[DetectedFace]:
+        """Find faces in the square tile at ``left``, ``top``; what lies outside the picture is black."""
+        zoom = self._side / side
+        to_tile = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
+        # Pixel areas, not points: shrinking without an average would lose small faces.
+        if zoom < 0.5:
+            x, y = int(max(left, 0)), int(max(top, 0))
+            piece = image[y : math.ceil(top + side), x : math.ceil(left + side)]
+            size = (max(1, round(piece.shape[1] * zoom)), max(1, round(piece.shape[0] * zoom)))
+            shrunk = cv2.resize(piece, size, interpolation=cv2.INTER_AREA)
+            to_tile = np.array([[1.0, 0, (x - left) * zoom], [0, 1.0, (y - top) * zoom]])
+            tile = cv2.warpAffine(shrunk, to_tile, (self._side, self._side))
+        else:
+            tile = cv2.warpAffine(image, to_tile, (self._side, self._side))
+        rgb = tile[None, ..., ::-1].astype(np.float32) / 127.5 - 1.0
+        regressors, logits = self._network(rgb)
+        scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0, :, 0], -MAX_LOGIT, MAX_LOGIT)))
+        faces = []
+        for index in np.flatnonzero(scores >= MIN_SCORE):
+            values = regressors[0, index].reshape(8, 2) / self._side
+            centre, size, points = values[0] + self._anchors[index], values[1], values[2:] + self._anchors[index]
+            corners = np.concatenate([centre - size / 2, centre + size / 2])
+            box = corners * side + np.tile((left, top), 2)
+            faces.append(DetectedFace(box, points * side + (left, top), float(scores[index])))
+        return _without_doubles(faces)
+
+
+def smallest_face(width: int, height: int) -> int:
+    """Returns the side in pixels of the smallest face that is found surely in pictures of this size."""
+    return math.ceil(MIN_SHARE * min(max(width, height), MIN_TILE))
+
+
+def _cell_centres(cells: int, count: int) -> np.ndarray:
+    """Return the centres (cells * cells * count, 2) of the anchors, x and y in shares of the side."""
+    along = (np.arange(cells) + 0.5) / cells
+    grid = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2)
+    return np.repeat(grid, count, axis=0).astype(np.float32)
+
+
+def _starts(length: int, side: float) -> list[float]:
+    """Return where tiles of ``side`` begin that cover ``length`` and overlap by half; a centred one if it fits."""
+    if length <= side:
+        return [(length - side) / 2]
+    steps = math.ceil((length - side) / (side / 2))
+    return [float(start) for start in np.linspace(0, length - side, steps + 1)]
+
+
+def _without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
+    """Return one face where several overlap: the mean of their boxes and points by score."""
+    left = sorted(faces, key=lambda face: -face.score)
+    kept = []
+    while left:
+        best = left[0]
+        same = [face for face in left if _overlap(face.box, best.box) > MAX_OVERLAP]
+        left = [face for face in left if _overlap(face.box, best.box) <= MAX_OVERLAP]
+        weights = np.array([face.score for face in same])
+        box = np.average([face.box for face in same], axis=0, weights=weights)
+        points = np.average([face.points for face in same], axis=0, weights=weights)
+        kept.append(DetectedFace(box, points, best.score))
+    return kept
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the intersection over union of two boxes (4,)."""
+    size = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    shared = float(np.prod(np.maximum(size, 0)))
+    areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))
+    return shared / max(areas - shared, 1e-9)
