@@ -25,7 +25,7 @@ PrecisionName = Annotated[
 FormatName = Annotated[Format, typer.Option("--to", help="The format to write.")]
 
 
-@command("me", "me --precision int8", "me --out networks --to keras")
+@command("me", "me --precision int8", "me --out networks --to tflite")
 def export_verb(
     *,
     person: Annotated[

@@ -18,7 +18,7 @@ from obamanet.errors import OptionError
 from obamanet.networks.config import GeneratorConfig
 from obamanet.pix2pix.checkpoint import Which
 from obamanet.pix2pix.compare import compare_epochs
-from obamanet.pix2pix.export_generator import export_generator, export_onnx
+from obamanet.pix2pix.export_generator import export_generator, export_graph
 from obamanet.pix2pix.measures import Measures
 from obamanet.pix2pix.pairs import Direction
 from obamanet.pix2pix.test_folder import test_folder
@@ -63,6 +63,7 @@ def train_verb(
         Fields(
             image_size="Side of the square painted, in pixels, a power of two, 32 to 1024.",
             width="Filters of the generator's first layer, 4 to 128.",
+            fold="Side of the pixel blocks that the first layer takes as one: 1, 2 or 4; larger is quicker.",
         ),
     ],
     load_size: Annotated[
@@ -154,13 +155,15 @@ def export_verb(
         Path | None, typer.Option("--pictures", metavar="DIR", help="A|B pictures that calibrate int8.")
     ] = None,
 ) -> None:
-    """Write the generator as a Keras or ONNX file that needs no training code. Prints its path.
+    """Write the generator as a Keras, ONNX or TensorFlow Lite file that needs no training code. Prints its path.
 
     Beside it: NAME.json, which says what goes in and comes out, and for Keras NAME.weights.h5, half the size.
     """
-    if to is Format.ONNX:
+    if to is not Format.KERAS:
+        if out.suffix != f".{to}":
+            raise OptionError(f"the exported file must end in .{to}: got {out}")
         check_outputs((out, out.with_suffix(".json")), [run, pictures])
-        export_onnx(run, out, which=weights, precision=precision or Precision.FP16, pictures=pictures)
+        export_graph(run, out, which=weights, precision=precision or Precision.FP16, pictures=pictures)
         result(out)
         return
     if precision not in (None, Precision.FP32) or pictures:

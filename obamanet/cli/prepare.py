@@ -12,6 +12,7 @@ from obamanet.cli.declare import command
 from obamanet.cli.options import Quiet
 from obamanet.constants import IMAGE_SIZE
 from obamanet.errors import OptionError
+from obamanet.face.landmarker import Landmarks
 
 if TYPE_CHECKING:
     from obamanet.training.data.prepare import PrepareReport
@@ -35,6 +36,10 @@ def prepare_verb(
     image_size: Annotated[
         int, typer.Option("--image-size", help="Side of the square portrait in pixels, a power of two, 64 to 1024.")
     ] = IMAGE_SIZE,
+    landmarks: Annotated[
+        Landmarks,
+        typer.Option("--landmarks", help="What finds the landmarks: MediaPipe's face mesh, or dlib's 68-point model."),
+    ] = Landmarks.DLIB,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes at work.", show_default="one per core")
     ] = None,
@@ -51,7 +56,9 @@ def prepare_verb(
     if workers is not None and workers < 1:
         raise OptionError(f"workers must be at least 1: got {workers}")
     progress = console(quiet)
-    report = prepare(videos, out, fps=rate, image_size=image_size, workers=workers, progress=progress)
+    report = prepare(
+        videos, out, fps=rate, image_size=image_size, landmarks=landmarks, workers=workers, progress=progress
+    )
     for line in prepared(report):
         progress.note(line)
     result(out)

@@ -48,6 +48,14 @@ def renderer_verb(
             show_default=f"{RENDERER_WIDTH}{OR_START}",
         ),
     ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(
+            "--fold",
+            help="Side of the pixel blocks that the first layer takes as one: 1, 2 or 4; larger is quicker.",
+            show_default=f"1{OR_START}",
+        ),
+    ] = None,
     options: Annotated[
         TrainOptions,
         Fields(
@@ -71,8 +79,9 @@ def renderer_verb(
     progress = console(quiet)
     beginning = trained_renderer(find_start(start)) if start else None
     filters = width or (beginning.config.width if beginning else RENDERER_WIDTH)
+    blocks = fold or (beginning.config.fold if beginning else 1)
     dataset = load_dataset(folder)
-    chosen, config = split.of(dataset), GeneratorConfig(image_size=dataset.image_size, width=filters)
+    chosen, config = split.of(dataset), GeneratorConfig(image_size=dataset.image_size, width=filters, fold=blocks)
     report = train_renderer(
         dataset,
         chosen,

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from obamanet.engine.formats import Precision
+from obamanet.engine.keras_engine import load_weights
 from obamanet.engine.network import StoredNetwork
 from obamanet.engine.onnx_export import export_weights
+from obamanet.engine.tflite_export import export_tflite
 from obamanet.errors import OptionError
 from obamanet.files import atomic_write_json
 from obamanet.networks.weights import save_half, save_network
@@ -70,7 +72,7 @@ def export_generator(checkpoint: Path, out: Path, *, which: Which = Which.BEST) 
     return report
 
 
-def export_onnx(
+def export_graph(
     checkpoint: Path,
     out: Path,
     *,
@@ -78,15 +80,15 @@ def export_onnx(
     precision: Precision = Precision.FP16,
     pictures: Path | None = None,
 ) -> Path:
-    """Writes a run's generator as an ONNX file, and beside it a ``.json`` with sizes, direction and value range.
+    """Writes a run's generator as an ONNX or TensorFlow Lite file, and beside it a ``.json`` that describes it.
 
-    Scaling is part of the graph: input and output are pictures (n, S, S, 3) uint8 BGR.
+    Scaling is part of the graph: input and output are pictures (n, S, S, 3) uint8 BGR, n being 1 in TensorFlow Lite.
 
     Args:
         checkpoint: the run's folder.
-        out: the file to write, NAME.onnx.
+        out: the file to write, NAME.onnx or NAME.tflite.
         which: the best or the last weights.
-        precision: how weights are stored.
+        precision: how weights are stored; int8 is for ONNX.
         pictures: folder of A|B pictures whose conditions calibrate int8; for that precision only.
 
     Returns:
@@ -97,8 +99,10 @@ def export_onnx(
         DatasetError: run or pictures cannot be read.
         OutputError: a file cannot be written.
     """
-    if out.suffix != ".onnx":
-        raise OptionError(f"the exported file must end in .onnx: got {out}")
+    if out.suffix not in (".onnx", ".tflite"):
+        raise OptionError(f"the exported file must end in .onnx or .tflite: got {out}")
+    if out.suffix == ".tflite" and precision is Precision.INT8:
+        raise OptionError("tflite files hold fp32 or fp16: got int8; int8 is for onnx")
     if (precision is Precision.INT8) != (pictures is not None):
         raise OptionError("int8 and the pictures that calibrate it belong together: give both or neither")
     run = load_checkpoint(checkpoint)
@@ -108,7 +112,11 @@ def export_onnx(
     if pictures:
         pairs = FolderPairs(list_pictures(pictures)[:CALIBRATION_PICTURES], run.generator.image_size, run.direction)
         samples = [(pairs.pair(index, None).condition[None],) for index in range(len(pairs))]
-    export_weights(StoredNetwork("generator", run.generator, out, run.weights(which)), precision, samples)
+    stored = StoredNetwork("generator", run.generator, out, run.weights(which))
+    if out.suffix == ".tflite":
+        export_tflite(load_weights(stored), out, precision)
+    else:
+        export_weights(stored, precision, samples)
     about = out.with_suffix(".json")
     interface = {"direction": run.direction, "value_range": [0, 255], "channel_order": "BGR", "precision": precision}
     atomic_write_json(about, {**asdict(run.generator), **interface, "model": out.name})
