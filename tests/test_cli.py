@@ -1009,6 +1009,12 @@ class TestDeclare:
         assert call(program, ["7", "--depth", "1"], "draw") == 2, "a field that is not named is no option"
         assert not seen
 
+    def test_two_defaults_of_one_option_are_noticed(self) -> None:
+        def verb(*, size: Annotated[Size, Fields(seed="Of it.")] = Size(seed=2), draw: Draw) -> None: ...
+
+        with pytest.raises(TypeError, match="two defaults for one option: verb, seed"):
+            command()(verb)
+
     def test_help_ends_with_the_examples(
         self, app: tuple[typer.Typer, list[Any]], capsys: pytest.CaptureFixture[str]
     ) -> None:
