@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,7 +33,9 @@ class Verb:
         module, _, name = self.home.partition(":")
         function = getattr(import_module(f"obamanet.cli.{module}"), name)
         app = _empty_app()
-        app.command(epilog=examples_of(function, path))(function)
+        # Lines of a docstring would be broken where the terminal does not break them.
+        told = "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(function) or "").split("\n\n"))
+        app.command(help=told, epilog=examples_of(function, path))(function)
         return app
 
 
