@@ -1009,6 +1009,12 @@ class TestDeclare:
         assert call(program, ["7", "--depth", "1"], "draw") == 2, "a field that is not named is no option"
         assert not seen
 
+    def test_two_defaults_of_one_option_are_noticed(self) -> None:
+        def verb(*, size: Annotated[Size, Fields(seed="Of it.")] = Size(seed=2), draw: Draw) -> None: ...
+
+        with pytest.raises(TypeError, match="two defaults for one option: verb, seed"):
+            command()(verb)
+
     def test_help_ends_with_the_examples(
         self, app: tuple[typer.Typer, list[Any]], capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -1120,7 +1126,7 @@ def test_a_verb_is_what_its_line_in_the_list_says(words: list[str]) -> None:
     app = entry.app(" ".join(["obamanet", *words]))
     told = typer.main.get_command(app).help
     assert told
-    assert told.splitlines()[0].endswith(".")
+    assert all(part.endswith(".") and "\n" not in part for part in told.split("\n\n"))
 
 
 def made_dataset(folder: Path) -> Path:

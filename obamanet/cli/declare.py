@@ -36,6 +36,9 @@ def command(*examples: str) -> Callable[[Callable[..., None]], Callable[..., Non
 
     Args:
         examples: command lines for the help, without the name of the command itself.
+
+    Raises:
+        TypeError: dataclasses that share an option have different defaults.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -49,7 +52,8 @@ def command(*examples: str) -> Callable[[Callable[..., None]], Callable[..., Non
                 continue
             groups[parameter.name] = group
             for option in group.options.values():
-                parameters.setdefault(option.name, option)
+                if parameters.setdefault(option.name, option).default != option.default:
+                    raise TypeError(f"two defaults for one option: {function.__name__}, {option.name}")
 
         @functools.wraps(function)
         def verb(**values: Any) -> None:

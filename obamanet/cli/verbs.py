@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,53 +16,44 @@ from obamanet.cli.declare import examples_of
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
-class Listed(Protocol):
-    """What a group lists: a verb or another group."""
-
-    @property
-    def summary(self) -> str:
-        """What it is for, in the list of its group."""
-        ...
-
-    @property
-    def panel(self) -> str | None:
-        """The heading under which it is listed; None for the usual one."""
-        ...
-
-    def app(self, path: str) -> typer.Typer:
-        """Returns the application that runs it as the command ``path``, such as "obamanet train keypoints"."""
-        ...
-
-
 @dataclass(frozen=True)
 class Verb:
-    """A command: its ``home`` is "module:function" below obamanet.cli, and imported when it is called."""
+    """A command of a program.
+
+    ``home`` is where its function is, as "module:function" below obamanet.cli. ``summary`` is its line in the list of
+    its group, and ``panel`` the heading over that line; None for the usual one.
+    """
 
     home: str
     summary: str
     panel: str | None = None
 
     def app(self, path: str) -> typer.Typer:
-        """Returns the application of this one command; imports its module."""
+        """Returns the application that runs it as the command ``path``, such as "obamanet train keypoints"."""
         module, _, name = self.home.partition(":")
         function = getattr(import_module(f"obamanet.cli.{module}"), name)
         app = _empty_app()
-        app.command(epilog=examples_of(function, path))(function)
+        # Lines of a docstring would be broken where the terminal does not break them.
+        told = "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(function) or "").split("\n\n"))
+        app.command(help=told, epilog=examples_of(function, path))(function)
         return app
 
 
 @dataclass(frozen=True)
 class Group:
-    """Verbs under one name. ``first`` is called before any of them; its docstring is the group's help."""
+    """Commands under one name, listed as :class:`Verb` is.
 
-    verbs: Mapping[str, Listed]
+    ``first`` is called before any of them; its docstring is the group's help, which ends with ``epilog``.
+    """
+
+    verbs: Mapping[str, Verb | Group]
     summary: str
     first: Callable[..., None]
     epilog: str | None = None
     panel: str | None = None
 
     def app(self, path: str) -> typer.Typer:
-        """Returns the application that lists the verbs; none is imported yet."""
+        """Returns the application that lists the commands; none is imported yet."""
         app = _empty_app()
         app.info.epilog = self.epilog
         app.callback()(self.first)
@@ -74,7 +66,7 @@ def _empty_app() -> typer.Typer:
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP_NAMES)
 
 
-def _loaded_when_called(verb: Listed) -> type[TyperCommand]:
+def _loaded_when_called(verb: Verb | Group) -> type[TyperCommand]:
     """Returns the class of a command that stands in the list, and hands over to the verb itself when it is called."""
 
     class Entry(TyperCommand):
