@@ -1,4 +1,4 @@
-"""Puts a finished training together into a person: best weights, mouth model and poses, reference track, card."""
+"""Assembles finished training runs into a person: weights, mouth model, mouth poses, reference track, card."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from obamanet.person import (
     PoserCard,
     SpeechPart,
     TextPart,
-    is_person_place,
+    can_hold_person,
     load_person,
     load_region,
     onnx_name,
@@ -73,14 +73,14 @@ VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
 """Figures of a run's log that go into the person's card."""
 
 REFERENCE_SECONDS = 24
-"""Length of a stitched reference track: long enough that a viewer does not see it come round."""
+"""Seconds. Length of a stitched reference track; long enough that its repetition is not noticed."""
 
 APPEARANCE_FRAMES = 5
 APPEARANCE_SIDE = 32
-"""Frames per piece and pixels per side that tell how the person looked: hair and clothes, not the spoken mouth."""
+"""Frames per piece, and pixels per side of their thumbnails, that describe a person's hair and clothes."""
 
 FOOTAGE_SECONDS = 60
-"""Longest footage that an in-painted person carries; it is played forward and backward when the sound is longer."""
+"""Seconds. Longest footage of an in-painted person; for longer sound it is played forward and backward."""
 
 
 def assemble_person(
@@ -95,21 +95,36 @@ def assemble_person(
     weights: str = "best",
     progress: Progress | None = None,
 ) -> Person:
-    """Write the person folder ``out`` from the two training runs and return it, loaded and checked.
+    """Writes a person from two training runs.
 
-    The reference track and the mouth poses are taken from the training side of ``split``, on which both runs must have
-    been trained. ``weights`` says which are used, "best" or "last"; the card has what validation measured of them. A
-    person that is in ``out`` is replaced when the new one is complete. Its poser stays, with the mouth poses it was
-    trained for where the mouth is still the same; where it is not, ``progress`` notes that the poser has to be trained
-    anew.
+    The reference track and the mouth poses come from the training side of ``split``; the card has what validation
+    measured of the weights. A person that is already in ``out`` is replaced when the new one is complete. Its poser is
+    kept, and so are its mouth poses if the mouth model is the same; if not, ``progress`` notes that the poser has to be
+    trained anew.
 
-    Raises :class:`OptionError` for a blank name or right, :class:`DatasetError` when a run has no weights yet or does
-    not belong to the dataset or the split, :class:`PersonError` when footage is gone, and :class:`OutputError` when
-    ``out`` holds something else than a person or another process is at work there.
+    Args:
+        dataset: the prepared footage.
+        split: the split that both runs were trained on.
+        keypoints_run: folder of the predictor's run.
+        renderer_run: folder of the renderer's run.
+        out: the person's folder.
+        name: whose face it is.
+        origin: footage, licence, attribution and consent.
+        weights: which are used, "best" or "last".
+        progress: gets a note when the poser does not fit any more.
+
+    Returns:
+        The person, loaded and checked.
+
+    Raises:
+        OptionError: the name or a part of the origin is blank.
+        DatasetError: a run has no weights, or does not belong to the dataset or the split.
+        PersonError: the recorded footage is gone.
+        OutputError: ``out`` holds something else than a person, or another process is at work in it.
     """
     check_not_blank(name=name, **asdict(origin))
     out = out.resolve()
-    if out.exists() and not is_person_place(out):
+    if out.exists() and not can_hold_person(out):
         raise OutputError(f"there is something else than a person, which is not replaced: {out}")
     predictor, renderer = run_predictor(keypoints_run, weights), run_renderer(renderer_run, weights)
     for run in (predictor, renderer):
@@ -119,13 +134,13 @@ def assemble_person(
                 f"{split.digest}; name the split, share and seed that it was trained with, or train it anew"
             )
     metrics = {**_metrics(keypoints_run, KEYPOINTS, weights), **_metrics(renderer_run, RENDERER, weights)}
-    made = not out.exists()
+    created = not out.exists()
     part = out.with_name(f".{out.name}.part")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with locked(out):
             try:
-                # Only who has the lock makes this folder: what lies there is of a run that was killed.
+                # Only the lock's holder creates this folder: one that exists is of a killed run.
                 shutil.rmtree(part, ignore_errors=True)
                 part.mkdir()
                 _write_person(part, dataset, split.train, predictor, renderer, out, name, origin, metrics)
@@ -136,7 +151,7 @@ def assemble_person(
     except OSError as error:
         raise OutputError(f"person cannot be written ({error.strerror or error}): {out}") from error
     finally:
-        if made:
+        if created:
             with suppress(OSError):
                 out.rmdir()  # Only when nothing came of it.
     person = load_person(out)
@@ -243,7 +258,7 @@ def _write_person(
             raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
     save_reference(part / REFERENCE_FILE, track, boxes)
     learned = read_sources(predictor.folder) | read_sources(renderer.folder)
-    # Runs of before there were notes of sources name their split alone.
+    # Runs from before sources were recorded name their split only.
     splits = frozenset(run.split for run in (predictor, renderer) if run.split is not None)
     add_sources(part, learned | Sources(videos_of(pieces), splits))
     encoder = None
@@ -276,43 +291,44 @@ def _write_person(
 def _poses_and_poser(
     part: Path, pieces: Sequence[Piece], mouth: MouthModel, out: Path
 ) -> tuple[MouthPoses, PoserCard | None]:
-    """Write the mouth poses into ``part``, and the poser of the person that is in ``out``; return them."""
+    """Writes the mouth poses into ``part``, copies the poser of the person in ``out``, and returns both."""
     try:
-        before = load_person(out)
+        previous = load_person(out)
     except PersonError:
-        before = None
-    if before and before.poser:
+        previous = None
+    if previous and previous.poser:
         for name in (POSER_FILE, onnx_name(POSER_FILE)):
             if (out / name).is_file():
                 shutil.copyfile(out / name, part / name)
-    if before and before.speech and before.poses and _same_mouth(before.mouth, mouth):
-        shutil.copyfile(before.folder / POSES_FILE, part / POSES_FILE)
-        return before.poses, before.poser
+    if previous and previous.speech and previous.poses and _same_mouth(previous.mouth, mouth):
+        shutil.copyfile(previous.folder / POSES_FILE, part / POSES_FILE)
+        return previous.poses, previous.poser
     poses = fit_poses_of(pieces, mouth)
     save_poses(poses, part / POSES_FILE)
-    return poses, before.poser if before else None
+    return poses, previous.poser if previous else None
 
 
 def _same_mouth(one: MouthModel, other: MouthModel) -> bool:
-    """Return whether values of one mouth's PCA are the same mouth for the other, but for rounding."""
+    """Returns whether PCA values mean the same mouth in both models, up to rounding."""
     pairs = [(getattr(one.pca, name), getattr(other.pca, name)) for name in ("mean", "components", "spread")]
     pairs.append((one.rest, other.rest))
     return all(a.shape == b.shape and np.allclose(a, b, atol=1e-4) for a, b in pairs)
 
 
 def _stitched(pieces: Sequence[Piece], dataset: Dataset) -> np.ndarray:
-    """Return enough pieces, in squares, stitched where they fit best; all from where the person looked alike.
+    """Returns a stitched reference track (T, 68, 2), pixels of the square, from pieces in which the person appearances
+    alike.
 
-    Hair and collar differ from one recording session to the next, and the renderer tells them by small things in the
-    sketch: a track stitched across sessions would change the hairdo in mid-sentence.
+    Hair and clothes differ between recording sessions, and the renderer infers them from details of the sketch: a track
+    stitched across sessions would change the hair in mid-sentence.
     """
-    looks = np.stack([_appearance(piece) for piece in pieces])
+    appearances = np.stack([_appearance(piece) for piece in pieces])
     overlap = SEAM_SECONDS * dataset.fps
     lengths = np.array([max(0.0, float(piece.stop - piece.start - overlap)) for piece in pieces])
     needed = float(REFERENCE_SECONDS * dataset.fps)
     best: tuple[float, list[int]] = (np.inf, [])
-    for look in looks:
-        distance = np.linalg.norm(looks - look, axis=1)
+    for appearance in appearances:
+        distance = np.linalg.norm(appearances - appearance, axis=1)
         order = np.argsort(distance, kind="stable")
         count = int(np.searchsorted(np.cumsum(lengths[order]), needed)) + 1
         chosen = order[:count].tolist()
@@ -327,7 +343,7 @@ def _stitched(pieces: Sequence[Piece], dataset: Dataset) -> np.ndarray:
 
 
 def _appearance(piece: Piece) -> np.ndarray:
-    """Return a thumbnail of the piece's portrait, the mean over a few frames, as a vector."""
+    """Returns a thumbnail of the piece's portrait, the mean over a few frames, as a vector."""
     numbers = np.linspace(piece.start, piece.stop - 1, APPEARANCE_FRAMES).round().astype(int)
     thumbnails = []
     for number in numbers:

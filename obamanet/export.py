@@ -1,4 +1,4 @@
-"""Exports a person's trained networks to files that run without the training code."""
+"""Exports a person's trained networks to ONNX files, which run without the training libraries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from obamanet.speech.feature_extractor import encoder_card
 
 
 def export_networks(person: Person) -> None:
-    """Write into the folder of ``person`` the ONNX file of each of its networks that has none, and its encoder's."""
+    """Writes the missing ONNX files of ``person``, that of its speech encoder included.
+
+    Raises:
+        EngineError: there are no weights for a missing file, or they do not fit.
+        OutputError: a file cannot be written.
+    """
     networks = [person.renderer_network]
     if person.speech:
         networks.append(person.predictor_network)
@@ -24,7 +29,7 @@ def export_networks(person: Person) -> None:
             with atomic_path(person.folder / ENCODER_FILE) as part:
                 shutil.copyfile(encoder_card().network.onnx, part)
     if person.poser:
-        # One that was trained for other mouth poses has to be trained anew before it can be run.
+        # A poser for other mouth poses must be trained anew before it can run.
         with suppress(PersonError):
             networks.append(person.poser_network)
     for stored in networks:
@@ -33,20 +38,26 @@ def export_networks(person: Person) -> None:
 
 
 def upgrade_person(folder: Path) -> Person:
-    """Give the person in ``folder`` what newer persons have, the exported networks, and return it as loaded anew.
+    """Adds the ONNX files that an older person lacks.
 
-    The card is written last: an interrupted upgrade leaves the person as it was. Raises
-    :class:`obamanet.errors.PersonError`, :class:`EngineError`, and :class:`obamanet.errors.OutputError` when the folder
-    cannot be written or another process is at work there.
+    The card is written last: an interrupted upgrade leaves the person as it was.
+
+    Returns:
+        The person, loaded again.
+
+    Raises:
+        PersonError: the person cannot be read.
+        EngineError: there are no weights for a missing file, or they do not fit.
+        OutputError: the folder cannot be written, or another process is at work in it.
     """
     load_person(folder)
     ensure_output_path(folder / CARD)
     with locked(folder):
         person = load_person(folder)
-        known = read_card(folder / CARD).part("files").content
+        listed = read_card(folder / CARD).part("files").content
         for path in folder.glob("*.onnx"):
-            # Of an export that was interrupted, perhaps of other weights than these.
-            if path.name in PARTS and path.name not in known:
+            # Left by an interrupted export, perhaps of other weights.
+            if path.name in PARTS and path.name not in listed:
                 path.unlink()
         export_networks(person)
         save_card(person)

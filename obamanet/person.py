@@ -1,22 +1,22 @@
-"""A person: the bundle that makes one face speak or move, and what it was made from.
+"""A person: the bundle that makes one face speak or move, and the record of what it was made from.
 
 A person has parts. Renderer and reference track are always there; the speech part (sound to keypoints) and the text
-part (timed syllables to mouth poses) may be missing, and say so when they are needed.
+part (timed syllables to mouth poses) may be missing, which is an error when they are needed.
 
 person.json                     the card: schema, parts, origin, licence, consent, metrics, sha256 of each file
 renderer.onnx, .weights.h5      sketch to picture
-renderer.int8.onnx              the same in eight-bit integers for engine fast, where that was exported
+renderer.int8.onnx              the same in eight-bit integers for engine fast, if exported
 reference.npz                   the reference track, in pixels of the square
-footage.mp4, region.npz         in-painting only: the frames that belong to the reference track, and what is painted
-mouth.npz                       speech: mean face, PCA of the mouth, jaw regression, mouth at rest
+footage.mp4, region.npz         in-painting only: the frames of the reference track, and the region that is painted
+mouth.npz                       speech: mean face, PCA of the mouth, jaw regression, resting mouth
 predictor.onnx, .weights.h5     speech: sound features to PCA values
 speech_encoder.onnx             speech: the encoder that the predictor was trained with, for speech features
 poses.npz                       text: the mouth poses
-poser.onnx, .weights.h5         text: timed phonemes to weights of mouth poses, where that was trained
-sources.json                    which recordings it was learned from; older persons have none
+poser.onnx, .weights.h5         text: timed phonemes to weights of mouth poses, if trained
+sources.json                    the recordings it was learned from; older persons have none
 
-Networks run from the ONNX files; the weights are what training goes on from and may be left out. Persons of schema 1
-have the weights alone: :func:`obamanet.export.upgrade_person` writes the ONNX files.
+Networks run from the ONNX files; the weights are for further training and optional. Persons of schema 1 have the
+weights only: :func:`obamanet.export.upgrade_person` writes the ONNX files.
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
 PERSON = BundleKind("person", "person.json", PERSON_SCHEMA, PersonError)
+"""Kind of bundle, with the name and schema of its card."""
+
 CARD = PERSON.card
+"""Name of the card's file."""
+
 MOUTH_FILE = "mouth.npz"
 PREDICTOR_FILE = "predictor.weights.h5"
 RENDERER_FILE = "renderer.weights.h5"
@@ -63,10 +67,11 @@ POSES_FILE = "poses.npz"
 POSER_FILE = "poser.weights.h5"
 ENCODER_FILE = f"{ENCODER}.onnx"
 FAST_RENDERER_FILE = "renderer.int8.onnx"
+"""Names of the files in a person's folder."""
 
 
 def onnx_name(weights: str) -> str:
-    """Return the name of the ONNX file beside the file ``weights``, named ``*.weights.h5``."""
+    """Returns the name of the ONNX file beside the weights file ``weights``, named ``*.weights.h5``."""
     return weights.removesuffix(".weights.h5") + ".onnx"
 
 
@@ -84,18 +89,22 @@ PARTS = (
     *(onnx_name(name) for name in (PREDICTOR_FILE, RENDERER_FILE, POSER_FILE)),
     SOURCES_FILE,
 )
-"""Every file that a person may have beside its card."""
+"""Names of all files that a person may have beside its card."""
 
-READY = ".ready"
-"""Folder, inside a person's, that holds a complete new person whose files are about to take the old ones' places."""
+READY_FOLDER = ".ready"
+"""Name of the folder, inside a person's, that holds a complete new person until its files have replaced the old
+ones."""
 
 
 @dataclass(frozen=True)
 class MouthModel:
-    """What is learned of a face before any network, in canonical units.
+    """What is learned of a face before any network is trained, in canonical units.
 
-    ``head`` says where the mouth lies, ``pca`` how it moves, ``jaw`` what follows it, ``rest`` (20, 2) is the mouth in
-    silence.
+    Attributes:
+        head: places the mouth on the head.
+        pca: of the mouth.
+        jaw: regression from mouth to lower jaw.
+        rest: the mouth in silence, shape (20, 2).
     """
 
     head: Head
@@ -106,7 +115,14 @@ class MouthModel:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a person comes from: the footage, its licence and attribution, and on what ground it may be used."""
+    """Where a person comes from.
+
+    Attributes:
+        footage: the recordings, in words.
+        licence: of the footage.
+        attribution: as the licence requires.
+        consent: the ground on which the footage may be used.
+    """
 
     footage: str
     licence: str
@@ -116,10 +132,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class PoserCard:
-    """What a person's poser is and where it comes from.
+    """The record of a person's poser.
 
-    ``poses`` is the sha256 of the mouth poses it chooses from. ``recorded`` tells which part learned from recordings,
-    ``spoken`` which from a synthetic voice with the person's own predictor as teacher.
+    Attributes:
+        config: its sizes.
+        poses: sha256 of the mouth poses that it chooses from.
+        recorded: in words, the recordings it was trained on.
+        spoken: in words, the synthetic voices it was trained on, with the person's own predictor as teacher.
+        metrics: of its training, by name.
     """
 
     config: PoserConfig
@@ -131,7 +151,12 @@ class PoserCard:
 
 @dataclass(frozen=True)
 class EncoderCard:
-    """The speech encoder that a predictor was trained with: its sizes, and the sha256 of its training weights."""
+    """The record of the speech encoder that a predictor was trained with.
+
+    Attributes:
+        config: its sizes.
+        sha256: of its training weights.
+    """
 
     config: EncoderConfig
     sha256: str
@@ -139,10 +164,14 @@ class EncoderCard:
 
 @dataclass(frozen=True)
 class SpeechPart:
-    """What turns sound into keypoints.
+    """The part that turns sound into keypoints.
 
-    ``encoder`` is None for features that need none. ``voices`` says in words whose voices the predictor learned from,
-    how augmented, and with which seed.
+    Attributes:
+        features: kind and number of features.
+        predictor: sizes of the predictor.
+        mouth: the mouth model.
+        encoder: the speech encoder; None for features that need none.
+        voices: in words, the voices, augmentations and seed that the predictor was trained with.
     """
 
     features: FeatureOptions
@@ -153,13 +182,18 @@ class SpeechPart:
 
     @property
     def encoder_digest(self) -> str | None:
-        """The sha256 that says which speech encoder it is; None without one."""
+        """sha256 of the speech encoder's training weights; None without one."""
         return self.encoder.sha256 if self.encoder else None
 
 
 @dataclass(frozen=True)
 class TextPart:
-    """What turns timed syllables into keypoints: the mouth poses, and the network that chooses them, if trained."""
+    """The part that turns timed syllables into keypoints.
+
+    Attributes:
+        poses: the mouth poses.
+        poser: the network that chooses them; None if not trained.
+    """
 
     poses: MouthPoses
     poser: PoserCard | None = None
@@ -169,10 +203,20 @@ class TextPart:
 class Person:
     """A loaded person; networks are read by the stages that run them.
 
-    ``reference`` is in pixels of the square of ``generator.image_size``. ``boxes`` say, for in-painting, where that
-    square lies in each frame of the footage, and ``region`` what is painted; for whole faces it is None. ``speech`` and
-    ``text`` are None where a person lacks that part; the properties below raise :class:`PersonError` then.
-    ``landmarks`` is the model that found the landmarks it was trained on.
+    Attributes:
+        folder: its files.
+        name: whose face it is.
+        fps: frame rate of the keypoints, frames per second.
+        mode: how it is rendered.
+        generator: sizes of the renderer.
+        reference: the reference track, in pixels of the square of ``generator.image_size``.
+        boxes: for in-painting, place of that square in each frame of the footage; otherwise empty.
+        origin: where it comes from.
+        metrics: of its training, by name.
+        speech: the speech part; None without one.
+        text: the text part; None without one.
+        region: for in-painting, the region that is painted; None for whole faces.
+        landmarks: the model that found the landmarks it was trained on.
     """
 
     folder: Path
@@ -191,7 +235,11 @@ class Person:
 
     @property
     def speech_part(self) -> SpeechPart:
-        """The speech part; raises :class:`PersonError` for a person that has none."""
+        """The speech part.
+
+        Raises:
+            PersonError: the person has none.
+        """
         if self.speech is None:
             raise PersonError(
                 f"person has no speech part: {self.folder} has no {MOUTH_FILE} and no predictor; "
@@ -201,32 +249,44 @@ class Person:
 
     @property
     def mouth(self) -> MouthModel:
-        """The mouth model of the speech part."""
+        """The mouth model of the speech part.
+
+        Raises:
+            PersonError: the person has no speech part.
+        """
         return self.speech_part.mouth
 
     @property
     def features(self) -> FeatureOptions:
-        """What the predictor is given."""
+        """Kind and number of the predictor's features.
+
+        Raises:
+            PersonError: the person has no speech part.
+        """
         return self.speech_part.features
 
     @property
     def predictor(self) -> PredictorConfig:
-        """Sizes of the predictor."""
+        """Sizes of the predictor.
+
+        Raises:
+            PersonError: the person has no speech part.
+        """
         return self.speech_part.predictor
 
     @property
     def poses(self) -> MouthPoses | None:
-        """The mouth poses, None for a person without; :func:`poses_of` raises then."""
+        """The mouth poses; None without a text part, for which :func:`poses_of` raises an error."""
         return self.text.poses if self.text else None
 
     @property
     def poser(self) -> PoserCard | None:
-        """What is known of the poser, None for a person without; :func:`poser_of` raises then."""
+        """The record of the poser; None without one, for which :func:`poser_of` raises an error."""
         return self.text.poser if self.text else None
 
     @property
     def image_size(self) -> int:
-        """Side of the renderer's square in pixels."""
+        """Side of the renderer's square, pixels."""
         return self.generator.image_size
 
     @property
@@ -236,7 +296,7 @@ class Person:
 
     @property
     def fast_renderer_network(self) -> StoredNetwork:
-        """The same network in eight-bit integers; :func:`check_fast` says whether it is there."""
+        """The renderer in eight-bit integers; :func:`check_fast` checks that it is there."""
         return StoredNetwork("generator", self.generator, self.folder / FAST_RENDERER_FILE, self.renderer_weights)
 
     @property
@@ -246,12 +306,16 @@ class Person:
 
     @property
     def poser_network(self) -> StoredNetwork:
-        """The network from timed phonemes to weights of mouth poses."""
+        """The network from timed phonemes to weights of mouth poses.
+
+        Raises:
+            PersonError: the person has no poser that fits its mouth poses.
+        """
         return self._network("poser", poser_of(self).config, POSER_FILE)
 
     @property
     def encoder_network(self) -> StoredNetwork | None:
-        """The speech encoder's network: the person's own, the shipped one where that is the same, None without one."""
+        """The speech encoder's network: the person's own file, otherwise the shipped one; None without an encoder."""
         encoder = self.speech_part.encoder
         if encoder is None:
             return None
@@ -264,22 +328,22 @@ class Person:
 
     @property
     def predictor_weights(self) -> Path:
-        """The predictor's training weights."""
+        """File of the predictor's training weights."""
         return self.folder / PREDICTOR_FILE
 
     @property
     def renderer_weights(self) -> Path:
-        """The renderer's training weights."""
+        """File of the renderer's training weights."""
         return self.folder / RENDERER_FILE
 
     @property
     def poser_weights(self) -> Path:
-        """The poser's training weights."""
+        """File of the poser's training weights."""
         return self.folder / POSER_FILE
 
     @property
     def footage(self) -> Path:
-        """The footage that an in-painted person is painted into."""
+        """File of the footage of an in-painted person."""
         return self.folder / FOOTAGE_FILE
 
     def _network(self, kind: str, config: Any, weights: str) -> StoredNetwork:
@@ -287,10 +351,11 @@ class Person:
 
 
 def load_person(folder: Path) -> Person:
-    """Read and check the person in ``folder``.
+    """Reads and checks the person in ``folder``.
 
-    Raises :class:`PersonError`, naming the file and the reason, when a file is missing or altered, the schema is newer
-    than this program's, or the parts do not fit each other.
+    Raises:
+        PersonError: a file is missing or altered, the schema is newer than this program's, or the parts do not fit each
+            other; the message names the file and the reason.
     """
     _finish_replacing(folder)
     try:
@@ -323,7 +388,7 @@ def load_person(folder: Path) -> Person:
     except OSError as error:
         raise PersonError(f"person cannot be read ({error.strerror}): {error.filename or folder}") from error
     except (TypeError, ValueError) as error:
-        # Arrays of another form than any that was ever written.
+        # Arrays of a form that was never written.
         raise PersonError(
             f"person is damaged: {folder}: its arrays do not have the form that obamanet gives"
         ) from error
@@ -334,32 +399,40 @@ def load_person(folder: Path) -> Person:
     return person
 
 
-def is_person_place(folder: Path) -> bool:
-    """Return whether ``folder`` holds a person, or nothing yet, so that one may be written there."""
+def can_hold_person(folder: Path) -> bool:
+    """Returns whether ``folder`` holds a person or is empty, so that a person may be written there."""
     return folder.is_dir() and ((folder / CARD).is_file() or not any(folder.iterdir()))
 
 
-def replace_person(made: Path, folder: Path) -> None:
-    """Give the complete person in ``made`` the place ``folder``, which is empty or holds an older one.
+def replace_person(new_folder: Path, folder: Path) -> None:
+    """Moves a complete person to ``folder``, replacing the one there; other files in the folder stay.
 
-    ``made`` lies beside it and is gone afterwards. A crash leaves the old person or the new one: from one rename on it
-    is the new one, whose files the next :func:`load_person` puts in place. What else is in ``folder`` stays. Raises
-    OSError.
+    A crash leaves either the old or the new person: after one rename it is the new one, and the next
+    :func:`load_person` finishes moving its files.
+
+    Args:
+        new_folder: folder of the new person, beside ``folder``; it is gone afterwards.
+        folder: an existing folder, empty or with an older person.
+
+    Raises:
+        OSError: a file cannot be moved.
     """
     if not any(folder.iterdir()):
-        made.replace(folder)
+        new_folder.replace(folder)
         return
     _finish_replacing(folder)
-    made.replace(folder / READY)
+    new_folder.replace(folder / READY_FOLDER)
     _finish_replacing(folder)
 
 
 @contextmanager
 def edited_person(person: Person) -> Iterator[Path]:
-    """Give a copy of the person's folder to change; it takes the person's place when the block ends without an error.
+    """Yields a copy of the person's folder, which replaces the person when the block ends without an error.
 
-    Whoever reads the folder meanwhile, or after a crash, finds the old person or the new one. Raises
-    :class:`obamanet.errors.OutputError` when it cannot be written or another process is at work there.
+    Readers meanwhile, or after a crash, find either the old or the new person.
+
+    Raises:
+        OutputError: the folder cannot be written, or another process is at work in it.
     """
     with locked(person.folder), scratch_folder(person.folder / CARD) as scratch:
         copy = scratch / "person"
@@ -372,17 +445,17 @@ def edited_person(person: Person) -> Iterator[Path]:
 
 
 def _finish_replacing(folder: Path) -> None:
-    """Put the files of a new person that is ready in ``folder`` in place; several processes may be at it at once."""
-    ready = folder / READY
+    """Moves the files of a new person that is ready in ``folder``; safe for several processes at once."""
+    ready = folder / READY_FOLDER
     if not ready.is_dir():
         return
     try:
         for path in sorted(ready.iterdir()):
             with suppress(FileNotFoundError):
                 path.replace(folder / path.name)
-        named = read_card(folder / CARD).part("files").content
+        listed = read_card(folder / CARD).part("files").content
         for name in PARTS:
-            if name not in named:
+            if name not in listed:
                 (folder / name).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             ready.rmdir()
@@ -393,7 +466,11 @@ def _finish_replacing(folder: Path) -> None:
 
 
 def save_card(person: Person) -> None:
-    """Write ``person.json`` beside the person's other files, with the sha256 of each of them."""
+    """Writes ``person.json`` beside the person's other files, with the sha256 of each.
+
+    Raises:
+        OutputError: the card cannot be written.
+    """
     speech, text = person.speech, person.text
     write_card(
         person.folder,
@@ -420,7 +497,11 @@ def save_card(person: Person) -> None:
 
 
 def check_fast(person: Person) -> None:
-    """Raise :class:`PersonError`, which says how to make it, when ``person`` has no renderer in eight-bit integers."""
+    """Checks that ``person`` has a renderer in eight-bit integers.
+
+    Raises:
+        PersonError: it has none; the message says how to make it.
+    """
     if not (person.folder / FAST_RENDERER_FILE).is_file():
         raise PersonError(
             f"person has no fast renderer: {person.folder} has no {FAST_RENDERER_FILE}; "
@@ -429,7 +510,11 @@ def check_fast(person: Person) -> None:
 
 
 def poses_of(person: Person) -> MouthPoses:
-    """Return the mouth poses of ``person``; raises :class:`PersonError`, which says how to make them, for none."""
+    """Returns the mouth poses of ``person``.
+
+    Raises:
+        PersonError: it has none; the message says how to make them.
+    """
     if person.poses is None:
         raise PersonError(
             f"person has no mouth poses: {person.folder} has no {POSES_FILE}; "
@@ -439,7 +524,11 @@ def poses_of(person: Person) -> MouthPoses:
 
 
 def poser_of(person: Person) -> PoserCard:
-    """Return what is known of the poser of ``person``; raises :class:`PersonError` when there is none that fits."""
+    """Returns the record of the poser of ``person``.
+
+    Raises:
+        PersonError: it has none, or one for other mouth poses; the message says how to train one.
+    """
     train = "train one with: obamanet train syllables"
     if person.poser is None:
         raise PersonError(f"person cannot speak by syllables: {person.folder} has no {POSER_FILE}; {train}")
@@ -449,7 +538,11 @@ def poser_of(person: Person) -> PoserCard:
 
 
 def save_reference(path: Path, track: LandmarkTrack, boxes: tuple[CropBox, ...]) -> None:
-    """Write the reference track and the squares it was cut from."""
+    """Writes the reference track and the squares it was cut from.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
@@ -459,7 +552,11 @@ def save_reference(path: Path, track: LandmarkTrack, boxes: tuple[CropBox, ...])
 
 
 def save_mouth(mouth: MouthModel, path: Path) -> None:
-    """Write ``mouth`` as an ``.npz`` of plain arrays."""
+    """Writes ``mouth`` as .npz with plain arrays.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez(
             file,
@@ -474,7 +571,11 @@ def save_mouth(mouth: MouthModel, path: Path) -> None:
 
 
 def load_mouth(path: Path) -> MouthModel:
-    """Read what :func:`save_mouth` wrote; raises :class:`obamanet.card.CardError` when it is not that."""
+    """Reads a file of :func:`save_mouth`.
+
+    Raises:
+        CardError: it is missing or damaged.
+    """
     arrays = read_arrays(path)
     pca = MouthPca(arrays["mean"], arrays["components"], arrays["spread"])
     head = Head(arrays["template"], arrays["turn"])
@@ -482,19 +583,31 @@ def load_mouth(path: Path) -> MouthModel:
 
 
 def save_region(region: MouthRegion, path: Path) -> None:
-    """Write ``region`` as an ``.npz`` of plain arrays."""
+    """Writes ``region`` as .npz with plain arrays.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez(file, template=region.head.template, turn=region.head.turn, outline=region.outline)
 
 
 def load_region(path: Path) -> MouthRegion:
-    """Read what :func:`save_region` wrote; raises :class:`obamanet.card.CardError` when it is not that."""
+    """Reads a file of :func:`save_region`.
+
+    Raises:
+        CardError: it is missing or damaged.
+    """
     arrays = read_arrays(path)
     return MouthRegion(Head(arrays["template"], arrays["turn"]), arrays["outline"])
 
 
 def save_poses(poses: MouthPoses, path: Path) -> None:
-    """Write ``poses`` as an ``.npz`` of plain arrays."""
+    """Writes ``poses`` as .npz with plain arrays.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
     with atomic_path(path) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
@@ -511,7 +624,13 @@ def save_poses(poses: MouthPoses, path: Path) -> None:
 
 
 def load_poses(path: Path) -> MouthPoses:
-    """Read what :func:`save_poses` wrote; raises TypeError or ValueError, such as CardError, when it is not that."""
+    """Reads a file of :func:`save_poses`.
+
+    Raises:
+        CardError: it is missing or damaged.
+        TypeError: a value has the wrong type.
+        ValueError: a value is no number.
+    """
     arrays = read_arrays(path)
     curve = PoseCurve(arrays["sizes"], arrays["inertia"], arrays["silhouette"])
     variance, seed, rule = float(arrays["variance"]), int(arrays["seed"]), str(arrays["rule"])
@@ -523,13 +642,13 @@ def _read_speech(folder: Path, card: Card) -> SpeechPart | None:
     if card.whole("schema") == 1:
         part = card
         if card.has("encoder"):
-            # Such a card has the sha256 alone; the sizes are known where it is the shipped one.
+            # Such a card has the sha256 only; the sizes are those of the shipped encoder.
             encoder = EncoderCard(encoder_card().config, card.text("encoder"))
     elif card.has("speech"):
         part = card.part("speech")
         if part.has("encoder"):
-            told = part.part("encoder")
-            encoder = EncoderCard(told.part("config").build(EncoderConfig), told.text("sha256"))
+            encoder_part = part.part("encoder")
+            encoder = EncoderCard(encoder_part.part("config").build(EncoderConfig), encoder_part.text("sha256"))
     else:
         return None
     return SpeechPart(
@@ -549,7 +668,7 @@ def _read_text(folder: Path, card: Card, files: dict[str, str]) -> TextPart | No
 
 
 def _text_card(card: Card, files: dict[str, str]) -> Card | None:
-    """Return what ``card`` says of the text part, None without one: in schema 1 the poses alone tell that it is."""
+    """Returns the text part of ``card``, None without one; in schema 1 the file of the poses decides."""
     if card.whole("schema") == 1:
         return card if POSES_FILE in files else None
     return card.part("text") if card.has("text") else None
@@ -563,7 +682,7 @@ def _read_mode(card: Card) -> RenderMode:
 
 
 def _all_files(person: Person) -> list[str]:
-    """Return the names of the files that belong to ``person``: those that it needs, and those that are there."""
+    """Returns the names of the files of ``person``: those it needs, and the optional ones that exist."""
     needed = _needed(person.mode, person.speech is not None)
     networks = [RENDERER_FILE]
     if person.speech:
@@ -586,7 +705,11 @@ def _read_poser(card: Card) -> PoserCard:
 
 
 def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
-    """Raise :class:`PersonError` when a file that the parts in ``card`` need has no sha256 among ``files``."""
+    """Checks that each file needed by the parts in ``card`` has a sha256 in ``files``.
+
+    Raises:
+        PersonError: one has none.
+    """
     folder = card.path.parent
     if mode is RenderMode.INPAINT and REGION_FILE not in files:
         raise PersonError(
@@ -601,7 +724,7 @@ def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
         *([PREDICTOR_FILE] if speech else []),
         *([POSER_FILE] if text and text.has("poser") else []),
     ]
-    # Of a network either form is enough: the weights to train on from, the ONNX file to run.
+    # Either file of a network is enough: the weights for further training, or the ONNX file to run.
     needed += [{name, onnx_name(name)} for name in networks]
     for names in needed:
         if not names & files.keys():
@@ -609,7 +732,7 @@ def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
 
 
 def _check_fit(person: Person) -> None:
-    faults = [*_wrong_speech(person), *_wrong_poses(person), *_wrong_region(person)]
+    faults = [*_speech_faults(person), *_pose_faults(person), *_region_faults(person)]
     if (
         person.reference.points.ndim != 3
         or person.reference.points.shape[1:] != (68, 2)
@@ -631,11 +754,11 @@ def _check_fit(person: Person) -> None:
         raise PersonError(f"person does not fit together: {person.folder}: {'; '.join(faults)}")
 
 
-def _wrong_speech(person: Person) -> list[str]:
+def _speech_faults(person: Person) -> list[str]:
     speech = person.speech
     if speech is None:
         return ["the text part needs a speech part"] if person.text else []
-    faults = _wrong_shapes(speech.mouth)
+    faults = _mouth_faults(speech.mouth)
     inputs = stacked_size(*feature_size(speech.features, speech.encoder.config if speech.encoder else None))
     if speech.predictor.inputs != inputs:
         faults.append(f"predictor takes {speech.predictor.inputs} values, the features have {inputs}")
@@ -652,7 +775,7 @@ def _is_not_shipped(encoder: EncoderCard) -> bool:
     return encoder.sha256 != encoder_card().sha256
 
 
-def _wrong_shapes(mouth: MouthModel) -> list[str]:
+def _mouth_faults(mouth: MouthModel) -> list[str]:
     count = mouth.pca.count
     needed = {
         "template": (mouth.head.template, (LANDMARK_COUNT, 2)),
@@ -663,10 +786,10 @@ def _wrong_shapes(mouth: MouthModel) -> list[str]:
         "jaw": (mouth.jaw.weights, (2 * MOUTH_COUNT, 2 * len(LOWER_JAW))),
         "rest": (mouth.rest, (MOUTH_COUNT, 2)),
     }
-    return _misshapen(MOUTH_FILE, needed)
+    return _shape_faults(MOUTH_FILE, needed)
 
 
-def _wrong_poses(person: Person) -> list[str]:
+def _pose_faults(person: Person) -> list[str]:
     if person.poses is None:
         return []
     poses, values = person.poses, person.speech.mouth.pca.count if person.speech else 0
@@ -676,10 +799,10 @@ def _wrong_poses(person: Person) -> list[str]:
         "counts": (poses.counts, (count,)),
         "scale": (poses.scale, (values,)),
     }
-    return _misshapen(POSES_FILE, needed)
+    return _shape_faults(POSES_FILE, needed)
 
 
-def _wrong_region(person: Person) -> list[str]:
+def _region_faults(person: Person) -> list[str]:
     if person.region is None:
         return []
     region = person.region
@@ -689,10 +812,10 @@ def _wrong_region(person: Person) -> list[str]:
         "turn": (region.head.turn, (2 * len(TURN_POINTS), 2)),
         "outline": (region.outline, (corners, 2)),
     }
-    return _misshapen(REGION_FILE, needed)
+    return _shape_faults(REGION_FILE, needed)
 
 
-def _misshapen(file: str, needed: dict[str, tuple[np.ndarray, tuple[int, ...]]]) -> list[str]:
+def _shape_faults(file: str, needed: dict[str, tuple[np.ndarray, tuple[int, ...]]]) -> list[str]:
     return [
         f"{file}: {name} has shape {array.shape} or is not finite, needed is {shape}"
         for name, (array, shape) in needed.items()

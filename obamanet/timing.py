@@ -137,5 +137,5 @@ def nearest_in_time(times: np.ndarray, new_times: np.ndarray) -> np.ndarray:
     before = after - 1
     after = np.minimum(after, len(times) - 1)
     nearest = np.where(np.abs(times[after] - new_times) < np.abs(times[before] - new_times), after, before)
-    # Of equal times the first.
+    # The first of equal times.
     return np.searchsorted(times, times[nearest])

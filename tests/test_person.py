@@ -31,7 +31,7 @@ from obamanet.keypoints.mouth_poses import MouthPoses, PoseCurve
 from obamanet.networks.config import EncoderConfig
 from obamanet.person import (
     CARD,
-    READY,
+    READY_FOLDER,
     Person,
     TextPart,
     load_person,
@@ -633,11 +633,11 @@ class TestReplacing:
                     replace_person(new, place)
             # Whoever loads it next finishes the work.
             seen.append(load_person(place).name)
-            assert not (place / READY).exists()
+            assert not (place / READY_FOLDER).exists()
         assert seen == ["tiny"] + ["new"] * (len(seen) - 1)
 
     def test_two_may_finish_at_once(self, made: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        made.replace(folder / READY)
+        made.replace(folder / READY_FOLDER)
         move = Path.replace
 
         def raced(self: Path, target: Path) -> Path:

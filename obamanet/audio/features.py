@@ -185,7 +185,7 @@ class FeatureExtraction:
         """
         if self._samples == 0:
             raise SoundError("sound holds no samples")
-        # What is left of the last complete frame but its overlap belongs to one more frame.
+        # Samples beyond the overlap of the last complete frame need one more frame.
         if self._frames and len(self._waiting) <= self.window - self.step:
             return np.zeros((0, self._options.count), np.float32)
         return _frames(self._waiting, self._options, self._rate)

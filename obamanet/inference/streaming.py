@@ -28,10 +28,8 @@ def streaming_latency(person: Person) -> Fraction:
     """Returns how many seconds of sound after a keypoint's time are needed to predict it.
 
     It is the sum of the predictor's look-ahead, its input's extent, the speech encoder's look-ahead and the last
-    feature
-    window: 0.2 + 0.06 + 0.5 + 0.035 s for the default person. Where video frames do not start with an encoder step,
-        half a
-    step of 20 ms is added.
+    feature window: 0.2 + 0.06 + 0.5 + 0.035 s for the default person. Where video frames do not start with an encoder
+    step, half a step of 20 ms is added.
 
     Raises:
         PersonError: the person cannot be streamed; the message says why.
@@ -57,7 +55,7 @@ def check_streaming(person: Person) -> None:
             f"utterance; only persons of {SPEECH} features can"
         )
     if person.predictor.bidirectional:
-        raise PersonError("person cannot be streamed: its predictor is bidirectional, which hears the whole utterance")
+        raise PersonError("person cannot be streamed: its predictor is bidirectional, which needs the whole utterance")
 
 
 class KeypointStream:

@@ -20,7 +20,7 @@ MATCH_REACHES = ((0.03, 1.0), (0.08, 0.1), (0.2, 0.01))
 differences count only where there are no near ones, so that light varies smoothly across the region."""
 
 MATCH_TOLERANCE = 30.0
-"""Grey levels (of 255). Difference of two matched colours at which they are taken to be different things."""
+"""Grey levels (of 255). Difference of matched colours at which their weight falls to 1/e: larger ones are not light."""
 
 MATCH_PRIOR = 1e-5
 """Weight of a difference of zero, used where there is nothing to compare."""
