@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from obamanet.engine.formats import Precision
+from obamanet.engine.graph_writer import IR_VERSION, OPSET
 from obamanet.engine.lstm_graph import is_recurrent, recurrent_model
 from obamanet.engine.network import CONFIG_KEY, StoredNetwork
 from obamanet.errors import EngineError
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     import onnx
 
     from obamanet.networks.signatures import Signature
-
-OPSET: Final = 18
-"""ONNX operator set of what is written: known to ONNX Runtime from 1.14 and OpenVINO from 2023.1 on."""
-
-IR_VERSION: Final = 9
-"""ONNX file format that goes with the operator set."""
 
 MIN_HALVED: Final = 256
 """Values from which on a constant is stored at half precision; smaller ones are not worth a node."""

@@ -28,6 +28,7 @@ from obamanet.evaluation.tracks import ClipTrack, Tracker
 from obamanet.face.identity import FaceEmbedder, identity_distance
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.render.crop import cut_square, portrait_box
+from obamanet.render.picture_quality import MIN_SSIM_SIDE, psnr, ssim
 from obamanet.types import CropBox
 from obamanet.video.reader import probe_video, read_frames
 
@@ -275,10 +276,10 @@ class _Tally:
 
     def crop(self, name: str, picture: np.ndarray, truth: np.ndarray) -> None:
         """Note PSNR and SSIM of one crop, where it is large enough."""
-        if min(truth.shape[:2]) < metrics.MIN_SSIM_SIDE:
+        if min(truth.shape[:2]) < MIN_SSIM_SIDE:
             return
-        self.add(f"psnr_{name}", metrics.psnr(picture, truth), float("inf"))
-        self.add(f"ssim_{name}", metrics.ssim(picture, truth), 1.0)
+        self.add(f"psnr_{name}", psnr(picture, truth), float("inf"))
+        self.add(f"ssim_{name}", ssim(picture, truth), 1.0)
 
     def sharpness(self, name: str, picture: np.ndarray, truth: np.ndarray) -> None:
         """Note the sharpness of one crop."""
@@ -412,8 +413,8 @@ def _unpasted(pair: Pair, aligned: Aligned) -> list[Score]:
     psnrs, ssims = [], []
     for painted, truth in both:
         square = cut_square(truth.image, box, painted.image.shape[0])
-        psnrs.append(metrics.psnr(painted.image, square))
-        ssims.append(metrics.ssim(painted.image, square))
+        psnrs.append(psnr(painted.image, square))
+        ssims.append(ssim(painted.image, square))
     return [
         Score("psnr_square", float(np.mean(psnrs)), float("inf")),
         Score("ssim_square", float(np.mean(ssims)), 1.0),

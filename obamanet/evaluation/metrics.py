@@ -1,27 +1,18 @@
-"""Measures of mouths and pictures, each a pure function; higher is better unless said.
+"""Measures of mouths and faces over time, each a pure function; higher is better unless said.
 
-Mouths are keypoints (T, 20, 2), faces landmarks (T, 68, 2); pictures are uint8 BGR (H, W, 3). What is cut out of a
-picture before it is measured is the caller's choice and is named in :mod:`obamanet.evaluation.catalogue`.
+Mouths are keypoints (T, 20, 2), faces landmarks (T, 68, 2). Single pictures are measured by
+:mod:`obamanet.render.picture_quality` and :mod:`obamanet.evaluation.sharpness`.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
-
-SSIM_SIGMA = 1.5
-SSIM_RADIUS = 5
-"""Pixels. Gaussian window of 11 x 11 with this sigma (Wang et al. 2004, section III-B)."""
-
-SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 STILL = 1e-9
 """A series whose standard deviation is below this does not move."""
 
 TREMBLE_HZ = 6.0
 """Speech moves the jaw up to about 6 Hz (Chandrasekaran et al. 2009: 2 to 7 Hz); what is faster trembles."""
-
-MIN_SSIM_SIDE = 2 * SSIM_RADIUS + 1
 
 
 def landmark_distance(points: np.ndarray, truth: np.ndarray) -> float:
@@ -100,34 +91,7 @@ def silence_motion(speeds: np.ndarray, silent: np.ndarray, spoken: np.ndarray) -
     return float(speeds[silent].mean()) / moving if moving > STILL else 0.0
 
 
-def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Return the peak signal-to-noise ratio of two uint8 pictures in dB, 10 log10(255^2 / MSE); inf when identical."""
-    error = np.mean((picture.astype(np.float64) - truth) ** 2)
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
-
-
-def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Return SSIM (Wang et al. 2004) of two uint8 pictures (H, W, C), the mean over pixels and channels; 1 is best.
-
-    Gaussian windows, population covariance, the outermost 5 pixels left out; both sides are at least 11 pixels.
-    """
-    x, y = picture.astype(np.float64), truth.astype(np.float64)
-    mean_x, mean_y = _window(x), _window(y)
-    var_x, var_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
-    covariance = _window(x * y) - mean_x * mean_y
-    similarity = ((2 * mean_x * mean_y + SSIM_C1) * (2 * covariance + SSIM_C2)) / (
-        (mean_x**2 + mean_y**2 + SSIM_C1) * (var_x + var_y + SSIM_C2)
-    )
-    inside = slice(SSIM_RADIUS, -SSIM_RADIUS)
-    return float(similarity[inside, inside].mean())
-
-
 def flicker(pictures: np.ndarray, mask: np.ndarray) -> float:
     """Return the mean absolute change in time, grey levels, of ``pictures`` (T, H, W, C) inside ``mask`` (H, W)."""
     change = np.abs(np.diff(pictures.astype(np.int16), axis=0))
     return float(change[:, mask].mean())
-
-
-def _window(values: np.ndarray) -> np.ndarray:
-    size = 2 * SSIM_RADIUS + 1
-    return cv2.GaussianBlur(values, (size, size), SSIM_SIGMA, borderType=cv2.BORDER_REFLECT)

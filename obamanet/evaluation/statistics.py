@@ -1,9 +1,14 @@
-"""How sure a mean is, and whether two systems differ; resampling is seeded, over clips or over stretches of one."""
+"""How sure a mean is, and whether two systems differ; resampling is seeded, over clips or over stretches of one.
+
+Over clips SciPy resamples. Over stretches of one series (moving blocks), and over people and then their stretches, it
+cannot: it draws single observations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,22 +44,26 @@ class PairedTest:
 
 
 def bootstrap_mean(values: Sequence[float] | np.ndarray) -> Interval:
-    """Return the mean of ``values`` with its percentile bootstrap interval (Efron 1979) over RESAMPLES resamples."""
-    numbers = np.asarray(values, dtype=np.float64)
-    means = numbers[_draws(len(numbers))].mean(axis=1)
-    return _interval(float(numbers.mean()), means)
+    """Returns the mean of ``values`` with its percentile bootstrap interval (Efron 1979)."""
+    return _bootstrap(np.mean, np.asarray(values, dtype=np.float64))
 
 
 def joined_correlation(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> Interval:
-    """Return Pearson's correlation over the joined series, with a bootstrap interval over clips; 0 if one is still."""
-    sums = _sums(ours, theirs)
-    return _interval(float(_correlation(sums.sum(axis=0))), _correlation(sums[_draws(len(sums))].sum(axis=1)))
+    """Returns Pearson's correlation of joined series with a bootstrap interval over clips; 0 if one does not move.
+
+    Args:
+        ours: one series (T,) per clip.
+        theirs: the other series, of the same lengths.
+    """
+    return _bootstrap(_joined(_correlation), *_sums(ours, theirs).T)
 
 
 def joined_amplitude(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> Interval:
-    """Return the ratio of the standard deviations of the joined series, with a bootstrap interval over clips."""
-    sums = _sums(ours, theirs)
-    return _interval(float(_amplitude(sums.sum(axis=0))), _amplitude(sums[_draws(len(sums))].sum(axis=1)))
+    """Returns the ratio of the standard deviations of joined series with a bootstrap interval over clips.
+
+    Arguments as :func:`joined_correlation` takes them.
+    """
+    return _bootstrap(_joined(_amplitude), *_sums(ours, theirs).T)
 
 
 def block_correlation(ours: np.ndarray, theirs: np.ndarray, block: int) -> Interval:
@@ -92,8 +101,36 @@ def paired_test(a: Sequence[float], b: Sequence[float]) -> PairedTest:
     return PairedTest(float(first.mean()), float(second.mean()), bootstrap_mean(difference), p, len(difference))
 
 
-def _draws(count: int) -> np.ndarray:
-    return np.random.default_rng(SEED).integers(0, count, size=(RESAMPLES, count))
+def _bootstrap(statistic: Callable[..., Any], *columns: np.ndarray) -> Interval:
+    """Returns a statistic with its bootstrap interval over observations.
+
+    Args:
+        statistic: takes ``columns`` and the axis of the observations.
+        columns: values (N,) of the observations, which are drawn together.
+    """
+    from scipy.stats import bootstrap
+
+    value = float(statistic(*columns, axis=-1))
+    if len(columns[0]) < 2:
+        # Nothing to draw from.
+        return Interval(value, value, value)
+    # SciPy's own interval of infinities is not a number; its resamples are what is needed.
+    with np.errstate(invalid="ignore"):
+        resampled = bootstrap(
+            columns,
+            statistic,
+            n_resamples=RESAMPLES,
+            vectorized=True,
+            paired=len(columns) > 1,
+            method="percentile",
+            rng=np.random.default_rng(SEED),
+        ).bootstrap_distribution
+    return _interval(value, resampled)
+
+
+def _joined(statistic: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    """Returns ``statistic``, which takes the sums (..., 6) of :func:`_sums`, as one that takes their columns."""
+    return lambda *columns, axis: statistic(np.stack([column.sum(axis=axis) for column in columns], axis=-1))
 
 
 def _block_correlations(
