@@ -6,9 +6,18 @@ from typing import Any
 
 
 def fill_template(package: str, name: str, **values: Any) -> str:
-    """Returns the template ``name`` of ``package`` filled with ``values``.
+    """Fills a template.
 
-    Values are plain text and are escaped. A name that the template uses and nobody gave is an error.
+    Args:
+        package: import name of the package.
+        name: file name of the template.
+        values: by the names that the template uses; texts are escaped.
+
+    Returns:
+        The filled template.
+
+    Raises:
+        jinja2.UndefinedError: a value is missing.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

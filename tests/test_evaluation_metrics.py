@@ -118,17 +118,17 @@ def test_still_series_have_no_correlation_and_no_nan() -> None:
     assert metrics.amplitude_ratio(0.5 * moving, moving) == pytest.approx(0.5)
 
 
-def test_trembling_is_what_is_faster_than_speech() -> None:
+def test_jitter_is_what_is_faster_than_speech() -> None:
     time = np.arange(100) / 25
     slow = np.zeros((100, 68, 2))
     slow[..., 0] = np.sin(2 * np.pi * 3 * time)[:, None]
     fast = slow.copy()
     fast[..., 1] = 0.1 * np.sin(2 * np.pi * 10 * time)[:, None]
-    assert metrics.tremble(slow, 25) < 1e-3
+    assert metrics.jitter(slow, 25) < 1e-3
     # One of two coordinates swings with an amplitude of 0.1: root mean square 0.1 / sqrt 2, times sqrt 2 for both.
-    assert metrics.tremble(fast, 25) == pytest.approx(0.1 / np.sqrt(2), rel=0.02)
+    assert metrics.jitter(fast, 25) == pytest.approx(0.1 / np.sqrt(2), rel=0.02)
     with pytest.raises(ValueError, match="12 fps"):
-        metrics.tremble(slow, 10)
+        metrics.jitter(slow, 10)
 
 
 def test_motion_in_silence() -> None:

@@ -22,7 +22,7 @@ GATES = ("i", "o", "f", "c")
 
 
 def is_recurrent(kind: str) -> bool:
-    """Return whether networks of ``kind`` are stacks of LSTM layers."""
+    """Returns whether networks of ``kind`` are stacks of LSTM layers."""
     return kind in ("predictor", "poser")
 
 
@@ -57,7 +57,7 @@ class _LstmWriter(GraphWriter):
     """Appends Keras layers to a graph."""
 
     def lstm(self, x: str, cells: list[Any], states: list[str], new_states: list[str]) -> str:
-        """Append one LSTM layer of one or two directions to ``x`` (T, 1, D); returns (T, 1, directions U)."""
+        """Appends one LSTM layer of one or two directions to ``x`` (T, 1, D); returns (T, 1, directions U)."""
         from onnx import helper
 
         units = cells[0].units
@@ -83,7 +83,7 @@ class _LstmWriter(GraphWriter):
         return self.node("Reshape", turned, self.constant(np.array([0, 1, len(cells) * units], np.int64)))
 
     def dense(self, x: str, layer: keras.layers.Dense) -> str:
-        """Append a dense layer with its activation to ``x`` (T, 1, D)."""
+        """Appends a dense layer with its activation to ``x`` (T, 1, D)."""
         product = self.node("MatMul", x, self.constant(_values(layer.kernel)))
         out = self.node("Add", product, self.constant(_values(layer.bias)))
         match layer.activation.__name__:
@@ -97,7 +97,7 @@ class _LstmWriter(GraphWriter):
 
 
 def _onnx_gates(cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return kernel (4 U, D), recurrent kernel (4 U, U) and bias (8 U,) of a Keras LSTM cell in ONNX's order."""
+    """Returns kernel (4 U, D), recurrent kernel (4 U, U) and bias (8 U,) of a Keras LSTM cell in ONNX's order."""
     order = {gate: number for number, gate in enumerate(("i", "f", "c", "o"))}
 
     def gates(values: np.ndarray) -> np.ndarray:

@@ -46,12 +46,12 @@ class OnnxruntimeNetwork:
         self._inputs = [value.name for value in self._session.get_inputs()]
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the outputs for ``arrays``, one per input."""
+        """Returns the outputs for ``arrays``, one per input."""
         return tuple(self._session.run(None, dict(zip(self._inputs, arrays, strict=True))))
 
 
 def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return names, shapes (None is any length) and types of the inputs and outputs of the ONNX file ``path``."""
+    """Returns names, shapes (None is any length) and types of the inputs and outputs of the ONNX file ``path``."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -70,7 +70,7 @@ def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def unreadable(path: Path | str, error: Exception) -> str:
-    """Return the one line that says why the network at ``path`` cannot be loaded; raises MemoryError for that."""
+    """Returns the one line that says why the network at ``path`` cannot be loaded; raises MemoryError for that."""
     if is_out_of_memory(error):
         raise MemoryError from error
     reason = str(error).lower()

@@ -125,7 +125,7 @@ def choose_clips(clips: Sequence[ClipScores]) -> tuple[ChosenClip, ...]:
 
 
 def side_by_side(clip: ClipScores, path: Path) -> None:
-    """Write the recording on the left and the generated video, with its sound, on the right into ``path``.
+    """Writes the recording on the left and the generated video, with its sound, on the right into ``path``.
 
     Both are cut to the same square about the head, since a portrait beside a whole frame cannot be compared. The video
     is labelled and signed as a composite with synthetic media.
@@ -169,7 +169,7 @@ def _example(chosen: ChosenClip, folder: Path) -> Example:
 
 
 def _both(clip: ClipScores, fps: Fraction, height: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield recorded and generated heads at ``fps``, cut to squares of one height."""
+    """Yields recorded and generated heads at ``fps``, cut to squares of one height."""
     ours, real = read_frames(clip.pair.generated, fps), read_frames(clip.pair.reference, fps)
     our_box, true_box = clip.portraits
     for picture, truth in zip(ours, real, strict=False):

@@ -29,7 +29,7 @@ class EpochMeasures:
 def compare_epochs(
     checkpoint: Path, pictures: Path, out: Path, *, progress: Progress | None = None
 ) -> list[EpochMeasures]:
-    """Measure all kept weights of the run in ``checkpoint`` on the A|B pictures of ``pictures``.
+    """Measures all kept weights of the run in ``checkpoint`` on the A|B pictures of ``pictures``.
 
     ``out`` gets epochs.csv, epochs.png (each measure against the epochs) and index.html with both. Raises
     :class:`DatasetError` when the run kept no weights or something cannot be read, :class:`OutputError` when ``out``

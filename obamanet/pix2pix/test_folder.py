@@ -29,7 +29,7 @@ class TestReport:
 def test_folder(
     checkpoint: Path, pictures: Path, out: Path, *, which: Which = Which.BEST, progress: Progress | None = None
 ) -> TestReport:
-    """Paint every A|B picture of ``pictures`` with the run in ``checkpoint``, whose options are taken from there.
+    """Paints every A|B picture of ``pictures`` with the run in ``checkpoint``, whose options are taken from there.
 
     ``out`` gets images/N-inputs.png, N-outputs.png and N-targets.png for the picture N, and index.html. Each picture is
     painted alone, so what else is in the folder changes nothing. Raises :class:`DatasetError` for a run or picture that

@@ -105,7 +105,7 @@ class ChungSyncNet:
         self._face, self._sound = (OnnxruntimeNetwork(stream_network(stream, weights)) for stream in (FACE, SOUND))
 
     def measure(self, path: Path, track: ClipTrack) -> LipSyncError:
-        """Return LSE of the video at ``path`` with the face ``track``.
+        """Returns LSE of the video at ``path`` with the face ``track``.
 
         Raises ValueError when face and sound together are shorter than 1.44 s, and
         :class:`obamanet.errors.ObamanetError` when the sound cannot be read.
@@ -134,7 +134,7 @@ class ChungSyncNet:
 
 
 def checked_weights(path: Path) -> dict[str, np.ndarray]:
-    """Return the weights in the file ``path``, or raise :class:`EvaluationError` when they are another network's."""
+    """Returns the weights in the file ``path``, or raise :class:`EvaluationError` when they are another network's."""
     found = {name: value for name, value in read_tensors(path).items() if not name.endswith(UNUSED_WEIGHT)}
     wanted = weight_shapes()
     for name in sorted(found.keys() | wanted.keys()):
@@ -145,7 +145,7 @@ def checked_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def face_boxes(track: ClipTrack) -> tuple[int, np.ndarray]:
-    """Return the first frame at 25 per second that has a face, and from there to the last the steadied boxes (T, 3).
+    """Returns the first frame at 25 per second that has a face, and from there to the last the steadied boxes (T, 3).
 
     A row is the middle x, the middle y and half the side, pixels; frames without a face are interpolated. Raises
     ValueError for fewer than 13 frames.
@@ -165,7 +165,7 @@ def face_boxes(track: ClipTrack) -> tuple[int, np.ndarray]:
 
 
 def face_crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return the 224 x 224 crop of ``picture`` (H, W, 3) uint8 about ``box`` (middle x, middle y, half side).
+    """Returns the 224 x 224 crop of ``picture`` (H, W, 3) uint8 about ``box`` (middle x, middle y, half side).
 
     From 1 half side above the middle to 1.8 below it, and 1.4 to the left and right; grey beyond the edge.
     """
@@ -179,7 +179,7 @@ def face_crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def shift_distances(faces: np.ndarray, sounds: np.ndarray) -> np.ndarray:
-    """Return the distance of each face to the sounds up to 15 frames before and after it: (T, 31) float32.
+    """Returns the distance of each face to the sounds up to 15 frames before and after it: (T, 31) float32.
 
     ``faces`` and ``sounds`` (T, D) are embeddings; column 15 + k holds |face[n] - sound[n + k] + 1e-6|, where sounds
     beyond the ends are zeros.
@@ -193,7 +193,7 @@ def shift_distances(faces: np.ndarray, sounds: np.ndarray) -> np.ndarray:
 
 
 def lip_sync_error(distances: np.ndarray) -> LipSyncError:
-    """Return LSE of ``distances`` (T, 31): over the means m of its columns, D = min m and C = median m - min m."""
+    """Returns LSE of ``distances`` (T, 31): over the means m of its columns, D = min m and C = median m - min m."""
     means = distances.mean(axis=0)
     best = int(means.argmin())
     distance = float(means[best])
@@ -209,7 +209,7 @@ def _face_windows(crops: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _sound_windows(samples: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield MFCC (13, 20, 1) of ``samples`` (N,) in [-1, 1] from each frame's start on."""
+    """Yields MFCC (13, 20, 1) of ``samples`` (N,) in [-1, 1] from each frame's start on."""
     whole = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
     cepstrum = extract_features(AudioClip(whole, SAMPLE_RATE), FeatureOptions(kind=MFCC)).values
     for start in range(0, len(cepstrum) - SOUND_STEPS + 1, STEPS_PER_FRAME):
