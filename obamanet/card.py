@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from obamanet.files import open_arrays, read_json
 
 T = TypeVar("T")
 
-NAMES: dict[type, str] = {
+JSON_TYPES: Final[dict[type, str]] = {
     bool: "true or false",
     dict: "an object in braces",
     float: "a number",
@@ -25,46 +25,52 @@ NAMES: dict[type, str] = {
     list: "a list",
     str: "a text",
 }
-"""What JSON's types are called in messages."""
+"""JSON's types, as messages call them."""
 
-SHOWN = 40
+MAX_SHOWN: Final = 40
 """Characters of a wrong value that a message shows."""
 
 
 class CardError(ValueError):
-    """A file is not what was written: one line that names file and entry."""
+    """A JSON or .npz file is damaged or lacks an entry; one line that names file and entry."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A JSON object of the file ``path``; ``place`` is where in the file it stands, "" for the whole."""
+    """A JSON object whose entries are checked when they are read; every method raises :class:`CardError`.
+
+    Attributes:
+        content: the object.
+        path: the file that it was read from.
+        place: where in the file it stands, such as "network", "" for the whole file.
+    """
 
     content: Mapping[str, Any]
     path: Path
     place: str = ""
 
     def has(self, key: str) -> bool:
-        """Say whether there is an entry ``key`` that is not null."""
+        """Returns whether there is an entry ``key`` that is not null."""
         return self.content.get(key) is not None
 
     def text(self, key: str) -> str:
-        """Return the text ``key``; raises :class:`CardError`, as all these do."""
+        """Returns the text ``key``."""
         return self._value(key, str)
 
     def whole(self, key: str) -> int:
-        """Return the whole number ``key``."""
+        """Returns the whole number ``key``."""
         return self._value(key, int)
 
     def part(self, key: str) -> Card:
-        """Return the object ``key``."""
+        """Returns the object ``key``."""
         return Card(self._value(key, dict), self.path, self._named(key))
 
     def texts(self, key: str) -> list[str]:
-        """Return the list of texts ``key``."""
+        """Returns the list of texts ``key``."""
         return [self._checked(f"{key}[{number}]", one, str) for number, one in enumerate(self._value(key, list))]
 
     def parts(self, key: str) -> list[Card]:
-        """Return the list of objects ``key``."""
+        """Returns the list of objects ``key``."""
         objects = self._value(key, list)
         return [
             Card(self._checked(f"{key}[{number}]", one, dict), self.path, self._named(f"{key}[{number}]"))
@@ -72,18 +78,23 @@ class Card:
         ]
 
     def all_texts(self) -> dict[str, str]:
-        """Return all entries, which must be texts."""
+        """Returns all entries, which must be texts."""
         return {key: self.text(key) for key in self.content}
 
     def all_numbers(self) -> dict[str, float]:
-        """Return all entries, which must be numbers."""
+        """Returns all entries, which must be numbers."""
         return {key: self._value(key, float) for key in self.content}
 
     def build(self, kind: type[T], **given: Any) -> T:
-        """Return the dataclass ``kind`` with all entries as its fields; ``given`` ones are not read.
+        """Builds a dataclass from all entries.
 
-        Raises :class:`CardError` for an entry that is missing, unknown or of another type than the field, and what
-        ``kind`` raises for a value that is not allowed.
+        Args:
+            kind: the dataclass; its fields are the entries.
+            given: fields that are not read from the card.
+
+        Raises:
+            CardError: an entry is missing, unknown or of another type than its field.
+            ObamanetError: what ``kind`` raises for a value that is not allowed.
         """
         hints, known = typing.get_type_hints(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
         values = dict(given)
@@ -113,13 +124,15 @@ class Card:
             self._checked(key, value, list)
             return tuple(self._checked(f"{key}[{number}]", one, arguments[0]) for number, one in enumerate(value))
         kind = origin or kind
-        if kind not in NAMES:
+        if kind not in JSON_TYPES:
             raise TypeError(f"no JSON type is meant by {kind}")
         fits = isinstance(value, int | float if kind is float else kind) and (
             kind is bool or not isinstance(value, bool)
         )
         if not fits:
-            raise CardError(f"{self.path}: {self._named(key)} must be {NAMES[kind]}, got {json.dumps(value)[:SHOWN]}")
+            raise CardError(
+                f"{self.path}: {self._named(key)} must be {JSON_TYPES[kind]}, got {json.dumps(value)[:MAX_SHOWN]}"
+            )
         return value
 
     def _named(self, key: str) -> str:
@@ -127,7 +140,7 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """Return the JSON object in ``path``; raises :class:`CardError`, also for what :func:`parse_json` refuses."""
+    """Returns the JSON object in ``path``; raises :class:`CardError` when the file is missing or no JSON object."""
     try:
         content = read_json(path)
     except json.JSONDecodeError as error:
@@ -144,7 +157,7 @@ def read_card(path: Path) -> Card:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return all arrays of the .npz file ``path``; raises :class:`CardError`, a missing array a KeyError when asked."""
+    """Returns all arrays of an .npz file by name; raises :class:`CardError`, also when a missing array is asked for."""
     try:
         with open_arrays(path) as arrays:
             return _Arrays({name: arrays[name] for name in arrays}, path)
@@ -156,7 +169,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 class _Arrays(dict[str, np.ndarray]):
-    """Arrays by name; one that is not there is told with the file's name."""
+    """Arrays by name; :class:`CardError` names the file when one is missing."""
 
     def __init__(self, arrays: dict[str, np.ndarray], path: Path) -> None:
         super().__init__(arrays)

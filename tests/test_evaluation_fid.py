@@ -15,7 +15,7 @@ from obamanet.errors import EvaluationError
 from obamanet.evaluation.catalogue import BY_KEY
 from obamanet.evaluation.judges import lpips
 from obamanet.evaluation.judges.fid import FaceFeatures, Inception, frechet_distance
-from obamanet.evaluation.judges.lpips import torch_with
+from obamanet.evaluation.judges.lpips import import_torch
 from obamanet.evaluation.measure import ClipScores, MouthSeries
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.results import Summary, bounds, summarise
@@ -85,10 +85,10 @@ def test_what_is_missing_is_said_with_its_place(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(importlib, "import_module", lambda name: torch)
     folder = tmp_path / "checkpoints"
     with pytest.raises(EvaluationError, match=f"weights are missing: put some.pth into {folder}"):
-        torch_with("lpips", weights="some.pth")
+        import_torch("lpips", weights="some.pth")
     folder.mkdir()
     (folder / "some.pth").touch()
-    assert torch_with("lpips", weights="some.pth") is torch
+    assert import_torch("lpips", weights="some.pth") is torch
 
 
 def test_packages_that_do_not_fit_each_other_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +97,6 @@ def test_packages_that_do_not_fit_each_other_are_said(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     monkeypatch.setattr(importlib, "import_module", broken)
-    tool, reason = lpips.where_there(lambda: torch_with("torchvision", "lpips", weights="some.pth"))
+    tool, reason = lpips.load_if_available(lambda: import_torch("torchvision", "lpips", weights="some.pth"))
     assert tool is None
     assert reason == "installed but not usable: torch, torchvision, lpips: operator torchvision::nms does not exist"

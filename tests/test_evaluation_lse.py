@@ -13,6 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch_files import state_dict, write_legacy, write_zip
 
 from obamanet.audio.load import load_sound
+from obamanet.engine.onnxruntime_engine import OnnxruntimeNetwork
+from obamanet.engine.syncnet_v2_graph import stream_network
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.evaluate import Subject, evaluate
 from obamanet.evaluation.judges import lse
@@ -21,7 +23,7 @@ from obamanet.evaluation.judges.lse import ChungSyncNet, face_boxes, face_crop, 
 from obamanet.evaluation.measure import Measurer
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.tracks import ClipTrack, Tracker
-from obamanet.networks.syncnet_v2 import FACE, SOUND, build_stream, frame_channels, weight_shapes
+from obamanet.networks.syncnet_v2 import FACE, SOUND, frame_channels, weight_shapes
 
 
 def made_weights() -> dict[str, np.ndarray]:
@@ -110,8 +112,10 @@ def test_the_networks_are_those_of_pytorch(weights: dict[str, np.ndarray]) -> No
     plain = PlainSyncNet(weights)
     frames = random.integers(0, 256, (5, 224, 224, 3), dtype=np.uint8)
     cepstrum = random.normal(0, 10, (13, 20)).astype(np.float32)
-    face = np.asarray(build_stream(FACE, weights)(frame_channels(frames)[None].astype(np.float32)))[0]
-    sound = np.asarray(build_stream(SOUND, weights)(cepstrum[None, ..., None]))[0]
+    face, sound = (
+        OnnxruntimeNetwork(stream_network(stream, weights))(window[None])[0][0]
+        for stream, window in ((FACE, frame_channels(frames).astype(np.float32)), (SOUND, cepstrum[..., None]))
+    )
     for ours, theirs in ((face, plain.face(frames)), (sound, plain.sound(cepstrum))):
         assert theirs.std() > 0.1
         np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
@@ -212,20 +216,19 @@ class PlainNetwork:
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def __call__(self, windows: np.ndarray, training: bool) -> np.ndarray:
-        assert not training and windows.dtype == np.float32
+    def __call__(self, windows: np.ndarray) -> tuple[np.ndarray, ...]:
+        assert windows.dtype == np.float32
         some = windows[:, :: self.step, :: self.step].reshape(len(windows), -1)
         mixture = np.random.default_rng(4).normal(0, 0.01, (some.shape[1], 8)).astype(np.float32)
-        return some @ mixture
+        return (some @ mixture,)
 
 
 @pytest.fixture
 def quick(model: Path, monkeypatch: pytest.MonkeyPatch) -> ChungSyncNet:
     """Return the judge with quick networks in place of its own."""
     monkeypatch.setattr(lse, "checked_weights", lambda path: {})
-    monkeypatch.setattr(
-        "obamanet.networks.syncnet_v2.build_stream", lambda stream, _: PlainNetwork(stream.shape[0] // 4)
-    )
+    monkeypatch.setattr(lse, "stream_network", lambda stream, _: stream)
+    monkeypatch.setattr(lse, "OnnxruntimeNetwork", lambda stream: PlainNetwork(stream.shape[0] // 4))
     return ChungSyncNet(model)
 
 
@@ -238,9 +241,9 @@ def test_a_real_clip_is_cut_into_windows_as_in_the_original(quick: ChungSyncNet,
     first, boxes = face_boxes(track)
     pictures = recorded_frames(clip, 40)
     crops = [face_crop(picture, box) for picture, box in zip(pictures, boxes, strict=True)]
-    faces = PlainNetwork(56)(np.stack([frame_channels(crops[i : i + 5]) for i in range(35)]).astype(np.float32), False)
+    faces = PlainNetwork(56)(np.stack([frame_channels(crops[i : i + 5]) for i in range(35)]).astype(np.float32))[0]
     samples = load_sound(clip).samples
-    sounds = PlainNetwork(3)(np.stack(list(lse._sound_windows(samples))[:35]), False)
+    sounds = PlainNetwork(3)(np.stack(list(lse._sound_windows(samples))[:35]))[0]
     assert (first, len(boxes)) == (0, 40)
     assert found == lip_sync_error(shift_distances(faces, sounds))
 

@@ -25,7 +25,7 @@ from obamanet.evaluation.judges.lpips import Lpips, Supplied
 from obamanet.evaluation.measure import ClipScores, MouthSeries, Score
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import load_protocol
-from obamanet.evaluation.report import choose
+from obamanet.evaluation.report import choose_clips
 from obamanet.evaluation.results import Failure, compare, read_results, shown, summarise
 from obamanet.evaluation.tracks import CACHE_VARIABLE
 from obamanet.person import Person
@@ -156,9 +156,12 @@ def test_nothing_is_summarised_as_not_a_number() -> None:
 def test_worst_and_median_are_two_clips() -> None:
     pair = Pair("a", Path("a"), Path("b"))
     clips = [made_clip(pair, value) for value in (0.9, 0.1, 0.5)]
-    assert [(show.label, show.clip.scores[0].generated) for show in choose(clips)] == [("worst", 0.1), ("median", 0.5)]
-    assert [show.label for show in choose(clips[:1])] == ["only"]
-    assert choose([]) == ()
+    assert [(show.label, show.clip.scores[0].generated) for show in choose_clips(clips)] == [
+        ("worst", 0.1),
+        ("median", 0.5),
+    ]
+    assert [one.label for one in choose_clips(clips[:1])] == ["only"]
+    assert choose_clips([]) == ()
 
 
 def store(folder: Path, values: dict[str, float], lmd: float) -> Path:

@@ -85,6 +85,6 @@ def test_every_extra_module_belongs_to_an_extra() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", "utf-8")
     extras = setup["options.extras_require"]
-    packages = {"sklearn": "scikit-learn", "dlib": "dlib-bin"}
+    packages = {"sklearn": "scikit-learn", "skimage": "scikit-image", "dlib": "dlib-bin"}
     for module, extra in EXTRAS.items():
         assert packages.get(module, module) in extras[extra], module

@@ -457,7 +457,7 @@ class TestRow:
         landmarks = made_landmarks(3, 200).astype(np.float64)
         mouths = MouthPair(landmarks, landmarks, np.arange(3) / 25)
         for _ in range(3):
-            mouths.see(np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200, 3), np.uint8))
+            mouths.add_frame(np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200, 3), np.uint8))
 
         class Silent(LipReader):
             def __init__(self) -> None:

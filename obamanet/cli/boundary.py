@@ -31,6 +31,7 @@ EXTRAS = {
         ("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx", "sklearn", "tensorflow", "tf2onnx"),
         "train",
     ),
+    **dict.fromkeys(("jinja2", "jiwer", "skimage"), "evaluate"),
     "librosa": "align",
     "openvino": "openvino",
     "pocketsphinx": "align",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load_weights(stored: StoredNetwork) -> Signature:
-    """Return the training graph of ``stored`` with its training weights.
+    """Returns the training graph of ``stored`` with its training weights.
 
     Raises :class:`EngineError` when they are not there or do not fit.
     """
@@ -41,5 +41,5 @@ class KerasNetwork:
         )
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the outputs for ``arrays``, one per input."""
+        """Returns the outputs for ``arrays``, one per input."""
         return tuple(np.asarray(output) for output in self._run(*arrays))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obamanet.engine.graph_writer import GraphWriter
+
 if TYPE_CHECKING:
     import keras
     import onnx
@@ -20,7 +22,7 @@ GATES = ("i", "o", "f", "c")
 
 
 def is_recurrent(kind: str) -> bool:
-    """Return whether networks of ``kind`` are stacks of LSTM layers."""
+    """Returns whether networks of ``kind`` are stacks of LSTM layers."""
     return kind in ("predictor", "poser")
 
 
@@ -32,9 +34,7 @@ def recurrent_model(signature: Signature, config: Any) -> onnx.ModelProto:
             and a cell state per LSTM layer, in the layers' order.
         config: the network's sizes.
     """
-    from onnx import helper
-
-    writer = _Writer()
+    writer = _LstmWriter()
     sequence, *states = (spec.name for spec in signature.inputs)
     new_states = list(signature.outputs[1:])
     # ONNX's LSTM has time first: (1, T, D) to (T, 1, D).
@@ -49,32 +49,15 @@ def recurrent_model(signature: Signature, config: Any) -> onnx.ModelProto:
             case "Dense":
                 x = writer.dense(x, layer)
     writer.node("Transpose", x, output=signature.outputs[0], perm=[1, 0, 2])
-    return writer.model(signature, helper)
+    inputs = {spec.name: spec.shape for spec in signature.inputs}
+    return writer.model(signature.network.name, inputs, signature.outputs)
 
 
-class _Writer:
-    """Gathers nodes and constants of a graph."""
-
-    def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
-
-    def constant(self, values: np.ndarray) -> str:
-        from onnx import numpy_helper
-
-        name = f"constant{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def node(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        from onnx import helper
-
-        name = output or f"value{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
+class _LstmWriter(GraphWriter):
+    """Appends Keras layers to a graph."""
 
     def lstm(self, x: str, cells: list[Any], states: list[str], new_states: list[str]) -> str:
-        """Append one LSTM layer of one or two directions to ``x`` (T, 1, D); returns (T, 1, directions U)."""
+        """Appends one LSTM layer of one or two directions to ``x`` (T, 1, D); returns (T, 1, directions U)."""
         from onnx import helper
 
         units = cells[0].units
@@ -89,10 +72,10 @@ class _Writer:
         if states:
             # States travel as (1, U); ONNX's LSTM wants (directions, 1, U).
             inputs += ["", *(self.node("Unsqueeze", state, axis) for state in states)]
-        name = f"lstm{len(self._nodes)}"
+        name = f"lstm{len(self.nodes)}"
         outputs = [name, *([f"{name}_h", f"{name}_c"] if states else [])]
         direction = "bidirectional" if len(cells) == 2 else "forward"
-        self._nodes.append(helper.make_node("LSTM", inputs, outputs, hidden_size=units, direction=direction))
+        self.nodes.append(helper.make_node("LSTM", inputs, outputs, hidden_size=units, direction=direction))
         for state, new in zip(outputs[1:], new_states, strict=True):
             self.node("Squeeze", state, axis, output=new)
         # (T, directions, 1, U) to (T, 1, directions U).
@@ -100,7 +83,7 @@ class _Writer:
         return self.node("Reshape", turned, self.constant(np.array([0, 1, len(cells) * units], np.int64)))
 
     def dense(self, x: str, layer: keras.layers.Dense) -> str:
-        """Append a dense layer with its activation to ``x`` (T, 1, D)."""
+        """Appends a dense layer with its activation to ``x`` (T, 1, D)."""
         product = self.node("MatMul", x, self.constant(_values(layer.kernel)))
         out = self.node("Add", product, self.constant(_values(layer.bias)))
         match layer.activation.__name__:
@@ -112,19 +95,9 @@ class _Writer:
                 return self.node("Softmax", out, axis=-1)
         raise ValueError(f"activation is not known: {layer.activation.__name__}")
 
-    def model(self, signature: Signature, helper: Any) -> onnx.ModelProto:
-        from onnx import TensorProto
-
-        from obamanet.engine.onnx_export import IR_VERSION, OPSET
-
-        inputs = [helper.make_tensor_value_info(s.name, TensorProto.FLOAT, s.shape) for s in signature.inputs]
-        outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in signature.outputs]
-        graph = helper.make_graph(self._nodes, signature.network.name, inputs, outputs, self._constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-
 
 def _onnx_gates(cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return kernel (4 U, D), recurrent kernel (4 U, U) and bias (8 U,) of a Keras LSTM cell in ONNX's order."""
+    """Returns kernel (4 U, D), recurrent kernel (4 U, U) and bias (8 U,) of a Keras LSTM cell in ONNX's order."""
     order = {gate: number for number, gate in enumerate(("i", "f", "c", "o"))}
 
     def gates(values: np.ndarray) -> np.ndarray:

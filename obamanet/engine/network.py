@@ -22,7 +22,7 @@ class Network(Protocol):
     """A loaded network: a function from arrays to arrays that several threads may call at once."""
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the network's outputs for ``arrays``, one per input, in the order of the exported signature."""
+        """Returns the network's outputs for ``arrays``, one per input, in the order of the exported signature."""
         ...
 
 
@@ -73,7 +73,7 @@ def load_network(stored: StoredNetwork, engine: Engine = Engine.ONNXRUNTIME, thr
 
 
 def check_engine(engine: Engine) -> None:
-    """Raise :class:`EngineError`, which names the extra to install, when ``engine`` is not installed."""
+    """Raises :class:`EngineError`, which names the extra to install, when ``engine`` is not installed."""
     extra = {Engine.KERAS: "train", Engine.OPENVINO: "openvino"}.get(engine)
     module = Engine.ONNXRUNTIME if engine is Engine.FAST else engine
     if importlib.util.find_spec(module.value) is None:
@@ -82,7 +82,7 @@ def check_engine(engine: Engine) -> None:
 
 
 def _check_exported(stored: StoredNetwork) -> None:
-    """Raise :class:`EngineError`, which names the command to run, when ``stored`` has no ONNX file."""
+    """Raises :class:`EngineError`, which names the command to run, when ``stored`` has no ONNX file."""
     if stored.onnx.is_file():
         return
     if stored.weights and stored.weights.is_file():
@@ -91,7 +91,7 @@ def _check_exported(stored: StoredNetwork) -> None:
 
 
 def _check_fit(stored: StoredNetwork, metadata: Mapping[str, str]) -> None:
-    """Raise :class:`EngineError` unless the ``metadata`` of an ONNX file tells the kind and sizes of ``stored``."""
+    """Raises :class:`EngineError` unless the ``metadata`` of an ONNX file tells the kind and sizes of ``stored``."""
     # Through JSON, which has lists where a config has tuples.
     wanted = json.loads(json.dumps({"kind": stored.kind, **asdict(stored.config)}))
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from obamanet.engine.formats import Precision
+from obamanet.engine.graph_writer import IR_VERSION, OPSET
 from obamanet.engine.lstm_graph import is_recurrent, recurrent_model
 from obamanet.engine.network import CONFIG_KEY, StoredNetwork
 from obamanet.errors import EngineError
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     import onnx
 
     from obamanet.networks.signatures import Signature
-
-OPSET: Final = 18
-"""ONNX operator set of what is written: known to ONNX Runtime from 1.14 and OpenVINO from 2023.1 on."""
-
-IR_VERSION: Final = 9
-"""ONNX file format that goes with the operator set."""
 
 MIN_HALVED: Final = 256
 """Values from which on a constant is stored at half precision; smaller ones are not worth a node."""
@@ -88,7 +83,7 @@ def export_network(
 
 
 def _converted(signature: Signature) -> onnx.ModelProto:
-    """Return the graph that tf2onnx makes of ``signature``, its inputs and outputs named as there."""
+    """Returns the graph that tf2onnx makes of ``signature``, its inputs and outputs named as there."""
     import tensorflow as tf
     import tf2onnx
     from onnx import compose
@@ -109,7 +104,7 @@ def _converted(signature: Signature) -> onnx.ModelProto:
 
 
 def _write_erfc(context: Any, node: Any, name: str, _: Any) -> None:
-    """Replace ``node`` by 1 - erf(x): the converter does not know the complement, which Keras makes GELU of."""
+    """Replaces ``node`` by 1 - erf(x): the converter does not know the complement, which Keras makes GELU of."""
     shape, kind = context.get_shape(node.output[0]), context.get_dtype(node.output[0])
     context.remove_node(name)
     one = context.make_const(f"{name}/one", np.ones((), np.float32)).output[0]
@@ -127,7 +122,7 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
 
 
 def _store_half(model: onnx.ModelProto) -> None:
-    """Store the large constants of ``model`` at half precision, each followed by a cast that is folded at loading."""
+    """Stores the large constants of ``model`` at half precision, each followed by a cast that is folded at loading."""
     from onnx import TensorProto, helper, numpy_helper
 
     casts = []
@@ -144,7 +139,7 @@ def _store_half(model: onnx.ModelProto) -> None:
 
 
 def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.ndarray, ...]]) -> None:
-    """Write ``model`` with its convolutions in eight-bit integers, ranges taken from ``samples``.
+    """Writes ``model`` with its convolutions in eight-bit integers, ranges taken from ``samples``.
 
     The first and the last one stay as they are: what they round is seen in the picture.
     """
@@ -177,7 +172,7 @@ def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.nda
 
 
 def _untranspose(model: onnx.ModelProto) -> None:
-    """Replace transposed convolutions, which no engine computes in integers, by convolutions that they equal.
+    """Replaces transposed convolutions, which no engine computes in integers, by convolutions that they equal.
 
     A transposed 4x4 convolution of stride 2 computes each pixel of a 2x2 block from 2x2 inputs; as one 3x3 convolution
     it has a filter per pixel of the block, with zeros where that pixel does not look.
@@ -205,7 +200,7 @@ def _untranspose(model: onnx.ModelProto) -> None:
 
 
 def _block_kernel(kernel: np.ndarray) -> np.ndarray:
-    """Return the kernel (4 O, C, 3, 3) that does what the transposed ``kernel`` (C, O, 4, 4) of stride 2 does."""
+    """Returns the kernel (4 O, C, 3, 3) that does what the transposed ``kernel`` (C, O, 4, 4) of stride 2 does."""
     channels, filters = kernel.shape[:2]
     blocks = np.zeros((2, 2, filters, channels, 3, 3), np.float32)
     # Pixel 0 of a block sees its own input and the one before, pixel 1 its own and the one after.

@@ -15,12 +15,20 @@ ERRORS_ONLY = 3
 
 
 class OnnxruntimeNetwork:
-    """An ONNX file in ONNX Runtime, a :class:`obamanet.engine.network.Network`; ``metadata`` is what else it tells.
+    """An ONNX file in ONNX Runtime, a :class:`obamanet.engine.network.Network`.
 
-    Raises :class:`EngineError`.
+    Args:
+        model: the file, or its content.
+        threads: processor threads of one call.
+
+    Attributes:
+        metadata: what else the file tells.
+
+    Raises:
+        EngineError: it is damaged or of a newer ONNX version.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, model: Path | bytes, threads: int = 1) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -29,20 +37,21 @@ class OnnxruntimeNetwork:
         options.log_severity_level = ERRORS_ONLY
         # Waiting threads give the processor to the next stage instead of spinning.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        source = model if isinstance(model, bytes) else str(model)
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base but this
-            raise EngineError(unreadable(path, error)) from error
+            raise EngineError(unreadable("in memory" if isinstance(model, bytes) else model, error)) from error
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self._inputs = [value.name for value in self._session.get_inputs()]
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the outputs for ``arrays``, one per input."""
+        """Returns the outputs for ``arrays``, one per input."""
         return tuple(self._session.run(None, dict(zip(self._inputs, arrays, strict=True))))
 
 
 def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return names, shapes (None is any length) and types of the inputs and outputs of the ONNX file ``path``."""
+    """Returns names, shapes (None is any length) and types of the inputs and outputs of the ONNX file ``path``."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -60,8 +69,8 @@ def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
     return {"inputs": described(session.get_inputs()), "outputs": described(session.get_outputs())}
 
 
-def unreadable(path: Path, error: Exception) -> str:
-    """Return the one line that says why the network at ``path`` cannot be loaded; raises MemoryError for that."""
+def unreadable(path: Path | str, error: Exception) -> str:
+    """Returns the one line that says why the network at ``path`` cannot be loaded; raises MemoryError for that."""
     if is_out_of_memory(error):
         raise MemoryError from error
     reason = str(error).lower()

@@ -35,7 +35,7 @@ class OpenvinoNetwork:
         self._local = threading.local()
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the outputs for ``arrays``, one per input."""
+        """Returns the outputs for ``arrays``, one per input."""
         # A request holds the arrays of one call, so that every thread needs its own.
         request = getattr(self._local, "request", None)
         if request is None:

@@ -1,9 +1,10 @@
-"""Brings a generated video and its recording together: in time, and in the picture."""
+"""Aligns a generated video with its recording, in time and in the picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 import cv2
 import numpy as np
@@ -15,27 +16,36 @@ from obamanet.keypoints.placement import fit_placement, fit_template, to_canonic
 from obamanet.timing import frame_times, nearest_in_time, resample_in_time
 from obamanet.types import Placement
 
-END_TOLERANCE = 0.001
-"""Seconds. Rounded timestamps must not cost the last frame."""
+END_TOLERANCE: Final = 0.001
+"""Seconds by which rounded timestamps may end too early without losing the last frame."""
 
-ON_THE_EDGE = 1e-3
-"""Pixels. A fitted similarity is right up to rounding; so near, the row or column still counts as covered."""
+EDGE_TOLERANCE: Final = 1e-3
+"""Pixels beyond the edge at which a row or column still counts as covered: a fitted similarity is rounded."""
 
-MIN_FRAMES = 2
+MIN_FRAMES: Final = 2
+"""Frames in which both videos must have a face."""
 
-NEARLY_SAME_LENGTH = 0.5
-"""Frames by which two lengths may differ without being mentioned."""
+LENGTH_TOLERANCE: Final = 0.5
+"""Frames by which two lengths may differ without a note."""
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Two tracks on one time grid, and how the generated pictures come into the reference's frame.
+    """Two tracks on the reference's time grid.
 
-    ``fps`` is the reference's rate, ``count`` its frames that both videos have, ``faces`` (F,) the frames among them in
-    which both have a face; everything after it has F rows. ``ours`` and ``real`` (F, 68, 2) are landmarks in pixels of
-    the reference's frame, ``our_mouth`` and ``real_mouth`` (F, 20, 2) keypoints in canonical coordinates, ``our_place``
-    and ``real_place`` the heads. ``into_reference`` is the similarity from generated to reference pixels, None where
-    the frames are of one size. ``notes`` say what had to be done.
+    Attributes:
+        fps: the reference's frame rate.
+        count: its frames that both videos have.
+        faces: those among them in which both have a face, (F,).
+        ours: landmarks of the generated face in pixels of the reference's frame, (F, 68, 2).
+        real: landmarks of the recorded face, (F, 68, 2).
+        our_mouth: generated keypoints, canonical (F, 20, 2).
+        real_mouth: recorded keypoints, canonical (F, 20, 2).
+        our_place: placement of the generated head, F rows.
+        real_place: placement of the recorded head, F rows.
+        into_reference: similarity from generated to reference pixels; None where frames are of one size.
+        size: width and height of the reference's frames in pixels.
+        notes: what had to be aligned.
     """
 
     fps: Fraction
@@ -58,7 +68,7 @@ class Aligned:
 
 
 def align(generated: ClipTrack, reference: ClipTrack) -> Aligned:
-    """Return both tracks on the reference's time grid; raises :class:`EvaluationError` when they share no faces."""
+    """Returns both tracks on the reference's time grid; raises :class:`EvaluationError` when they share no faces."""
     fps = reference.fps
     end = min(generated.end, reference.end)
     count = int(np.floor((end + END_TOLERANCE) * float(fps)))
@@ -92,7 +102,7 @@ def align(generated: ClipTrack, reference: ClipTrack) -> Aligned:
 
 
 def into_frame(image: np.ndarray, place: Placement | None, size: tuple[int, int]) -> np.ndarray:
-    """Return ``image`` (H, W, 3) moved by the similarity ``place`` (one row) into a frame of ``size`` (width, height).
+    """Returns ``image`` (H, W, 3) moved by the similarity ``place`` (one row) into a frame of ``size`` (width, height).
 
     A picture that is made smaller is blurred first by sigma = (1 / scale - 1) / 2, as scikit-image's rescale does,
     since it would alias otherwise.
@@ -106,13 +116,13 @@ def into_frame(image: np.ndarray, place: Placement | None, size: tuple[int, int]
 
 
 def matrix(place: Placement) -> np.ndarray:
-    """Return the similarity ``place`` (one row) as OpenCV wants it: (2, 3) float64."""
+    """Returns the similarity ``place`` (one row) as OpenCV wants it: (2, 3) float64."""
     cos, sin = place.scale[0] * np.cos(place.tilt[0]), place.scale[0] * np.sin(place.tilt[0])
     return np.array([[cos, -sin, place.centre[0, 0]], [sin, cos, place.centre[0, 1]]])
 
 
 def covered(generated_size: tuple[int, int], aligned: Aligned) -> tuple[slice, slice]:
-    """Return rows and columns of the reference's frame that the generated picture covers; maybe empty."""
+    """Returns rows and columns of the reference's frame that the generated picture covers; maybe empty."""
     width, height = aligned.size
     if aligned.into_reference is None:
         return slice(0, height), slice(0, width)
@@ -121,8 +131,8 @@ def covered(generated_size: tuple[int, int], aligned: Aligned) -> tuple[slice, s
     (a, b, c, d) = to_pixel(corners, aligned.into_reference)[0]
     left, top = max(a[0], c[0], 0.0), max(a[1], b[1], 0.0)
     right, bottom = min(b[0], d[0], width - 1.0), min(c[1], d[1], height - 1.0)
-    first_row, first_column = int(np.ceil(top - ON_THE_EDGE)), int(np.ceil(left - ON_THE_EDGE))
-    last_row, last_column = int(bottom + ON_THE_EDGE), int(right + ON_THE_EDGE)
+    first_row, first_column = int(np.ceil(top - EDGE_TOLERANCE)), int(np.ceil(left - EDGE_TOLERANCE))
+    last_row, last_column = int(bottom + EDGE_TOLERANCE), int(right + EDGE_TOLERANCE)
     return (
         slice(first_row, max(first_row, last_row + 1)),
         slice(first_column, max(first_column, last_column + 1)),
@@ -130,14 +140,14 @@ def covered(generated_size: tuple[int, int], aligned: Aligned) -> tuple[slice, s
 
 
 def head_onto_head(ours: np.ndarray, real: np.ndarray) -> Placement:
-    """Return the similarity that lays nose and eyes of landmarks ``ours`` (68, 2) onto those of ``real`` (68, 2)."""
+    """Returns the similarity that lays nose and eyes of landmarks ``ours`` (68, 2) onto those of ``real`` (68, 2)."""
     if np.array_equal(ours[list(STABLE_POINTS)], real[list(STABLE_POINTS)]):
         return Placement(np.zeros((1, 2)), np.ones(1), np.zeros(1))
     return fit_placement(real[None], ours)
 
 
 def _at(track: ClipTrack, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of ``times`` lie on a frame with a face, and the landmarks there, interpolated."""
+    """Returns which of ``times`` lie on a frame with a face, and the landmarks there, interpolated."""
     seen = track.seen[nearest_in_time(track.times, times)]
     if not track.seen.any():
         return seen, np.zeros((len(times), 68, 2))
@@ -158,7 +168,7 @@ def _notes(
     if generated.fps != reference.fps or generated.variable or reference.variable:
         ours, real = (f"{float(t.fps):.3f}{' (variable)' if t.variable else ''}" for t in (generated, reference))
         notes.append(f"rates {ours} and {real} fps: frames paired by time")
-    if abs(generated.end - reference.end) * float(reference.fps) > NEARLY_SAME_LENGTH:
+    if abs(generated.end - reference.end) * float(reference.fps) > LENGTH_TOLERANCE:
         notes.append(
             f"lengths {generated.end:.2f} and {reference.end:.2f} s: "
             f"the common {count / float(reference.fps):.2f} s compared"

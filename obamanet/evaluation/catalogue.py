@@ -1,4 +1,4 @@
-"""What is measured: each metric's name, unit, crop, source, and which way is better."""
+"""The metrics: name, unit, crop, source, and which way is better."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ class Better(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """One row of the report; ``pooled`` metrics are taken over the joined clips, not as the mean of the clips' own."""
+    """One row of the report.
+
+    Attributes:
+        key: its name in results.json.
+        title: in words.
+        unit: of its values, "" for a plain number.
+        better: which way it is better.
+        about: source and how it is measured.
+        pooled: whether it is computed over the joined clips, not as the mean of the clips' values.
+    """
 
     key: str
     title: str

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from obamanet.about import VERSION
 from obamanet.errors import ObamanetError
@@ -32,7 +32,7 @@ from obamanet.training.judges.judge_card import KINDS
 if TYPE_CHECKING:
     from obamanet.person import Person
 
-MEASURED_WITH = (
+MEASURED_WITH: Final = (
     *("numpy", "opencv-python-headless", "dlib-bin", "scipy", "scikit-image", "jiwer", "python_speech_features", "av"),
     *("onnxruntime", "torch", "lpips", "pytorch-fid"),
 )
@@ -40,7 +40,7 @@ MEASURED_WITH = (
 
 CROP = "face: 1.1 of the 68 points' extent; mouth: 1.4 of the 20 points' extent; squares about the recording's points"
 
-MAX_WORKERS = 2
+MAX_WORKERS: Final = 2
 """Processes. Each holds dlib's models, about 400 MB."""
 
 
@@ -63,11 +63,20 @@ def evaluate(
     progress: Progress | None = None,
     supplied: Supplied | None = None,
 ) -> Evaluation:
-    """Measure ``pairs`` and write results.json, results.csv, report.html and side-by-side videos into ``out``.
+    """Measures pairs and writes results.json, results.csv, report.html and side-by-side videos.
 
-    A pair that fails becomes a row with its reason, beside the ``failures`` from before. ``workers`` are processes,
-    None for two where there are two cores. Raises :class:`obamanet.errors.OutputError` when ``out`` cannot be written,
-    and :class:`obamanet.errors.EvaluationError` when what is ``supplied`` is not what it should be.
+    Args:
+        pairs: what is measured; a pair that fails becomes a row with its reason.
+        out: folder of the results.
+        subject: what is evaluated, in words.
+        failures: clips that failed before they could be measured.
+        workers: processes; None for two where there are two cores.
+        progress: shows how far it is.
+        supplied: weights and judges of the user's own.
+
+    Raises:
+        OutputError: ``out`` cannot be written.
+        EvaluationError: ``supplied`` names files that cannot be used.
     """
     progress, supplied = progress or Progress(), supplied or Supplied()
     if supplied.syncnet:
@@ -89,19 +98,29 @@ def evaluate(
 def render_split(
     protocol: Protocol, split: str, data: Path, person_folder: Path, out: Path, progress: Progress | None = None
 ) -> tuple[list[Pair], list[Failure]]:
-    """Let the person in ``person_folder`` say every recording of ``split`` into ``out``/generated.
+    """Renders every recording of a split by a person.
 
-    What an in-painting renderer painted, before it was pasted into the footage, goes into ``out``/squares.
+    Args:
+        protocol: the recordings.
+        split: one of the protocol's splits.
+        data: folder in which the recordings are.
+        person_folder: the person.
+        out: folder of the results: videos go into ``generated``, an in-painting renderer's output before compositing
+            into ``squares``.
+        progress: shows how far it is.
 
-    Returns the pairs and the recordings that failed. Raises :class:`obamanet.errors.ObamanetError` when the person or
-    all recordings are missing.
+    Returns:
+        The pairs, and the recordings that failed.
+
+    Raises:
+        ObamanetError: the person or all recordings are missing.
     """
     progress = progress or Progress()
     recordings = find_recordings(protocol, split, data)
     wanted = [Pair(n, out / "generated" / f"{n}.mp4", r, protocol.words(n)) for n, r in recordings.items()]
     pairs: list[Pair] = []
     failures: list[Failure] = []
-    # Refuses a person of no use before a process is started for it.
+    # Refuses a person that cannot be used before a process is started for it.
     _person(person_folder)
     render = partial(_rendered, person_folder=person_folder, squares=out / "squares")
     # A process of its own, which takes the networks' memory with it when it ends: measuring needs it.
@@ -116,12 +135,12 @@ def render_split(
 
 
 def _died(pair: Pair, doing: str) -> Failure:
-    """Return what is said of ``pair`` when the process that measured or rendered it is gone."""
+    """Returns the failure of ``pair`` when the process that measured or rendered it was killed."""
     return Failure(pair, f"the process that {doing} it was killed, perhaps of too little memory")
 
 
 def _rendered(pair: Pair, person_folder: Path, squares: Path) -> Pair | Failure:
-    """Let the person say the pair's recording, in this process."""
+    """Renders the pair's recording by the person, in this process."""
     from obamanet.pipelines.speak import speak
 
     person = _person(person_folder)
@@ -140,7 +159,7 @@ def _person(folder: Path) -> Person:
 
 
 def measure_one(pair: Pair, supplied: Supplied) -> ClipScores | Failure:
-    """Measure ``pair`` in this process; what is wrong with its files becomes a :class:`Failure`."""
+    """Measures ``pair`` in this process; an error of its files becomes a :class:`Failure`."""
     try:
         return _measurer(supplied).measure(pair)
     except ObamanetError as error:
@@ -153,7 +172,7 @@ def _measurer(supplied: Supplied) -> Measurer:
 
 
 def _square(pair: Pair, person: Person, folder: Path) -> Path:
-    """Return the video of what the renderer painted for ``pair``: a whole face is the video itself."""
+    """Returns the video of the renderer's output for ``pair``; for whole faces it is the generated video."""
     from obamanet.inference.speaker import Speaker
     from obamanet.pipelines.labelled import Soundtrack
     from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, render_squares, write_video
@@ -170,16 +189,16 @@ def _square(pair: Pair, person: Person, folder: Path) -> Path:
 
 
 def _measured(pairs: Sequence[Pair], workers: int, supplied: Supplied) -> Iterator[ClipScores | Failure]:
-    """Yield the pairs' results in their order."""
+    """Yields the pairs' results in their order."""
     measure = partial(measure_one, supplied=supplied)
     if workers == 1:
         yield from map(measure, pairs)
         return
-    yield from map_in_processes(measure, pairs, workers, partial(_died, doing="measured"), _alone)
+    yield from map_in_processes(measure, pairs, workers, partial(_died, doing="measured"), _use_one_thread)
 
 
-def _alone() -> None:
-    """Keep OpenCV to one thread: the processes share the cores already."""
+def _use_one_thread() -> None:
+    """Keeps OpenCV to one thread: the processes share the cores already."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -214,7 +233,7 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    """Return the commit of the checkout that runs, or that there is none."""
+    """Returns the commit of the checkout that runs, or that there is none."""
     folder = Path(__file__).resolve().parents[2]
     try:
         asked = subprocess.run(

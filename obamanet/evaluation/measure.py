@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from obamanet.evaluation import metrics
 from obamanet.evaluation.alignment import Aligned, align, covered, head_onto_head, into_frame
 from obamanet.evaluation.judges.fid import FaceFeatures, Inception
 from obamanet.evaluation.judges.lip_reading import NO_TRANSCRIPT, LipReader, MouthPair
-from obamanet.evaluation.judges.lpips import MIN_SIDE, Lpips, Supplied, where_there
+from obamanet.evaluation.judges.lpips import MIN_SIDE, Lpips, Supplied, load_if_available
 from obamanet.evaluation.judges.lse import ChungSyncNet
 from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.evaluation.pairing import Pair
@@ -28,31 +29,32 @@ from obamanet.evaluation.tracks import ClipTrack, Tracker
 from obamanet.face.identity import FaceEmbedder, identity_distance
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.render.crop import cut_square, portrait_box
+from obamanet.render.picture_quality import MIN_SSIM_SIDE, psnr, ssim
 from obamanet.types import CropBox
 from obamanet.video.reader import probe_video, read_frames
 
-FROZEN = 0.005
-"""Eye distances. An opening with a smaller standard deviation is frozen; the 200 sentences measured have 0.02 on."""
+FROZEN_DEVIATION: Final = 0.005
+"""Eye distances. An opening with a smaller standard deviation is frozen; recorded sentences have at least 0.02."""
 
 FACE_MARGIN, MOUTH_MARGIN = 1.1, 1.4
-"""Side of the square crops over the larger extent of the points."""
+"""Sides of the square crops, as multiples of the larger extent of the points."""
 
-SAMPLED_EVERY = 5
-"""Frames. Sharpness, LPIPS, FID and the renderer's square take every fifth: neighbours hardly differ, CPBD is slow."""
+SAMPLED_EVERY: Final = 5
+"""Frames. Sharpness, LPIPS, FID and the renderer's square use every fifth frame: neighbours hardly differ."""
 
-FACES_EMBEDDED = 6
+FACES_EMBEDDED: Final = 6
 """Frames of a clip whose faces are embedded, spread evenly; the real clip's own score compares its halves."""
 
 HEAD_BESIDE, HEAD_ABOVE = 0.35, 0.8
 """Face widths and heights about the landmarks that hair and ears may take; beyond, above the chin, is background."""
 
-MIN_BACKGROUND = 200
-"""Pixels."""
+MIN_BACKGROUND: Final = 200
+"""Pixels. With fewer the flicker is not measured."""
 
-MIRROR_MARGIN = 0.05
-"""By how much the mirrored picture must correlate better with the recording before the pair is called mirrored."""
+MIRROR_MARGIN: Final = 0.05
+"""Correlation by which the mirrored picture must be nearer to the recording for the pair to count as mirrored."""
 
-MIRROR_SIDE = 96
+MIRROR_SIDE: Final = 96
 """Pixels. Faces are compared with their mirror image at this size."""
 
 MIRRORED_POINTS = np.array(
@@ -64,14 +66,20 @@ MIRRORED_POINTS = np.array(
 )
 """Which of the 68 landmarks each becomes in a mirror."""
 
-
-NO_SYNCNET = "give --syncnet FILE, Chung's syncnet_v2.model"
-NO_SQUARE = "with --person only: of other videos the renderer's own square is not known"
+NO_SYNCNET: Final = "give --syncnet FILE, Chung's syncnet_v2.model"
+NO_SQUARE: Final = "with --person only: of other videos the renderer's own square is not known"
 
 
 @dataclass(frozen=True)
 class Score:
-    """One metric of one clip, generated and real; None where it is not available, with the ``reason``."""
+    """One metric of one clip.
+
+    Attributes:
+        key: of the metric.
+        generated: its value for the generated video, None where it is not available.
+        real: its value for the recording, None where it is not available.
+        reason: why a value is not available.
+    """
 
     key: str
     generated: float | None
@@ -81,7 +89,13 @@ class Score:
 
 @dataclass(frozen=True)
 class MouthSeries:
-    """The opening of both mouths in eye distances, (F,) each, at ``times`` (F,) seconds."""
+    """The opening of both mouths over time.
+
+    Attributes:
+        times: seconds (F,).
+        generated: eye distances (F,).
+        real: eye distances (F,).
+    """
 
     times: np.ndarray
     generated: np.ndarray
@@ -90,10 +104,16 @@ class MouthSeries:
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Everything measured of one pair; ``notes`` say what had to be aligned or is odd.
+    """Everything measured of one pair.
 
-    ``portraits`` are the squares about the generated and about the real head, each in its own frame. ``faces`` are what
-    FID needs of the clip, None with the reason in ``no_faces`` where it cannot be had.
+    Attributes:
+        pair: the pair.
+        scores: of every metric that a single clip has.
+        series: the opening of both mouths.
+        notes: what had to be aligned or is odd.
+        portraits: squares about the generated and the real head, each in its own frame.
+        faces: features for FID, None where they are not available.
+        no_faces: why not.
     """
 
     pair: Pair
@@ -111,8 +131,8 @@ class Measurer:
     def __init__(self, cache: Path | None = None, supplied: Supplied | None = None) -> None:
         self._tracker = Tracker(cache)
         self._embedder: FaceEmbedder | None = None
-        self._lpips, self._no_lpips = where_there(Lpips)
-        self._inception, self._no_fid = where_there(Inception)
+        self._lpips, self._lpips_missing = load_if_available(Lpips)
+        self._inception, self._inception_missing = load_if_available(Inception)
         supplied = supplied or Supplied()
         self._chung = ChungSyncNet(supplied.syncnet) if supplied.syncnet else None
         self._judges = supplied.judges
@@ -120,10 +140,10 @@ class Measurer:
         self._own_syncnet: OwnSyncNet | None = None
 
     def measure(self, pair: Pair) -> ClipScores:
-        """Return all scores of ``pair``; the same input gives the same numbers.
+        """Returns all scores of ``pair``; the same input gives the same numbers.
 
-        Raises an :class:`obamanet.errors.ObamanetError` when one of the videos cannot be read, has no face, or the
-        generated one is the recording's mirror image.
+        Raises:
+            ObamanetError: a video cannot be read or has no face, or the generated one is the recording's mirror image.
         """
         for path in (pair.generated, pair.reference):
             # Before minutes go into tracking the other one.
@@ -139,13 +159,15 @@ class Measurer:
         scores += _sound(pair, ours, real, aligned, frozen, notes)
         scores += self._own_sync(pair, ours, real, aligned, frozen)
         tally = self._pictures(pair, ours, aligned)
-        scores += [*tally.scores(self._no_lpips), *_unpasted(pair, aligned), *self._lse(pair, ours, real)]
+        scores += [*tally.scores(self._lpips_missing), *_unpasted(pair, aligned), *self._lse(pair, ours, real)]
         scores.append(self._words(pair, tally.mouths))
         portraits = portrait_box(ours.landmarks[ours.seen]), portrait_box(real.landmarks[real.seen])
-        return ClipScores(pair, tuple(scores), series, tuple(notes), portraits, tally.seen(), self._no_fid)
+        return ClipScores(
+            pair, tuple(scores), series, tuple(notes), portraits, tally.face_features(), self._inception_missing
+        )
 
     def _own_sync(self, pair: Pair, ours: ClipTrack, real: ClipTrack, aligned: Aligned, frozen: bool) -> list[Score]:
-        """Return what our own SyncNet says of both videos; a silent generated one borrows the real sound."""
+        """Returns offset and confidence of our own SyncNet; a generated video without sound uses the real sound."""
         keys = ("own_offset", "own_confidence")
         if not ours.has_sound and not real.has_sound:
             return [Score(key, None, None, "neither video has sound") for key in keys]
@@ -173,7 +195,7 @@ class Measurer:
         return [Score(key, generated, true, reasons[0] if generated is None else "") for key, generated, true in both]
 
     def _lse(self, pair: Pair, ours: ClipTrack, real: ClipTrack) -> list[Score]:
-        """Return LSE-C and LSE-D of both videos, each with its own sound and as it is."""
+        """Returns LSE-C and LSE-D of both videos, each with its own sound and as it is."""
         if self._chung is None:
             return [Score(key, None, None, NO_SYNCNET) for key in ("lse_c", "lse_d")]
         found: list[tuple[float | None, float | None]] = []
@@ -192,7 +214,7 @@ class Measurer:
         return [Score(key, generated, true, reasons[0]) for key, generated, true in both]
 
     def _words(self, pair: Pair, mouths: MouthPair | None) -> Score:
-        """Return the lip reader's word error, where the words are known."""
+        """Returns the lip reader's word error, where the words are known."""
         if mouths is None:
             return Score("word_error", None, None, NO_TRANSCRIPT)
         try:
@@ -202,7 +224,7 @@ class Measurer:
             return Score("word_error", None, None, str(error))
 
     def _pictures(self, pair: Pair, ours: ClipTrack, aligned: Aligned) -> _Tally:
-        """Go through both videos at once, frame by frame, and sum up what is measured of the pictures."""
+        """Measures the pictures of both videos frame by frame."""
         tally = _Tally(covered(ours.size, aligned), _background(aligned, covered(ours.size, aligned)))
         tally.mouths = MouthPair(aligned.ours, aligned.real, aligned.times) if pair.words else None
         embedded = set(np.linspace(0, len(aligned.faces) - 1, FACES_EMBEDDED).round().astype(int).tolist())
@@ -215,7 +237,7 @@ class Measurer:
             row = row_of[index]
             points, true_points = aligned.ours[row], aligned.real[row]
             if tally.mouths is not None:
-                tally.mouths.see(picture, truth)
+                tally.mouths.add_frame(picture, truth)
             face, mouth = _square(true_points, face_side), _square(true_points[MOUTH], mouth_side)
             onto = head_onto_head(points, true_points)
             tally.crop("face", _cut(picture, face), _cut(truth, face))
@@ -227,17 +249,17 @@ class Measurer:
                 if self._lpips is not None and min(_cut(truth, face).shape[:2]) >= MIN_SIDE:
                     tally.add("lpips", self._lpips.distance(_cut(picture, face), _cut(truth, face)), 0.0)
                 if self._inception is not None:
-                    tally.looked_at.append(self._inception.see(_cut(picture, face)))
-                    tally.truly_looked_at.append(self._inception.see(_cut(truth, face)))
+                    tally.features.append(self._inception.features(_cut(picture, face)))
+                    tally.real_features.append(self._inception.features(_cut(truth, face)))
             if row in embedded:
                 self._embedder = self._embedder or FaceEmbedder()
-                tally.faces.append(self._embedder.embed(picture, points))
-                tally.true_faces.append(self._embedder.embed(truth, true_points))
+                tally.embeddings.append(self._embedder.embed(picture, points))
+                tally.real_embeddings.append(self._embedder.embed(truth, true_points))
         return tally
 
 
 class _Tally:
-    """Sums up the pictures of one clip."""
+    """Gathers the picture metrics of one clip, frame by frame."""
 
     def __init__(self, area: tuple[slice, slice], background: np.ndarray) -> None:
         self._area = area
@@ -245,21 +267,21 @@ class _Tally:
         self._ours: dict[str, list[float]] = defaultdict(list)
         self._real: dict[str, list[float]] = defaultdict(list)
         self._before: tuple[np.ndarray, np.ndarray] | None = None
-        self.faces: list[np.ndarray] = []
-        self.true_faces: list[np.ndarray] = []
+        self.embeddings: list[np.ndarray] = []
+        self.real_embeddings: list[np.ndarray] = []
         self.mouths: MouthPair | None = None
-        self.looked_at: list[np.ndarray] = []
-        self.truly_looked_at: list[np.ndarray] = []
+        self.features: list[np.ndarray] = []
+        self.real_features: list[np.ndarray] = []
 
     def add(self, key: str, ours: float | None, real: float | None) -> None:
-        """Note one frame's values; those that are not to be had are left out."""
+        """Adds one frame's values; None is left out."""
         if ours is not None:
             self._ours[key].append(ours)
         if real is not None:
             self._real[key].append(real)
 
     def whole(self, picture: np.ndarray, truth: np.ndarray, sampled: bool) -> None:
-        """Note what is measured of whole frames, faces or not."""
+        """Adds the metrics of whole frames, with or without a face."""
         ours, real = picture[self._area], truth[self._area]
         self.crop("full", ours, real)
         if sampled and min(real.shape[:2]) > 0:
@@ -274,23 +296,23 @@ class _Tally:
         self._before = picture, truth
 
     def crop(self, name: str, picture: np.ndarray, truth: np.ndarray) -> None:
-        """Note PSNR and SSIM of one crop, where it is large enough."""
-        if min(truth.shape[:2]) < metrics.MIN_SSIM_SIDE:
+        """Adds PSNR and SSIM of one crop, if it is large enough."""
+        if min(truth.shape[:2]) < MIN_SSIM_SIDE:
             return
-        self.add(f"psnr_{name}", metrics.psnr(picture, truth), float("inf"))
-        self.add(f"ssim_{name}", metrics.ssim(picture, truth), 1.0)
+        self.add(f"psnr_{name}", psnr(picture, truth), float("inf"))
+        self.add(f"ssim_{name}", ssim(picture, truth), 1.0)
 
     def sharpness(self, name: str, picture: np.ndarray, truth: np.ndarray) -> None:
-        """Note the sharpness of one crop."""
+        """Adds the sharpness of one crop."""
         if min(truth.shape[:2]) > 0:
             self.add(f"sharp_{name}", laplacian_sharpness(picture), laplacian_sharpness(truth))
 
-    def seen(self) -> FaceFeatures | None:
-        """Return what Inception saw, if it was there."""
-        return FaceFeatures(np.stack(self.looked_at), np.stack(self.truly_looked_at)) if self.looked_at else None
+    def face_features(self) -> FaceFeatures | None:
+        """Returns the Inception features of the faces, None without Inception."""
+        return FaceFeatures(np.stack(self.features), np.stack(self.real_features)) if self.features else None
 
     def scores(self, no_lpips: str) -> list[Score]:
-        """Return the means over the frames."""
+        """Returns the means over the frames."""
         reasons = {
             "cpbd": "no block of 64 pixels has an edge",
             "flicker": "no background beside or above the head",
@@ -307,9 +329,9 @@ class _Tally:
         return [*scores, self._identity()]
 
     def _identity(self) -> Score:
-        if len(self.faces) < 2:
+        if len(self.embeddings) < 2:
             return Score("identity", None, None, "fewer than two faces")
-        faces, true_faces = np.stack(self.faces), np.stack(self.true_faces)
+        faces, true_faces = np.stack(self.embeddings), np.stack(self.real_embeddings)
         half = len(true_faces) // 2
         return Score(
             "identity",
@@ -319,7 +341,7 @@ class _Tally:
 
 
 def _mouth(aligned: Aligned) -> tuple[list[Score], MouthSeries]:
-    """Return the scores of the landmarks, and both openings."""
+    """Returns the scores of the landmarks, and the opening of both mouths."""
     fps = float(aligned.fps)
     ours, real = aligned.our_mouth, aligned.real_mouth
     opening, true_opening = mouth_opening(ours), mouth_opening(real)
@@ -340,22 +362,22 @@ def _mouth(aligned: Aligned) -> tuple[list[Score], MouthSeries]:
     ]
     try:
         eye = float(aligned.real_place.scale.mean())
-        shaking, true_shaking = (1000 * metrics.tremble(face, fps) / eye for face in (aligned.ours, aligned.real))
-        scores.append(Score("tremble", shaking, true_shaking))
+        jitter, true_jitter = (1000 * metrics.jitter(face, fps) / eye for face in (aligned.ours, aligned.real))
+        scores.append(Score("tremble", jitter, true_jitter))
     except ValueError as error:
         scores.append(Score("tremble", None, None, str(error)))
     return scores, series
 
 
 def _is_frozen(series: MouthSeries) -> bool:
-    """Say whether the generated mouth stands still while the real one moves; what is left is the tracker's noise."""
-    return bool(np.std(series.generated) < FROZEN <= np.std(series.real))
+    """Returns whether the generated mouth does not move, but for the tracker's noise, while the real one does."""
+    return bool(np.std(series.generated) < FROZEN_DEVIATION <= np.std(series.real))
 
 
 def _sound(
     pair: Pair, ours: ClipTrack, real: ClipTrack, aligned: Aligned, frozen: bool, notes: list[str]
 ) -> list[Score]:
-    """Return what sound and mouth have to do with each other; a silent generated video borrows the real sound."""
+    """Returns the scores of sound and mouth; a generated video without sound uses the real sound."""
     keys = ("av_offset", "av_offset_size", "av_confidence", "silence_motion")
     if not ours.has_sound and not real.has_sound:
         return [Score(key, None, None, "neither video has sound") for key in keys]
@@ -372,7 +394,7 @@ def _sound(
 
 
 def _one_sound(path: Path | None, mouth: np.ndarray, aligned: Aligned) -> tuple[list[float | None], str]:
-    """Return offset, its size, confidence and motion in silence of one video, and why some are missing."""
+    """Returns offset, its size, confidence and motion in silence of one video, and why some are missing."""
     if path is None:
         return [None] * 4, "no sound"
     times = aligned.times
@@ -396,14 +418,14 @@ def _one_sound(path: Path | None, mouth: np.ndarray, aligned: Aligned) -> tuple[
 
 
 def _frames(pair: Pair, aligned: Aligned) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the common frames of both videos, the generated ones brought into the reference's frame."""
+    """Yields the common frames of both videos, the generated ones brought into the reference's frame."""
     ours, real = read_frames(pair.generated, aligned.fps), read_frames(pair.reference, aligned.fps)
     for picture, truth in islice(zip(ours, real, strict=False), aligned.count):
         yield into_frame(picture.image, aligned.into_reference, aligned.size), truth.image
 
 
 def _unpasted(pair: Pair, aligned: Aligned) -> list[Score]:
-    """Return PSNR and SSIM of the square that the renderer painted against the same cut of the recording."""
+    """Returns PSNR and SSIM of the square that the renderer painted against the same cut of the recording."""
     if pair.square is None:
         return [Score(key, None, None, NO_SQUARE) for key in ("psnr_square", "ssim_square")]
     box = portrait_box(aligned.real)
@@ -412,8 +434,8 @@ def _unpasted(pair: Pair, aligned: Aligned) -> list[Score]:
     psnrs, ssims = [], []
     for painted, truth in both:
         square = cut_square(truth.image, box, painted.image.shape[0])
-        psnrs.append(metrics.psnr(painted.image, square))
-        ssims.append(metrics.ssim(painted.image, square))
+        psnrs.append(psnr(painted.image, square))
+        ssims.append(ssim(painted.image, square))
     return [
         Score("psnr_square", float(np.mean(psnrs)), float("inf")),
         Score("ssim_square", float(np.mean(ssims)), 1.0),
@@ -421,7 +443,7 @@ def _unpasted(pair: Pair, aligned: Aligned) -> list[Score]:
 
 
 def _refuse_mirrored(pair: Pair, aligned: Aligned) -> None:
-    """Raise :class:`EvaluationError` when the generated face looks like the mirror image of the recorded one."""
+    """Raises :class:`EvaluationError` when the generated face looks like the mirror image of the recorded one."""
     wanted = {int(aligned.faces[i]) for i in np.linspace(0, len(aligned.faces) - 1, 3).round().astype(int)}
     rows = {int(frame): row for row, frame in enumerate(aligned.faces)}
     straight, mirrored = [], []
@@ -441,7 +463,7 @@ def _refuse_mirrored(pair: Pair, aligned: Aligned) -> None:
 
 
 def _face_of(picture: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the luma of the face at ``points``, laid onto the crop that ``target`` fills, as a series of pixels."""
+    """Returns the luma of the face at ``points``, laid onto the crop that ``target`` fills, as a series of pixels."""
     side = _side(target[None], FACE_MARGIN)
     left, top = (target.min(axis=0) + target.max(axis=0)) / 2 - side / 2
     onto = head_onto_head(points, target)
@@ -452,7 +474,7 @@ def _face_of(picture: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.
 
 
 def _background(aligned: Aligned, area: tuple[slice, slice]) -> np.ndarray:
-    """Return the pixels (H, W) bool beside and above both heads, in every frame, that both pictures have."""
+    """Returns the pixels (H, W) bool beside and above both heads, in every frame, that both pictures have."""
     width, height = aligned.size
     points = np.concatenate([aligned.ours, aligned.real])
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
@@ -466,17 +488,17 @@ def _background(aligned: Aligned, area: tuple[slice, slice]) -> np.ndarray:
 
 
 def _side(points: np.ndarray, margin: float) -> int:
-    """Return the side in pixels of a square crop about ``points`` (F, N, 2), one for the whole clip."""
+    """Returns the side in pixels of a square crop about ``points`` (F, N, 2), one for the whole clip."""
     return max(1, round(float(np.median(np.ptp(points, axis=1).max(axis=-1))) * margin))
 
 
 def _square(points: np.ndarray, side: int) -> tuple[int, int, int]:
-    """Return left, top and side of the square about ``points`` (N, 2)."""
+    """Returns left, top and side of the square about ``points`` (N, 2)."""
     left, top = np.rint((points.min(axis=0) + points.max(axis=0)) / 2 - side / 2).astype(int)
     return int(left), int(top), side
 
 
 def _cut(picture: np.ndarray, square: tuple[int, int, int]) -> np.ndarray:
-    """Return what of ``square`` lies inside ``picture``."""
+    """Returns what of ``square`` lies inside ``picture``."""
     left, top, side = square
     return picture[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]

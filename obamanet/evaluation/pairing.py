@@ -9,15 +9,20 @@ from pathlib import Path
 from obamanet.errors import EvaluationError, OptionError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv"})
-"""What is taken for a video when a folder is searched; a file that is named may have any suffix."""
+"""Suffixes of the files that are videos when a folder is searched; a file that is named may have any suffix."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One generated video and the recording it is held against.
+    """One generated video and the recording that it is compared with.
 
-    ``words`` are those said, where they are known; ``square`` is a video of what the renderer painted before it was
-    pasted into a frame, which may be the generated one itself, None where nobody knows it.
+    Attributes:
+        name: of the clip.
+        generated: the generated video.
+        reference: the recording.
+        words: the words spoken, empty where they are not known.
+        square: a video of the renderer's output before compositing, maybe the generated video itself; None where there
+            is none.
     """
 
     name: str
@@ -28,12 +33,21 @@ class Pair:
 
 
 def find_pairs(generated: Path, reference: Path | None) -> tuple[Pair, ...]:
-    """Return the pairs that the two arguments name.
+    """Finds the pairs that two arguments name.
 
-    Two files are one pair; two folders are paired by file name without suffix, one pair for each generated video. A CSV
-    alone has the columns generated, reference and, if wanted, name; its paths count from its own folder. A recording
-    that is not there leaves a path that does not exist, which fails when it is read, alone. Raises
-    :class:`OptionError` and :class:`EvaluationError` when there is nothing to pair.
+    Args:
+        generated: a video, a folder of videos, or a CSV with the columns generated, reference and, optionally, name,
+            whose paths are relative to its folder.
+        reference: the recording, or a folder of recordings with the same file names, whatever their suffix; None with
+            a CSV.
+
+    Returns:
+        One pair for each generated video. A recording that is missing is a path that does not exist, so that its clip
+        alone fails.
+
+    Raises:
+        OptionError: the arguments do not go together, or a name stands twice.
+        EvaluationError: there is nothing to pair, or the CSV cannot be used.
     """
     if reference is None:
         if generated.suffix.lower() != ".csv":
@@ -55,7 +69,11 @@ def find_pairs(generated: Path, reference: Path | None) -> tuple[Pair, ...]:
 
 
 def videos_in(folder: Path) -> dict[str, Path]:
-    """Return the videos directly in ``folder`` by name without suffix; raises :class:`OptionError` for a name twice."""
+    """Returns the videos directly in ``folder`` by name without suffix.
+
+    Raises:
+        OptionError: two have one name.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".") or not path.is_file():

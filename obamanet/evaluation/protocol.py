@@ -16,14 +16,20 @@ SCHEMA = 1
 """Version of a protocol file's layout."""
 
 GRID_NAMES = "grid names"
-"""What a protocol file says under "transcripts" when the names of its clips spell the sentences."""
+"""Value of "transcripts" in a protocol file when the names of its clips spell the sentences."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Named recordings: ``splits`` are pairs of a split's name and the names of its clips.
+    """A fixed choice of recordings.
 
-    ``grid_names`` says that each clip's name spells its sentence, as GRID's do.
+    Attributes:
+        name: what the command line calls it.
+        title: in words.
+        source: where the recordings are published.
+        licence: of the recordings.
+        splits: pairs of a split's name and the names of its clips.
+        grid_names: whether each clip's name spells its sentence, as GRID's do.
     """
 
     name: str
@@ -34,7 +40,7 @@ class Protocol:
     grid_names: bool = False
 
     def clips(self, split: str) -> tuple[str, ...]:
-        """Return the clip names of ``split``; raises :class:`OptionError` when there is none of that name."""
+        """Returns the clip names of ``split``; raises :class:`OptionError` when there is none of that name."""
         for name, clips in self.splits:
             if name == split:
                 return clips
@@ -42,21 +48,26 @@ class Protocol:
         raise OptionError(f"protocol {self.name} has no split {split!r}; allowed are {allowed}")
 
     def words(self, clip: str) -> tuple[str, ...]:
-        """Return the words said in ``clip``, none where they are not known or the clip is not this protocol's."""
+        """Returns the words spoken in ``clip``, none where they are not known or the clip is not this protocol's."""
         ours = self.grid_names and any(clip in clips for _, clips in self.splits)
         return words_of_name(clip) if ours else ()
 
 
 def protocol_names() -> tuple[str, ...]:
-    """Return the names of the protocols that come with the program."""
+    """Returns the names of the protocols that come with the program."""
     folder = files("obamanet.evaluation") / "protocols"
     return tuple(sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json")))
 
 
 def load_protocol(name: str) -> Protocol:
-    """Return the protocol ``name``, or the one in the JSON file of that path.
+    """Loads a protocol.
 
-    Raises :class:`OptionError` for an unknown name, :class:`EvaluationError` for a file that is none.
+    Args:
+        name: of one that comes with the program, or the path of a JSON file.
+
+    Raises:
+        OptionError: the name is unknown.
+        EvaluationError: the file is no protocol.
     """
     try:
         if name in protocol_names():
@@ -82,15 +93,25 @@ def load_protocol(name: str) -> Protocol:
 
 
 def with_words(pairs: Iterable[Pair], protocol: Protocol) -> tuple[Pair, ...]:
-    """Return ``pairs`` with the words said, of those whose recording has the name of a clip of ``protocol``."""
+    """Returns ``pairs`` with the words spoken, where the recording has the name of a clip of ``protocol``."""
     return tuple(replace(pair, words=protocol.words(pair.reference.stem)) for pair in pairs)
 
 
 def find_recordings(protocol: Protocol, split: str, data: Path) -> dict[str, Path]:
-    """Return the recording of each clip of ``split``, searched under ``data`` by name without suffix.
+    """Finds the recordings of a split.
 
-    A clip that is not there gets a path that does not exist, so that it alone fails. Raises :class:`EvaluationError`
-    when none of them is there, or a name lies there twice.
+    Args:
+        protocol: the protocol.
+        split: one of its splits.
+        data: folder that is searched, with those below it, by file name without suffix.
+
+    Returns:
+        The recording of each clip by the clip's name. A clip that is missing gets a path that does not exist, so that
+        it alone fails.
+
+    Raises:
+        OptionError: the protocol has no such split.
+        EvaluationError: none of the clips is there, or one is there twice.
     """
     names = protocol.clips(split)
     if not data.is_dir():

@@ -1,4 +1,4 @@
-"""What an evaluation found: summary with intervals, one row per clip, failures; written as JSON and CSV."""
+"""Results of an evaluation: summary with intervals, one row per clip, failures; written as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,18 +28,18 @@ from obamanet.evaluation.statistics import (
 )
 from obamanet.files import atomic_write_json, atomic_write_text
 
-SCHEMA = 1
+SCHEMA: Final = 1
 """Version of results.json's layout."""
 
 RESULTS_FILE, CSV_FILE, COMPARISON_FILE = "results.json", "results.csv", "comparison.json"
 
-MIN_COMPARED = 2
-"""Clips. A paired test of fewer says nothing."""
+MIN_COMPARED: Final = 2
+"""Clips that a paired test needs."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What was measured with what: everything another person needs to get the same numbers."""
+    """What was measured with what: everything that is needed to get the same numbers."""
 
     what: str
     protocol: str
@@ -63,7 +63,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Summary:
-    """One metric over all clips that have it; None with a ``reason`` where no clip has."""
+    """One metric over all clips.
+
+    Attributes:
+        metric: the metric.
+        generated: its mean or joined value for the generated videos; None where no clip has it.
+        real: the same for the recordings.
+        clips: how many have it.
+        reason: why none has it.
+    """
 
     metric: Metric
     generated: Interval | None
@@ -92,9 +100,12 @@ class StoredResults:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two systems in one metric; ``b_better`` is None where the interval of the difference holds 0.
+    """Two systems compared in one metric.
 
-    For metrics that are best near 1, near 0 or near the real clip's value, the distance from there is tested.
+    Attributes:
+        metric: the metric.
+        test: of its values or, where it is best near 1, 0 or the real clip's value, of the distances from there.
+        b_better: whether the second system is better; None where the interval of the difference includes 0.
     """
 
     metric: Metric
@@ -103,18 +114,18 @@ class Comparison:
 
 
 def summarise(clips: Sequence[ClipScores]) -> tuple[Summary, ...]:
-    """Return every metric of the catalogue over ``clips``, in its order."""
+    """Returns every metric of the catalogue over ``clips``, in its order."""
     return tuple(_summary(metric, clips) for metric in METRICS)
 
 
 def write_results(evaluation: Evaluation, folder: Path) -> None:
-    """Write results.json and results.csv into ``folder``; infinities are written as "inf", missing values as null."""
+    """Writes results.json and results.csv into ``folder``; infinities are written as "inf", missing values as null."""
     atomic_write_json(folder / RESULTS_FILE, _finite(_as_json(evaluation)))
     atomic_write_text(folder / CSV_FILE, _as_csv(evaluation))
 
 
 def read_results(path: Path) -> StoredResults:
-    """Read the results.json at ``path``, or in the folder ``path``; raises :class:`EvaluationError`."""
+    """Reads the results.json at ``path``, or in the folder ``path``; raises :class:`EvaluationError`."""
     path = path / RESULTS_FILE if path.is_dir() else path
     try:
         content = read_card(path).content
@@ -129,10 +140,12 @@ def read_results(path: Path) -> StoredResults:
 
 
 def compare(a: StoredResults, b: StoredResults) -> tuple[Comparison, ...]:
-    """Return the paired comparison of ``a`` and ``b`` in every metric that both have, over the clips that both have.
+    """Compares two evaluations in every metric that both have, over the clips that both have.
 
-    Clips in which a value is infinite are left out. Raises :class:`EvaluationError` when fewer than two clips are
-    shared.
+    Clips in which a value is infinite are left out.
+
+    Raises:
+        EvaluationError: fewer than two clips are shared.
     """
     ours, theirs = dict(a.clips), dict(b.clips)
     names = sorted(ours.keys() & theirs.keys())
@@ -152,7 +165,7 @@ def compare(a: StoredResults, b: StoredResults) -> tuple[Comparison, ...]:
 
 
 def write_comparison(comparisons: Sequence[Comparison], a: Path, b: Path, folder: Path) -> None:
-    """Write comparison.json into ``folder``: per metric both means, the difference with its interval, and p."""
+    """Writes comparison.json into ``folder``: per metric both means, the difference with its interval, and p."""
     verdict = {None: "no difference shown", True: "b", False: "a"}
     rows = [
         {
@@ -167,12 +180,12 @@ def write_comparison(comparisons: Sequence[Comparison], a: Path, b: Path, folder
 
 
 def bounds(interval: Interval) -> str:
-    """Return the bounds of ``interval`` for people, "-" where nobody knows them."""
+    """Returns the bounds of ``interval`` as text, "-" without bounds."""
     return "-" if interval.low is None else f"{shown(interval.low)} .. {shown(interval.high)}"
 
 
 def shown(value: float | None) -> str:
-    """Return a figure with three significant digits, and more before the point where there are more."""
+    """Returns a figure with three significant digits, and more before the point where there are more."""
     if value is None:
         return "-"
     if not math.isfinite(value):
@@ -210,7 +223,7 @@ def _joined(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
 
 
 def _fid(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
-    """Return FID over the faces of all clips. Clips drawn twice would change it, so there is no bootstrap interval."""
+    """Returns FID over the faces of all clips. Clips drawn twice would change it, so there is no bootstrap interval."""
     faces = [clip.faces for clip in clips if clip.faces is not None]
     if not faces:
         return Summary(metric, None, None, 0, clips[0].no_faces)
@@ -224,7 +237,7 @@ def _fid(metric: Metric, clips: Sequence[ClipScores]) -> Summary:
 
 
 def _loss(metric: Metric, scores: Sequence[Score]) -> float | None:
-    """Return what is tested of ``metric``: its value, or how far it is from where it should be."""
+    """Returns what a comparison tests: the metric's value, or its distance from the best one."""
     score = next((score for score in scores if score.key == metric.key), None)
     if score is None or score.generated is None:
         return None
@@ -280,7 +293,7 @@ def _as_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _as_csv(evaluation: Evaluation) -> str:
-    """Return one row per clip, failures included: each metric generated and real, notes and reason."""
+    """Returns one row per clip, failures included: each metric generated and real, notes and reason."""
     keys = [metric.key for metric in METRICS if not metric.pooled]
     columns = ["name", "generated", "reference", *(f"{key}{side}" for key in keys for side in ("", "_real"))]
     text = io.StringIO()
@@ -305,7 +318,7 @@ def _both(score: Score | None) -> tuple[str, str]:
 
 
 def _finite(content: Any) -> Any:
-    """Return ``content`` with infinities spelled out, since JSON has none."""
+    """Returns ``content`` with infinities spelled out, since JSON has none."""
     match content:
         case dict():
             return {key: _finite(value) for key, value in content.items()}

@@ -2,49 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import cv2
 import numpy as np
 
-BLOCK = 64
+BLOCK: Final = 64
 """Pixels. Side of a block (Narvekar and Karam 2011, section III): about one degree of vision."""
 
-EDGE_SHARE = 0.002
-"""Share of a block's pixels that must be edges for it to be looked at (same place)."""
+EDGE_SHARE: Final = 0.002
+"""Share of a block's pixels that must be edges for it to be looked at (section III)."""
 
-JUST_NOTICEABLE = (5.0, 3.0)
-"""Pixels. Width of a just noticeably blurred edge at a contrast of at most 50, and above (same place, table I)."""
+JUST_NOTICEABLE_WIDTHS: Final = (5.0, 3.0)
+"""Pixels. Width of a just noticeably blurred edge at a contrast of at most 50, and above (table I)."""
 
-CONTRAST_STEP = 50
-"""Grey levels between the two."""
+CONTRAST_STEP: Final = 50
+"""Grey levels. Contrast of a block up to which the first width holds, beyond it the second."""
 
-BETA = 3.6
-"""Steepness of the psychometric function (same place)."""
+BETA: Final = 3.6
+"""Steepness of the psychometric function (section III)."""
 
-DETECTED = 0.63
-"""Probability at which blur is just noticed: 1 - 1/e (same place)."""
+DETECTION_PROBABILITY: Final = 0.63
+"""Probability at which blur is just noticed: 1 - 1/e (section III)."""
 
-MAX_EDGE = 100
+MAX_EDGE: Final = 100
 """Pixels. No edge is followed further on either side."""
 
-SLANT = np.tan(np.pi / 8)
+MAX_SLANT: Final = np.tan(np.pi / 8)
 """Edges that lean by more than 22.5 degrees are not measured along the row (the authors quantise to 45 degrees)."""
 
-SOBEL_SCALE = 4.0
+SOBEL_SCALE: Final = 4.0
 """Threshold of the edge map: this times the mean squared gradient (Pratt 1978, as MATLAB's edge() does)."""
 
 
 def laplacian_sharpness(picture: np.ndarray) -> float:
-    """Return the variance of the Laplacian of a uint8 BGR picture (H, W, 3), in squared grey levels.
+    """Returns the variance of the Laplacian of a uint8 BGR picture (H, W, 3), in squared grey levels.
 
     Pech-Pacheco et al. 2000: var(L * I) with the kernel 0 1 0 / 1 -4 1 / 0 1 0 over the luma of ITU-R BT.601. It grows
-    with contrast and with noise, and is only to be compared at one scale.
+    with contrast and noise; only pictures of one scale can be compared.
     """
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float64)
     return float(cv2.Laplacian(grey, cv2.CV_64F, ksize=1).var())
 
 
 def cpbd(picture: np.ndarray) -> float | None:
-    """Return CPBD of a uint8 BGR picture (H, W, 3): the share of edges whose blur is not noticed, 0 to 1.
+    """Returns CPBD of a uint8 BGR picture (H, W, 3): the share of edges whose blur is not noticed, 0 to 1.
 
     Narvekar and Karam 2011. Vertical edges (Sobel) of blocks of 64 x 64 pixels; an edge's width w is the distance
     between the extremes of luma left and right of it; P = 1 - exp(-(w / w_jnb)^3.6); CPBD = P(P <= 0.63). Written from
@@ -61,14 +63,14 @@ def cpbd(picture: np.ndarray) -> float | None:
             if np.count_nonzero(edges[block]) <= EDGE_SHARE * BLOCK**2:
                 continue
             found = widths[block][widths[block] > 0]
-            noticeable = JUST_NOTICEABLE[0 if np.ptp(grey[block]) <= CONTRAST_STEP else 1]
+            noticeable = JUST_NOTICEABLE_WIDTHS[0 if np.ptp(grey[block]) <= CONTRAST_STEP else 1]
             seen += found.size
-            unnoticed += int((1 - np.exp(-((found / noticeable) ** BETA)) <= DETECTED).sum())
+            unnoticed += int((1 - np.exp(-((found / noticeable) ** BETA)) <= DETECTION_PROBABILITY).sum())
     return unnoticed / seen if seen else None
 
 
 def _vertical_edges(grey: np.ndarray) -> np.ndarray:
-    """Return where luma changes along the row most strongly: thinned along the row, (H, W) bool."""
+    """Returns where luma changes along the row most strongly: thinned along the row, (H, W) bool."""
     gradient = cv2.Sobel(grey, cv2.CV_64F, 1, 0, ksize=3, borderType=cv2.BORDER_REPLICATE) / 8
     strength = gradient**2
     before, after = np.roll(strength, 1, axis=1), np.roll(strength, -1, axis=1)
@@ -78,12 +80,12 @@ def _vertical_edges(grey: np.ndarray) -> np.ndarray:
 
 
 def _edge_widths(grey: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the width in pixels of each upright edge, 0 elsewhere, (H, W); Marziliano et al. 2002.
+    """Returns the width in pixels of each upright edge, 0 elsewhere, (H, W); Marziliano et al. 2002.
 
     From the edge on, luma rises to one side and falls to the other; the width reaches to where it stops doing so.
     """
     down, across = np.gradient(grey)
-    rows, columns = np.nonzero(edges & (np.abs(down) <= SLANT * np.abs(across)))
+    rows, columns = np.nonzero(edges & (np.abs(down) <= MAX_SLANT * np.abs(across)))
     rising = grey[rows, columns + 1] > grey[rows, columns - 1]
     sign = np.where(rising, 1.0, -1.0)
     widths = np.zeros(grey.shape)
@@ -92,7 +94,7 @@ def _edge_widths(grey: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _reach(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray, sign: np.ndarray, step: int) -> np.ndarray:
-    """Return how many pixels from each place luma keeps rising (``sign`` 1) or falling (-1) in direction ``step``."""
+    """Returns how many pixels from each place luma keeps rising (``sign`` 1) or falling (-1) in direction ``step``."""
     last = grey.shape[1] - 1
     reach = np.zeros(len(rows))
     going = np.ones(len(rows), dtype=bool)

@@ -1,56 +1,59 @@
-"""How far sound and mouth lie apart in time, told by no trained weights and for any language.
+"""Time offset of sound and mouth without trained weights, for any language.
 
-Four things are true of all speech: an open mouth is loud, an opening one gets louder, a moving one changes the sound's
-colour, and a wide one is bright. For each a curve over the lag is taken, and they are added. The weights were chosen
-among a few round values on 160 training sentences of GRID talker s1, each with its sound shifted by -10, -5, 0, 5 and
-10 frames: 95.8 % lie within one frame of the truth, 94.0 % on 40 validation sentences.
+Four pairs of series correlate in all speech: opening of the mouth and level of the sound; their changes; speed of the
+mouth and change of the spectrum; width of the mouth and brightness of the sound. The lag at which the weighted sum of
+the four correlations is largest is the offset.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 import numpy as np
 
 from obamanet.constants import FEATURE_RATE
-from obamanet.evaluation.metrics import STILL, speed
+from obamanet.evaluation.metrics import MIN_DEVIATION, speed
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.types import FeatureSequence
 
-SYNC_RATE = Fraction(25)
+SYNC_RATE: Final = Fraction(25)
 """Steps per second at which sound and mouth are compared, and in which lags are counted."""
 
-MAX_LAG = 15
+MAX_LAG: Final = 15
 """Steps. Lags from -0.6 s to 0.6 s are tried, as SyncNet's evaluation does (Chung and Zisserman 2016)."""
 
 MIN_LENGTH = 2 * MAX_LAG + 1
 """Steps. A clip shorter than 1.24 s cannot be told apart from itself shifted."""
 
-OPENED, OPENING, MOVED, SPREAD = 1.0, 0.5, 0.5, 0.5
-"""Weights of the four curves."""
+OPENNESS_WEIGHT: Final = 1.0
+OPENING_WEIGHT: Final = 0.5
+SPEED_WEIGHT: Final = 0.5
+WIDTH_WEIGHT: Final = 0.5
+"""Of the four correlations, chosen on training sentences (benchmarks/RESULTS.md, "The judges themselves")."""
 
 FLOOR_DB = 60.0
-"""Decibel. Softer than this below the loudest band is taken as this."""
+"""Decibel below the loudest band at which softer bands are clipped."""
 
 DIGITAL_SILENCE_DB = -110.0
-"""Decibel of full scale. Softer than the rounding of 16 bit samples: no recording but filling, which is no event."""
+"""Decibel of full scale: below the rounding of 16 bit samples, so not recorded but filled in."""
 
 LOW_BANDS, HIGH_BANDS = slice(2, 10), slice(16, 26)
 """Mel bands from 140 to 1250 Hz and from 2.4 to 8 kHz, of the 26; their difference is how bright the sound is."""
 
-AROUND = np.arange(-3, 2)
-"""Feature frames averaged for one step: their 25 ms windows lie evenly about its time."""
+AVERAGED_FRAMES = np.arange(-3, 2)
+"""Feature frames averaged for one step, relative to its own: their 25 ms windows lie evenly about its time."""
 
 SILENT_SHARE = 0.25
 """Of the way from the 5th to the 95th percentile of level; below this a step is silent."""
 
 SILENCE_EDGE = 2
-"""Steps on either side of a silence that do not count: lips prepare a sound, and come to rest after it."""
+"""Steps at either end of a silence that do not count: lips prepare a sound, and come to rest after it."""
 
-QUIET = 10
-"""Per cent. Digital silence is filled with this percentile of the sound that is there."""
+FILL_PERCENTILE = 10
+"""Per cent. Digital silence is replaced by this percentile of the recorded steps."""
 
 MIN_SILENT = 5
 """Steps of silence that must remain for it to be measured."""
@@ -58,7 +61,12 @@ MIN_SILENT = 5
 
 @dataclass(frozen=True)
 class LagCurve:
-    """How well sound and mouth agree: ``lags`` (L,) seconds, positive where the sound is late; ``agreement`` (L,)."""
+    """Agreement of sound and mouth over the lag.
+
+    Attributes:
+        lags: seconds (L,), positive where the sound is late.
+        agreement: (L,), larger is better.
+    """
 
     lags: np.ndarray
     agreement: np.ndarray
@@ -66,7 +74,12 @@ class LagCurve:
 
 @dataclass(frozen=True)
 class SyncOffset:
-    """``offset`` in ms, positive where the sound comes late, and ``confidence``: the curve's peak above its median."""
+    """Offset of a sound.
+
+    Attributes:
+        offset: ms, positive where the sound is late.
+        confidence: peak of the lag curve above its median.
+    """
 
     offset: float
     confidence: float
@@ -74,7 +87,13 @@ class SyncOffset:
 
 @dataclass(frozen=True)
 class SoundSteps:
-    """Sound at SYNC_RATE, (S,) each: ``level`` in dB, ``change`` in dB a step over all bands, ``brightness`` in dB."""
+    """Sound at SYNC_RATE.
+
+    Attributes:
+        level: dB (S,).
+        change: of the spectrum, mean over the bands, dB per step (S,).
+        brightness: high less low bands, dB (S,).
+    """
 
     level: np.ndarray
     change: np.ndarray
@@ -82,34 +101,46 @@ class SoundSteps:
 
 
 def sound_steps(features: FeatureSequence) -> SoundSteps:
-    """Return level, change and brightness of ``features``: 26 log filterbank energies, natural logarithms.
+    """Returns level, change and brightness of a sound.
 
-    Raises ValueError for a sound that holds nothing but digital silence.
+    Args:
+        features: 26 log filterbank energies, natural logarithms.
+
+    Raises:
+        ValueError: the sound is nothing but digital silence.
     """
     count = int(features.duration * SYNC_RATE)
     decibel = features.values.astype(np.float64) * 10 / np.log(10)
     centres = np.round(frame_times(count, SYNC_RATE) * float(FEATURE_RATE)).astype(np.int64)
-    places = np.clip(centres[:, None] + AROUND, 0, len(decibel) - 1)
+    places = np.clip(centres[:, None] + AVERAGED_FRAMES, 0, len(decibel) - 1)
     empty = (decibel.max(axis=1) < DIGITAL_SILENCE_DB)[places].any(axis=1)
     if empty.all():
         raise ValueError("the sound is silent")
     bands = decibel[places].mean(axis=1)
-    bands[empty] = np.percentile(bands[~empty], QUIET, axis=0)
+    bands[empty] = np.percentile(bands[~empty], FILL_PERCENTILE, axis=0)
     bands = np.maximum(bands, bands.max() - FLOOR_DB)
     change = np.abs(np.gradient(bands, axis=0)).mean(axis=1) if count > 1 else np.zeros(count)
     beside = empty | np.append(empty[1:], False) | np.append(False, empty[:-1])
     if beside.any() and not beside.all():
-        change[beside] = np.percentile(change[~beside], QUIET)
+        change[beside] = np.percentile(change[~beside], FILL_PERCENTILE)
     brightness = bands[:, HIGH_BANDS].mean(axis=1) - bands[:, LOW_BANDS].mean(axis=1)
     return SoundSteps(bands.mean(axis=1), change, brightness)
 
 
 def lag_curve(mouth: np.ndarray, times: np.ndarray, sound: SoundSteps) -> LagCurve:
-    """Return the agreement of canonical ``mouth`` keypoints (T, 20, 2) at ``times`` (T,) seconds with ``sound``.
+    """Returns the agreement of mouth and sound at each lag.
 
-    Agreement at lag k is sum_t m[t] a[t + k] / sqrt(n S) of the standardised series of S steps, n of which overlap;
-    that lies between the mean over the overlap, which trusts short ones too much, and over all, which favours lag 0.
-    Raises ValueError for less than 1.24 s of either.
+    At lag k it is the weighted sum of sum_t m[t] a[t + k] / sqrt(n S) for the four pairs of standardised series of S
+    steps, n of which overlap. The divisor lies between n, which trusts short overlaps too much, and S, which favours
+    lag 0.
+
+    Args:
+        mouth: canonical keypoints (T, 20, 2).
+        times: of the keypoints, seconds (T,).
+        sound: of the same video.
+
+    Raises:
+        ValueError: there are less than 1.24 s of either.
     """
     count = min(len(sound.level), int(times[-1] * float(SYNC_RATE)) + 1) if len(times) else 0
     if count < MIN_LENGTH:
@@ -120,21 +151,18 @@ def lag_curve(mouth: np.ndarray, times: np.ndarray, sound: SoundSteps) -> LagCur
     level = sound.level[:count]
     inner = mouth_opening(steps)
     agreement = (
-        OPENED * _agreement(inner + np.linalg.norm(steps[:, 9] - steps[:, 3], axis=-1), level)
-        + OPENING * _agreement(np.gradient(inner), np.gradient(level))
-        + MOVED * _agreement(np.sqrt(speed(steps, float(SYNC_RATE))), np.sqrt(sound.change[:count]))
-        + SPREAD * _agreement(mouth_width(steps), sound.brightness[:count])
+        OPENNESS_WEIGHT * _agreement(inner + np.linalg.norm(steps[:, 9] - steps[:, 3], axis=-1), level)
+        + OPENING_WEIGHT * _agreement(np.gradient(inner), np.gradient(level))
+        + SPEED_WEIGHT * _agreement(np.sqrt(speed(steps, float(SYNC_RATE))), np.sqrt(sound.change[:count]))
+        + WIDTH_WEIGHT * _agreement(mouth_width(steps), sound.brightness[:count])
     )
     return LagCurve(np.arange(-MAX_LAG, MAX_LAG + 1) / float(SYNC_RATE), agreement)
 
 
 def find_offset(curve: LagCurve) -> SyncOffset:
-    """Return where ``curve`` peaks, between its steps by a parabola through three of them; (0, 0) for a flat curve.
-
-    The confidence is the peak above the median, as SyncNet's is the median above the least distance.
-    """
+    """Returns where ``curve`` peaks, interpolated by a parabola through three of its steps; (0, 0) for a flat curve."""
     values = curve.agreement
-    if np.ptp(values) < STILL:
+    if np.ptp(values) < MIN_DEVIATION:
         return SyncOffset(0.0, 0.0)
     peak = int(np.argmax(values))
     place = float(curve.lags[peak])
@@ -147,9 +175,17 @@ def find_offset(curve: LagCurve) -> SyncOffset:
 
 
 def silences(sound: SoundSteps, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of ``times`` (T,) seconds are silent and which are spoken, two masks (T,) that never overlap.
+    """Returns which frames are silent and which are spoken; the edges of silences are neither.
 
-    The edges of silences belong to neither. Raises ValueError when too little of either is left.
+    Args:
+        sound: of the video.
+        times: of the frames, seconds (T,).
+
+    Returns:
+        Two masks (T,) that do not overlap.
+
+    Raises:
+        ValueError: there is too little of either.
     """
     low, high = np.percentile(sound.level, (5, 95)) if len(sound.level) else (0.0, 0.0)
     quiet = sound.level < low + SILENT_SHARE * (high - low)
@@ -166,8 +202,8 @@ def silences(sound: SoundSteps, times: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _agreement(mouth: np.ndarray, sound: np.ndarray) -> np.ndarray:
-    """Return the sum described above of the standardised series (S,) for each lag; zeros when one stands still."""
-    if mouth.std() < STILL or sound.std() < STILL:
+    """Returns the sum of :func:`lag_curve` for two series (S,), (2 MAX_LAG + 1,); zeros when one does not move."""
+    if mouth.std() < MIN_DEVIATION or sound.std() < MIN_DEVIATION:
         return np.zeros(2 * MAX_LAG + 1)
     mouth, sound = (mouth - mouth.mean()) / mouth.std(), (sound - sound.mean()) / sound.std()
     count = len(mouth)

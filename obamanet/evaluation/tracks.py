@@ -1,4 +1,4 @@
-"""The face in a video, tracked once and kept in the user's cache by the video's content."""
+"""The face in a video, tracked once and cached in the user's cache by the video's content."""
 
 from __future__ import annotations
 
@@ -20,20 +20,26 @@ from obamanet.files import atomic_path, open_arrays, sha256_of
 from obamanet.video.reader import probe_video, read_frames
 
 CACHE_VARIABLE = "OBAMANET_CACHE_DIR"
-"""Environment variable that names the folder for what can be made again."""
+"""Environment variable that names the cache folder."""
 
 TRACKER = "dlib HOG and 68 points, averaged and smoothed"
 TRACKER_VERSION = 1
-"""Part of the cache's key; to be raised when tracking gives other landmarks."""
+"""Part of the cache's key; raise it when tracking gives other landmarks."""
 
 
 @dataclass(frozen=True)
 class ClipTrack:
     """The face of one video.
 
-    ``times`` (T,) seconds; ``landmarks`` (T, 68, 2) pixels, steadied, NaN where there is no face; ``seen`` (T,) bool;
-    ``size`` (width, height) of the frames; ``fps`` its standard rate; ``end`` of the last frame in seconds; whether the
-    rate is ``variable`` and the file ``has_sound``.
+    Attributes:
+        times: of the frames, seconds (T,).
+        landmarks: smoothed, pixels (T, 68, 2), NaN where there is no face.
+        seen: frames with a face, (T,) bool.
+        size: width and height of the frames in pixels.
+        fps: the standard frame rate nearest to the video's.
+        end: of the last frame, seconds.
+        variable: whether the frame rate varies.
+        has_sound: whether the video has sound.
     """
 
     times: np.ndarray
@@ -47,25 +53,27 @@ class ClipTrack:
 
 
 class Tracker:
-    """Tracks videos and remembers them; build it once per process, it holds dlib's models."""
+    """Tracks faces and caches the tracks by the videos' content; build it once per process, it holds dlib's models."""
 
     def __init__(self, cache: Path | None = None) -> None:
         self._cache = cache or cache_folder()
         self._landmarker: Landmarker | None = None
 
     def track(self, path: Path) -> ClipTrack:
-        """Return the face in the video at ``path``.
+        """Returns the face in the video at ``path``.
 
-        Raises :class:`obamanet.errors.VideoError` for a file that is none, :class:`FaceError` when no face is found.
+        Raises:
+            VideoError: the file is no readable video.
+            FaceError: no face is found.
         """
         info = probe_video(path)
-        kept = self._cache / "tracks" / f"{sha256_of(path)}-{TRACKER_VERSION}.npz"
-        arrays = _read(kept) or self._follow(path, kept)
+        cached = self._cache / "tracks" / f"{sha256_of(path)}-{TRACKER_VERSION}.npz"
+        arrays = _read(cached) or self._track_frames(path, cached)
         times, landmarks, seen = arrays
         size = (info.width, info.height)
         return ClipTrack(times, landmarks, seen, size, info.fps, info.duration, info.variable_rate, info.has_sound)
 
-    def _follow(self, path: Path, kept: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _track_frames(self, path: Path, cached: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         landmarker = self._landmarker = self._landmarker or load_landmarker(Landmarks.DLIB)
         times: list[float] = []
 
@@ -80,13 +88,13 @@ class Tracker:
             raise FaceError(f"{error}: {path}") from None
         arrays = np.array(times), track.landmarks, track.segment >= 0
         # A full or forbidden cache costs time at the next run, not this one's result.
-        with suppress(OutputError), atomic_path(kept) as part, part.open("wb") as file:
+        with suppress(OutputError), atomic_path(cached) as part, part.open("wb") as file:
             np.savez_compressed(file, times=arrays[0], landmarks=arrays[1], seen=arrays[2])
         return arrays
 
 
 def cache_folder() -> Path:
-    """Return the user's folder for what can be made again: OBAMANET_CACHE_DIR, or the system's usual place."""
+    """Returns the user's cache folder: OBAMANET_CACHE_DIR, or the system's usual place."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -95,10 +103,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obamanet"
 
 
-def _read(kept: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return the kept arrays, or None when there are none or they are damaged: then they are made anew."""
+def _read(cached: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Returns the cached arrays, or None when there are none or they are damaged."""
     try:
-        with open_arrays(kept) as arrays:
+        with open_arrays(cached) as arrays:
             times, landmarks, seen = arrays["times"], arrays["landmarks"], arrays["seen"]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None

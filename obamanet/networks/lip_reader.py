@@ -16,7 +16,7 @@ DILATIONS = (1, 2, 4)
 
 
 def build_lip_reader(config: LipReaderConfig) -> keras.Model:
-    """Return the graph: windows (B, T, height, width), normalised over the clip, to logits (B, T, classes)."""
+    """Returns the graph: windows (B, T, height, width), normalised over the clip, to logits (B, T, classes)."""
     windows = keras.Input((None, config.height, config.width), name="windows")
     x: keras.KerasTensor = layers.Reshape((-1, config.height, config.width, 1))(windows)
     for number, filters in enumerate(config.filters):

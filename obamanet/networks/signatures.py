@@ -50,14 +50,14 @@ class Signature:
 
 
 def build_signature(kind: str, config: Any) -> Signature:
-    """Return the untrained network of ``kind`` and ``config`` with its signature; raises :class:`EngineError`."""
+    """Returns the untrained network of ``kind`` and ``config`` with its signature; raises :class:`EngineError`."""
     if kind not in SIGNATURES:
         raise EngineError(f"network is of an unknown kind: got {kind!r}, known are {', '.join(sorted(SIGNATURES))}")
     return SIGNATURES[kind](config)
 
 
 def load_signature(kind: str, config: Any, weights: Path) -> Signature:
-    """Return :func:`build_signature` with ``weights`` (``*.weights.h5``); raises :class:`EngineError`."""
+    """Returns :func:`build_signature` with ``weights`` (``*.weights.h5``); raises :class:`EngineError`."""
     signature = build_signature(kind, config)
     try:
         signature.network.load_weights(weights)

@@ -32,7 +32,7 @@ class UnitLength(layers.Layer):
 
 
 def build_syncnet(config: SyncNetConfig) -> keras.Model:
-    """Return the graph: mouth (B, T, points) and sound (B, 4 S, bands) to their embeddings.
+    """Returns the graph: mouth (B, T, points) and sound (B, 4 S, bands) to their embeddings.
 
     These are (B, T - 12, size) and (B, S - 12, size), each of length 1; number n of either looks at its frames n to
     n + 12. T and S, at least 13, are video frames at 25 per second and need not be the same.
@@ -57,7 +57,7 @@ def build_syncnet(config: SyncNetConfig) -> keras.Model:
 def _block(
     x: keras.KerasTensor, config: SyncNetConfig, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1
 ) -> keras.KerasTensor:
-    """Return convolution, normalisation, rectifier and dropout of whole filters, applied to ``x``."""
+    """Returns convolution, normalisation, rectifier and dropout of whole filters, applied to ``x``."""
     x = layers.Conv1D(
         config.width, kernel, strides=stride, dilation_rate=dilation, use_bias=False, name=f"{name}_conv"
     )(x)

@@ -1,18 +1,16 @@
-"""Chung's SyncNet as a Keras graph, for weights that somebody else trained (Chung and Zisserman 2016).
+"""The layers of Chung's SyncNet, for weights that somebody else trained (Chung and Zisserman 2016).
 
-Layers and the names of their weights are those of ``syncnet_v2.model`` (github.com/joonson/syncnet_python). Two things
-are written otherwise and give the same numbers: a convolution over all five frames of a window is one over 15 channels,
-and each batch normalisation, whose statistics are fixed, is multiplied into the convolution before it.
+Layers and the names of their weights are those of ``syncnet_v2.model`` (github.com/joonson/syncnet_python). One thing
+is written otherwise and gives the same numbers: a convolution over all five frames of a window is one over 15 channels.
+:mod:`obamanet.engine.syncnet_v2_graph` makes the network of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-from keras import layers
 
 WINDOW_FRAMES = 5
 """Frames at 25 per second under one embedding."""
@@ -35,7 +33,7 @@ NORM_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Pool:
-    """A maximum over 3 x 3 values, every ``strides`` of them, with a border of ``pad``."""
+    """Max pooling over 3 x 3 values; ``pad`` is the border on each side."""
 
     strides: tuple[int, int]
     pad: int = 0
@@ -43,7 +41,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution with its place ``number`` in the stream; batch normalisation and rectifier follow it."""
+    """A convolution, its layer's ``number`` in the stream; batch normalisation and a rectifier follow it."""
 
     number: int
     filters: int
@@ -55,7 +53,15 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Stream:
-    """One half of SyncNet: the names of its two parts, the shape of its input (H, W, C), how many frames are in C."""
+    """One half of SyncNet.
+
+    Attributes:
+        convolutions_name: prefix of the weights of the convolutions.
+        dense_name: prefix of the weights of the two dense layers.
+        shape: of one input, (H, W, C).
+        frames: video frames among the channels.
+        convolutions: in order.
+    """
 
     convolutions_name: str
     dense_name: str
@@ -95,40 +101,13 @@ SOUND = Stream(
 )
 
 
-def build_stream(stream: Stream, weights: Mapping[str, np.ndarray]) -> keras.Model:
-    """Return the network of ``stream`` with ``weights``: (B, H, W, C) to embeddings (B, 1024).
-
-    The face stream takes windows of pictures, 0 to 255, blue, green, red, whose 15 channels are :func:`frame_channels`;
-    the sound stream (B, 13, 20, 1) MFCC. ``weights`` are those that :func:`weight_shapes` names, in those shapes.
-    """
-    inputs = keras.Input(stream.shape)
-    x = inputs
-    for item in stream.convolutions:
-        x = layers.ZeroPadding2D(item.pad)(x) if item.pad else x
-        kernel, bias = _convolution(stream, item, weights)
-        convolution = layers.Conv2D(item.filters, item.kernel, strides=item.stride, activation="relu")
-        x = convolution(x)
-        convolution.set_weights([kernel, bias])
-        if item.pool:
-            # After a rectifier no value is below 0, so a border of zeros never wins.
-            x = layers.ZeroPadding2D(item.pool.pad)(x) if item.pool.pad else x
-            x = layers.MaxPooling2D(3, strides=item.pool.strides)(x)
-    x = layers.Flatten()(x)
-    name = stream.dense_name
-    hidden, outputs = layers.Dense(HIDDEN, activation="relu"), layers.Dense(EMBEDDING)
-    x = outputs(hidden(x))
-    hidden.set_weights(_normalised(weights[f"{name}.0.weight"].T, weights[f"{name}.0.bias"], f"{name}.1", weights))
-    outputs.set_weights([weights[f"{name}.3.weight"].T, weights[f"{name}.3.bias"]])
-    return keras.Model(inputs, x, name=stream.convolutions_name)
-
-
 def frame_channels(frames: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a window of pictures (H, W, 3) as (H, W, 15): all five blues in time, then the greens, then the reds."""
+    """Returns five pictures (H, W, 3) BGR as one array (H, W, 15): the blues in time, the greens, the reds."""
     return np.stack(frames, axis=-1).reshape(*frames[0].shape[:2], -1)
 
 
 def weight_shapes() -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of every weight of both streams, as PyTorch orders them."""
+    """Returns the name and shape of every weight of both streams, as PyTorch orders them."""
     shapes: dict[str, tuple[int, ...]] = {}
     for stream in (FACE, SOUND):
         channels = stream.shape[-1] // stream.frames
@@ -149,20 +128,3 @@ def weight_shapes() -> dict[str, tuple[int, ...]]:
 
 def _norm_shapes(name: str, size: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.{part}": (size,) for part in ("weight", "bias", "running_mean", "running_var")}
-
-
-def _convolution(stream: Stream, item: Convolution, weights: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Return kernel (h, w, in, out) and bias (out,) of ``item``, its normalisation multiplied in."""
-    name = f"{stream.convolutions_name}.{item.number}"
-    kernel = weights[f"{name}.weight"].reshape(item.filters, -1, *item.kernel)
-    norm = f"{stream.convolutions_name}.{item.number + 1}"
-    return _normalised(kernel.transpose(2, 3, 1, 0), weights[f"{name}.bias"], norm, weights)
-
-
-def _normalised(kernel: np.ndarray, bias: np.ndarray, norm: str, weights: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Return ``kernel`` (..., out) and ``bias`` (out,) with the fixed batch normalisation ``norm`` multiplied in."""
-    scale, shift, mean, variance = (
-        weights[f"{norm}.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
-    )
-    factor = scale / np.sqrt(variance + NORM_EPSILON)
-    return [(kernel * factor).astype(np.float32), ((bias - mean) * factor + shift).astype(np.float32)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from obamanet.errors import DatasetError
 from obamanet.pix2pix.checkpoint import Painter, load_checkpoint
 from obamanet.pix2pix.measures import Measures, mean_of, measure
-from obamanet.pix2pix.page import number, page, picture
+from obamanet.pix2pix.page import Picture, number, page
 from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import list_pictures, whole_folder
 from obamanet.progress import Progress
@@ -29,7 +29,7 @@ class EpochMeasures:
 def compare_epochs(
     checkpoint: Path, pictures: Path, out: Path, *, progress: Progress | None = None
 ) -> list[EpochMeasures]:
-    """Measure all kept weights of the run in ``checkpoint`` on the A|B pictures of ``pictures``.
+    """Measures all kept weights of the run in ``checkpoint`` on the A|B pictures of ``pictures``.
 
     ``out`` gets epochs.csv, epochs.png (each measure against the epochs) and index.html with both. Raises
     :class:`DatasetError` when the run kept no weights or something cannot be read, :class:`OutputError` when ``out``
@@ -57,7 +57,7 @@ def compare_epochs(
             for one in compared
         ]
         title = f"{checkpoint.name}: {len(compared)} epochs on {len(source)} pictures"
-        html = page(title, COLUMNS, rows, above=picture("epochs.png", "measures against epochs"))
+        html = page(title, COLUMNS, rows, above=Picture("epochs.png", "measures against epochs"))
         (part / "index.html").write_text(html, encoding="utf-8")
     return compared
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from obamanet.render.picture_quality import psnr, ssim
+
 
 @dataclass(frozen=True)
 class Measures:
-    """``l1`` in grey levels of 255, ``psnr`` in dB (inf when identical), ``ssim`` from -1 to 1."""
+    """Measures of one picture or means over many.
+
+    Attributes:
+        l1: mean absolute error, grey levels of 255.
+        psnr: dB; inf when identical.
+        ssim: -1 to 1.
+    """
 
     l1: float
     psnr: float
@@ -18,18 +25,11 @@ class Measures:
 
 
 def measure(painted: np.ndarray, target: np.ndarray) -> Measures:
-    """Compare two pictures (H, W, 3) uint8: mean absolute error, 10 log10(255^2 / MSE), and SSIM (Wang et al. 2004)."""
-    import tensorflow as tf
-
-    error = painted.astype(np.float64) - target
-    square = float(np.mean(error**2))
-    return Measures(
-        l1=float(np.abs(error).mean()),
-        psnr=10 * math.log10(255**2 / square) if square else math.inf,
-        ssim=float(tf.image.ssim(tf.constant(painted), tf.constant(target), max_val=255)),
-    )
+    """Returns the measures of a painted picture against its target, both (H, W, 3) uint8."""
+    error = float(np.abs(painted.astype(np.float64) - target).mean())
+    return Measures(error, psnr(painted, target), ssim(painted, target))
 
 
 def mean_of(measures: list[Measures]) -> Measures:
-    """Return the mean of each measure."""
+    """Returns the mean of each measure."""
     return Measures(*(float(np.mean([getattr(one, name) for one in measures])) for name in ("l1", "psnr", "ssim")))

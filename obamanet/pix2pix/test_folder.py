@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from obamanet.pix2pix.checkpoint import Painter, Which, load_checkpoint
 from obamanet.pix2pix.measures import Measures, mean_of, measure
-from obamanet.pix2pix.page import number, page, picture
+from obamanet.pix2pix.page import Picture, number, page
 from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import by_stem, list_pictures, whole_folder, write_picture
 from obamanet.progress import Progress
@@ -30,7 +29,7 @@ class TestReport:
 def test_folder(
     checkpoint: Path, pictures: Path, out: Path, *, which: Which = Which.BEST, progress: Progress | None = None
 ) -> TestReport:
-    """Paint every A|B picture of ``pictures`` with the run in ``checkpoint``, whose options are taken from there.
+    """Paints every A|B picture of ``pictures`` with the run in ``checkpoint``, whose options are taken from there.
 
     ``out`` gets images/N-inputs.png, N-outputs.png and N-targets.png for the picture N, and index.html. Each picture is
     painted alone, so what else is in the folder changes nothing. Raises :class:`DatasetError` for a run or picture that
@@ -42,16 +41,16 @@ def test_folder(
     source = FolderPairs(list(named.values()), run.generator.image_size, run.direction)
     painter = Painter(run.generator, run.weights(which))
     measured: list[Measures] = []
-    rows: list[list[str]] = []
+    rows: list[list[str | Picture]] = []
     with whole_folder(out) as part:
         (part / IMAGES).mkdir()
         for index, stem in enumerate(progress.track(named, "painting", len(named))):
             pair = source.pair(index, None)
             painted = painter.paint(pair.condition)
-            cells = [escape(stem)]
+            cells: list[str | Picture] = [stem]
             for kind, shown in (("inputs", pair.condition), ("outputs", painted), ("targets", pair.target)):
                 write_picture(part / IMAGES / f"{stem}-{kind}.png", shown)
-                cells.append(picture(f"{IMAGES}/{stem}-{kind}.png", f"{stem} {kind}"))
+                cells.append(Picture(f"{IMAGES}/{stem}-{kind}.png", f"{stem} {kind}"))
             one = measure(painted, pair.target)
             measured.append(one)
             rows.append([*cells, *_numbers(one)])

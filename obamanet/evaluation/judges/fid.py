@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from obamanet.evaluation.judges.lpips import torch_with
+from obamanet.evaluation.judges.lpips import import_torch
 
-INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
-"""The weights that FID was defined with, as pytorch-fid's release fid_weights has them for PyTorch."""
+INCEPTION_FILE: Final = "pt_inception-2015-12-05-6726825d.pth"
+"""The weights that FID was defined with, converted for PyTorch: release fid_weights of pytorch-fid."""
 
-MIN_PICTURES = 2
+MIN_PICTURES: Final = 2
+"""A covariance needs so many."""
 
 
 @dataclass(frozen=True)
 class FaceFeatures:
-    """What Inception sees in the faces of one clip: ``generated`` and ``real`` (N, 2048) float32."""
+    """Inception features of the faces of one clip: ``generated`` and ``real`` (N, 2048) float32."""
 
     generated: np.ndarray
     real: np.ndarray
@@ -30,25 +31,33 @@ class FaceFeatures:
 class Inception:
     """The network of FID; build it once per process.
 
-    Raises :class:`obamanet.errors.EvaluationError`, saying what is missing and where it belongs.
+    Raises:
+        EvaluationError: packages or weights are missing; says which and where they belong.
     """
 
     def __init__(self) -> None:
-        self._torch = torch_with("torchvision", "pytorch_fid", weights=INCEPTION_FILE)
+        self._torch = import_torch("torchvision", "pytorch_fid", weights=INCEPTION_FILE)
         self._network: Any = importlib.import_module("pytorch_fid.inception").InceptionV3().eval()
 
-    def see(self, picture: np.ndarray) -> np.ndarray:
-        """Return what the last pooling layer holds (2048,) float32 for a uint8 BGR picture (H, W, 3)."""
+    def features(self, picture: np.ndarray) -> np.ndarray:
+        """Returns the output of the last pooling layer (2048,) float32 for a uint8 BGR picture (H, W, 3)."""
         rgb = np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)[None], dtype=np.float32) / 255
         with self._torch.no_grad():
             return np.asarray(self._network(self._torch.from_numpy(rgb))[0].numpy()).reshape(-1)
 
 
 def frechet_distance(ours: np.ndarray, real: np.ndarray) -> float:
-    """Return the Frechet distance of two Gaussians fitted to ``ours`` (N, D) and ``real`` (M, D); 0 is best.
+    """Returns the Frechet distance of two Gaussians fitted to features; 0 is best.
 
     FID = |mu - nu|^2 + tr(S + R - 2 (S R)^(1/2)). With S = A'A and R = B'B the last trace is the sum of the singular
-    values of AB', a matrix of N x M instead of D x D. Raises ValueError for fewer than two rows.
+    values of AB', a matrix of N x M instead of D x D.
+
+    Args:
+        ours: features of the generated pictures, (N, D).
+        real: features of the recorded pictures, (M, D).
+
+    Raises:
+        ValueError: there are fewer than two rows of either.
     """
     if min(len(ours), len(real)) < MIN_PICTURES:
         raise ValueError(f"needs {MIN_PICTURES} pictures: got {min(len(ours), len(real))}")
@@ -59,7 +68,7 @@ def frechet_distance(ours: np.ndarray, real: np.ndarray) -> float:
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:
-    """Return A (n, D), n at most D + 1, whose A'A is the sample covariance of ``rows`` (N, D)."""
+    """Returns A (n, D), n at most D + 1, whose A'A is the sample covariance of ``rows`` (N, D)."""
     centred = (rows - rows.mean(axis=0, dtype=np.float64)) / np.sqrt(len(rows) - 1)
     # Of more rows than columns the triangle of the QR decomposition has the same product and is smaller.
     return np.asarray(np.linalg.qr(centred, mode="r")) if len(centred) > centred.shape[1] else centred

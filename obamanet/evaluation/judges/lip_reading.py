@@ -40,10 +40,18 @@ class LipReader:
         self._network = load_network(read_judge(LIPREADER, folder).network)
 
     def read(self, mouths: Sequence[np.ndarray] | np.ndarray, times: np.ndarray) -> tuple[str, ...]:
-        """Return the six words that ``mouths``, cut by :func:`place_mouths` at ``times`` (T,) seconds, say.
+        """Reads a sentence.
 
-        Where a frame is missing or the rate is not the network's, the frame nearest in time is taken. Raises
-        :class:`ValueError` for a video too short for a sentence.
+        Args:
+            mouths: T mouths, cut by :class:`obamanet.training.judges.mouth_crops.MouthPlaces`.
+            times: of the frames, seconds (T,). Where a frame is missing or the rate is not the network's, the frame
+                nearest in time is taken.
+
+        Returns:
+            The six words of the most likely sentence.
+
+        Raises:
+            ValueError: there are fewer frames than words.
         """
         steps = round((times[-1] - times[0]) * READ_FPS) + 1 if len(times) else 0
         if steps < len(SLOTS):
@@ -53,9 +61,12 @@ class LipReader:
 
 
 class MouthPair:
-    """The mouths of a generated video and its recording, cut while the frames pass by.
+    """The mouths of a generated video and its recording, gathered frame by frame.
 
-    ``ours`` and ``real`` (F, 68, 2) are landmarks in the pixels of the frames that come, ``times`` (F,) their seconds.
+    Args:
+        ours: landmarks of the generated face in the frames that will be added, pixels (F, 68, 2).
+        real: those of the recorded face.
+        times: of the frames, seconds (F,).
     """
 
     def __init__(self, ours: np.ndarray, real: np.ndarray, times: np.ndarray) -> None:
@@ -63,15 +74,20 @@ class MouthPair:
         self._mouths: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         self._times = times
 
-    def see(self, picture: np.ndarray, truth: np.ndarray) -> None:
-        """Take the next frame of both videos, (H, W, 3) uint8 BGR each."""
+    def add_frame(self, picture: np.ndarray, truth: np.ndarray) -> None:
+        """Cuts and keeps the mouths of the next frame of both videos, (H, W, 3) uint8 BGR."""
         for places, mouths, image in zip(self._places, self._mouths, (picture, truth), strict=True):
             mouths.append(places.cut(image, len(mouths)))
 
     def word_errors(self, reader: LipReader, words: Sequence[str]) -> tuple[float, float]:
-        """Return the word error in per cent of the generated and of the recorded mouth, of which ``words`` are said.
+        """Returns the word errors of the generated and of the recorded mouth in per cent.
 
-        Raises :class:`ValueError` for a video too short for a sentence.
+        Args:
+            reader: the lip reader.
+            words: the words spoken.
+
+        Raises:
+            ValueError: the video is too short for a sentence.
         """
         times = self._times[: len(self._mouths[0])]
         ours, real = (100 * word_error(words, reader.read(mouths, times)) for mouths in self._mouths)

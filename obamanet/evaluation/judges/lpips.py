@@ -1,4 +1,4 @@
-"""Measures that need networks and weights of other people: used where the user has them, never imitated."""
+"""LPIPS, and what measures with networks of others share: they are used where the user has them, never imitated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -17,33 +17,46 @@ from obamanet.evaluation.judges.judge_folders import Judges
 
 Tool = TypeVar("Tool")
 
-ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
+ALEXNET_FILE: Final = "alexnet-owt-7be5be79.pth"
 """torchvision's AlexNet, which LPIPS builds on; lpips would fetch it from the network, so it must be there already."""
 
-MIN_SIDE = 32
-"""Pixels. Of a smaller picture AlexNet's last layer sees nothing."""
+MIN_SIDE: Final = 32
+"""Pixels. A smaller picture leaves nothing for AlexNet's last layer."""
 
 
 @dataclass(frozen=True)
 class Supplied:
-    """What the user supplies beside the videos: the file of Chung's SyncNet, or None, and judges of their own."""
+    """What the user supplies beside the videos.
+
+    Attributes:
+        syncnet: file of Chung's SyncNet; None without.
+        judges: folders of the user's own judges.
+    """
 
     syncnet: Path | None = None
     judges: Judges = field(default_factory=Judges)
 
 
-def where_there(make: Callable[[], Tool]) -> tuple[Tool | None, str]:
-    """Return what ``make`` makes, or None and the reason why it cannot be made here."""
+def load_if_available(make: Callable[[], Tool]) -> tuple[Tool | None, str]:
+    """Returns the result of ``make`` and "", or None and the message of its :class:`EvaluationError`."""
     try:
         return make(), ""
     except EvaluationError as error:
         return None, str(error)
 
 
-def torch_with(*packages: str, weights: str) -> Any:
-    """Return PyTorch, imported as ``packages`` are, when the file ``weights`` is in its cache.
+def import_torch(*packages: str, weights: str) -> Any:
+    """Imports PyTorch.
 
-    Raises :class:`EvaluationError`, saying what is to be installed and where the weights belong.
+    Args:
+        packages: other packages that are needed, imported too.
+        weights: name of the file that must be in PyTorch's cache.
+
+    Returns:
+        The module torch.
+
+    Raises:
+        EvaluationError: packages or weights are missing; says which and where they belong.
     """
     needed = ("torch", *packages)
     missing = [name.replace("_", "-") for name in needed if importlib.util.find_spec(name) is None]
@@ -68,18 +81,19 @@ def torch_with(*packages: str, weights: str) -> Any:
 class Lpips:
     """LPIPS (Zhang et al. 2018) by the package lpips with AlexNet; build it once per process.
 
-    Raises :class:`EvaluationError`, saying what is missing, where it cannot be computed.
+    Raises:
+        EvaluationError: packages or weights are missing; says which and where they belong.
     """
 
     def __init__(self) -> None:
-        self._torch = torch_with("torchvision", "lpips", weights=ALEXNET_FILE)
+        self._torch = import_torch("torchvision", "lpips", weights=ALEXNET_FILE)
         with warnings.catch_warnings():
             # The package calls torchvision in a way that is going out of use.
             warnings.simplefilter("ignore", UserWarning)
             self._network: Any = importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
 
     def distance(self, picture: np.ndarray, truth: np.ndarray) -> float:
-        """Return the distance of two uint8 BGR pictures (H, W, 3) of one size; 0 is best."""
+        """Returns the distance of two uint8 BGR pictures (H, W, 3) of one size; 0 is best."""
         with self._torch.no_grad():
             return float(self._network(self._tensor(picture), self._tensor(truth)).item())
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,9 +22,21 @@ import numpy as np
 from obamanet.audio.features import MFCC, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.constants import SAMPLE_RATE
+from obamanet.engine.network import Network
+from obamanet.engine.onnxruntime_engine import OnnxruntimeNetwork
+from obamanet.engine.syncnet_v2_graph import stream_network
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.judges.torch_file import read_tensors
 from obamanet.evaluation.tracks import ClipTrack
+from obamanet.networks.syncnet_v2 import (
+    FACE,
+    FACE_SIDE,
+    SOUND,
+    SOUND_STEPS,
+    WINDOW_FRAMES,
+    frame_channels,
+    weight_shapes,
+)
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.types import AudioClip
 from obamanet.video.reader import read_frames
@@ -90,13 +101,11 @@ class ChungSyncNet:
     """
 
     def __init__(self, path: Path) -> None:
-        from obamanet.networks.syncnet_v2 import FACE, SOUND, build_stream
-
         weights = checked_weights(path)
-        self._face, self._sound = build_stream(FACE, weights), build_stream(SOUND, weights)
+        self._face, self._sound = (OnnxruntimeNetwork(stream_network(stream, weights)) for stream in (FACE, SOUND))
 
     def measure(self, path: Path, track: ClipTrack) -> LipSyncError:
-        """Return LSE of the video at ``path`` with the face ``track``.
+        """Returns LSE of the video at ``path`` with the face ``track``.
 
         Raises ValueError when face and sound together are shorter than 1.44 s, and
         :class:`obamanet.errors.ObamanetError` when the sound cannot be read.
@@ -117,17 +126,15 @@ class ChungSyncNet:
         return lip_sync_error(shift_distances(faces, sounds))
 
     @staticmethod
-    def _embed(network: Any, windows: Iterator[np.ndarray]) -> np.ndarray:
+    def _embed(network: Network, windows: Iterator[np.ndarray]) -> np.ndarray:
         parts = []
         while batch := list(islice(windows, BATCH)):
-            parts.append(np.asarray(network(np.stack(batch).astype(np.float32), training=False)))
+            parts.append(network(np.stack(batch).astype(np.float32))[0])
         return np.concatenate(parts)
 
 
 def checked_weights(path: Path) -> dict[str, np.ndarray]:
-    """Return the weights in the file ``path``, or raise :class:`EvaluationError` when they are another network's."""
-    from obamanet.networks.syncnet_v2 import weight_shapes
-
+    """Returns the weights in the file ``path``, or raise :class:`EvaluationError` when they are another network's."""
     found = {name: value for name, value in read_tensors(path).items() if not name.endswith(UNUSED_WEIGHT)}
     wanted = weight_shapes()
     for name in sorted(found.keys() | wanted.keys()):
@@ -138,7 +145,7 @@ def checked_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def face_boxes(track: ClipTrack) -> tuple[int, np.ndarray]:
-    """Return the first frame at 25 per second that has a face, and from there to the last the steadied boxes (T, 3).
+    """Returns the first frame at 25 per second that has a face, and from there to the last the steadied boxes (T, 3).
 
     A row is the middle x, the middle y and half the side, pixels; frames without a face are interpolated. Raises
     ValueError for fewer than 13 frames.
@@ -158,12 +165,10 @@ def face_boxes(track: ClipTrack) -> tuple[int, np.ndarray]:
 
 
 def face_crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return the 224 x 224 crop of ``picture`` (H, W, 3) uint8 about ``box`` (middle x, middle y, half side).
+    """Returns the 224 x 224 crop of ``picture`` (H, W, 3) uint8 about ``box`` (middle x, middle y, half side).
 
     From 1 half side above the middle to 1.8 below it, and 1.4 to the left and right; grey beyond the edge.
     """
-    from obamanet.networks.syncnet_v2 import FACE_SIDE
-
     x, y, half = (float(value) for value in box)
     border = int(half * (1 + 2 * CROP_SCALE))
     padded = cv2.copyMakeBorder(picture, *(border,) * 4, cv2.BORDER_CONSTANT, value=(BORDER_GREY,) * 3)
@@ -174,7 +179,7 @@ def face_crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def shift_distances(faces: np.ndarray, sounds: np.ndarray) -> np.ndarray:
-    """Return the distance of each face to the sounds up to 15 frames before and after it: (T, 31) float32.
+    """Returns the distance of each face to the sounds up to 15 frames before and after it: (T, 31) float32.
 
     ``faces`` and ``sounds`` (T, D) are embeddings; column 15 + k holds |face[n] - sound[n + k] + 1e-6|, where sounds
     beyond the ends are zeros.
@@ -188,7 +193,7 @@ def shift_distances(faces: np.ndarray, sounds: np.ndarray) -> np.ndarray:
 
 
 def lip_sync_error(distances: np.ndarray) -> LipSyncError:
-    """Return LSE of ``distances`` (T, 31): over the means m of its columns, D = min m and C = median m - min m."""
+    """Returns LSE of ``distances`` (T, 31): over the means m of its columns, D = min m and C = median m - min m."""
     means = distances.mean(axis=0)
     best = int(means.argmin())
     distance = float(means[best])
@@ -196,8 +201,6 @@ def lip_sync_error(distances: np.ndarray) -> LipSyncError:
 
 
 def _face_windows(crops: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    from obamanet.networks.syncnet_v2 import WINDOW_FRAMES, frame_channels
-
     window: deque[np.ndarray] = deque(maxlen=WINDOW_FRAMES)
     for crop in crops:
         window.append(crop)
@@ -206,9 +209,7 @@ def _face_windows(crops: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _sound_windows(samples: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield MFCC (13, 20, 1) of ``samples`` (N,) in [-1, 1] from each frame's start on."""
-    from obamanet.networks.syncnet_v2 import SOUND_STEPS
-
+    """Yields MFCC (13, 20, 1) of ``samples`` (N,) in [-1, 1] from each frame's start on."""
     whole = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
     cepstrum = extract_features(AudioClip(whole, SAMPLE_RATE), FeatureOptions(kind=MFCC)).values
     for start in range(0, len(cepstrum) - SOUND_STEPS + 1, STEPS_PER_FRAME):

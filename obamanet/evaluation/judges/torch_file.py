@@ -86,7 +86,7 @@ class _Tensor:
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Return the tensors by name of the state dict that ``torch.save`` wrote to ``path``, in either format since 2017.
+    """Returns the tensors by name of the state dict that ``torch.save`` wrote to ``path``, in either format since 2017.
 
     Raises :class:`EvaluationError` for a file that is missing, damaged, or holds anything but tensors.
     """
@@ -107,7 +107,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
-    """Read the format of PyTorch 1.6 and later: an archive with the pickle and one file per storage."""
+    """Reads the format of PyTorch 1.6 and later: an archive with the pickle and one file per storage."""
     file.seek(0)
     with zipfile.ZipFile(file) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
@@ -127,7 +127,7 @@ def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
-    """Read the format before PyTorch 1.6: five pickles one after the other, then the storages."""
+    """Reads the format before PyTorch 1.6: five pickles one after the other, then the storages."""
     file.seek(0)
     if _interpret(file) != LEGACY_MAGIC or _interpret(file) != LEGACY_PROTOCOL:
         raise EvaluationError("it does not begin as such a file does")
@@ -156,7 +156,7 @@ def _tensors(content: Any) -> dict[str, _Tensor]:
 
 
 def _arrays(tensors: dict[str, _Tensor], values: Callable[[_Storage], np.ndarray]) -> dict[str, np.ndarray]:
-    """Return a copy of each tensor, after checking that it lies inside its storage."""
+    """Returns a copy of each tensor, after checking that it lies inside its storage."""
     arrays = {}
     for name, tensor in tensors.items():
         data = values(tensor.storage)
@@ -175,7 +175,7 @@ def _arrays(tensors: dict[str, _Tensor], values: Callable[[_Storage], np.ndarray
 
 
 def _interpret(file: Any) -> Any:
-    """Return what the pickle at the position of ``file`` describes, and leave the file behind it."""
+    """Returns what the pickle at the position of ``file`` describes, and leave the file behind it."""
     stack: list[Any] = []
     marks: list[int] = []
     memory: dict[Any, Any] = {}
@@ -237,7 +237,7 @@ def _interpret(file: Any) -> Any:
 
 
 def _made(what: Any, arguments: Any) -> Any:
-    """Return what calling ``what`` with ``arguments`` would describe; refuse whatever is not known to be harmless."""
+    """Returns what calling ``what`` with ``arguments`` would describe; refuse whatever is not known to be harmless."""
     name = what.text if isinstance(what, _Name) else ""
     if name == ORDERED_DICT and isinstance(arguments, tuple) and len(arguments) <= 1:
         return dict(*arguments)
@@ -250,7 +250,7 @@ def _made(what: Any, arguments: Any) -> Any:
 
 
 def _storage(described: Any) -> _Storage:
-    """Return the storage that a persistent id of torch.save describes."""
+    """Returns the storage that a persistent id of torch.save describes."""
     kind, type_name, key, _location, count, *views = described
     module, _, storage = type_name.text.rpartition(".") if isinstance(type_name, _Name) else ("", "", "")
     if kind != "storage" or module not in STORAGE_MODULES or storage not in STORAGES or any(views):

@@ -42,7 +42,7 @@ _SIGNS: tuple[dict[str, str], ...] = (
 
 
 def words_of_name(name: str) -> tuple[str, ...]:
-    """Return the six words that GRID's clip ``name`` spells, e.g. "bbaf2n": bin blue at f two now.
+    """Returns the six words that GRID's clip ``name`` spells, e.g. "bbaf2n": bin blue at f two now.
 
     Raises :class:`ValueError` for a name that is not GRID's.
     """
@@ -52,7 +52,7 @@ def words_of_name(name: str) -> tuple[str, ...]:
 
 
 def sentence_times(align: Path, name: str) -> tuple[TimedWord, ...]:
-    """Return the timed words of the clip ``name``; raises :class:`DatasetError` when they are no sentence of GRID's.
+    """Returns the timed words of the clip ``name``; raises :class:`DatasetError` when they are no sentence of GRID's.
 
     ``align`` is that of :func:`obamanet.training.data.word_times.read_word_times`.
     """
@@ -65,7 +65,7 @@ def sentence_times(align: Path, name: str) -> tuple[TimedWord, ...]:
 
 
 def frame_classes(words: Sequence[TimedWord], times: np.ndarray) -> np.ndarray:
-    """Return the class of the frame at each of ``times`` (T,) seconds: (T,) int32."""
+    """Returns the class of the frame at each of ``times`` (T,) seconds: (T,) int32."""
     classes = np.full(len(times), PAUSE, dtype=np.int32)
     for said in words:
         classes[(said.start <= times) & (times < said.end)] = 1 + VOCABULARY.index(said.word)
@@ -73,7 +73,7 @@ def frame_classes(words: Sequence[TimedWord], times: np.ndarray) -> np.ndarray:
 
 
 def decode(scores: np.ndarray) -> tuple[str, ...]:
-    """Return the sentence whose best path has the largest sum of ``scores`` (T, CLASSES), log-probabilities of frames.
+    """Returns the sentence whose best path has the largest sum of ``scores`` (T, CLASSES), log-probabilities of frames.
 
     Viterbi's algorithm over the grammar: maybe a pause, the word of each slot for a frame or more, maybe a pause after
     each. Raises :class:`ValueError` for fewer frames than words.
@@ -108,23 +108,20 @@ def decode(scores: np.ndarray) -> tuple[str, ...]:
 
 
 def word_error(said: Sequence[str], read: Sequence[str]) -> float:
-    """Return the word error rate of ``read`` against ``said``: 0 is best, above 1 where more is read than said.
+    """Returns the word error rate of ``read`` against ``said``: 0 is best, above 1 where more is read than said.
 
-    (S + D + I) / N: substituted, deleted and inserted words in the cheapest alignment (Levenshtein 1966) over the
-    number of words said. Raises :class:`ValueError` when nothing was said.
+    (S + D + I) / N: substituted, deleted and inserted words in the cheapest alignment over the number of words said.
+    Raises :class:`ValueError` when nothing was said.
     """
     if not said:
         raise ValueError("no word was said")
-    costs = list(range(len(read) + 1))
-    for i, word in enumerate(said, start=1):
-        diagonal, costs[0] = costs[0], i
-        for j, other in enumerate(read, start=1):
-            diagonal, costs[j] = costs[j], min(costs[j] + 1, costs[j - 1] + 1, diagonal + (word != other))
-    return costs[-1] / len(said)
+    import jiwer
+
+    return float(jiwer.wer(" ".join(said), " ".join(read)))
 
 
 def _layers() -> list[np.ndarray]:
-    """Return the classes of the states, layer by layer in the order of the sentence."""
+    """Returns the classes of the states, layer by layer in the order of the sentence."""
     layers, first = [np.array([PAUSE])], 1
     for slot in SLOTS:
         layers += [np.arange(first, first + len(slot)), np.array([PAUSE])]

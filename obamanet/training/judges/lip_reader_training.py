@@ -88,7 +88,7 @@ class LipReaderOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is outside the allowed values."""
+        """Refuses what is outside the allowed values."""
         check_optimiser_options(self)
 
 
@@ -113,7 +113,7 @@ def train_lip_reader(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
+    """Trains a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
 
     ``alignments`` holds a ``*.align`` file of word times for each clip. The folder gets, beside what every run has, the
     lip reader itself as it validated best, as a bundle whose card carries ``licence`` and ``attribution`` of the
@@ -163,7 +163,7 @@ def train_lip_reader(
 
 
 def read_sentence(piece: Piece, alignments: Path) -> Sentence:
-    """Return the mouths and words of ``piece``, a whole clip of GRID, from its prepared frames."""
+    """Returns the mouths and words of ``piece``, a whole clip of GRID, from its prepared frames."""
     clip, frames = piece.clip, np.arange(piece.start, piece.stop)
     words = sentence_times(alignments, clip.name)
     times = frame_times(piece.stop, Fraction(READ_FPS))[frames]
@@ -171,14 +171,14 @@ def read_sentence(piece: Piece, alignments: Path) -> Sentence:
 
 
 def cut_prepared(clip: Clip, frames: np.ndarray) -> np.ndarray:
-    """Return the mouths in ``frames`` (T,) of a prepared clip, as :meth:`MouthPlaces.cut` gives them."""
+    """Returns the mouths in ``frames`` (T,) of a prepared clip, as :meth:`MouthPlaces.cut` gives them."""
     first = read_frame(clip.frame_path(int(frames[0])))
     places = place_mouths(to_square(clip.landmarks[frames], clip.box, first.shape[0]))
     return np.stack([places.cut(read_frame(clip.frame_path(int(frame))), row) for row, frame in enumerate(frames)])
 
 
 def read_frame(path: Path) -> np.ndarray:
-    """Return the picture at ``path`` (H, W, 3) uint8 BGR; raises :class:`DatasetError` when it cannot be read."""
+    """Returns the picture at ``path`` (H, W, 3) uint8 BGR; raises :class:`DatasetError` when it cannot be read."""
     image = cv2.imread(str(path))
     if image is None:
         raise DatasetError(f"frame cannot be read: {path}; run obamanet prepare again")
@@ -186,7 +186,7 @@ def read_frame(path: Path) -> np.ndarray:
 
 
 def frame_scores(run: Callable[[np.ndarray], Any], mouths: np.ndarray) -> np.ndarray:
-    """Return log-probabilities (T, CLASSES) of the classes of each frame of ``mouths``, one clip as it was cut.
+    """Returns log-probabilities (T, CLASSES) of the classes of each frame of ``mouths``, one clip as it was cut.
 
     ``run`` is the network. The mean over the clip and its mirror image: both sides of a mouth say the same.
     """
@@ -204,7 +204,7 @@ class SentenceSource:
         self._options = options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return windows (B, WINDOW, HEIGHT, WIDTH) float32 and classes (B, WINDOW) int32 for ``step``."""
+        """Returns windows (B, WINDOW, HEIGHT, WIDTH) float32 and classes (B, WINDOW) int32 for ``step``."""
         random = np.random.default_rng((self._options.seed, step))
         chosen = random.integers(len(self._sentences), size=self._options.batch_size)
         examples = [self._example(self._sentences[number], random) for number in chosen]
@@ -220,7 +220,7 @@ class SentenceSource:
         return windows, sentence.classes[np.rint(positions).astype(int)]
 
     def _paced(self, sentence: Sentence, random: np.random.Generator) -> np.ndarray:
-        """Return the frames (WINDOW,), between frames too, that are shown of ``sentence``."""
+        """Returns the frames (WINDOW,), between frames too, that are shown of ``sentence``."""
         spoken = np.flatnonzero(sentence.classes != PAUSE)
         pace = 1 + random.uniform(-self._options.speed, self._options.speed)
         length = (WINDOW - 1) * pace
@@ -229,7 +229,7 @@ class SentenceSource:
         return np.clip(positions, 0, len(sentence.mouths) - 1)
 
     def _moved(self, mouths: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return ``mouths`` (T, H + 2 MARGIN, W + 2 MARGIN) cut to windows that lie a little elsewhere."""
+        """Returns ``mouths`` (T, H + 2 MARGIN, W + 2 MARGIN) cut to windows that lie a little elsewhere."""
         options = self._options
         angle, zoom = random.normal(0, options.turn), float(np.exp(random.normal(0, options.zoom)))
         turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -248,7 +248,7 @@ class SentenceSource:
         return np.stack(windows)
 
     def _lit(self, windows: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return normalised ``windows`` with other light and contrast, noise, and a stretch of frames missing."""
+        """Returns normalised ``windows`` with other light and contrast, noise, and a stretch of frames missing."""
         across, down = np.meshgrid(np.linspace(-1, 1, WIDTH), np.linspace(-1, 1, HEIGHT))
         slope = random.normal(0, 0.15, 2)
         lit = windows * np.exp(random.normal(0, 0.1)) + slope[0] * across + slope[1] * down
@@ -276,7 +276,7 @@ class LipReaderLearner(EmaLearner):
         )
 
     def validate(self) -> dict[str, float]:
-        """Return the word error in per cent over the val sentences, and that of each slot."""
+        """Returns the word error in per cent over the val sentences, and that of each slot."""
         wrong = np.array(
             [
                 [word_error((said,), (read,)) for said, read in zip(sentence.words, self._read(sentence), strict=True)]
@@ -287,7 +287,7 @@ class LipReaderLearner(EmaLearner):
         return {"score": float(by_slot.mean()), **dict(zip(SLOT_NAMES, map(float, by_slot), strict=True))}
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draw how sure the lip reader is of each class in each frame of the first validation sentence."""
+        """Draws how sure the lip reader is of each class in each frame of the first validation sentence."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -306,7 +306,7 @@ class LipReaderLearner(EmaLearner):
         return decode(frame_scores(self._run, sentence.mouths))
 
     def losses(self, *batch: Any) -> Losses:
-        """Return the loss on windows (B, T, HEIGHT, WIDTH) and classes (B, T), and the share of frames read right."""
+        """Returns the loss on windows (B, T, HEIGHT, WIDTH) and classes (B, T), and the share of frames read right."""
         import tensorflow as tf
 
         windows, classes = batch

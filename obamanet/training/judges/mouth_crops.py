@@ -1,4 +1,4 @@
-"""Cuts the mouth out of a frame as the lip reader sees it: the one function for training and for measuring."""
+"""The lip reader's input: mouths cut out of frames, by one function for training and for evaluating."""
 
 from __future__ import annotations
 
@@ -22,56 +22,61 @@ MARGIN = 4
 PIXELS_PER_EYES = 60
 """Pixels for one eye distance: about 0.9 of GRID's own resolution, 37 for the width of a mouth at rest."""
 
-DROP = 0.06
+MOUTH_DROP = 0.06
 """Eye distances by which the window's middle lies below the mouth's: the jaw opens downward."""
 
-SHARPNESS = 0.7
+BLUR_SIGMA = 0.7
 """Pixels. Sigma of the blur that hides how sharp the video is; finer detail is not the lips' shape."""
 
 
 @dataclass(frozen=True)
 class MouthPlaces:
-    """Where the mouth window lies in each frame with a face; ``placement`` has one row a frame."""
+    """Where the mouth window lies in each frame with a face; ``placement`` has one row per frame."""
 
     placement: Placement
 
     def cut(self, image: np.ndarray, row: int) -> np.ndarray:
-        """Return the grey mouth of frame ``row`` in ``image`` (H, W, 3) uint8 BGR.
+        """Cuts the mouth out of a frame.
 
-        (HEIGHT + 2 MARGIN, WIDTH + 2 MARGIN) uint8; upright, of one size and sharpness whatever the video's; the edge
-        is repeated beyond the frame.
+        Args:
+            image: the frame, (H, W, 3) uint8 BGR.
+            row: its row of the placement.
+
+        Returns:
+            The grey mouth, (HEIGHT + 2 MARGIN, WIDTH + 2 MARGIN) uint8: upright, of one size and sharpness whatever the
+            video's. Beyond the frame its edge is repeated.
         """
         zoom = PIXELS_PER_EYES / float(self.placement.scale[row])
         cos, sin = np.cos(self.placement.tilt[row]) * zoom, np.sin(self.placement.tilt[row]) * zoom
         x, y = self.placement.centre[row]
         width, height = WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN
         turn = np.array([[cos, sin], [-sin, cos]])
-        shift = np.array([(width - 1) / 2, (height - 1) / 2 - DROP * PIXELS_PER_EYES]) - turn @ (x, y)
+        shift = np.array([(width - 1) / 2, (height - 1) / 2 - MOUTH_DROP * PIXELS_PER_EYES]) - turn @ (x, y)
         reach = round(max(width, height) / zoom)
         left, top = max(0, int(x) - reach), max(0, int(y) - reach)
         # Only what is near is blurred: the whole frame would take most of the time.
         near = image[top : max(0, int(y) + reach), left : max(0, int(x) + reach)]
         if near.size == 0:
             return np.zeros((height, width), dtype=np.uint8)
-        grey = cv2.GaussianBlur(cv2.cvtColor(np.ascontiguousarray(near), cv2.COLOR_BGR2GRAY), (0, 0), SHARPNESS / zoom)
+        grey = cv2.GaussianBlur(cv2.cvtColor(np.ascontiguousarray(near), cv2.COLOR_BGR2GRAY), (0, 0), BLUR_SIGMA / zoom)
         matrix = np.concatenate([turn, (shift + turn @ (left, top))[:, None]], axis=1)
         return cv2.warpAffine(grey, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def place_mouths(landmarks: np.ndarray) -> MouthPlaces:
-    """Return where the mouth is in frames with ``landmarks`` (T, 68, 2) pixels.
+    """Returns where the mouth is in frames with ``landmarks`` (T, 68, 2) pixels.
 
-    Nose and eyes say where; the middle of the mouth is the mean over the clip, so that it may move in the window.
+    The head's placement in each frame and the mean mouth of the clip decide, so that the mouth moves in the window.
     """
     return MouthPlaces(fit_placement(landmarks, fit_template(landmarks)))
 
 
 def network_windows(mouths: np.ndarray) -> np.ndarray:
-    """Return the mouths (T, H + 2 MARGIN, W + 2 MARGIN) of one clip as the network wants them: (T, H, W) float32."""
+    """Returns a clip's mouths as :meth:`MouthPlaces.cut` gives them as network inputs, (T, HEIGHT, WIDTH) float32."""
     return normalise(mouths[:, MARGIN:-MARGIN, MARGIN:-MARGIN])
 
 
 def normalise(windows: np.ndarray) -> np.ndarray:
-    """Return ``windows`` (T, H, W) of one clip with mean 0 and variance 1 over the clip, float32: no light, no skin."""
+    """Returns a clip's ``windows`` (T, H, W) with mean 0 and variance 1 over the clip, float32."""
     values = windows.astype(np.float32)
     return (values - values.mean()) / (values.std() + 1e-3)

@@ -97,7 +97,7 @@ class SyncNetOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what is outside the allowed values."""
+        """Refuses what is outside the allowed values."""
         check_optimiser_options(self)
         if self.frames < LOST_FRAMES + 2 * WINDOW:
             raise OptionError(
@@ -114,7 +114,7 @@ class Sample:
 
 
 def mouth_values(keypoints: np.ndarray) -> np.ndarray:
-    """Return canonical ``keypoints`` (T, 20, 2) at 25 frames per second as the judge sees them: (T, 40) float32.
+    """Returns canonical ``keypoints`` (T, 20, 2) at 25 frames per second as the judge sees them: (T, 40) float32.
 
     Each coordinate is less its mean over the 2 s before and after, and divided by :data:`MOVEMENT`.
     """
@@ -127,7 +127,7 @@ def mouth_values(keypoints: np.ndarray) -> np.ndarray:
 
 
 def sound_values(features: FeatureSequence, count: int) -> np.ndarray:
-    """Return 26 log filterbank energies ``features`` under ``count`` video frames as the judge hears them.
+    """Returns 26 log filterbank energies ``features`` under ``count`` video frames as the judge hears them.
 
     (4 count, 26) float32, normalised over the utterance; where there is no sound stands silence.
     """
@@ -137,7 +137,7 @@ def sound_values(features: FeatureSequence, count: int) -> np.ndarray:
 
 
 def lag_distances(mouth: np.ndarray, sound: np.ndarray, lags: Sequence[int]) -> np.ndarray:
-    """Return the mean distance of embeddings ``mouth`` (T, E) to ``sound`` (S, E) that comes each of ``lags`` later.
+    """Returns the mean distance of embeddings ``mouth`` (T, E) to ``sound`` (S, E) that comes each of ``lags`` later.
 
     At lag k it is the mean over n of |mouth[n] - sound[n + k]|; NaN where nothing overlaps.
     """
@@ -160,7 +160,7 @@ def train_syncnet(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Train the judge on the split's training pieces into ``folder``, or go on with the run that is there.
+    """Trains the judge on the split's training pieces into ``folder``, or go on with the run that is there.
 
     The folder then holds the best judge as a bundle, whose card carries ``licence`` and ``attribution`` of the
     recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
@@ -201,7 +201,7 @@ def train_syncnet(
 
 
 def load_samples(pieces: Sequence[Piece], dataset: Dataset, frames: int, progress: Progress) -> list[Sample]:
-    """Return mouth and sound of the ``pieces`` that have sound and at least ``frames`` frames at 25 per second.
+    """Returns mouth and sound of the ``pieces`` that have sound and at least ``frames`` frames at 25 per second.
 
     Raises :class:`DatasetError` when there are none.
     """
@@ -235,7 +235,7 @@ class SampleSource:
         self._options = options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return mouths (B, T, 40) and sounds (B, 4 T, bands), float32, for ``step``: another talk each if it can."""
+        """Returns mouths (B, T, 40) and sounds (B, 4 T, bands), float32, for ``step``: another talk each if it can."""
         random = np.random.default_rng((self._options.seed, step))
         count = self._options.batch_size
         chosen = random.choice(len(self._talks), count, replace=count > len(self._talks))
@@ -295,7 +295,7 @@ class SyncNetLearner(EmaLearner):
         )
 
     def validate(self) -> dict[str, float]:
-        """Return the window loss, and the shares of seconds and of talks that are put in time, over the val talks.
+        """Returns the window loss, and the shares of seconds and of talks that are put in time, over the val talks.
 
         ``told_apart``: seconds nearer to their own sound than to that one second off; ``in_time``: talks whose least
         distance lies within one frame of no lag.
@@ -320,7 +320,7 @@ class SyncNetLearner(EmaLearner):
         }
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draw how near each moment of the first validation talk's mouth lies to each of its sound."""
+        """Draws how near each moment of the first validation talk's mouth lies to each of its sound."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -335,7 +335,7 @@ class SyncNetLearner(EmaLearner):
             figure.savefig(part, dpi=80)
 
     def losses(self, *batch: Any) -> Losses:
-        """Return the losses on mouths (B, T, 40) and sounds (B, 4 T, bands)."""
+        """Returns the losses on mouths (B, T, 40) and sounds (B, 4 T, bands)."""
         import tensorflow as tf
 
         options = self._options
@@ -351,13 +351,13 @@ class SyncNetLearner(EmaLearner):
 
 
 def _along_windows(alike: Any) -> Any:
-    """Return the mean of ``alike`` (..., T, S) along its diagonals over a second: WINDOW - 1 less of either."""
+    """Returns the mean of ``alike`` (..., T, S) along its diagonals over a second: WINDOW - 1 less of either."""
     rows, columns = alike.shape[-2] - WINDOW + 1, alike.shape[-1] - WINDOW + 1
     return sum(alike[..., i : i + rows, i : i + columns] for i in range(WINDOW)) / WINDOW
 
 
 def _both_ways(logits: Any) -> Any:
-    """Return the cross-entropy with which rows of ``logits`` (B, N, N) find their column, and columns their row."""
+    """Returns the cross-entropy with which rows of ``logits`` (B, N, N) find their column, and columns their row."""
     import tensorflow as tf
 
     own = tf.linalg.diag_part(logits)
