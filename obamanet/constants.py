@@ -8,13 +8,6 @@ from typing import Final
 SAMPLE_RATE: Final = 16_000
 """Hz. Every sound is brought to this rate before features; speech energy that shapes the lips lies below 8 kHz."""
 
-GAP_TOLERANCE: Final = Fraction(1, 50)
-"""Seconds between the end of one decoded sound frame and the next one's time stamp that count as rounding, not as a
-gap; less than one lost MP3 or AAC frame (26 ms or 21 ms)."""
-
-TIMES_MAY_JUMP: Final = 0x0200
-"""FFmpeg's flag (AVFMT_TS_DISCONT) of containers for broadcast, MPEG-TS and -PS, whose time stamps may start anew."""
-
 FEATURE_RATE: Final = Fraction(100)
 """Feature frames per second: a 10 ms step, the default of python_speech_features."""
 
