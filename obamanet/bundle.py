@@ -21,13 +21,15 @@ class BundleKind:
     """One kind of bundle.
 
     ``name`` is what messages call it, ``card`` the card's file name, ``schema`` the newest readable version of the
-    card, ``error`` what is raised for a bundle that cannot be used.
+    card, ``error`` what is raised for a bundle that cannot be used. ``optional`` files may be missing though the card
+    names them.
     """
 
     name: str
     card: str
     schema: int
     error: type[ObamanetError]
+    optional: frozenset[str] = frozenset()
 
 
 def read_bundle(folder: Path, kind: BundleKind) -> Card:
@@ -54,12 +56,14 @@ def read_bundle(folder: Path, kind: BundleKind) -> Card:
 
 
 def check_files(folder: Path, kind: BundleKind, files: dict[str, str]) -> None:
-    """Raise the kind's error unless every one of ``files`` lies in ``folder`` and has its sha256."""
+    """Raise the kind's error unless every one of ``files`` lies in ``folder``, or is optional, and has its sha256."""
     for name in files:
         if Path(name).name != name:
             raise kind.error(f"{kind.name} is damaged: {folder / kind.card} names a file outside the folder: {name!r}")
     for name, digest in files.items():
         path = folder / name
+        if not path.is_file() and name in kind.optional:
+            continue
         if not path.is_file():
             raise kind.error(f"{kind.name} is incomplete: {path} is missing")
         found = sha256_of(path)

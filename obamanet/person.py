@@ -15,8 +15,8 @@ poses.npz                       text: the mouth poses
 poser.onnx, .weights.h5         text: timed phonemes to weights of mouth poses, where that was trained
 sources.json                    which recordings it was learned from; older persons have none
 
-Networks run from the ONNX files; the weights are what training goes on from and may be left out. Persons of schema 1
-have the weights alone: :func:`obamanet.export.upgrade_person` writes the ONNX files.
+Networks run from the ONNX files; the weights are what training goes on from and may be left out, as in a
+wheel. Persons of schema 1 have the weights alone: :func:`obamanet.export.upgrade_person` writes the ONNX files.
 """
 
 from __future__ import annotations
@@ -50,8 +50,6 @@ from obamanet.speech.feature_extractor import ENCODER, encoder_card, feature_siz
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
-PERSON = BundleKind("person", "person.json", PERSON_SCHEMA, PersonError)
-CARD = PERSON.card
 MOUTH_FILE = "mouth.npz"
 PREDICTOR_FILE = "predictor.weights.h5"
 RENDERER_FILE = "renderer.weights.h5"
@@ -60,6 +58,10 @@ FOOTAGE_FILE = "footage.mp4"
 REGION_FILE = "region.npz"
 POSES_FILE = "poses.npz"
 POSER_FILE = "poser.weights.h5"
+PERSON = BundleKind(
+    "person", "person.json", PERSON_SCHEMA, PersonError, frozenset({PREDICTOR_FILE, RENDERER_FILE, POSER_FILE})
+)
+CARD = PERSON.card
 ENCODER_FILE = f"{ENCODER}.onnx"
 FAST_RENDERER_FILE = "renderer.int8.onnx"
 
@@ -601,6 +603,8 @@ def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
     for names in needed:
         if not names & files.keys():
             raise PersonError(f"person is damaged: {card.path} has no sha256 of {' or '.join(sorted(names))}")
+        if not any((folder / name).is_file() for name in names):
+            raise PersonError(f"person is incomplete: {folder / min(names & files.keys())} is missing")
 
 
 def _check_fit(person: Person) -> None:

@@ -28,10 +28,8 @@ BUG = 70
 """Exit code of an error inside the program (EX_SOFTWARE of BSD's sysexits.h)."""
 
 EXTRAS = {
-    **dict.fromkeys(
-        ("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx", "sklearn", "tensorflow", "tf2onnx"),
-        "train",
-    ),
+    **dict.fromkeys(("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx"), "train"),
+    **dict.fromkeys(("python_speech_features", "scipy", "sklearn", "tensorflow", "tf2onnx"), "train"),
     "librosa": "align",
     "openvino": "openvino",
     "pocketsphinx": "align",
