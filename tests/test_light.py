@@ -15,7 +15,7 @@ from obamanet.cli.boundary import EXTRAS
 
 HEAVY = (
     *("tensorflow", "keras", "librosa", "numba", "sklearn", "h5py", "matplotlib", "dlib", "tf2onnx", "onnx", "torch"),
-    *("scipy", "python_speech_features", "imageio_ffmpeg"),
+    *("scipy", "python_speech_features", "imageio_ffmpeg", "moviepy"),
 )
 """What only training, aligning and evaluating may import."""
 

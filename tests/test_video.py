@@ -485,6 +485,7 @@ class TestWrite:
             assert video.codec.name == "h264"
             assert video.average_rate == fps
             assert audio.codec.name == "aac"
+            assert audio.layout.name == "mono"
             assert container.metadata["comment"] == "synthetic"
             assert video.time_base is not None
             assert audio.time_base is not None

@@ -14,6 +14,7 @@ from obamanet.cli.encoder import ENCODER_EXAMPLE, encoder_command
 from obamanet.cli.evaluate import EXAMPLES, evaluate_command
 from obamanet.cli.export import EXPORT_EXAMPLES, export_command
 from obamanet.cli.forget import FORGET_EXAMPLES, forget_command
+from obamanet.cli.montage import MONTAGE_EXAMPLES, montage_command
 from obamanet.cli.persons import describe, find_person
 from obamanet.cli.pix2pix import pix2pix_app
 from obamanet.cli.speak import (
@@ -74,6 +75,7 @@ def obamanet_app() -> typer.Typer:
     app.command("speak", epilog=EPILOG.format(program="obamanet speak"))(speak)
     app.command("dub", epilog=DUB_EXAMPLES)(dub_command)
     app.command("verify")(verify)
+    app.command("montage", epilog=MONTAGE_EXAMPLES)(montage_command)
     app.command("prepare", epilog="Example:\n\nobamanet prepare videos/*.mp4 --out me")(prepare_command)
     train = typer.Typer(context_settings=HELP_NAMES, epilog=TRAIN_EXAMPLES, help="Train a person on a dataset.")
     # Before Keras: with too little memory its import may crash, which nobody can catch.

@@ -31,6 +31,7 @@ EXTRAS = {
     **dict.fromkeys(("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx"), "train"),
     **dict.fromkeys(("python_speech_features", "scipy", "sklearn", "tensorflow", "tf2onnx"), "train"),
     "librosa": "align",
+    "moviepy": "montage",
     "openvino": "openvino",
     "pocketsphinx": "align",
 }

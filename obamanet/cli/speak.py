@@ -153,8 +153,7 @@ def parse_video(
 
     ``inputs`` are the files that it is made from, beside the person and the key.
     """
-    if (key_cert is None) != (key is None):
-        raise OptionError("--key-cert and --key belong together: give both or neither")
+    own_key = parse_key(key_cert, key)
     check_engine(engine)
     rate = parse_rate(fps) if fps is not None else None
     if out.suffix.lower() != ".mp4":
@@ -163,9 +162,15 @@ def parse_video(
         raise OptionError(f"keypoints are an npz file: got {keypoints_out}, allowed is a name that ends in .npz")
     folder = find_person(person)
     check_outputs((out, keypoints_out), (*inputs, folder, key_cert, key))
-    own_key = SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
     check_key(own_key)
     return VideoChoice(folder, rate, own_key, engine)
+
+
+def parse_key(key_cert: Path | None, key: Path | None) -> SigningKey | None:
+    """Return the user's own key, None for the local one; raises OptionError where one of its two files is missing."""
+    if (key_cert is None) != (key is None):
+        raise OptionError("--key-cert and --key belong together: give both or neither")
+    return SigningKey(certificate_chain=key_cert, private_key=key) if key_cert and key else None
 
 
 def load_speaker(folder: Path, engine: Engine) -> Speaker:

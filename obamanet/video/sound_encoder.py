@@ -1,10 +1,11 @@
-"""Encodes a sound file, with the times it has, as the AAC track of a video that is being written."""
+"""Encodes sound files, with the times they have, as the AAC track of a video that is being written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -13,7 +14,7 @@ from obamanet.sound_track import GAP_TOLERANCE, open_container, sound_track, tim
 
 if TYPE_CHECKING:
     from av import AudioFrame
-    from av.container import InputContainer, OutputContainer
+    from av.container import OutputContainer
     from av.filter import Graph
 
 BITRATE: Final = 160_000
@@ -23,103 +24,127 @@ RATE: Final = 48_000
 """Hz. AAC comes in blocks of 1024 samples; at this rate the last block's padding is about half a frame at most."""
 
 LAYOUTS: Final = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"})
-"""Channel layouts that AAC has a number for (ISO/IEC 14496-3, table 1.19); sound in others becomes stereo."""
+"""Channel layouts that AAC has a number for (ISO/IEC 14496-3, table 1.19); sound in others becomes mono or stereo."""
 
 FILL_GAPS: Final = f"async=1:min_hard_comp={float(GAP_TOLERANCE)}:first_pts=0"
 """Options of FFmpeg's aresample: silence in gaps and before the first sample, overlaps cut, as the features have it.
 AAC's own time stamps would say so too, but not every player follows them."""
 
 
+@dataclass(frozen=True)
+class SoundSpan:
+    """A stretch of sound.
+
+    Attributes:
+        path: the sound file, or a video with sound; None for silence.
+        start: seconds into the file at which the stretch begins.
+        duration: seconds of the file that are heard at most; None for all up to its end.
+        until: seconds, counted from the stretch's beginning, up to which silence follows.
+    """
+
+    path: Path | None
+    start: Fraction = Fraction(0)
+    duration: Fraction | None = None
+    until: Fraction | None = None
+
+
 class SoundEncoder:
-    """Writes the sound of a file into an open container, piece by piece.
+    """Writes stretches of sound, one after the other, into an open container, piece by piece.
 
     Args:
         container: the file that is written; gets a stream for the sound.
-        path: the sound file, or a video with sound.
-        duration: seconds at which the sound is cut; None for all of it.
-        silence_until: seconds up to which silence follows the sound.
+        spans: the stretches, one at least; all but the last have an ``until``.
 
     Raises:
-        SoundError: the sound cannot be read.
+        SoundError: a sound cannot be read.
     """
 
-    def __init__(
-        self, container: OutputContainer, path: Path, duration: Fraction | None, silence_until: Fraction | None
-    ) -> None:
+    def __init__(self, container: OutputContainer, spans: Sequence[SoundSpan]) -> None:
         self._container = container
-        self._path = path
-        self._duration = duration
-        self._silence_until = silence_until
-        self._source: InputContainer = open_container(path)
-        try:
-            self._track = sound_track(self._source, path)
-            self._stream = container.add_stream("aac", RATE)
-            name = self._track.codec_context.layout.name
-            self._layout = name if name in LAYOUTS else "stereo"
-            self._stream.codec_context.layout = self._layout
-            self._stream.codec_context.bit_rate = BITRATE
-            self._stream.codec_context.time_base = Fraction(1, RATE)
-        except BaseException:
-            self._source.close()
-            raise
-        self._frames = self._filtered()
-        self._written = Fraction(0)
+        self._layout = _layout(spans)
+        self._stream = container.add_stream("aac", RATE)
+        self._stream.codec_context.layout = self._layout
+        self._stream.codec_context.bit_rate = BITRATE
+        self._stream.codec_context.time_base = Fraction(1, RATE)
+        self._frames = (frame for span in spans for frame in _filtered(span, self._layout))
+        self._samples = 0
         self._ended = False
 
     def advance(self, time: Fraction | None = None) -> None:
         """Write the sound up to ``time`` seconds at least, or to its end; raises as the class."""
-        while not self._ended and (time is None or self._written < time):
+        while not self._ended and (time is None or Fraction(self._samples, RATE) < time):
             frame = next(self._frames, None)
+            if frame is not None:
+                frame.pts, frame.time_base = self._samples, Fraction(1, RATE)
+                self._samples += frame.samples
             self._container.mux(self._stream.encode(frame))
-            if frame is None:
-                self._ended = True
-            elif frame.pts is not None:
-                self._written = Fraction(frame.pts + frame.samples, RATE)
+            self._ended = frame is None
 
     def close(self) -> None:
-        """Close the sound file."""
-        self._source.close()
+        """Close the sound files."""
+        self._frames.close()
 
-    def _filtered(self) -> Iterator[AudioFrame]:
-        """Yield the sound at RATE without gaps, cut and followed by silence as asked for."""
-        graph = self._graph()
-        for frame in self._one_layout():
-            try:
-                graph.push(frame)
-            except EOFError:  # It takes nothing after the cut.
-                break
-            yield from _pulled(graph)
+
+def _layout(spans: Sequence[SoundSpan]) -> str:
+    """Return the channel layout of the first file's sound, or mono or stereo where it has none that AAC knows."""
+    for span in spans:
+        if span.path is not None:
+            with open_container(span.path) as container:
+                sound = sound_track(container, span.path).codec_context
+                if sound.layout.name in LAYOUTS:
+                    return sound.layout.name
+                return "mono" if sound.channels == 1 else "stereo"
+    return "mono"
+
+
+def _filtered(span: SoundSpan, layout: str) -> Iterator[AudioFrame]:
+    """Yield the sound of ``span`` at RATE without gaps, cut and followed by silence as it says."""
+    from av.filter import Graph
+
+    graph = Graph()
+    if span.path is None:
+        source = graph.add("anullsrc", f"r={RATE}:cl={layout}:d={_microseconds(span.until or Fraction(0))}")
+        graph.link_nodes(source, graph.add("aformat", "sample_fmts=fltp"), graph.add("abuffersink")).configure()
+        yield from _pulled(graph)
+        return
+    with open_container(span.path) as container:
+        track = sound_track(container, span.path)
+        nodes = [
+            graph.add_abuffer(sample_rate=track.codec_context.sample_rate, format="fltp", layout=layout),
+            graph.add("aresample", f"{RATE}:{FILL_GAPS}"),
+        ]
+        if span.duration is not None:
+            nodes.append(graph.add("atrim", f"end={_microseconds(span.duration)}"))
+        if span.until is not None:
+            nodes.append(graph.add("apad", f"whole_dur={_microseconds(span.until)}"))
+        graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
+        with closing(_from_start(timed_frames(container, track, span.path), span.start, layout)) as frames:
+            for frame in frames:
+                try:
+                    graph.push(frame)
+                except EOFError:  # It takes nothing after the cut.
+                    break
+                yield from _pulled(graph)
         with suppress(EOFError):
             graph.push(None)
         yield from _pulled(graph)
 
-    def _one_layout(self) -> Iterator[AudioFrame]:
-        """Yield the decoded frames as floats in one channel layout, which broadcasts change, with their times."""
-        from av import AudioResampler
 
-        given: tuple[str, str] | None = None
-        for time, frame in timed_frames(self._source, self._track, self._path):
-            if given != (frame.format.name, frame.layout.name):
-                given = (frame.format.name, frame.layout.name)
-                converter = AudioResampler("fltp", self._layout)
-            frame.pts, frame.time_base = round(time * frame.sample_rate), Fraction(1, frame.sample_rate)
-            yield from converter.resample(frame)
+def _from_start(timed: Iterator[tuple[Fraction, AudioFrame]], start: Fraction, layout: str) -> Generator[AudioFrame]:
+    """Yield the frames that end after ``start`` with times counted from there, as floats in one channel layout."""
+    from av import AudioResampler
 
-    def _graph(self) -> Graph:
-        """Return the filters from the decoded to the encoded sound, linked and ready."""
-        from av.filter import Graph
-
-        graph = Graph()
-        nodes = [
-            graph.add_abuffer(sample_rate=self._track.codec_context.sample_rate, format="fltp", layout=self._layout),
-            graph.add("aresample", f"{RATE}:{FILL_GAPS}"),
-        ]
-        if self._duration is not None:
-            nodes.append(graph.add("atrim", f"end={_microseconds(self._duration)}"))
-        if self._silence_until is not None:
-            nodes.append(graph.add("apad", f"whole_dur={_microseconds(self._silence_until)}"))
-        graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
-        return graph
+    given: tuple[str, str] | None = None
+    for time, frame in timed:
+        rate = frame.sample_rate
+        if time + Fraction(frame.samples, rate) <= start:
+            continue
+        # Broadcasts change their layout.
+        if given != (frame.format.name, frame.layout.name):
+            given = (frame.format.name, frame.layout.name)
+            converter = AudioResampler("fltp", layout)
+        frame.pts, frame.time_base = round((time - start) * rate), Fraction(1, rate)
+        yield from converter.resample(frame)
 
 
 def _pulled(graph: Graph) -> Iterator[AudioFrame]:

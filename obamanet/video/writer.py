@@ -7,7 +7,7 @@ the features, so that a process of its own would keep no crash away. What a kill
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
@@ -20,7 +20,7 @@ import numpy as np
 from obamanet.errors import OutputError, VideoError
 from obamanet.files import NO_SPACE, atomic_path
 from obamanet.timing import frames_to_cover
-from obamanet.video.sound_encoder import SoundEncoder
+from obamanet.video.sound_encoder import SoundEncoder, SoundSpan
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -43,10 +43,11 @@ class VideoWriter:
         path: the mp4 to write.
         size: width and height in pixels; an odd one is made even by repeating the last column or row.
         fps: frame rate, exact; frame n lies at n / fps seconds.
-        sound: a sound file, or a video with one; None for a silent video. Its times are kept.
+        sound: a sound file, or a video with one, whose times are kept; or stretches of such files, one after the other;
+            None for a silent video.
         comment: metadata tag that says that the video is synthetic.
-        sound_duration: seconds at which the sound is cut; the frames written must cover it. None for all of it.
-        silence_until: seconds up to which silence follows the sound.
+        sound_duration: seconds at which a sound file is cut; the frames written must cover it. None for all of it.
+        silence_until: seconds up to which silence follows a sound file.
         crf: x264's constant rate factor, 0 (lossless) to 51.
         preset: x264's preset, which trades speed for size.
         threads: of the encoder; one leaves the other cores to rendering.
@@ -64,7 +65,7 @@ class VideoWriter:
         path: Path,
         size: tuple[int, int],
         fps: Fraction,
-        sound: Path | None = None,
+        sound: Path | Sequence[SoundSpan] | None = None,
         comment: str = "",
         sound_duration: Fraction | None = None,
         silence_until: Fraction | None = None,
@@ -79,10 +80,11 @@ class VideoWriter:
         self.path = path
         self.size = size
         self.fps = fps
-        self.sound = sound
+        if isinstance(sound, Path):
+            sound = [SoundSpan(sound, duration=sound_duration, until=silence_until)]
+        self.spans = tuple(sound or ())
         self.comment = comment
         self.sound_duration = sound_duration
-        self.silence_until = silence_until
         self.crf = crf
         self.preset = preset
         self.threads = threads
@@ -157,8 +159,8 @@ class VideoWriter:
             coder.color_range = ColorRange.MPEG
             self._converter = VideoReformatter()
             self._sound_encoder = None
-            if self.sound is not None:
-                self._sound_encoder = SoundEncoder(self._container, self.sound, self.sound_duration, self.silence_until)
+            if self.spans:
+                self._sound_encoder = SoundEncoder(self._container, self.spans)
                 stack.callback(self._sound_encoder.close)
             # Opens the encoders and writes the head of the file, so that a wrong option is told before the first frame.
             self._container.start_encoding()
@@ -226,5 +228,6 @@ class VideoWriter:
         except av.FFmpegError as error:
             if error.errno in NO_SPACE:
                 raise OutputError(f"no space left on the disk while writing: {self.path}") from error
-            sound = f" with the sound {self.sound}" if self.sound else ""
-            raise VideoError(f"video could not be encoded ({error.strerror}): {self.path}{sound}") from error
+            sounds = ", ".join(str(span.path) for span in self.spans if span.path)
+            told = f"{self.path} with the sound {sounds}" if sounds else str(self.path)
+            raise VideoError(f"video could not be encoded ({error.strerror}): {told}") from error
