@@ -34,6 +34,7 @@ class BundleKind:
         error: raised for a bundle that cannot be used.
         remedy: what the user can do about one that is damaged, the end of each message.
         oldest: oldest readable version of the card.
+        optional: files that may be missing though the card names them.
     """
 
     name: str
@@ -42,6 +43,11 @@ class BundleKind:
     error: type[ObamanetError]
     remedy: str = ""
     oldest: int = 1
+    optional: frozenset[str] = frozenset()
+
+    def may_lack(self, name: str) -> bool:
+        """Returns whether the file ``name`` may be missing though the card names it."""
+        return name in self.optional
 
     def refused(self, problem: str) -> ObamanetError:
         """Returns the error that says ``problem`` and the remedy."""
@@ -78,6 +84,10 @@ class NetworkKind(BundleKind):
     def onnx(self) -> str:
         """File name of the network that the engines run."""
         return f"{self.stem}.onnx"
+
+    def may_lack(self, name: str) -> bool:
+        """Returns whether the file ``name`` may be missing: the weights, which wheels have not."""
+        return name == self.weights
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,7 @@ def _read_card(folder: Path, kind: BundleKind) -> Card:
 
 
 def check_files(folder: Path, kind: BundleKind, files: Mapping[str, str]) -> None:
-    """Raises ``kind.error`` unless each of ``files`` (sha256 by name) lies in ``folder`` unaltered."""
+    """Raises ``kind.error`` unless each of ``files`` (sha256 by name) is in ``folder`` unaltered, or may be missing."""
     for name in files:
         if Path(name).name != name:
             raise kind.refused(
@@ -135,6 +145,8 @@ def check_files(folder: Path, kind: BundleKind, files: Mapping[str, str]) -> Non
             )
     for name, digest in files.items():
         path = folder / name
+        if not path.is_file() and kind.may_lack(name):
+            continue
         if not path.is_file():
             raise kind.refused(f"{kind.name} is incomplete: {path} is missing")
         found = sha256_of(path)

@@ -9,14 +9,6 @@ SAMPLE_RATE: Final = 16_000
 """Hz. Every sound is resampled to it before feature extraction; the speech energy that shapes the lips is below 8
 kHz."""
 
-GAP_TOLERANCE: Final = Fraction(1, 50)
-"""Seconds. A smaller difference between the end of a decoded sound frame and the next time stamp is rounding, not a
-gap; less than one lost MP3 or AAC frame (26 ms or 21 ms)."""
-
-AVFMT_TS_DISCONT: Final = 0x0200
-"""FFmpeg's container flag of that name, set for broadcast containers (MPEG-TS, MPEG-PS) whose time stamps may
-restart."""
-
 FEATURE_RATE: Final = Fraction(100)
 """Feature frames per second: a step of 10 ms, the default of python_speech_features."""
 

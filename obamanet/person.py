@@ -15,8 +15,8 @@ poses.npz                       text: the mouth poses
 poser.onnx, .weights.h5         text: timed phonemes to weights of mouth poses, if trained
 sources.json                    the recordings it was learned from; older persons have none
 
-Networks run from the ONNX files; the weights are for further training and optional. Persons of schema 1 have the
-weights only: :func:`obamanet.export.upgrade_person` writes the ONNX files.
+Networks run from the ONNX files; the weights are for further training and optional, as in a wheel. Persons of schema 1
+have the weights only: :func:`obamanet.export.upgrade_person` writes the ONNX files.
 """
 
 from __future__ import annotations
@@ -51,12 +51,6 @@ from obamanet.speech.feature_extractor import ENCODER, encoder_card, feature_siz
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 
-PERSON = BundleKind("person", "person.json", PERSON_SCHEMA, PersonError)
-"""Kind of bundle, with the name and schema of its card."""
-
-CARD = PERSON.card
-"""Name of the card's file."""
-
 MOUTH_FILE = "mouth.npz"
 PREDICTOR_FILE = "predictor.weights.h5"
 RENDERER_FILE = "renderer.weights.h5"
@@ -68,6 +62,18 @@ POSER_FILE = "poser.weights.h5"
 ENCODER_FILE = f"{ENCODER}.onnx"
 FAST_RENDERER_FILE = "renderer.int8.onnx"
 """Names of the files in a person's folder."""
+
+PERSON = BundleKind(
+    "person",
+    "person.json",
+    PERSON_SCHEMA,
+    PersonError,
+    optional=frozenset({PREDICTOR_FILE, RENDERER_FILE, POSER_FILE}),
+)
+"""Kind of bundle, with the name and schema of its card; wheels have no weights."""
+
+CARD = PERSON.card
+"""Name of the card's file."""
 
 
 def onnx_name(weights: str) -> str:
@@ -729,6 +735,8 @@ def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
     for names in needed:
         if not names & files.keys():
             raise PersonError(f"person is damaged: {card.path} has no sha256 of {' or '.join(sorted(names))}")
+        if not any((folder / name).is_file() for name in names):
+            raise PersonError(f"person is incomplete: {folder / min(names & files.keys())} is missing")
 
 
 def _check_fit(person: Person) -> None:

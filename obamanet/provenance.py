@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -63,6 +64,9 @@ UNCOVERED = (b"ftyp", b"free", b"skip", b"mfra")
 
 UNCOVERED_LABEL = "obamanet.uncovered"
 """Our own assertion: the SHA-256 of those boxes, so that a change in them shows too."""
+
+RENDERED_WITH = " Rendered with the trained person "
+"""What stands before each person's name in the statement; a full stop follows."""
 
 UNTRUSTED = "signingCredential.untrusted"
 """Status code of a sound signature by someone who is on no list of known authorities."""
@@ -124,24 +128,36 @@ def sign_video(
     kind: Synthetic,
     software: str,
     key: SigningKey | None = None,
-    person: str | None = None,
+    persons: Sequence[str] = (),
     title: str | None = None,
+    parts: Sequence[Path] = (),
 ) -> None:
-    """Embed a signed manifest into the mp4 at ``path``, in place and whole or not at all.
+    """Embeds a signed manifest into an mp4, in place and whole or not at all.
 
-    ``software`` is name/version, e.g. ``obamanet/0.1.0``. ``key`` is the user's own; without one the local key signs,
-    made on first use. ``person`` is named in the statement. ``title`` is the video's final name, for a file that is
-    signed before it takes it. Follows the C2PA 2.x specification: action c2pa.created with a digital source type.
+    The manifest follows the C2PA 2.x specification: the action c2pa.created with a digital source type; where there are
+    parts also c2pa.edited, which names them all; and for every mp4 among them whose own manifest, if any, is intact an
+    ingredient and c2pa.placed.
 
-    Raises :class:`ProvenanceError` when the key or the video is unfit, :class:`OutputError` when it cannot be written.
+    Args:
+        path: the mp4.
+        kind: how it was made.
+        software: name/version, e.g. ``obamanet/0.1.0``.
+        key: the user's own; None for the local key, which is made on first use.
+        persons: trained persons whose faces it shows, named in the statement.
+        title: the video's final name, for a file that is signed before it takes it; None for its present name.
+        parts: videos that it was put together from; manifests inside them are kept.
+
+    Raises:
+        ProvenanceError: the key, the video or a part is unfit, or a part cannot be read.
+        OutputError: it cannot be written.
     """
     import c2pa
 
     _require_mp4(path)
     signer = _signer(key or local_key())
-    # A file's name may hold bytes that are no text; the manifest may not.
-    title = os.fsencode(title or path.name).decode("utf-8", "replace")
-    definition = _manifest(kind, software, person, title, _uncovered(path)[0])
+    ingredients = [part for part in parts if _may_be_ingredient(part)]
+    definition = _manifest(kind, software, persons, _text(title or path.name), _uncovered(path)[0], parts)
+    definition["assertions"][0]["data"]["actions"] += [_placed(number) for number in range(len(ingredients))]
     try:
         with (
             c2pa.Context.from_dict(SETTINGS) as context,
@@ -149,6 +165,8 @@ def sign_video(
             c2pa.Builder(definition, context) as builder,
             atomic_path(path) as part,
         ):
+            for number, ingredient in enumerate(ingredients):
+                _add_ingredient(builder, number, ingredient)
             with path.open("rb") as source, part.open("w+b") as target:
                 builder.sign(signer, MIME_TYPE, source, target)
             # An mp4 of unusual layout can be signed in a way that does not verify; such a file must not get out.
@@ -175,7 +193,7 @@ def check_key(key: SigningKey | None) -> None:
     chosen = key or local_key()
     signer, signed = _signer(chosen), io.BytesIO()
     pixel = io.BytesIO(cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes())
-    definition = _manifest(Synthetic.WHOLE_FACE, "key/check", None, "key check", hashlib.sha256().hexdigest())
+    definition = _manifest(Synthetic.WHOLE_FACE, "key/check", (), "key check", hashlib.sha256().hexdigest())
     try:
         with c2pa.Context.from_dict(SETTINGS) as context:
             with signer, c2pa.Builder(definition, context) as builder:
@@ -221,9 +239,16 @@ def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
     return _report(path, manifest, state, results, comment)
 
 
-def names_person(report: ProvenanceReport, person: str) -> bool:
-    """Return whether the manifest's statement names ``person`` as the one that the video shows."""
-    return isinstance(report.statement, str) and report.statement.endswith(_rendered_with(person))
+def persons_named(report: ProvenanceReport) -> tuple[str, ...]:
+    """Return the names of the trained persons that the manifest's statement says the video shows."""
+    if not isinstance(report.statement, str):
+        return ()
+    return tuple(part.removesuffix(".") for part in report.statement.split(RENDERED_WITH)[1:])
+
+
+def persons_in(path: Path) -> tuple[str, ...]:
+    """Return the names of the trained persons that the manifest of a video, of whatever format, says it shows."""
+    return persons_named(verify_video(path)) if _is_mp4(path) else ()
 
 
 def comment_of(path: Path) -> str | None:
@@ -401,32 +426,64 @@ def _algorithm(private: PrivateKeyTypes, key: SigningKey) -> bytes:
     )
 
 
-def _manifest(kind: Synthetic, software: str, person: str | None, title: str, uncovered: str) -> dict[str, Any]:
-    """Return the manifest definition: who generated what, from which kind of source, and the hash of ``uncovered``."""
+def _manifest(
+    kind: Synthetic, software: str, persons: Sequence[str], title: str, uncovered: str, parts: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """Return the manifest definition: who generated what, of which ``parts``, and the hash of ``uncovered``."""
     name, _, version = software.partition("/")
     generator = {"name": name, "version": version} if version else {"name": name}
-    statement = "The mouth movements in this video are synthetic."
-    if person:
-        statement += _rendered_with(person)
-    action = {
+    made = ", put together from other videos, are to be taken as synthetic" if parts else " are synthetic"
+    statement = f"The mouth movements in this video{made}."
+    for person in persons:
+        statement += f"{RENDERED_WITH}{person}."
+    created = {
         "action": "c2pa.created",
         "digitalSourceType": kind.value,
         "softwareAgent": generator,
         "description": statement,
     }
+    edits: list[dict[str, Any]] = []
+    if parts:
+        names = ", ".join(_text(part.name) for part in parts)
+        description = f"Put together from: {names}."
+        edits.append({"action": "c2pa.edited", "softwareAgent": generator, "description": description})
     return {
         "claim_generator_info": [generator],
         "title": title,
         "format": MIME_TYPE,
         "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": [action]}},
+            {"label": "c2pa.actions.v2", "data": {"actions": [created, *edits]}},
             {"label": UNCOVERED_LABEL, "data": {"alg": "sha256", "hash": uncovered}},
         ],
     }
 
 
-def _rendered_with(person: str) -> str:
-    return f" Rendered with the trained person {person}."
+def _may_be_ingredient(path: Path) -> bool:
+    """Return whether the video at ``path`` is one that c2pa takes: an mp4 whose manifest, if any, holds."""
+    if not _is_mp4(path):
+        return False
+    report = verify_video(path)
+    return report.intact or not report.found
+
+
+def _add_ingredient(builder: c2pa.Builder, number: int, path: Path) -> None:
+    """Give the video at ``path``, with the manifest that it has, to ``builder``."""
+    import c2pa
+
+    ingredient = {"title": _text(path.name), "relationship": "componentOf", "label": _ingredient_label(number)}
+    try:
+        with path.open("rb") as stream:
+            builder.add_ingredient(ingredient, MIME_TYPE, stream)
+    except (c2pa.C2paError, OSError) as error:
+        raise ProvenanceError(f"video cannot be named as a part ({_line(error)}): {path}") from error
+
+
+def _placed(number: int) -> dict[str, Any]:
+    return {"action": "c2pa.placed", "parameters": {"ingredientIds": [_ingredient_label(number)]}}
+
+
+def _ingredient_label(number: int) -> str:
+    return f"part-{number + 1}"
 
 
 def _report(
@@ -521,14 +578,22 @@ def _problem(failure: dict[str, Any]) -> str:
 
 
 def _require_mp4(path: Path) -> None:
-    """Raise unless ``path`` is a file that begins like an ISO base media file (ISO/IEC 14496-12: size, then ftyp)."""
+    if not _is_mp4(path):
+        raise ProvenanceError(f"not an mp4 video: {path}")
+
+
+def _is_mp4(path: Path) -> bool:
+    """Return whether ``path`` begins like an ISO base media file (ISO/IEC 14496-12: size, then ftyp)."""
     try:
         with path.open("rb") as stream:
-            head = stream.read(8)
+            return stream.read(8)[4:] == b"ftyp"
     except OSError as error:
         raise ProvenanceError(f"video cannot be read ({error.strerror}): {path}") from error
-    if head[4:] != b"ftyp":
-        raise ProvenanceError(f"not an mp4 video: {path}")
+
+
+def _text(name: str) -> str:
+    """Return a file's name, which may hold bytes that are no text, as the text that a manifest needs."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _read_pem(path: Path) -> str:

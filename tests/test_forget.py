@@ -74,7 +74,7 @@ def make_video(path: Path, person: str | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_video(path, [np.full((32, 32, 3), value, np.uint8) for value in (40, 80)])
     if person:
-        provenance.sign_video(path, kind=provenance.Synthetic.WHOLE_FACE, software=SOFTWARE, person=person)
+        provenance.sign_video(path, kind=provenance.Synthetic.WHOLE_FACE, software=SOFTWARE, persons=[person])
     return path
 
 

@@ -13,7 +13,10 @@ from made import write_video
 
 from obamanet.cli.boundary import EXTRAS
 
-HEAVY = ("tensorflow", "keras", "librosa", "numba", "sklearn", "h5py", "matplotlib", "dlib", "tf2onnx", "onnx", "torch")
+HEAVY = (
+    *("tensorflow", "keras", "librosa", "numba", "sklearn", "h5py", "matplotlib", "dlib", "tf2onnx", "onnx", "torch"),
+    *("scipy", "python_speech_features", "imageio_ffmpeg", "moviepy"),
+)
 """What only training, aligning and evaluating may import."""
 
 BLOCKED = f"""
@@ -77,6 +80,31 @@ def test_what_needs_more_says_which_extra(tmp_path: Path) -> None:
     assert done.returncode == 1
     [line] = done.stderr.strip().splitlines()
     assert line.endswith("which the light installation leaves out: pip install 'obamanet[train]'")
+
+
+def test_other_features_than_the_default_persons_say_which_extra(tmp_path: Path) -> None:
+    code = """
+import numpy as np
+from obamanet.audio.features import FeatureOptions, extract_features
+from obamanet.cli.boundary import explain
+for kind in ("speech", "mfcc"):
+    try:
+        print(extract_features([np.zeros(1600)], FeatureOptions(kind)).values.shape)
+    except ModuleNotFoundError as error:
+        print(explain(error, "obamanet")[0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED + code],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    shape, line = done.stdout.splitlines()
+    assert shape == "(9, 80)"
+    assert line.startswith("this needs python_speech_features")
+    assert line.endswith("pip install 'obamanet[train]'")
 
 
 def test_every_extra_module_belongs_to_an_extra() -> None:

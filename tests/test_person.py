@@ -130,13 +130,23 @@ class TestFiles:
     def test_a_folder_that_is_no_person(self, tmp_path: Path) -> None:
         refused(tmp_path, "no person.json")
 
-    @pytest.mark.parametrize(
-        "name", ["mouth.npz", "predictor.weights.h5", "renderer.onnx", "reference.npz", "footage.mp4"]
-    )
+    @pytest.mark.parametrize("name", ["mouth.npz", "predictor.onnx", "renderer.onnx", "reference.npz", "footage.mp4"])
     def test_a_missing_file_is_named(self, tiny_inpaint_person: Person, tmp_path: Path, name: str) -> None:
         folder = Path(shutil.copytree(tiny_inpaint_person.folder, tmp_path / "person"))
         (folder / name).unlink()
         refused(folder, "incomplete", name, "is missing")
+
+    def test_training_weights_may_be_left_out_where_the_network_itself_is_there(self, folder: Path) -> None:
+        weights, onnx = folder / "predictor.weights.h5", folder / "predictor.onnx"
+        kept = weights.read_bytes()
+        weights.unlink()
+        assert load_person(folder).predictor_network.onnx == onnx
+        weights.write_bytes(kept)
+        rewrite(folder, lambda _, card: card["files"].pop(onnx.name))
+        onnx.unlink()
+        assert load_person(folder).predictor_weights == weights
+        weights.unlink()
+        refused(folder, "incomplete", weights.name, "is missing")
 
     @pytest.mark.parametrize(
         "name", ["mouth.npz", "predictor.weights.h5", "predictor.onnx", "renderer.onnx", "reference.npz"]

@@ -78,7 +78,7 @@ class TestStatement:
         ],
     )
     def test_says_what_made_it_and_how(self, video: Path, kind: Synthetic, source: str) -> None:
-        sign_video(video, kind=kind, software=SOFTWARE, person="grid_s1")
+        sign_video(video, kind=kind, software=SOFTWARE, persons=["grid_s1"])
         report = verify_video(video)
         assert (report.found, report.intact, report.trusted, report.problems) == (True, True, False, ())
         assert report.kind is kind
@@ -222,7 +222,7 @@ class TestVerify:
         assert "signed by a known authority" in describe(report)[0]
 
     def test_the_description_tells_everything(self, video: Path) -> None:
-        sign_video(video, kind=Synthetic.INPAINTED, software=SOFTWARE, person="me")
+        sign_video(video, kind=Synthetic.INPAINTED, software=SOFTWARE, persons=["me"])
         lines = "\n".join(describe(verify_video(video)))
         for part in ("unchanged", "recorded footage with parts generated", "talk.mp4", "obamanet 9.8.7", "me", COMMENT):
             assert part in lines

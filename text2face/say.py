@@ -328,7 +328,6 @@ def _render(
     progress: Progress,
 ) -> SpokenVideo:
     """Writes the video of ``sound``, with the mouth predicted from ``via`` and the lips held to the text's times."""
-    from obamanet.pipelines.labelled import Soundtrack
     from obamanet.pipelines.speak import (
         SpeakOptions,
         check_output,
@@ -338,6 +337,7 @@ def _render(
         save_keypoints,
         write_video,
     )
+    from obamanet.video.sound_encoder import SoundSpan
 
     speak_options = speak_options or SpeakOptions()
     out = check_output(sound, out, speak_options)
@@ -347,7 +347,9 @@ def _render(
         save_keypoints(keypoints, speak_options.keypoints_out)
     sketches = draw_sketches(keypoints, speaker.person)
     frames = render_frames(sketches, speaker)
-    return write_video(frames, keypoints, Soundtrack(sound, duration), out, speaker.person, speak_options, progress)
+    return write_video(
+        frames, keypoints, SoundSpan(sound, duration=duration), out, speaker.person, speak_options, progress
+    )
 
 
 def _keypoints(

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from obamanet.constants import AVFMT_TS_DISCONT, GAP_TOLERANCE, SAMPLE_RATE
+from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import OptionError, SoundError
+from obamanet.sound_track import (
+    TIMES_MAY_JUMP,
+    Timeline,
+    open_container,
+    seconds_after_start,
+    sound_track,
+    timed_frames,
+)
 from obamanet.types import AudioClip
 
 if TYPE_CHECKING:
@@ -30,10 +38,6 @@ MAX_SOUND_SECONDS: Final = Fraction(24 * 3600)
 
 CUT_TOLERANCE: Final = Fraction(1, 4)
 """Seconds that may be missing from the announced length: AAC encoders count up to 0.12 s of their own delay."""
-
-MAX_JUMP_AHEAD, MAX_JUMP_BACK = Fraction(10), Fraction(1, 10)
-"""Seconds. A jump of a broadcast container's time stamps beyond these bounds is where two recordings were joined, not a
-gap; FFmpeg's own bounds, with which the video writer reads the sound."""
 
 LENGTH_IN_HEADER: Final = frozenset({"wav", "w64", "aiff", "au", "caf", "flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2"})
 """Containers, by FFmpeg's names, whose header or last page holds the length of the sound track."""
@@ -63,9 +67,9 @@ def open_sound(path: Path) -> SoundFile:
     Raises:
         SoundError: no such file, not a sound, no sound track, or a length below 0.1 s or above 24 h.
     """
-    with _open_container(path) as container:
-        stream = _sound_track(container, path)
-        start = _seconds_after_start(container, stream, stream.start_time)
+    with open_container(path) as container:
+        stream = sound_track(container, path)
+        start = seconds_after_start(container, stream, stream.start_time)
         length = _announced_length(container, stream, path)
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
         if length is None:
@@ -138,19 +142,14 @@ def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
     path, rate = sound.path, sound.rate
     waiting: list[np.ndarray] = []
     waiting_length = length = 0
-    with _open_container(path) as container:
-        stream = _sound_track(container, path)
-        timeline = _Timeline(bool(container.format.flags & AVFMT_TS_DISCONT))
-        for frame in _decoded(container, stream, path):
-            if frame.sample_rate != rate:
-                raise SoundError(f"sound's rate changes from {rate} to {frame.sample_rate} Hz; one is allowed: {path}")
-            end = Fraction(length, rate)
-            time = end if frame.pts is None else _seconds_after_start(container, stream, frame.pts)
-            gap = round(timeline.time_of(time, end) * rate) - length
+    with open_container(path) as container:
+        stream = sound_track(container, path)
+        for time, frame in timed_frames(container, stream, path):
+            gap = round(time * rate) - length
             samples = _mono(frame, length + max(0, gap), path)
-            if gap < -GAP_TOLERANCE * rate:
+            if gap < 0:
                 samples = samples[-gap:]
-            for piece in chain(_silence(gap, length, rate, block_length), [samples]):
+            for piece in chain(_silence(gap, block_length), [samples]):
                 waiting.append(piece)
                 waiting_length += len(piece)
                 length += len(piece)
@@ -172,30 +171,8 @@ def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
         yield np.concatenate(waiting)
 
 
-@dataclass
-class _Timeline:
-    """Converts time stamps to times of the sound, closing the jumps where two broadcast recordings were joined.
-
-    Attributes:
-        joins: whether the container may hold such jumps.
-        skipped: seconds that lie in the jumps so far.
-    """
-
-    joins: bool
-    skipped: Fraction = Fraction(0)
-
-    def time_of(self, stamp: Fraction, end: Fraction) -> Fraction:
-        """Returns the time of the frame with ``stamp`` that follows the one that ended at ``end``, all in seconds."""
-        jump = stamp - self.skipped - end
-        if self.joins and end > 0 and not -MAX_JUMP_BACK <= jump <= MAX_JUMP_AHEAD:
-            self.skipped += jump
-        return stamp - self.skipped
-
-
-def _silence(gap: int, length: int, rate: int, piece_length: int) -> Iterator[np.ndarray]:
-    """Yields ``gap`` samples of silence in pieces; nothing when the gap is only a rounded time stamp."""
-    if length > 0 and gap <= GAP_TOLERANCE * rate:
-        return
+def _silence(gap: int, piece_length: int) -> Iterator[np.ndarray]:
+    """Yield ``gap`` samples of silence in pieces, nothing where there is no gap."""
     while gap > 0:
         yield np.zeros(min(gap, piece_length), np.float32)
         gap -= piece_length
@@ -215,64 +192,6 @@ def _mono(frame: AudioFrame, start: int, path: Path) -> np.ndarray:
         seconds = (start + int(np.argmin(finite))) / frame.sample_rate
         raise SoundError(f"sound holds a NaN or infinite sample at {seconds:.3f} s; only numbers are allowed: {path}")
     return samples
-
-
-def _open_container(path: Path) -> InputContainer:
-    import av
-
-    if not path.exists():
-        raise SoundError(f"no such sound file: {path}")
-    if not path.is_file():
-        raise SoundError(f"a sound file is needed, got a {'directory' if path.is_dir() else 'device or pipe'}: {path}")
-    try:
-        if path.stat().st_size == 0:
-            raise SoundError(f"sound file is empty (0 bytes): {path}")
-        # "file:" keeps a colon in a name from being read as a protocol; the whitelist keeps a playlist inside the file
-        # from reaching the network. Old tags are often not UTF-8, and none of them is needed.
-        return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
-    except PermissionError:
-        raise SoundError(f"sound file may not be read (permission denied): {path}") from None
-    except (av.error.FFmpegError, OSError):
-        raise SoundError(f"not a sound file, or one cut before its first sample: {path}") from None
-
-
-def _sound_track(container: InputContainer, path: Path) -> AudioStream:
-    """Returns the first sound track that can be decoded."""
-    name = container.format.name
-    if name == "image2" or name.endswith("_pipe"):
-        raise SoundError(f"not a sound file but a picture: {path}")
-    if not container.streams.audio:
-        raise SoundError(f"file has no sound track: {path}")
-    stream = container.streams.audio[0]
-    if stream.codec_context is None or not stream.codec_context.sample_rate or not stream.codec_context.channels:
-        raise SoundError(f"sound track has no known coding or sample rate: {path}")
-    return stream
-
-
-def _decoded(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[AudioFrame]:
-    """Yields the decoded frames; a damaged packet is skipped, and the time stamps show the gap."""
-    import av
-
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError as error:
-            raise SoundError(f"sound file cannot be read to its end ({error.strerror}): {path}") from None
-        if packet is None:
-            return
-        try:
-            frames = packet.decode()
-        except av.error.InvalidDataError:
-            continue
-        yield from frames
-
-
-def _seconds_after_start(container: InputContainer, stream: AudioStream, stamp: int | None) -> Fraction:
-    """Returns the time of ``stamp``, in the stream's time base, after the container's time 0; 0 when there is none."""
-    if stamp is None or stream.time_base is None:
-        return Fraction(0)
-    return max(Fraction(0), stamp * stream.time_base - Fraction(container.start_time or 0, 1_000_000))
 
 
 def _announced_length(container: InputContainer, stream: AudioStream, path: Path) -> Fraction | None:
@@ -335,7 +254,7 @@ def _length_of_packets(container: InputContainer, stream: AudioStream, path: Pat
 
     first: int | None = None
     end = Fraction(0)
-    timeline = _Timeline(bool(container.format.flags & AVFMT_TS_DISCONT))
+    timeline = Timeline(bool(container.format.flags & TIMES_MAY_JUMP))
     try:
         for packet in container.demux(stream):
             if packet.pts is not None and stream.time_base is not None:

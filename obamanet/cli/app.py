@@ -132,6 +132,7 @@ OBAMANET = Group(
         ),
         "export": Verb("export:export_verb", "Write a person's networks as ONNX or Keras files.", PERSON),
         "person": Verb("person_card:person_verb", "Check a person and show its card.", CHECK),
+        "montage": Verb("montage:montage_verb", "Videos side by side, joined or cut, as mp4, GIF or WebP.", TOOLS),
         "verify": Verb("verify:verify_verb", "What a video's signature says, and whether it was changed.", CHECK),
         "evaluate": Verb("evaluate:evaluate_verb", "Measure videos against recordings.", CHECK),
         "forget": Verb("forget:forget_verb", "List all that was learned from a face, and remove it.", CHECK),

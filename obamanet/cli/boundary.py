@@ -28,11 +28,13 @@ BUG = 70
 
 EXTRAS = {
     **dict.fromkeys(
-        ("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx", "sklearn", "tensorflow", "tf2onnx"),
+        ("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx", "python_speech_features", "scipy"),
         "train",
     ),
+    **dict.fromkeys(("sklearn", "tensorflow", "tf2onnx"), "train"),
     **dict.fromkeys(("jinja2", "jiwer", "skimage"), "evaluate"),
     "librosa": "align",
+    "moviepy": "montage",
     "openvino": "openvino",
     "pocketsphinx": "align",
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from obamanet.inference.speaker import Speaker
     from obamanet.pipelines.speak import SpeakOptions
+    from obamanet.provenance import SigningKey
 
 SOUND_HELP = (
     "The speech: a sound file of any kind (wav, mp3, flac, ogg, m4a, ...) or a video with sound; 0.1 s to 24 h."
@@ -55,9 +56,33 @@ ShutLips = Annotated[
     bool,
     typer.Option("--shut-lips/--open-lips", help="Whether lips meet where a p, b or m is heard, or as learned alone."),
 ]
+KeyCert = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-cert",
+        metavar="PEM",
+        help="Sign the video with your own certificate chain; needs --key.",
+        show_default="a local key, made on first use",
+    ),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="PEM", help="The private key that belongs to --key-cert, unencrypted."),
+]
 Language = Annotated[str, LANGUAGE]
 WordTimes = Annotated[Path, typer.Option("--align", metavar="DIR", help=WORD_TIMES_HELP)]
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder made by obamanet prepare.")]
+
+
+def signing_key(key_cert: Path | None, key: Path | None) -> SigningKey | None:
+    """Returns the user's own key, None for the local one; raises OptionError where one of its two files is missing."""
+    if (key_cert is None) != (key is None):
+        raise OptionError("--key-cert and --key belong together: give both or neither")
+    if key_cert is None or key is None:
+        return None
+    from obamanet.provenance import SigningKey
+
+    return SigningKey(key_cert, key)
 
 
 @dataclass(frozen=True)
@@ -83,19 +108,8 @@ class VideoOptions:
             help="Also write the mouth's movement: keypoints (T, 20, 2), canonical coordinates, and fps as text.",
         ),
     ] = None
-    key_cert: Annotated[
-        Path | None,
-        typer.Option(
-            "--key-cert",
-            metavar="PEM",
-            help="Sign the video with your own certificate chain; needs --key.",
-            show_default="a local key, made on first use",
-        ),
-    ] = None
-    key: Annotated[
-        Path | None,
-        typer.Option("--key", metavar="PEM", help="The private key that belongs to --key-cert, unencrypted."),
-    ] = None
+    key_cert: KeyCert = None
+    key: Key = None
     articulation: Annotated[
         float,
         typer.Option(
@@ -115,8 +129,7 @@ class VideoOptions:
 
     def __post_init__(self) -> None:
         """Refuses names of other kinds of files, and half of a key."""
-        if (self.key_cert is None) != (self.key is None):
-            raise OptionError("--key-cert and --key belong together: give both or neither")
+        signing_key(self.key_cert, self.key)
         if self.out is not None and self.out.suffix.lower() != ".mp4":
             raise OptionError(f"the video is an mp4 file: got {self.out}, allowed is a name that ends in .mp4")
         if self.keypoints_out is not None and self.keypoints_out.suffix.lower() != ".npz":
@@ -149,7 +162,7 @@ class VideoOptions:
         from obamanet.cli.persons import find_person
         from obamanet.engine.network import check_engine
         from obamanet.pipelines.speak import SpeakOptions
-        from obamanet.provenance import SigningKey, check_key
+        from obamanet.provenance import check_key
         from obamanet.timing import parse_rate
 
         check_engine(self.engine)
@@ -157,7 +170,7 @@ class VideoOptions:
         person = find_person(self.person)
         out = self.out if self.out is not None else Path("out") / f"{name}.mp4"
         check_outputs((out, self.keypoints_out, *outputs), (*inputs, person, self.key_cert, self.key))
-        key = SigningKey(self.key_cert, self.key) if self.key_cert and self.key else None
+        key = signing_key(self.key_cert, self.key)
         check_key(key)
         options = SpeakOptions(rate, key, self.keypoints_out, self.articulation, shut_lips)
         return VideoJob(out, person, self.engine, options)

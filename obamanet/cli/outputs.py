@@ -121,14 +121,17 @@ def _is_our_html(path: Path) -> bool:
     return "<title>Lip-sync evaluation</title>" in _head(path)
 
 
-def _is_our_png(path: Path) -> bool:
-    from PIL import Image
+def _is_our_picture(path: Path) -> bool:
+    from PIL import ExifTags, Image
 
     with Image.open(path) as image:
-        return str(image.info.get("Description", "")).startswith("Mouth poses of ")
+        exif = image.getexif().get(ExifTags.Base.ImageDescription, "")
+        about = str(image.info.get("Description") or image.info.get("comment") or exif)
+        return "obamanet/" in about or about.startswith("Mouth poses of ")
 
 
 _KINDS: dict[str, Callable[[Path], bool]] = {
+    ".gif": _is_our_picture,
     ".h5": _are_our_weights,
     ".html": _is_our_html,
     ".json": _is_our_json,
@@ -136,8 +139,9 @@ _KINDS: dict[str, Callable[[Path], bool]] = {
     ".mp4": _is_our_video,
     ".npz": _is_our_npz,
     ".onnx": _is_our_onnx,
-    ".png": _is_our_png,
+    ".png": _is_our_picture,
     ".tsv": _is_our_tsv,
     ".vtt": _is_our_vtt,
     ".wav": _is_our_sound,
+    ".webp": _is_our_picture,
 }

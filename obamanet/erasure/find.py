@@ -239,7 +239,7 @@ def _video_trace(path: Path, face: _Face, notes: list[str]) -> Trace | None:
     try:
         size = path.stat().st_size
         report = _provenance(path)
-        name = next((name for name in sorted(face.names) if report and provenance.names_person(report, name)), None)
+        name = next((name for name in sorted(face.names) if report and name in provenance.persons_named(report)), None)
         if report and name:
             reason = f"its manifest names '{name}'"
             if name in face.strangers:

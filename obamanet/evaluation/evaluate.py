@@ -174,9 +174,9 @@ def _measurer(supplied: Supplied) -> Measurer:
 def _square(pair: Pair, person: Person, folder: Path) -> Path:
     """Returns the video of the renderer's output for ``pair``; for whole faces it is the generated video."""
     from obamanet.inference.speaker import Speaker
-    from obamanet.pipelines.labelled import Soundtrack
     from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, render_squares, write_video
     from obamanet.types import RenderMode
+    from obamanet.video.sound_encoder import SoundSpan
 
     if person.mode is RenderMode.WHOLE_FACE:
         return pair.generated
@@ -184,7 +184,7 @@ def _square(pair: Pair, person: Person, folder: Path) -> Path:
     features, options = load_features(pair.reference, person), SpeakOptions()
     speaker = Speaker(person)
     keypoints = predict_keypoints(features, speaker, options)
-    squares, soundtrack = render_squares(keypoints, speaker), Soundtrack(pair.reference, features.duration)
+    squares, soundtrack = render_squares(keypoints, speaker), SoundSpan(pair.reference, duration=features.duration)
     return write_video(squares, keypoints, soundtrack, path, person, options, Progress()).path
 
 

@@ -7,24 +7,22 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
-from obamanet import provenance
-from obamanet.about import SOFTWARE
 from obamanet.evaluation.catalogue import BY_KEY
 from obamanet.evaluation.measure import ClipScores
 from obamanet.evaluation.results import Evaluation, bounds, shown
 from obamanet.evaluation.statistics import LEVEL
 from obamanet.files import atomic_write_text
+from obamanet.montage import Clip, MontageOptions, side_by_side
 from obamanet.page_template import fill_template
 from obamanet.render.crop import cut_square
 from obamanet.video.reader import probe_video, read_frames
-from obamanet.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,38 +122,35 @@ def choose_clips(clips: Sequence[ClipScores]) -> tuple[ChosenClip, ...]:
     return ChosenClip("worst", ranked[0]), ChosenClip("median", ranked[max(1, len(ranked) // 2)])
 
 
-def side_by_side(clip: ClipScores, path: Path) -> None:
-    """Writes the recording on the left and the generated video, with its sound, on the right into ``path``.
+def write_side_by_side(clip: ClipScores, path: Path) -> None:
+    """Writes the recording on the left and the generated video, with its sound, on the right.
 
-    Both are cut to the same square about the head, since a portrait beside a whole frame cannot be compared. The video
-    is labelled and signed as a composite with synthetic media.
+    Both are cut to the same square about the head, since a portrait beside a whole frame cannot be compared.
+
+    Args:
+        clip: what was measured.
+        path: the mp4 to write; labelled and signed as a composite with synthetic media.
+
+    Raises:
+        ObamanetError: a video cannot be read, or this one not be written.
     """
-    info = probe_video(clip.pair.generated)
-    frames = _both(clip, info.fps, SIDE_BY_SIDE_HEIGHT)
-    first = np.hstack(next(frames))
-
-    def sign(part: Path) -> None:
-        provenance.sign_video(part, kind=provenance.Synthetic.INPAINTED, software=SOFTWARE, title=path.name)
-
-    comment = f"Left: recorded. Right: the generated video under evaluation by {SOFTWARE}."
-    count = round(min(info.duration, SIDE_BY_SIDE_SECONDS) * info.fps)
-    sound = clip.pair.generated if info.has_sound else None
-    duration = Fraction(count) / info.fps if sound else None
-    size = (first.shape[1], first.shape[0])
-    with VideoWriter(path, size, info.fps, sound=sound, comment=comment, sound_duration=duration, finish=sign) as out:
-        out.write(first)
-        last = first
-        for pair in islice(frames, count - 1):
-            last = np.hstack(pair)
-            out.write(last)
-        # The recording may be shorter: its last frame stays while the other's sound goes on.
-        for _ in range(count - out.frame_count):
-            out.write(last)
+    our_box, true_box = clip.portraits
+    until = Fraction(SIDE_BY_SIDE_SECONDS)
+    panes = [
+        Clip(
+            clip.pair.reference, "recorded", end=until, edit=partial(cut_square, box=true_box, size=SIDE_BY_SIDE_HEIGHT)
+        ),
+        Clip(
+            clip.pair.generated, "generated", end=until, edit=partial(cut_square, box=our_box, size=SIDE_BY_SIDE_HEIGHT)
+        ),
+    ]
+    has_sound = probe_video(clip.pair.generated).has_sound
+    side_by_side(panes, path, MontageOptions(sound=2 if has_sound else 0))
 
 
 def _example(chosen: ChosenClip, folder: Path) -> Example:
     clip, path = chosen.clip, folder / f"{chosen.label}.mp4"
-    side_by_side(clip, path)
+    write_side_by_side(clip, path)
     return Example(
         label=chosen.label,
         name=clip.pair.name,

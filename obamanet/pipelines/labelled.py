@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,46 +14,67 @@ from obamanet.about import SOFTWARE
 from obamanet.background import closed_after
 from obamanet.errors import OutputError
 from obamanet.progress import Progress
+from obamanet.video.sound_encoder import SoundSpan
 from obamanet.video.writer import VideoWriter
 
 
 @dataclass(frozen=True)
-class Soundtrack:
-    """The sound of a video: ``duration`` seconds of the file ``sound``, then silence up to ``until``, if given."""
-
-    sound: Path
-    duration: Fraction
-    until: Fraction | None = None
-
-
-@dataclass(frozen=True)
 class Label:
-    """What a video says of itself: how it was made, whose face it shows, a ``comment`` in words, and who signs it."""
+    """What a video says of itself.
+
+    Attributes:
+        kind: how it was made.
+        persons: names of the trained persons whose faces it shows.
+        comment: the same in words, for the metadata.
+        key: who signs it; None for the local key.
+        parts: videos that it was put together from.
+    """
 
     kind: provenance.Synthetic
-    person: str
+    persons: tuple[str, ...]
     comment: str
     key: provenance.SigningKey | None = None
+    parts: tuple[Path, ...] = ()
 
 
 def write_labelled(
     frames: Iterator[np.ndarray],
     count: int,
     fps: Fraction,
-    soundtrack: Soundtrack,
+    sound: Sequence[SoundSpan],
     out: Path,
     label: Label,
     progress: Progress,
     verb: str = "speaking",
 ) -> tuple[int, int]:
-    """Encode the ``count`` frames with their sound into ``out`` and sign it, whole or not at all.
+    """Encodes frames with their sound into an mp4 and signs it, whole or not at all.
 
-    Returns the size (width, height). Closes ``frames``. Raises :class:`obamanet.errors.ObamanetError`.
+    Args:
+        frames: (H, W, 3) uint8 BGR of one size; closed at the end.
+        count: how many there must be.
+        fps: frames per second.
+        sound: stretches of sound, one after the other; none for a silent video.
+        out: the mp4.
+        label: what it says of itself.
+        progress: tells how the work is getting on.
+        verb: what the work is called there.
+
+    Returns:
+        Width and height in pixels.
+
+    Raises:
+        ObamanetError: there are fewer or more frames, a sound cannot be read, or the video cannot be written or signed.
     """
 
     def sign(path: Path) -> None:
         provenance.sign_video(
-            path, kind=label.kind, software=SOFTWARE, key=label.key, person=label.person, title=out.name
+            path,
+            kind=label.kind,
+            software=SOFTWARE,
+            key=label.key,
+            persons=label.persons,
+            title=out.name,
+            parts=label.parts,
         )
 
     with closed_after(frames):
@@ -63,10 +84,8 @@ def write_labelled(
             out,
             size,
             fps,
-            sound=soundtrack.sound,
+            sound=sound,
             comment=label.comment,
-            sound_duration=soundtrack.duration,
-            silence_until=soundtrack.until,
             finish=sign,
         ) as writer:
             writer.write(first)

@@ -1,59 +1,63 @@
-"""Write frames and a sound file as one mp4 through ffmpeg's pipe, whole or not at all."""
+"""Writes frames and a sound file as one mp4, whole or not at all.
+
+Encoding runs in this process: what comes in are checked arrays, and sound that the same libraries have decoded here for
+the features, so that a process of its own would keep no crash away. What a killed run leaves, the next one clears.
+"""
 
 from __future__ import annotations
 
-import math
-import re
-import subprocess
 from collections import deque
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from threading import Thread
 from types import TracebackType
-from typing import IO, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from obamanet.constants import AVFMT_TS_DISCONT, GAP_TOLERANCE
 from obamanet.errors import OutputError, VideoError
-from obamanet.files import atomic_path
+from obamanet.files import NO_SPACE, atomic_path
 from obamanet.timing import frames_to_cover
+from obamanet.video.sound_encoder import SoundEncoder, SoundSpan
 
-SOUND_BITRATE = "160k"
-"""Bits per second of the AAC track: transparent for speech in stereo."""
+if TYPE_CHECKING:
+    from av import VideoFrame
 
-SOUND_RATE = 48_000
-"""Hz. AAC comes in blocks of 1024 samples; at this rate the last block's padding is about half a frame at most."""
+FRAMES_AHEAD: Final = 4
+"""Frames that wait for the encoder at most, so that rendering goes on meanwhile and memory stays bounded."""
 
-COLOUR_FILTER = (
-    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int,"
-    "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
-)
-"""Convert with the matrix that the tags name (ITU-R BT.709); a player that trusts the tags then shows no shift."""
-
-SOUND_FILTER = f"aresample=async=1:min_hard_comp={float(GAP_TOLERANCE)}:first_pts=0"
-"""Fill gaps in the sound's time stamps, and the time before its first one, with silence, as the features have it; AAC's
-own time stamps would say so too, but not every player follows them."""
-
-MESSAGES_KEPT = 50
-"""Lines of ffmpeg's complaints that are kept to explain a failure."""
+BT709: Final = 1
+"""Code of ITU-R BT.709 as primaries, transfer characteristics and matrix (ITU-T H.273, tables 2 to 4). Frames are
+converted with the matrix that the tags name; a player that trusts them then shows no shift."""
 
 
 class VideoWriter:
-    """Encode frames of one size to H.264 (yuv420p) with the sound as AAC; the file appears when the block ends well.
+    """Encodes frames of one size to H.264 (yuv420p, BT.709) with the sound as AAC.
 
-    ``size`` is (width, height) in pixels; an odd one is made even by repeating the last column or row. ``fps`` is
-    exact. ``comment`` goes into the file's metadata and says that the video is synthetic. ``sound_duration`` in
-    seconds limits the sound, and the frames written must cover it; up to ``silence_until`` seconds silence follows it.
-    ``threads`` is for the encoder alone: one by
-    default, which leaves the other cores to rendering. ``group`` is the number of frames from keyframe to
-    keyframe, None for the encoder's own choice. ``finish`` is called with the complete file before it takes its name,
-    e.g. to sign it.
+    The file appears when the ``with`` block ends well. When it raises or is interrupted, an older file at ``path``
+    stays as it was and nothing is left behind. Encoding runs in a thread of its own.
 
-    When the block raises, or is interrupted, an older file at ``path`` stays as it was and nothing is left behind.
-    Raises :class:`VideoError` when encoding fails and :class:`OutputError` when the place cannot be written to.
+    Args:
+        path: the mp4 to write.
+        size: width and height in pixels; an odd one is made even by repeating the last column or row.
+        fps: frame rate, exact; frame n lies at n / fps seconds.
+        sound: a sound file, or a video with one, whose times are kept; or stretches of such files, one after the other;
+            None for a silent video.
+        comment: metadata tag that says that the video is synthetic.
+        sound_duration: seconds at which a sound file is cut; the frames written must cover it. None for all of it.
+        silence_until: seconds up to which silence follows a sound file.
+        crf: x264's constant rate factor, 0 (lossless) to 51.
+        preset: x264's preset, which trades speed for size.
+        threads: of the encoder; one leaves the other cores to rendering.
+        group: frames from one keyframe to the next; None for the encoder's own choice.
+        finish: called with the complete file before it takes its name, e.g. to sign it.
+
+    Raises:
+        VideoError: a frame does not fit, encoding fails, or the frames do not cover the sound.
+        SoundError: the sound cannot be read.
+        OutputError: the place cannot be written to, or the disk is full.
     """
 
     def __init__(
@@ -61,7 +65,7 @@ class VideoWriter:
         path: Path,
         size: tuple[int, int],
         fps: Fraction,
-        sound: Path | None = None,
+        sound: Path | Sequence[SoundSpan] | None = None,
         comment: str = "",
         sound_duration: Fraction | None = None,
         silence_until: Fraction | None = None,
@@ -76,10 +80,11 @@ class VideoWriter:
         self.path = path
         self.size = size
         self.fps = fps
-        self.sound = sound
+        if isinstance(sound, Path):
+            sound = [SoundSpan(sound, duration=sound_duration, until=silence_until)]
+        self.spans = tuple(sound or ())
         self.comment = comment
         self.sound_duration = sound_duration
-        self.silence_until = silence_until
         self.crf = crf
         self.preset = preset
         self.threads = threads
@@ -87,15 +92,15 @@ class VideoWriter:
         self.finish = finish
         self.frame_count = 0
         self._stack = ExitStack()
-        self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
+        self._pending: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._part = stack.enter_context(atomic_path(self.path))
-            self._process = self._start(self._part)
-            stack.callback(self._stop)
-            self._reader = Thread(target=self._drain, args=(self._process.stderr,), daemon=True)
-            self._reader.start()
+            self._open(stack)
+            self._thread = ThreadPoolExecutor(1, "encoder")
+            # Runs before the container is closed: what waits is given up, what runs is awaited.
+            stack.callback(self._thread.shutdown, cancel_futures=True)
             self._stack = stack.pop_all()
         return self
 
@@ -109,7 +114,15 @@ class VideoWriter:
             self._complete()
 
     def write(self, image: np.ndarray) -> None:
-        """Append one frame, (H, W, 3) uint8 BGR; raises :class:`VideoError` when it does not fit or ffmpeg ended."""
+        """Append one frame.
+
+        Args:
+            image: (H, W, 3) uint8 BGR of the writer's size; it may change after the call.
+
+        Raises:
+            VideoError: the frame does not fit, or an earlier one could not be encoded.
+            OutputError: the disk is full.
+        """
         width, height = self.size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             raise VideoError(
@@ -118,116 +131,103 @@ class VideoWriter:
             )
         if width % 2 or height % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(image).data)
-        except OSError:  # BrokenPipeError, on Windows EINVAL
-            self._process.wait()
-            raise self._failure() from None
+        import av
+
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "bgr24")
+        frame.pts, frame.time_base, frame.duration = self.frame_count, 1 / self.fps, 1
+        self._submit(self._encode, frame, (self.frame_count + 1) / self.fps)
         self.frame_count += 1
 
-    def _start(self, part: Path) -> subprocess.Popen[bytes]:
-        import imageio_ffmpeg
+    def _open(self, stack: ExitStack) -> None:
+        """Open the file and its encoders; ``stack`` closes them."""
+        import av
+        from av.video.reformatter import ColorRange, VideoReformatter
 
-        try:
-            return subprocess.Popen(
-                self._command(imageio_ffmpeg.get_ffmpeg_exe(), part),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                # Ctrl-C must reach only us: ffmpeg would end well on it and leave a short film that looks complete.
-                start_new_session=True,
-            )
-        except (RuntimeError, OSError) as error:
-            raise VideoError(f"ffmpeg cannot be started, reinstall imageio-ffmpeg: {error}") from error
-
-    def _command(self, ffmpeg: str, part: Path) -> list[str]:
-        """Return the argument list, in ffmpeg's order: global, pictures in, sound in, what goes out."""
-        width, height = (side + side % 2 for side in self.size)
-        command = [ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-filter_threads", "1"]
-        command += ["-f", "rawvideo", "-pix_fmt", "bgr24", "-video_size", f"{width}x{height}"]
-        command += ["-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0"]
-        if self.sound is not None:
-            command += ["-itsoffset", f"{_delay_us(self.sound)}us"]
-            command += ["-protocol_whitelist", "file", "-i", str(self.sound.absolute())]
-        command += ["-map", "0:v:0", "-vf", COLOUR_FILTER, "-c:v", "libx264", "-preset", self.preset]
-        command += ["-crf", str(self.crf), "-threads:v", str(self.threads)]
+        options = {"preset": self.preset, "crf": str(self.crf)}
         if self.group is not None:
-            command += ["-g", str(self.group)]
-        if self.sound is not None:
-            filters = [SOUND_FILTER]
-            if self.sound_duration is not None:
-                filters.append(f"atrim=end={_microseconds(self.sound_duration)}")
-            if self.silence_until is not None:
-                filters.append(f"apad=whole_dur={_microseconds(self.silence_until)}")
-            command += ["-map", "1:a:0", "-af", ",".join(filters)]
-            command += ["-c:a", "aac", "-b:a", SOUND_BITRATE, "-ar", str(SOUND_RATE)]
-        command += ["-map_metadata", "-1", "-metadata", f"comment={self.comment}", "-movflags", "+faststart"]
-        return [*command, "-f", "mp4", str(part)]
+            options["g"] = str(self.group)
+        with self._explained():
+            self._container = av.open(str(self._part), "w", format="mp4", options={"movflags": "+faststart"})
+            stack.callback(self._abandon)
+            if self.comment:
+                self._container.metadata["comment"] = self.comment
+            self._pictures = self._container.add_stream("libx264", self.fps, options)
+            coder = self._pictures.codec_context
+            coder.width, coder.height = (side + side % 2 for side in self.size)
+            coder.time_base, coder.thread_count = 1 / self.fps, self.threads
+            coder.colorspace = coder.color_primaries = coder.color_trc = BT709
+            coder.color_range = ColorRange.MPEG
+            self._converter = VideoReformatter()
+            self._sound_encoder = None
+            if self.spans:
+                self._sound_encoder = SoundEncoder(self._container, self.spans)
+                stack.callback(self._sound_encoder.close)
+            # Opens the encoders and writes the head of the file, so that a wrong option is told before the first frame.
+            self._container.start_encoding()
 
-    def _drain(self, pipe: IO[bytes]) -> None:
-        """Read ffmpeg's complaints as they come; a full pipe would stop the encoder for good."""
-        with pipe:
-            for line in pipe:
-                self._messages.append(line.decode("utf-8", "replace").strip())
+    def _submit(self, work: Callable[..., None], *arguments: object) -> None:
+        """Have ``work`` done after all that was submitted before; raises what has gone wrong there."""
+        self._pending.append(self._thread.submit(work, *arguments))
+        while len(self._pending) > FRAMES_AHEAD or (self._pending and self._pending[0].done()):
+            self._pending.popleft().result()
+
+    def _encode(self, frame: VideoFrame, end: Fraction) -> None:
+        """Encode one frame, and the sound up to its ``end``, so that both lie side by side in the file."""
+        from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+        with self._explained():
+            converted = self._converter.reformat(
+                frame,
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+                interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
+                threads=1,
+            )
+            self._container.mux(self._pictures.encode(converted))
+            if self._sound_encoder is not None:
+                self._sound_encoder.advance(end)
+
+    def _finish_encoding(self) -> None:
+        """Write what the encoders still hold, and the end of the file."""
+        with self._explained():
+            self._container.mux(self._pictures.encode(None))
+            if self._sound_encoder is not None:
+                self._sound_encoder.advance()
+            self._container.close()
 
     def _complete(self) -> None:
-        """End the encoder, check what it made, and let the caller finish the file."""
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # The exit code below tells why.
-            self._process.stdin.close()
-        if self._process.wait() != 0:
-            raise self._failure()
+        """End the encoding, check what it made, and let the caller finish the file."""
         if self.frame_count == 0:
             raise VideoError(f"video has no frames, none was written: {self.path}")
         if self.sound_duration is not None:
             needed = frames_to_cover(self.sound_duration, self.fps)
             if self.frame_count < needed:
                 raise VideoError(f"video does not cover its sound: {self.frame_count} of {needed} frames: {self.path}")
+        self._submit(self._finish_encoding)
+        while self._pending:
+            self._pending.popleft().result()
         if self.finish is not None:
             self.finish(self._part)
 
-    def _stop(self) -> None:
-        """End the encoder if it still runs, and free its pipes."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join()
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # Frames that a killed encoder never read.
-            self._process.stdin.close()
+    def _abandon(self) -> None:
+        """Close the file, complete or not."""
+        import av
 
-    def _failure(self) -> OutputError | VideoError:
-        """Return the error that ffmpeg's last meaningful line explains."""
-        self._reader.join()
-        said = [re.sub(r"^(\[[^]]*\] )+", "", line) for line in self._messages]
-        if any("No space left on device" in line or "Disk quota exceeded" in line for line in said):
-            return OutputError(f"no space left on the disk while writing: {self.path}")
-        told = [line for line in said if line and line != "Conversion failed!"]
-        reason = told[-1] if told else f"exit code {self._process.returncode}"
-        sound = f" with the sound {self.sound}" if self.sound else ""
-        return VideoError(f"video could not be encoded ({reason}): {self.path}{sound}")
+        # What is left unwritten of an incomplete file is no loss.
+        with suppress(av.FFmpegError):
+            self._container.close()
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn FFmpeg's errors inside the block into one line."""
+        import av
 
-def _delay_us(sound: Path) -> int:
-    """Return by how many microseconds ffmpeg would bring the sound too early, 0 when it cannot be read.
-
-    In broadcast containers (MPEG-TS and -PS) its time 0 is the first sample of the sound alone; in all others, and for
-    the features, it is that of the container, whose picture may begin earlier.
-    """
-    import av
-
-    try:
-        with av.open(
-            str(sound.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        ) as opened:
-            stream = opened.streams.audio[0]
-            if not opened.format.flags & AVFMT_TS_DISCONT or stream.start_time is None or stream.time_base is None:
-                return 0
-            return round(stream.start_time * stream.time_base * 1_000_000) - (opened.start_time or 0)
-    except (av.FFmpegError, OSError, IndexError):
-        return 0  # ffmpeg will say what is wrong with it.
-
-
-def _microseconds(seconds: Fraction) -> str:
-    return f"{math.ceil(seconds * 1_000_000)}us"
+        try:
+            yield
+        except av.FFmpegError as error:
+            if error.errno in NO_SPACE:
+                raise OutputError(f"no space left on the disk while writing: {self.path}") from error
+            sounds = ", ".join(str(span.path) for span in self.spans if span.path)
+            told = f"{self.path} with the sound {sounds}" if sounds else str(self.path)
+            raise VideoError(f"video could not be encoded ({error.strerror}): {told}") from error

@@ -77,7 +77,7 @@ def trained_predictor(folder: Path) -> TrainedPredictor:
         speech.features,
         person.fps,
         speech.mouth,
-        person.predictor_weights,
+        _person_weights(person.predictor_weights),
         speech.encoder_digest,
     )
 
@@ -90,7 +90,7 @@ def trained_renderer(folder: Path) -> TrainedRenderer:
     if (folder / OPTIONS_FILE).is_file():
         return run_renderer(folder)
     person: Person = load_person(folder)
-    return TrainedRenderer(folder, person.generator, person.renderer_weights, person.mode)
+    return TrainedRenderer(folder, person.generator, _person_weights(person.renderer_weights), person.mode)
 
 
 def run_predictor(run: Path, weights: str = "best") -> TrainedPredictor:
@@ -135,6 +135,15 @@ def load_weights(network: Any, path: Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise DatasetError(f"no usable weights: {path}: {reason}; train first") from error
+
+
+def _person_weights(path: Path) -> Path:
+    if not path.is_file():
+        raise DatasetError(
+            f"person has no training weights to start with: {path} is missing; "
+            "those of the default person are in the source's checkpoints/grid_s1, not in the wheel"
+        )
+    return path
 
 
 def _weights(run: Path, which: str) -> Path:

@@ -1,0 +1,160 @@
+"""Encodes sound files, with the times they have, as the AAC track of a video that is being written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from obamanet.sound_track import GAP_TOLERANCE, open_container, sound_track, timed_frames
+
+if TYPE_CHECKING:
+    from av import AudioFrame
+    from av.container import OutputContainer
+    from av.filter import Graph
+
+BITRATE: Final = 160_000
+"""Bits per second: transparent for speech in stereo."""
+
+RATE: Final = 48_000
+"""Hz. AAC comes in blocks of 1024 samples; at this rate the last block's padding is about half a frame at most."""
+
+LAYOUTS: Final = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"})
+"""Channel layouts that AAC has a number for (ISO/IEC 14496-3, table 1.19); sound in others becomes mono or stereo."""
+
+FILL_GAPS: Final = f"async=1:min_hard_comp={float(GAP_TOLERANCE)}:first_pts=0"
+"""Options of FFmpeg's aresample: silence in gaps and before the first sample, overlaps cut, as the features have it.
+AAC's own time stamps would say so too, but not every player follows them."""
+
+
+@dataclass(frozen=True)
+class SoundSpan:
+    """A stretch of sound.
+
+    Attributes:
+        path: the sound file, or a video with sound; None for silence.
+        start: seconds into the file at which the stretch begins.
+        duration: seconds of the file that are heard at most; None for all up to its end.
+        until: seconds, counted from the stretch's beginning, up to which silence follows.
+    """
+
+    path: Path | None
+    start: Fraction = Fraction(0)
+    duration: Fraction | None = None
+    until: Fraction | None = None
+
+
+class SoundEncoder:
+    """Writes stretches of sound, one after the other, into an open container, piece by piece.
+
+    Args:
+        container: the file that is written; gets a stream for the sound.
+        spans: the stretches, one at least; all but the last have an ``until``.
+
+    Raises:
+        SoundError: a sound cannot be read.
+    """
+
+    def __init__(self, container: OutputContainer, spans: Sequence[SoundSpan]) -> None:
+        self._container = container
+        self._layout = _layout(spans)
+        self._stream = container.add_stream("aac", RATE)
+        self._stream.codec_context.layout = self._layout
+        self._stream.codec_context.bit_rate = BITRATE
+        self._stream.codec_context.time_base = Fraction(1, RATE)
+        self._frames = (frame for span in spans for frame in _filtered(span, self._layout))
+        self._samples = 0
+        self._ended = False
+
+    def advance(self, time: Fraction | None = None) -> None:
+        """Write the sound up to ``time`` seconds at least, or to its end; raises as the class."""
+        while not self._ended and (time is None or Fraction(self._samples, RATE) < time):
+            frame = next(self._frames, None)
+            if frame is not None:
+                frame.pts, frame.time_base = self._samples, Fraction(1, RATE)
+                self._samples += frame.samples
+            self._container.mux(self._stream.encode(frame))
+            self._ended = frame is None
+
+    def close(self) -> None:
+        """Close the sound files."""
+        self._frames.close()
+
+
+def _layout(spans: Sequence[SoundSpan]) -> str:
+    """Return the channel layout of the first file's sound, or mono or stereo where it has none that AAC knows."""
+    for span in spans:
+        if span.path is not None:
+            with open_container(span.path) as container:
+                sound = sound_track(container, span.path).codec_context
+                if sound.layout.name in LAYOUTS:
+                    return sound.layout.name
+                return "mono" if sound.channels == 1 else "stereo"
+    return "mono"
+
+
+def _filtered(span: SoundSpan, layout: str) -> Iterator[AudioFrame]:
+    """Yield the sound of ``span`` at RATE without gaps, cut and followed by silence as it says."""
+    from av.filter import Graph
+
+    graph = Graph()
+    if span.path is None:
+        source = graph.add("anullsrc", f"r={RATE}:cl={layout}:d={_microseconds(span.until or Fraction(0))}")
+        graph.link_nodes(source, graph.add("aformat", "sample_fmts=fltp"), graph.add("abuffersink")).configure()
+        yield from _pulled(graph)
+        return
+    with open_container(span.path) as container:
+        track = sound_track(container, span.path)
+        nodes = [
+            graph.add_abuffer(sample_rate=track.codec_context.sample_rate, format="fltp", layout=layout),
+            graph.add("aresample", f"{RATE}:{FILL_GAPS}"),
+        ]
+        if span.duration is not None:
+            nodes.append(graph.add("atrim", f"end={_microseconds(span.duration)}"))
+        if span.until is not None:
+            nodes.append(graph.add("apad", f"whole_dur={_microseconds(span.until)}"))
+        graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
+        with closing(_from_start(timed_frames(container, track, span.path), span.start, layout)) as frames:
+            for frame in frames:
+                try:
+                    graph.push(frame)
+                except EOFError:  # It takes nothing after the cut.
+                    break
+                yield from _pulled(graph)
+        with suppress(EOFError):
+            graph.push(None)
+        yield from _pulled(graph)
+
+
+def _from_start(timed: Iterator[tuple[Fraction, AudioFrame]], start: Fraction, layout: str) -> Generator[AudioFrame]:
+    """Yield the frames that end after ``start`` with times counted from there, as floats in one channel layout."""
+    from av import AudioResampler
+
+    given: tuple[str, str] | None = None
+    for time, frame in timed:
+        rate = frame.sample_rate
+        if time + Fraction(frame.samples, rate) <= start:
+            continue
+        # Broadcasts change their layout.
+        if given != (frame.format.name, frame.layout.name):
+            given = (frame.format.name, frame.layout.name)
+            converter = AudioResampler("fltp", layout)
+        frame.pts, frame.time_base = round((time - start) * rate), Fraction(1, rate)
+        yield from converter.resample(frame)
+
+
+def _pulled(graph: Graph) -> Iterator[AudioFrame]:
+    """Yield the frames that have come out of ``graph``."""
+    while True:
+        try:
+            yield cast("AudioFrame", graph.pull())
+        except (BlockingIOError, EOFError):
+            return
+
+
+def _microseconds(seconds: Fraction) -> str:
+    return f"{math.ceil(seconds * 1_000_000)}us"
