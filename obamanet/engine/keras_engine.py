@@ -27,7 +27,11 @@ def load_weights(stored: StoredNetwork) -> Signature:
 
 
 class KerasNetwork:
-    """A Keras graph; see :class:`obamanet.engine.network.Network`. Raises :class:`EngineError`."""
+    """A Keras graph, a :class:`obamanet.engine.network.Network`.
+
+    Raises:
+        EngineError: there are no weights, or they do not fit.
+    """
 
     def __init__(self, stored: StoredNetwork) -> None:
         import tensorflow as tf

@@ -120,10 +120,16 @@ def decode(scores: np.ndarray) -> tuple[str, ...]:
 
 
 def word_error(said: Sequence[str], read: Sequence[str]) -> float:
-    """Returns the word error rate of ``read`` against ``said``: 0 is best, above 1 where more is read than said.
+    """Returns the word error rate, (S + D + I) / N; 0 is best, and it exceeds 1 when many words are inserted.
 
-    (S + D + I) / N: substituted, deleted and inserted words in the cheapest alignment over the number of words said.
-    Raises :class:`ValueError` when nothing was said.
+    S, D and I are the substituted, deleted and inserted words of the cheapest alignment, N the words spoken.
+
+    Args:
+        said: the words spoken.
+        read: the words read from the lips.
+
+    Raises:
+        ValueError: no word was spoken.
     """
     if not said:
         raise ValueError("no word was said")
