@@ -30,13 +30,13 @@ from obamanet.video.reader import read_frames
 
 
 def read_recorded(clip: Clip, reader: LipReader) -> tuple[str, ...]:
-    """Return what the lips of the prepared clip say."""
+    """Returns the words read from the lips of the prepared clip."""
     frames = np.flatnonzero(clip.segment >= 0)
     return reader.read(cut_prepared(clip, frames), frame_times(len(clip.segment), Fraction(READ_FPS))[frames])
 
 
 def read_video(path: Path, reader: LipReader, tracker: Tracker) -> tuple[str, ...]:
-    """Return what the lips in the video at ``path`` say."""
+    """Returns the words read from the lips in the video at ``path``."""
     track = tracker.track(path)
     rows = np.flatnonzero(track.seen)
     places, wanted = place_mouths(track.landmarks[rows]), {int(frame): row for row, frame in enumerate(rows)}
@@ -46,7 +46,7 @@ def read_video(path: Path, reader: LipReader, tracker: Tracker) -> tuple[str, ..
 
 
 def row(title: str, said: Sequence[tuple[str, ...]], read: Sequence[tuple[str, ...]]) -> str:
-    """Return the word error over all clips and of each slot, in per cent, as a row of the table."""
+    """Returns a row of the table: the word error over all clips and of each slot, in per cent."""
     every = 100 * np.mean([word_error(a, b) for a, b in zip(said, read, strict=True)])
     slots = [
         100 * np.mean([word_error(a[n : n + 1], b[n : n + 1]) for a, b in zip(said, read, strict=True)])
@@ -56,7 +56,7 @@ def row(title: str, said: Sequence[tuple[str, ...]], read: Sequence[tuple[str, .
 
 
 def main() -> int:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--split", type=Path, required=True, help="JSON with lists of clip names")
@@ -77,8 +77,8 @@ def main() -> int:
     if arguments.generated:
         videos, tracker = videos_in(arguments.generated), Tracker()
         there = [clip for clip in clips if clip.name in videos]
-        told = [read_video(videos[c.name], reader, tracker) for c in progress.track(there, "generated", len(there))]
-        sys.stdout.write(row(f"generated ({len(there)})", [words_of_name(clip.name) for clip in there], told))
+        found = [read_video(videos[c.name], reader, tracker) for c in progress.track(there, "generated", len(there))]
+        sys.stdout.write(row(f"generated ({len(there)})", [words_of_name(clip.name) for clip in there], found))
     half = len(read) // 2
     sys.stdout.write(row("recorded, held against another sentence", said, read[half:] + read[:half]))
     sys.stdout.write(f"\nGuessing within the grammar: {chance:.0f} %.\n")

@@ -1,4 +1,4 @@
-"""What is seen of lips at the sounds they are known by: shut at p, b, m, round at o, u, open at a, still in pauses."""
+"""Measures lips at the sounds that show: shut at p, b, m, round at o, u, open at a, still in pauses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROUND, OPEN = frozenset("ouʊɔ"), frozenset("aɑ")
 
 @dataclass(frozen=True)
 class Row:
-    """One printed figure: what, how much, in which unit, and the target it is held against."""
+    """One printed figure: name, value, unit, and the target that it is compared with."""
 
     name: str
     value: float
@@ -34,7 +34,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Sentence:
-    """The ``gap`` (T,) of a mouth at ``times`` (T,) seconds, when lips are to be ``shut``, and when there is speech."""
+    """One sentence.
+
+    Attributes:
+        gap: opening of the mouth, canonical units (T,).
+        times: of the gaps, seconds (T,).
+        shut: when the lips are shut according to the text.
+        said: when there is speech.
+    """
 
     gap: np.ndarray
     times: np.ndarray
@@ -44,7 +51,7 @@ class Sentence:
 
 @dataclass
 class Seen:
-    """What is seen of lips at the sounds they are known by, over many sentences."""
+    """Measurements of lips over many sentences."""
 
     sentences: list[Sentence] = field(default_factory=list)
     shut: list[float] = field(default_factory=list)
@@ -56,7 +63,13 @@ class Seen:
     still: list[float] = field(default_factory=list)
 
     def add(self, words: Sequence[Word], times: np.ndarray, mouth: np.ndarray) -> None:
-        """Look at the sounds of ``words`` in ``mouth`` (T, 20, 2), NaN where it was not found."""
+        """Measures the lips at the sounds of ``words``.
+
+        Args:
+            words: with their times.
+            times: of the mouths, seconds (T,).
+            mouth: keypoints (T, 20, 2), NaN where no mouth was found.
+        """
         gap, width = mouth_opening(mouth), mouth_width(mouth)
         closures, said = lip_closures(words), tuple(Span(each.start, each.end) for word in words for each in word)
         self.sentences.append(Sentence(gap, times, closures, said))
@@ -88,7 +101,7 @@ class Seen:
                 self.still.append(float(np.ptp(gap[quiet])))
 
     def closures(self, person_gap: float) -> ClosureScore:
-        """Return how well lips that are seen shut agree with p, b and m; ``person_gap`` as in :meth:`rows`."""
+        """Returns how well shut lips agree with p, b and m; ``person_gap`` as in :meth:`rows`."""
         below = SHUT_BELOW * person_gap
         scores = (
             score_closures(shut_runs(each.gap, each.times, below), each.shut, each.said) for each in self.sentences
@@ -96,9 +109,12 @@ class Seen:
         return sum(scores, ClosureScore())
 
     def rows(self, name: str, person_gap: float, *, placed: bool = False) -> list[Row]:
-        """Return the figures; ``person_gap`` is the median vowel gap of the person's recordings, tracked alike.
+        """Returns the figures.
 
-        Where lips were ``placed`` by the times that they are held against, the rows say so.
+        Args:
+            name: begins each row.
+            person_gap: median vowel gap of the person's recordings, tracked in the same way.
+            placed: whether the lips were placed by the very times that they are compared with; the rows say so.
         """
         shut, opened, rounded = np.array(self.shut), np.array(self.opened), np.array(self.rounded)
         gap, width = float(np.median(self.vowels)), float(np.median(self.widths))

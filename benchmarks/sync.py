@@ -1,31 +1,28 @@
-"""Prints how well sound and mouth are put in time: our own SyncNet beside the measure that needs no weights.
+"""Prints how well the offset of sound and mouth is found: by our own SyncNet and by the measure without weights.
 
     python benchmarks/sync.py DATASET --split ../shared/data/grid_s1/split.json --side test
 
 DATASET is what ``obamanet prepare`` made of the recordings; it must hold the clips named in the split.
 
-Seconds: every window of 25 frames, from each frame on, hears its own second of sound and that one second before and
-after it; told apart is where its own lies nearer. Nothing outside the two windows is seen, but for the normalisation
-over the clip. Silent windows are no exception in "all"; "spoken" are those of whose frames at least half are spoken.
-The measure without weights takes 31 frames at least, so it gets 1.24 s.
+Seconds: every window of 25 frames, from each frame on, is compared with its own second of sound and with the seconds
+before and after it; it is told apart where its own is nearer. Nothing outside the two windows is used, except for the
+normalisation over the clip. "All" includes silent windows; "spoken" are those of which at least half the frames are
+spoken. The measure without weights needs 31 frames, so it gets 1.24 s.
 
-Shifts: the first and the last 10 frames of the mouth are taken off and the sound is cut k frames off, k from -10 to 10,
-so that real sound is everywhere; right is within one frame of k, after rounding to whole frames as SyncNet's are.
-"Filled" keeps the whole mouth and fills the sound that is missing with digital silence. A sentence's own offset is the
-median of what remains when the shifts are taken off: recordings themselves are a little out of time.
+Shifts: the first and the last 10 frames of the mouth are removed and the sound is cut k frames later, k from -10 to 10,
+so that there is real sound everywhere; an offset is right within one frame of k, after rounding to whole frames as
+SyncNet's are. "Filled" keeps the whole mouth and fills missing sound with digital silence. A sentence's own offset is
+the median error over the shifts: recordings themselves are a little out of sync.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
@@ -52,13 +49,13 @@ from obamanet.training.data.dataset import Clip, load_dataset
 from obamanet.types import FeatureSequence
 
 SECOND = 25
-"""Frames."""
+"""Frames per second."""
 
-FARTHEST = 10
-"""Frames by which sounds are shifted."""
+MAX_SHIFT = 10
+"""Frames by which sounds are shifted at most."""
 
 FRAME = SAMPLE_RATE // SECOND
-"""Samples."""
+"""Samples under one frame."""
 
 Judge = Callable[[np.ndarray, FeatureSequence], SyncOffset]
 
@@ -81,22 +78,22 @@ class Shifted:
 
 
 def read(clip: Clip, fps: float) -> Sentence:
-    """Return mouth and sound of ``clip``."""
-    seen = np.flatnonzero(clip.segment >= 0)
-    landmarks = clip.landmarks[seen]
+    """Returns mouth and sound of ``clip``."""
+    frames = np.flatnonzero(clip.segment >= 0)
+    landmarks = clip.landmarks[frames]
     mouth = to_canonical(landmarks, fit_placement(landmarks, fit_template(landmarks)))[:, MOUTH]
     samples = load_sound(clip.sound or sys.exit(f"clip has no sound: {clip.folder}")).samples
     count = min(len(samples) // FRAME, int((len(clip.segment) - 1) / fps * SECOND) + 1)
-    return Sentence(resample_in_time(mouth, seen / fps, frame_times(count, SYNC_RATE)), samples)
+    return Sentence(resample_in_time(mouth, frames / fps, frame_times(count, SYNC_RATE)), samples)
 
 
 def features_of(samples: np.ndarray) -> FeatureSequence:
-    """Return the log filterbank energies of ``samples``."""
+    """Returns the log filterbank energies of ``samples``."""
     return extract_features([samples], FeatureOptions())
 
 
 def spoken(sentence: Sentence) -> np.ndarray:
-    """Return which frames (T,) are spoken; all of a sound without silence."""
+    """Returns which frames (T,) are spoken: all, in a sound without silence."""
     times = frame_times(len(sentence.mouth), SYNC_RATE)
     try:
         return silences(sound_steps(features_of(sentence.samples)), times)[1]
@@ -105,22 +102,22 @@ def spoken(sentence: Sentence) -> np.ndarray:
 
 
 def own_windows(sentence: Sentence, judge: OwnSyncNet) -> list[tuple[int, bool]]:
-    """Return first frame and success of every second against those one second before and after it."""
+    """Returns first frame and success of every second, compared with those one second before and after it."""
     times = frame_times(len(sentence.mouth), SYNC_RATE)
-    seen, heard = judge.embed(sentence.mouth, times, features_of(sentence.samples))
+    mouths, sounds = judge.embed(sentence.mouth, times, features_of(sentence.samples))
     inside = SECOND - LOST_FRAMES
     found = []
-    for start in range(len(seen) - inside + 1):
+    for start in range(len(mouths) - inside + 1):
         for other in (start - SECOND, start + SECOND):
-            if 0 <= other <= len(heard) - inside:
-                mouth = seen[start : start + inside]
-                own, wrong = (np.linalg.norm(mouth - heard[at : at + inside], axis=-1).mean() for at in (start, other))
+            if 0 <= other <= len(sounds) - inside:
+                mouth = mouths[start : start + inside]
+                own, wrong = (np.linalg.norm(mouth - sounds[at : at + inside], axis=-1).mean() for at in (start, other))
                 found.append((start, bool(own < wrong)))
     return found
 
 
 def plain_windows(sentence: Sentence) -> list[tuple[int, bool]]:
-    """Return the same of the measure without weights, with windows of 31 frames."""
+    """Returns the same for the measure without weights, with windows of 31 frames."""
     steps = sound_steps(features_of(sentence.samples))
     times = frame_times(MIN_LENGTH, SYNC_RATE)
     last = min(len(sentence.mouth), len(steps.level)) - MIN_LENGTH
@@ -140,9 +137,9 @@ def _cut(steps: SoundSteps, start: int) -> SoundSteps:
 
 
 def shifts(sentence: Sentence, filled: bool) -> list[Shifted]:
-    """Return the sentence with its sound shifted by each number of frames."""
+    """Returns the sentence with its sound shifted by each number of frames."""
     found = []
-    for shift in range(-FARTHEST, FARTHEST + 1):
+    for shift in range(-MAX_SHIFT, MAX_SHIFT + 1):
         mouth, samples = sentence.mouth, sentence.samples[: len(sentence.mouth) * FRAME]
         if filled:
             empty = np.zeros(abs(shift) * FRAME, dtype=samples.dtype)
@@ -150,14 +147,14 @@ def shifts(sentence: Sentence, filled: bool) -> list[Shifted]:
             early = np.concatenate([samples[len(empty) :], empty])
             samples = late if shift >= 0 else early
         else:
-            mouth = mouth[FARTHEST:-FARTHEST]
-            samples = samples[(FARTHEST - shift) * FRAME : (len(sentence.mouth) - FARTHEST - shift) * FRAME]
+            mouth = mouth[MAX_SHIFT:-MAX_SHIFT]
+            samples = samples[(MAX_SHIFT - shift) * FRAME : (len(sentence.mouth) - MAX_SHIFT - shift) * FRAME]
         found.append(Shifted(shift, mouth, features_of(samples)))
     return found
 
 
 def report_windows(name: str, sentences: list[Sentence], windows: list[list[tuple[int, bool]]], length: int) -> None:
-    """Print how often windows of ``length`` frames are told apart."""
+    """Prints how often windows of ``length`` frames are told apart."""
     every = [ok for found in windows for _, ok in found]
     speech = [
         ok
@@ -175,7 +172,7 @@ def report_windows(name: str, sentences: list[Sentence], windows: list[list[tupl
 
 
 def report_shifts(name: str, shifted: list[list[Shifted]], judge: Judge) -> None:
-    """Print how often shifts are found."""
+    """Prints how often shifts are found."""
     found = [[judge(each.mouth, each.sound) for each in sentence] for sentence in shifted]
     lags = np.array([[offset.offset / 1000 * SECOND for offset in sentence] for sentence in found])
     true = np.array([[each.shift for each in sentence] for sentence in shifted])
@@ -191,17 +188,17 @@ def report_shifts(name: str, shifted: list[list[Shifted]], judge: Judge) -> None
 
 
 def share(errors: np.ndarray) -> float:
-    """Return the percentage of ``errors`` in frames that are no larger than one."""
+    """Returns the percentage of ``errors`` (frames) that are at most one."""
     return 100 * float((np.abs(errors) <= 1).mean())
 
 
 def row(name: str, value: float, unit: str, target: str = "") -> None:
-    """Print one line of the table."""
+    """Prints one line of the table."""
     sys.stdout.write(f"| {name} | {value:.{1 if unit else 3}f} {unit} | {target} |\n")
 
 
 def main() -> int:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--split", type=Path, required=True, help="JSON with lists of clip names")

@@ -15,11 +15,12 @@ from conftest import ROOT, Recorded, made_landmarks, recorded
 from made import MadeClip, babble, foreign_files, write_dataset
 from typer.testing import CliRunner
 
+from obamanet import bundle
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.bundle import write_network
 from obamanet.constants import MOUTH, SAMPLE_RATE
-from obamanet.errors import DatasetError, EngineError, EvaluationError, OptionError
+from obamanet.errors import DatasetError, EngineError, EvaluationError, OptionError, OutputError
 from obamanet.evaluation.judges import own_syncnet
 from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.networks.config import LOST_FRAMES, SyncNetConfig
@@ -360,3 +361,18 @@ class TestShippedJudge:
             (tmp_path / SYNCNET.card).write_text(good.replace(old, new))
             with pytest.raises((EvaluationError, EngineError), match=message):
                 OwnSyncNet(tmp_path)
+
+    def test_writing_that_fails_leaves_the_judge_as_it_was(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = SyncNetConfig(width=8, size=4)
+        write_network(build_syncnet(config), SYNCNET, config, {}, tmp_path)
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+        def fail(*_: object) -> None:
+            raise OutputError("no space")
+
+        monkeypatch.setattr(bundle, "export_weights", fail)
+        with pytest.raises(OutputError, match="no space"):
+            write_network(build_syncnet(config), SYNCNET, config, {}, tmp_path)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,4 +1,4 @@
-"""Runs a network's training graph with its training weights: the reference that the other back ends are held to."""
+"""Runs a network's training graph with its training weights: the reference for the other back ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def load_weights(stored: StoredNetwork) -> Signature:
     """Returns the training graph of ``stored`` with its training weights.
 
-    Raises :class:`EngineError` when they are not there or do not fit.
+    Raises:
+        EngineError: there are no weights, or they do not fit.
     """
     if stored.weights is None or not stored.weights.is_file():
         raise EngineError(f"there are no training weights: {stored.onnx.parent} has none for {stored.onnx.name}")
@@ -26,7 +27,11 @@ def load_weights(stored: StoredNetwork) -> Signature:
 
 
 class KerasNetwork:
-    """A Keras graph; see :class:`obamanet.engine.network.Network`. Raises :class:`EngineError`."""
+    """A Keras graph, a :class:`obamanet.engine.network.Network`.
+
+    Raises:
+        EngineError: there are no weights, or they do not fit.
+    """
 
     def __init__(self, stored: StoredNetwork) -> None:
         import tensorflow as tf

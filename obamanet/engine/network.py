@@ -1,4 +1,4 @@
-"""What a stored network is to its callers, and the back ends that can run it."""
+"""Stored networks and the back ends that run them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ class Network(Protocol):
 class StoredNetwork:
     """A network on disk.
 
-    ``kind`` names its graph ("generator", "predictor", ...), ``config`` holds the graph's sizes. ``onnx`` is what
-    onnxruntime and OpenVINO run; ``weights`` are the Keras weights (``*.weights.h5``) that training goes on from, None
-    where they were not shipped.
+    Attributes:
+        kind: its graph's name in :data:`obamanet.networks.signatures.SIGNATURES`.
+        config: the graph's sizes, a dataclass.
+        onnx: the file that ONNX Runtime and OpenVINO run.
+        weights: Keras weights (``*.weights.h5``) that training continues from; None where they were not shipped.
     """
 
     kind: str
@@ -91,13 +93,13 @@ def _check_exported(stored: StoredNetwork) -> None:
 
 
 def _check_fit(stored: StoredNetwork, metadata: Mapping[str, str]) -> None:
-    """Raises :class:`EngineError` unless the ``metadata`` of an ONNX file tells the kind and sizes of ``stored``."""
+    """Raises :class:`EngineError` unless the ``metadata`` of an ONNX file has the kind and sizes of ``stored``."""
     # Through JSON, which has lists where a config has tuples.
     wanted = json.loads(json.dumps({"kind": stored.kind, **asdict(stored.config)}))
     try:
-        told = json.loads(metadata[CONFIG_KEY])
-        # Sizes that were added since the file was written are not told; their defaults are what it has.
-        fits = told["kind"] == stored.kind and {**wanted, **told} == wanted
+        found = json.loads(metadata[CONFIG_KEY])
+        # Sizes that were added after the file was written are missing; it has their defaults.
+        fits = found["kind"] == stored.kind and {**wanted, **found} == wanted
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from obamanet.networks.signatures import Signature
 
 MIN_HALVED: Final = 256
-"""Values from which on a constant is stored at half precision; smaller ones are not worth a node."""
+"""Values that a constant must have to be stored at half precision; a smaller one is not worth a node."""
 
 
 def export_weights(
@@ -141,7 +141,7 @@ def _store_half(model: onnx.ModelProto) -> None:
 def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.ndarray, ...]]) -> None:
     """Writes ``model`` with its convolutions in eight-bit integers, ranges taken from ``samples``.
 
-    The first and the last one stay as they are: what they round is seen in the picture.
+    The first and the last one keep their precision: their rounding would be visible in the picture.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -172,7 +172,7 @@ def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.nda
 
 
 def _untranspose(model: onnx.ModelProto) -> None:
-    """Replaces transposed convolutions, which no engine computes in integers, by convolutions that they equal.
+    """Replaces transposed convolutions, which no engine computes in integers, by equal convolutions.
 
     A transposed 4x4 convolution of stride 2 computes each pixel of a 2x2 block from 2x2 inputs; as one 3x3 convolution
     it has a filter per pixel of the block, with zeros where that pixel does not look.

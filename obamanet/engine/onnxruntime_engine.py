@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from obamanet.errors import EngineError
 from obamanet.memory import is_out_of_memory
 
-ERRORS_ONLY = 3
+ERRORS_ONLY: Final = 3
 """ONNX Runtime's log level for errors."""
 
 
@@ -22,7 +22,7 @@ class OnnxruntimeNetwork:
         threads: processor threads of one call.
 
     Attributes:
-        metadata: what else the file tells.
+        metadata: the file's own metadata.
 
     Raises:
         EngineError: it is damaged or of a newer ONNX version.
@@ -70,7 +70,7 @@ def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def unreadable(path: Path | str, error: Exception) -> str:
-    """Returns the one line that says why the network at ``path`` cannot be loaded; raises MemoryError for that."""
+    """Returns one line that says why the network at ``path`` cannot be loaded; raises MemoryError when that is why."""
     if is_out_of_memory(error):
         raise MemoryError from error
     reason = str(error).lower()

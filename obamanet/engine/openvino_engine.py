@@ -13,9 +13,18 @@ from obamanet.errors import EngineError
 
 
 class OpenvinoNetwork:
-    """An ONNX file in OpenVINO, a :class:`obamanet.engine.network.Network`; ``metadata`` is what else the file tells.
+    """An ONNX file in OpenVINO, a :class:`obamanet.engine.network.Network`.
 
-    Raises :class:`EngineError`.
+    Args:
+        path: the file.
+        threads: processor threads of one call.
+
+    Attributes:
+        metadata: the file's own metadata.
+
+    Raises:
+        EngineError: it is damaged or of a newer ONNX version.
+
     Reading and compiling a model sends no telemetry: only OpenVINO's converter does, which is not used.
     """
 

@@ -29,24 +29,26 @@ if TYPE_CHECKING:
 
 REPORT_FILE = "report.html"
 
-STRIP_FRAMES = 8
-STRIP_HEIGHT = 144
+STRIP_FRAMES: Final = 8
+"""Frames in the strip."""
+STRIP_HEIGHT: Final = 144
 """Pixels of one frame in the strip."""
 
-SIDE_BY_SIDE_HEIGHT = 288
-SIDE_BY_SIDE_SECONDS = 20
-"""Of a long clip, only so much is shown."""
+SIDE_BY_SIDE_HEIGHT: Final = 288
+"""Pixels."""
+SIDE_BY_SIDE_SECONDS: Final = 20
+"""Seconds of a longer clip that are shown."""
 
-DOTS_PER_INCH = 130
+DOTS_PER_INCH: Final = 130
 """Of plots: sharp at the page's full width, 1200 pixels."""
 
-MIN_SCALE = 0.01
-"""Eye distances. The axis of a mouth that never opens still reaches so far."""
+MIN_AXIS: Final = 0.01
+"""Eye distances that the axis of the opening covers at least."""
 
-MAX_INSIDE = 3_000_000
-"""Bytes. A larger side-by-side video is linked instead of put into the page."""
+MAX_EMBEDDED: Final = 3_000_000
+"""Bytes. A larger side-by-side video is linked instead of embedded in the page."""
 
-DISTRIBUTIONS = ("opening_correlation", "lmd_placed_px", "av_offset", "tremble", "ssim_mouth", "sharp_mouth")
+DISTRIBUTIONS: Final = ("opening_correlation", "lmd_placed_px", "av_offset", "tremble", "ssim_mouth", "sharp_mouth")
 
 OURS, REAL = "#c2410c", "#1d4ed8"
 """Colours of generated and real, told apart by colour-blind eyes too."""
@@ -159,7 +161,7 @@ def _example(chosen: ChosenClip, folder: Path) -> Example:
         opening=_png(_opening(clip)),
         frames=_strip(clip),
         poster=_jpeg(next(frame.image for frame in read_frames(path))),
-        video=_data_url("video/mp4", path.read_bytes()) if path.stat().st_size <= MAX_INSIDE else path.name,
+        video=_data_url("video/mp4", path.read_bytes()) if path.stat().st_size <= MAX_EMBEDDED else path.name,
     )
 
 
@@ -199,7 +201,7 @@ def _opening(clip: ClipScores) -> Figure:
     axes.set(xlabel="seconds", ylabel="opening, eye distances")
     axes.legend(loc="upper left", ncols=2, frameon=False)
     axes.margins(x=0.01)
-    axes.set_ylim(bottom=0, top=1.25 * max(clip.series.real.max(), clip.series.generated.max(), MIN_SCALE))
+    axes.set_ylim(bottom=0, top=1.25 * max(clip.series.real.max(), clip.series.generated.max(), MIN_AXIS))
     return figure
 
 

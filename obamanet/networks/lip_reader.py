@@ -1,18 +1,20 @@
-"""The graph from mouth windows to words: convolutions over the picture, then over time.
+"""The lip reader's graph: convolutions over the picture, then over time.
 
-The form of Martinez et al. 2020 (Lipreading using Temporal Convolutional Networks), a hundredth of its size, with a
+After Martinez et al. 2020 (Lipreading using Temporal Convolutional Networks), at a hundredth of its size and with a
 score for every word in every frame instead of one word for the whole clip.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import keras
 from keras import layers
 
 from obamanet.networks.config import LipReaderConfig
 
-DILATIONS = (1, 2, 4)
-"""Steps between the five frames that a convolution over time looks at; together they see 29 frames, over a second."""
+DILATIONS: Final = (1, 2, 4)
+"""Frames between the five taps of each convolution over time; the receptive field is 29 frames, over a second."""
 
 
 def build_lip_reader(config: LipReaderConfig) -> keras.Model:
@@ -20,7 +22,7 @@ def build_lip_reader(config: LipReaderConfig) -> keras.Model:
     windows = keras.Input((None, config.height, config.width), name="windows")
     x: keras.KerasTensor = layers.Reshape((-1, config.height, config.width, 1))(windows)
     for number, filters in enumerate(config.filters):
-        # (time, row, column); the first sees movement, from the frame before to the frame after.
+        # (time, row, column); the first spans three frames, so that it detects movement.
         kernel = (3, 5, 5) if number == 0 else (1, 3, 3)
         x = layers.Conv3D(filters, kernel, (1, 2, 2), padding="same", use_bias=False, name=f"conv{number}")(x)
         x = layers.BatchNormalization(momentum=0.95, name=f"norm{number}")(x)

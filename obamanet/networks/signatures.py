@@ -32,7 +32,7 @@ from obamanet.networks.unet import build_generator
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """An array's name, shape (None where any length goes) and NumPy type."""
+    """An array's name, shape (None for any length) and NumPy type."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -41,7 +41,14 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """A network as it is run: ``call`` takes tensors for ``inputs`` and returns a list of those for ``outputs``."""
+    """A network as it is run.
+
+    Attributes:
+        network: the Keras graph.
+        inputs: arrays in.
+        outputs: names of the arrays out.
+        call: takes a tensor for each input and returns a list with one for each output.
+    """
 
     network: keras.Model
     inputs: tuple[ArraySpec, ...]

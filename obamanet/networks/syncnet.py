@@ -1,7 +1,7 @@
-"""The graph that judges sync: a mouth stream and a sound stream into one space (Chung and Zisserman 2016).
+"""This project's SyncNet: a mouth stream and a sound stream into one embedding space (Chung and Zisserman 2016).
 
-Written anew for landmarks: both streams are 1-d convolutions over time without padding, so that a whole clip is judged
-in one pass and no value depends on what lies outside its window.
+It is written for landmarks: both streams are 1-d convolutions over time without padding, so that a whole clip is
+embedded in one pass and no embedding depends on anything outside its window.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from obamanet.networks.config import SyncNetConfig
 
 @keras.saving.register_keras_serializable("obamanet")
 class Velocity(layers.Layer):
-    """Puts the change from the frame before to the frame after beside each value; loses a frame at either end."""
+    """Appends central differences over time to the values; drops a frame at either end."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Return (B, T - 2, 2 D) for (B, T, D)."""
@@ -24,7 +24,7 @@ class Velocity(layers.Layer):
 
 @keras.saving.register_keras_serializable("obamanet")
 class UnitLength(layers.Layer):
-    """Divides each embedding by its length, at least 1e-6."""
+    """Divides each embedding by its Euclidean length, at least 1e-6."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Return (B, T, D) of length 1 along the last axis."""
@@ -32,10 +32,15 @@ class UnitLength(layers.Layer):
 
 
 def build_syncnet(config: SyncNetConfig) -> keras.Model:
-    """Returns the graph: mouth (B, T, points) and sound (B, 4 S, bands) to their embeddings.
+    """Builds the graph.
 
-    These are (B, T - 12, size) and (B, S - 12, size), each of length 1; number n of either looks at its frames n to
-    n + 12. T and S, at least 13, are video frames at 25 per second and need not be the same.
+    Args:
+        config: its sizes.
+
+    Returns:
+        Mouth (B, T, points) and sound (B, 4 S, bands) to embeddings (B, T - 12, size) and (B, S - 12, size) of length
+        1. Embedding n depends on frames n to n + 12. T and S are video frames at 25 per second, at least 13 each, and
+        may differ.
     """
     mouth = keras.Input((None, config.points), name="mouth")
     sound = keras.Input((None, config.bands), name="sound")
@@ -57,7 +62,7 @@ def build_syncnet(config: SyncNetConfig) -> keras.Model:
 def _block(
     x: keras.KerasTensor, config: SyncNetConfig, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1
 ) -> keras.KerasTensor:
-    """Returns convolution, normalisation, rectifier and dropout of whole filters, applied to ``x``."""
+    """Applies convolution, batch normalisation, rectifier and dropout of whole filters."""
     x = layers.Conv1D(
         config.width, kernel, strides=stride, dilation_rate=dilation, use_bias=False, name=f"{name}_conv"
     )(x)

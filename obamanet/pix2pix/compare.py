@@ -1,10 +1,11 @@
-"""Sets the weights that a run kept at several epochs against each other: one table, one picture."""
+"""Compares the weights that a run kept at several epochs: one table, one picture."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from obamanet.errors import DatasetError
 from obamanet.pix2pix.checkpoint import Painter, load_checkpoint
@@ -14,12 +15,12 @@ from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import list_pictures, whole_folder
 from obamanet.progress import Progress
 
-COLUMNS = ("epoch", "step", "L1 (of 255)", "PSNR (dB)", "SSIM")
+COLUMNS: Final = ("epoch", "step", "L1 (of 255)", "PSNR (dB)", "SSIM")
 
 
 @dataclass(frozen=True)
 class EpochMeasures:
-    """Mean measures over a folder after ``step``, when every training pair had been seen ``epoch`` times."""
+    """Mean measures over a folder, of the weights after ``step`` steps, which are ``epoch`` epochs."""
 
     epoch: float
     step: int
@@ -29,11 +30,20 @@ class EpochMeasures:
 def compare_epochs(
     checkpoint: Path, pictures: Path, out: Path, *, progress: Progress | None = None
 ) -> list[EpochMeasures]:
-    """Measures all kept weights of the run in ``checkpoint`` on the A|B pictures of ``pictures``.
+    """Measures all kept weights of a run.
 
-    ``out`` gets epochs.csv, epochs.png (each measure against the epochs) and index.html with both. Raises
-    :class:`DatasetError` when the run kept no weights or something cannot be read, :class:`OutputError` when ``out``
-    holds something else.
+    Args:
+        checkpoint: folder of the run.
+        pictures: folder of A|B pictures to measure on.
+        out: folder that gets epochs.csv, epochs.png (each measure against the epochs) and index.html with both.
+        progress: shows how far it is.
+
+    Returns:
+        The mean measures of each of the kept weights, in order of their steps.
+
+    Raises:
+        DatasetError: the run kept no weights, or something cannot be read.
+        OutputError: ``out`` holds something else.
     """
     progress = progress or Progress()
     run = load_checkpoint(checkpoint)

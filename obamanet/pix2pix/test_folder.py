@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from obamanet.pix2pix.checkpoint import Painter, Which, load_checkpoint
 from obamanet.pix2pix.measures import Measures, mean_of, measure
@@ -12,7 +13,8 @@ from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import by_stem, list_pictures, whole_folder, write_picture
 from obamanet.progress import Progress
 
-IMAGES = "images"
+IMAGES: Final = "images"
+"""Folder of the pictures beside the page."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,21 @@ class TestReport:
 def test_folder(
     checkpoint: Path, pictures: Path, out: Path, *, which: Which = Which.BEST, progress: Progress | None = None
 ) -> TestReport:
-    """Paints every A|B picture of ``pictures`` with the run in ``checkpoint``, whose options are taken from there.
+    """Paints every A|B picture of a folder with a trained run, one by one.
 
-    ``out`` gets images/N-inputs.png, N-outputs.png and N-targets.png for the picture N, and index.html. Each picture is
-    painted alone, so what else is in the folder changes nothing. Raises :class:`DatasetError` for a run or picture that
-    cannot be read, :class:`OutputError` when ``out`` holds something else.
+    Args:
+        checkpoint: folder of the run, whose options are used.
+        pictures: folder of A|B pictures.
+        out: folder that gets images/N-inputs.png, N-outputs.png and N-targets.png for the picture N, and index.html.
+        which: which of the run's weights.
+        progress: shows how far it is.
+
+    Returns:
+        The page and the mean measures.
+
+    Raises:
+        DatasetError: the run or a picture cannot be read.
+        OutputError: ``out`` holds something else.
     """
     progress = progress or Progress()
     run = load_checkpoint(checkpoint)

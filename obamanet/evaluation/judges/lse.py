@@ -1,6 +1,6 @@
 """LSE-C and LSE-D (Prajwal et al. 2020): Chung's SyncNet on one video, when the user has its weights.
 
-What is done to a video is what joonson/syncnet_python and Wav2Lip's evaluation/scores_LSE do: 25 frames per second, a
+The preprocessing is that of joonson/syncnet_python and Wav2Lip's evaluation/scores_LSE: 25 frames per second, a
 square about the face that a median over 13 frames keeps steady, cut 0.40 wider and made 224 pixels, 13 MFCC of 16 kHz
 sound of 16 bit, windows of 5 frames against 20 MFCC frames, shifts of up to 15 frames. Three things differ, and a
 published figure can differ by as much: the face box is made of the 68 landmarks, since S3FD is not here; nothing is
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -55,8 +56,8 @@ MAX_SHIFT = 15
 CROP_SCALE = 0.40
 """Of half the face box: so much wider on either side, and twice as much below (``crop_scale``)."""
 
-STEADY = 13
-"""Frames under the median that steadies the face box."""
+MEDIAN_FRAMES: Final = 13
+"""Frames under the median that smooths the face box."""
 
 BORDER_GREY = 110
 """Grey level beyond the frame's edge."""
@@ -70,11 +71,11 @@ MIN_FRAMES = 2 * MAX_SHIFT + 6
 DISTANCE_EPSILON = 1e-6
 """What torch.nn.functional.pairwise_distance adds to each difference."""
 
-FULL_SCALE = 32768
-"""Of a 16 bit sample."""
+FULL_SCALE: Final = 32768
+"""Largest magnitude of a 16 bit sample."""
 
-BATCH = 8
-"""Windows judged at once."""
+BATCH: Final = 8
+"""Windows embedded at once."""
 
 UNUSED_WEIGHT = ".num_batches_tracked"
 """A counter that later versions of PyTorch keep with each batch normalisation."""
@@ -84,9 +85,12 @@ CROP = "LSE: box of the 68 points, 0.3 higher, median of 13 frames, cut 0.40 wid
 
 @dataclass(frozen=True)
 class LipSyncError:
-    """``distance`` is LSE-D, lower is better; ``confidence`` is LSE-C; ``offset`` in frames is SyncNet's own sign.
+    """LSE of one video.
 
-    A positive offset means that the sound comes that much early.
+    Attributes:
+        distance: LSE-D, lower is better.
+        confidence: LSE-C, higher is better.
+        offset: frames at 25 per second, positive where the sound is early, as SyncNet's own sign is.
     """
 
     distance: float
@@ -97,7 +101,8 @@ class LipSyncError:
 class ChungSyncNet:
     """SyncNet with the weights of ``syncnet_v2.model``; build it once per process.
 
-    Raises :class:`EvaluationError` when the file cannot be read or holds another network.
+    Raises:
+        EvaluationError: the file cannot be read or holds another network.
     """
 
     def __init__(self, path: Path) -> None:
@@ -105,10 +110,15 @@ class ChungSyncNet:
         self._face, self._sound = (OnnxruntimeNetwork(stream_network(stream, weights)) for stream in (FACE, SOUND))
 
     def measure(self, path: Path, track: ClipTrack) -> LipSyncError:
-        """Returns LSE of the video at ``path`` with the face ``track``.
+        """Returns LSE of a video.
 
-        Raises ValueError when face and sound together are shorter than 1.44 s, and
-        :class:`obamanet.errors.ObamanetError` when the sound cannot be read.
+        Args:
+            path: the video.
+            track: its face.
+
+        Raises:
+            ValueError: face and sound together are shorter than 1.44 s.
+            ObamanetError: the sound cannot be read.
         """
         first, boxes = face_boxes(track)
         sound = load_sound(path).samples[first * SAMPLES_PER_FRAME : (first + len(boxes)) * SAMPLES_PER_FRAME]
@@ -134,7 +144,7 @@ class ChungSyncNet:
 
 
 def checked_weights(path: Path) -> dict[str, np.ndarray]:
-    """Returns the weights in the file ``path``, or raise :class:`EvaluationError` when they are another network's."""
+    """Returns the weights in the file ``path``; raises :class:`EvaluationError` when they are another network's."""
     found = {name: value for name, value in read_tensors(path).items() if not name.endswith(UNUSED_WEIGHT)}
     wanted = weight_shapes()
     for name in sorted(found.keys() | wanted.keys()):
@@ -145,29 +155,41 @@ def checked_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def face_boxes(track: ClipTrack) -> tuple[int, np.ndarray]:
-    """Returns the first frame at 25 per second that has a face, and from there to the last the steadied boxes (T, 3).
+    """Returns the smoothed face boxes of a video at 25 frames per second.
 
-    A row is the middle x, the middle y and half the side, pixels; frames without a face are interpolated. Raises
-    ValueError for fewer than 13 frames.
+    Returns:
+        The first frame with a face, and the boxes (T, 3) from there to the last one: middle x, middle y and half the
+        side in pixels. Frames without a face are interpolated.
+
+    Raises:
+        ValueError: there are fewer than 13 frames.
     """
     from scipy.signal import medfilt
 
     known, landmarks = track.times[track.seen], track.landmarks[track.seen].astype(np.float64)
     first, last = (round(float(time * SYNCNET_FPS)) for time in (known[0], known[-1]))
     last = min(last, max(first, int(track.end * float(SYNCNET_FPS)) - 1))
-    if last - first + 1 < STEADY:
-        raise ValueError(f"too short: a face in {last - first + 1} frames at {SYNCNET_FPS} fps, needed are {STEADY}")
+    if last - first + 1 < MEDIAN_FRAMES:
+        raise ValueError(
+            f"too short: a face in {last - first + 1} frames at {SYNCNET_FPS} fps, needed are {MEDIAN_FRAMES}"
+        )
     low, high = landmarks.min(axis=1), landmarks.max(axis=1)
     low[:, 1] -= FOREHEAD * (high[:, 1] - low[:, 1])
     boxes = np.column_stack([(low + high) / 2, (high - low).max(axis=1) / 2])
     boxes = resample_in_time(boxes, known, frame_times(last + 1, SYNCNET_FPS)[first:])
-    return first, np.column_stack([medfilt(column, STEADY) for column in boxes.T])
+    return first, np.column_stack([medfilt(column, MEDIAN_FRAMES) for column in boxes.T])
 
 
 def face_crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Returns the 224 x 224 crop of ``picture`` (H, W, 3) uint8 about ``box`` (middle x, middle y, half side).
+    """Cuts a face out of a frame.
 
-    From 1 half side above the middle to 1.8 below it, and 1.4 to the left and right; grey beyond the edge.
+    Args:
+        picture: the frame, (H, W, 3) uint8 BGR.
+        box: middle x, middle y and half the side in pixels.
+
+    Returns:
+        The crop, (224, 224, 3) uint8: from 1 half side above the middle to 1.8 below it, and 1.4 to the left and right;
+        grey beyond the frame.
     """
     x, y, half = (float(value) for value in box)
     border = int(half * (1 + 2 * CROP_SCALE))
@@ -179,10 +201,14 @@ def face_crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def shift_distances(faces: np.ndarray, sounds: np.ndarray) -> np.ndarray:
-    """Returns the distance of each face to the sounds up to 15 frames before and after it: (T, 31) float32.
+    """Returns the distance of each face to the sounds up to 15 frames before and after it.
 
-    ``faces`` and ``sounds`` (T, D) are embeddings; column 15 + k holds |face[n] - sound[n + k] + 1e-6|, where sounds
-    beyond the ends are zeros.
+    Args:
+        faces: embeddings (T, D).
+        sounds: embeddings (T, D); zeros beyond the ends.
+
+    Returns:
+        Distances (T, 31) float32; column 15 + k holds |face[n] - sound[n + k] + 1e-6|.
     """
     padded = np.pad(sounds, ((MAX_SHIFT, MAX_SHIFT), (0, 0)))
     columns = [

@@ -26,7 +26,7 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 
 MAX_FILE = 1_000_000_000
-"""Bytes. More is no network that this program knows."""
+"""Bytes. The networks that this program knows are far smaller."""
 
 STORAGES = {
     "DoubleStorage": "<f8",
@@ -56,12 +56,12 @@ TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 IGNORED = frozenset({"PROTO", "FRAME", "STOP"})
 
 DAMAGED = (ValueError, KeyError, IndexError, TypeError, OverflowError, EOFError, struct.error, zipfile.BadZipFile)
-"""What reading a file raises that is no such file, or only a part of one."""
+"""Errors of reading a file that is of another kind or cut off."""
 
 
 @dataclass(frozen=True)
 class _Name:
-    """A class or function that the file names; it is never looked up."""
+    """A class or function that the file names; it is never imported."""
 
     text: str
 
@@ -86,9 +86,13 @@ class _Tensor:
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Returns the tensors by name of the state dict that ``torch.save`` wrote to ``path``, in either format since 2017.
+    """Reads a state dict that ``torch.save`` wrote, in either format since 2017.
 
-    Raises :class:`EvaluationError` for a file that is missing, damaged, or holds anything but tensors.
+    Returns:
+        The tensors by name.
+
+    Raises:
+        EvaluationError: the file is missing, damaged, or holds anything but tensors.
     """
     try:
         size = path.stat().st_size
@@ -175,7 +179,7 @@ def _arrays(tensors: dict[str, _Tensor], values: Callable[[_Storage], np.ndarray
 
 
 def _interpret(file: Any) -> Any:
-    """Returns what the pickle at the position of ``file`` describes, and leave the file behind it."""
+    """Returns what the pickle at the position of ``file`` describes, and leaves the position behind it."""
     stack: list[Any] = []
     marks: list[int] = []
     memory: dict[Any, Any] = {}
@@ -237,7 +241,7 @@ def _interpret(file: Any) -> Any:
 
 
 def _made(what: Any, arguments: Any) -> Any:
-    """Returns what calling ``what`` with ``arguments`` would describe; refuse whatever is not known to be harmless."""
+    """Returns what calling ``what`` with ``arguments`` describes; refuses what is not known to be harmless."""
     name = what.text if isinstance(what, _Name) else ""
     if name == ORDERED_DICT and isinstance(arguments, tuple) and len(arguments) <= 1:
         return dict(*arguments)

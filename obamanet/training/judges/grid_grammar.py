@@ -1,13 +1,13 @@
-"""GRID's sentences: a closed vocabulary of 51 words in one fixed grammar, read from file names, word times and scores.
+"""GRID's sentences: a closed vocabulary of 51 words in one fixed grammar.
 
-Every sentence is command, colour, preposition, letter, digit, adverb (Cooke et al. 2006); nothing else can be said or
-read here.
+Every sentence is command, colour, preposition, letter, digit, adverb (Cooke et al. 2006).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -24,27 +24,28 @@ SLOTS: tuple[tuple[str, ...], ...] = (
 )
 """The words of each place in the sentence. W is no letter of GRID: its name has three syllables."""
 
-SLOT_NAMES = ("command", "colour", "preposition", "letter", "digit", "adverb")
+SLOT_NAMES: Final = ("command", "colour", "preposition", "letter", "digit", "adverb")
 
 VOCABULARY: tuple[str, ...] = tuple(word for slot in SLOTS for word in slot)
 
-PAUSE = 0
-"""Class of a frame in which no word is said; word n of the vocabulary is class n + 1."""
+PAUSE: Final = 0
+"""Class of a frame in which no word is spoken; word n of the vocabulary is class n + 1."""
 
-CLASSES = 1 + len(VOCABULARY)
+CLASSES: Final = 1 + len(VOCABULARY)
 
 _SIGNS: tuple[dict[str, str], ...] = (
     *({word[0]: word for word in slot} for slot in SLOTS[:4]),
     {"z": "zero", **{str(n): word for n, word in enumerate(SLOTS[4]) if n}},
     {word[0]: word for word in SLOTS[5]},
 )
-"""What each sign of a file name stands for."""
+"""The word that each sign of a file name stands for."""
 
 
 def words_of_name(name: str) -> tuple[str, ...]:
     """Returns the six words that GRID's clip ``name`` spells, e.g. "bbaf2n": bin blue at f two now.
 
-    Raises :class:`ValueError` for a name that is not GRID's.
+    Raises:
+        ValueError: the name is not GRID's.
     """
     if len(name) != len(_SIGNS) or any(sign not in signs for sign, signs in zip(name, _SIGNS, strict=True)):
         raise ValueError(f"no sentence of GRID is named {name!r}; one is bbaf2n")
@@ -52,9 +53,14 @@ def words_of_name(name: str) -> tuple[str, ...]:
 
 
 def sentence_times(align: Path, name: str) -> tuple[TimedWord, ...]:
-    """Returns the timed words of the clip ``name``; raises :class:`DatasetError` when they are no sentence of GRID's.
+    """Returns the timed words of a clip.
 
-    ``align`` is that of :func:`obamanet.training.data.word_times.read_word_times`.
+    Args:
+        align: folder of word times, of :func:`obamanet.training.data.word_times.read_word_times`.
+        name: of the clip.
+
+    Raises:
+        DatasetError: there are no times, or the words are no sentence of GRID's.
     """
     words = read_word_times(align, name)
     if len(words) != len(SLOTS) or any(said.word not in slot for said, slot in zip(words, SLOTS, strict=True)):
@@ -73,10 +79,16 @@ def frame_classes(words: Sequence[TimedWord], times: np.ndarray) -> np.ndarray:
 
 
 def decode(scores: np.ndarray) -> tuple[str, ...]:
-    """Returns the sentence whose best path has the largest sum of ``scores`` (T, CLASSES), log-probabilities of frames.
+    """Returns the most likely sentence: Viterbi's algorithm over the grammar.
 
-    Viterbi's algorithm over the grammar: maybe a pause, the word of each slot for a frame or more, maybe a pause after
-    each. Raises :class:`ValueError` for fewer frames than words.
+    A path is the words of the six slots in order, each for one frame or more, with optional pauses before and after
+    each.
+
+    Args:
+        scores: log-probabilities of the classes in each frame, (T, CLASSES).
+
+    Raises:
+        ValueError: there are fewer frames than words.
     """
     if len(scores) < len(SLOTS):
         raise ValueError(f"{len(scores)} frames are too few for {len(SLOTS)} words")
@@ -108,10 +120,16 @@ def decode(scores: np.ndarray) -> tuple[str, ...]:
 
 
 def word_error(said: Sequence[str], read: Sequence[str]) -> float:
-    """Returns the word error rate of ``read`` against ``said``: 0 is best, above 1 where more is read than said.
+    """Returns the word error rate, (S + D + I) / N; 0 is best, and it exceeds 1 when many words are inserted.
 
-    (S + D + I) / N: substituted, deleted and inserted words in the cheapest alignment over the number of words said.
-    Raises :class:`ValueError` when nothing was said.
+    S, D and I are the substituted, deleted and inserted words of the cheapest alignment, N the words spoken.
+
+    Args:
+        said: the words spoken.
+        read: the words read from the lips.
+
+    Raises:
+        ValueError: no word was spoken.
     """
     if not said:
         raise ValueError("no word was said")

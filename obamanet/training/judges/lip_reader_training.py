@@ -1,6 +1,6 @@
 """Trains the lip reader: mouth windows without sound to the words of GRID's closed vocabulary.
 
-A judge must not have seen what it judges: it learns from recordings alone, never from generated pictures.
+A judge must not be trained on what it judges: it learns from recordings alone, never from generated pictures.
 """
 
 from __future__ import annotations
@@ -67,8 +67,22 @@ WINDOW = 52
 class LipReaderOptions:
     """How a lip reader is trained.
 
-    ``speed`` is how much quicker or slower than recorded a sentence may be shown, ``shift`` (pixels), ``turn``
-    (radians) and ``zoom`` standard deviations of where the window lies, ``noise`` one of the normalised grey values.
+    Attributes:
+        steps: of the optimiser.
+        batch_size: examples per step.
+        learning_rate: its largest value.
+        filters: of each convolution over the picture.
+        units: of each convolution over time.
+        dropout: share of values left out in training.
+        speed: augmentation: largest relative change of the speed.
+        shift: augmentation: standard deviation of the window's place, pixels.
+        turn: augmentation: standard deviation of the window's tilt, radians.
+        zoom: augmentation: standard deviation of the logarithm of the window's scale.
+        noise: augmentation: standard deviation of every normalised grey value.
+        label_smoothing: probability spread over all classes.
+        ema_decay: of the exponential moving average of the weights.
+        epoch_steps: steps between validations.
+        seed: of weights and examples.
     """
 
     steps: int = 1600
@@ -94,7 +108,7 @@ class LipReaderOptions:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One recorded sentence: ``mouths`` (T, H, W) uint8 with margin, ``classes`` (T,), and the ``words`` said."""
+    """One recorded sentence: ``mouths`` (T, H, W) uint8 with margin, ``classes`` (T,), and the ``words`` spoken."""
 
     mouths: np.ndarray
     classes: np.ndarray
@@ -113,12 +127,22 @@ def train_lip_reader(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains a lip reader on the split's training sentences into ``folder``, or go on with the run that is there.
+    """Trains a lip reader, or continues the run in ``folder``.
 
-    ``alignments`` holds a ``*.align`` file of word times for each clip. The folder gets, beside what every run has, the
-    lip reader itself as it validated best, as a bundle whose card carries ``licence`` and ``attribution`` of the
-    recordings. Raises :class:`DatasetError` for clips that are no sentences of GRID at its
-    frame rate.
+    Args:
+        dataset: prepared clips of GRID.
+        split: training and validation sentences.
+        alignments: folder with a ``*.align`` file of word times for each clip.
+        folder: of the run; afterwards it holds the best lip reader as a bundle too.
+        options: how it is trained.
+        licence: of the recordings, for the card.
+        attribution: of the recordings, for the card.
+        limits: when to stop early.
+        progress: shows how far it is.
+
+    Raises:
+        DatasetError: a clip is no sentence of GRID or has another frame rate.
+        OptionError: ``folder`` holds another run.
     """
 
     check_not_blank(licence=licence, attribution=attribution)
@@ -186,9 +210,14 @@ def read_frame(path: Path) -> np.ndarray:
 
 
 def frame_scores(run: Callable[[np.ndarray], Any], mouths: np.ndarray) -> np.ndarray:
-    """Returns log-probabilities (T, CLASSES) of the classes of each frame of ``mouths``, one clip as it was cut.
+    """Scores the frames of one clip.
 
-    ``run`` is the network. The mean over the clip and its mirror image: both sides of a mouth say the same.
+    Args:
+        run: the network, (2, T, HEIGHT, WIDTH) to logits (2, T, CLASSES).
+        mouths: as :meth:`obamanet.training.judges.mouth_crops.MouthPlaces.cut` gives them.
+
+    Returns:
+        Log-probabilities (T, CLASSES), the mean over the clip and its mirror image.
     """
     windows = network_windows(mouths)
     logits = np.asarray(run(np.stack([windows, windows[..., ::-1]])), dtype=np.float64)
@@ -197,7 +226,7 @@ def frame_scores(run: Callable[[np.ndarray], Any], mouths: np.ndarray) -> np.nda
 
 
 class SentenceSource:
-    """Training examples: sentences moved, lit, blurred and paced at random, since there are only hundreds of them."""
+    """Training examples: sentences with random place, light, blur and speed, since there are only hundreds of them."""
 
     def __init__(self, sentences: Sequence[Sentence], options: LipReaderOptions) -> None:
         self._sentences = sentences
@@ -260,7 +289,7 @@ class SentenceSource:
 
 
 class LipReaderLearner(EmaLearner):
-    """Teaches a lip reader; see :class:`obamanet.training.loop.runner.Learner`."""
+    """Trains a lip reader step by step; see :class:`obamanet.training.loop.runner.Learner`."""
 
     def __init__(self, config: LipReaderConfig, options: LipReaderOptions, val: Sequence[Sentence]) -> None:
         import tensorflow as tf
@@ -287,7 +316,7 @@ class LipReaderLearner(EmaLearner):
         return {"score": float(by_slot.mean()), **dict(zip(SLOT_NAMES, map(float, by_slot), strict=True))}
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draws how sure the lip reader is of each class in each frame of the first validation sentence."""
+        """Draws the probability of each class in each frame of the first validation sentence."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 

@@ -1,7 +1,8 @@
-"""Trains the judge of sync: a mouth and a sound belong together when they lie near each other in one space.
+"""Trains SyncNet: embeddings of mouth and sound are near each other when they belong together.
 
-Every window of about a second must find its own sound among all other seconds of the same sentence, shifts of a single
-frame included, and its sentence among others: InfoNCE (van den Oord et al. 2018) over windows and over frames.
+InfoNCE (van den Oord et al. 2018) over windows and frames: every window of about a second is matched with its own
+sound among all others of the same sentence, shifts of a single frame included, and every frame among all frames of the
+batch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -48,30 +49,48 @@ JUDGED_RATE = FEATURE_RATE / SOUND_STEPS
 WINDOW = int(JUDGED_RATE) - LOST_FRAMES
 """Embeddings in one second: 13, which together look at 25 frames."""
 
-MAX_LAG = 15
+MAX_LAG: Final = 15
 """Frames. Lags from -0.6 s to 0.6 s are tried, as SyncNet's evaluation does (Chung and Zisserman 2016)."""
 
-SLOW = 50
-"""Frames to either side, 2 s, over whose mean a mouth moves: what stays beyond that is the face and the head's turn."""
+MEAN_FRAMES = 50
+"""Frames to either side, 2 s, of the moving mean that is subtracted: it is the face's shape and the head's turn."""
 
-WARM_UP = 50
+WARM_UP: Final = 50
 """Steps over which the learning rate rises: batch normalisation's first statistics are poor."""
 
-MOVEMENT = 0.017
-"""Eye distances. Standard deviation of a speaking mouth's coordinates, by which they are divided."""
+MOUTH_DEVIATION = 0.017
+"""Eye distances. Standard deviation of a speaking mouth's coordinates over time, by which they are divided."""
 
 MIRRORED_MOUTH = np.array([*range(6, -1, -1), *range(11, 6, -1), *range(16, 11, -1), 19, 18, 17])
-"""Which of the 20 mouth points each becomes in a mirror."""
+"""Index of each mouth point's mirror image among the 20."""
 
 
 @dataclass(frozen=True)
 class SyncNetOptions:
-    """How the judge is trained.
+    """How SyncNet is trained.
 
-    ``frames`` of one example at 25 per second. What augments the examples: ``amplitude``, the share by which movement
-    is made smaller or larger; ``speed``, by which both streams are; ``jitter`` of every landmark, ``placement`` of the
-    mouth, ``noise`` per sound value and ``colour`` per band, standard deviations in the units the network sees; and
-    ``masking``, the share of examples that lack some bands.
+    Attributes:
+        steps: of the optimiser.
+        batch_size: examples per step.
+        learning_rate: its largest value.
+        width: filters per layer.
+        size: of the embeddings.
+        dropout: share of filters left out in training.
+        frames: of one example, 25 per second.
+        window_sharpness: inverse temperature of the loss over windows.
+        frame_sharpness: inverse temperature of the loss over frames.
+        frame_weight: of the loss over frames.
+        amplitude: augmentation: largest relative change of the movement's size.
+        speed: augmentation: largest relative change of the speed of both streams.
+        jitter: augmentation: standard deviation of every landmark, in units of the network's input.
+        placement: augmentation: standard deviation of the whole mouth, in units of the network's input.
+        noise: augmentation: standard deviation of every sound value.
+        colour: augmentation: standard deviation of every band.
+        masking: augmentation: share of examples that lack some bands.
+        mirrored: augmentation: share of examples that are mirrored.
+        ema_decay: of the exponential moving average of the weights.
+        epoch_steps: steps between validations.
+        seed: of weights and examples.
     """
 
     steps: int = 600
@@ -107,29 +126,35 @@ class SyncNetOptions:
 
 @dataclass(frozen=True)
 class Sample:
-    """One piece as the judge sees it: ``mouth`` (T, 40) at 25 frames per second, ``sound`` (4 T, bands)."""
+    """Network inputs of one piece: ``mouth`` (T, 40) at 25 frames per second, ``sound`` (4 T, bands)."""
 
     mouth: np.ndarray
     sound: np.ndarray
 
 
 def mouth_values(keypoints: np.ndarray) -> np.ndarray:
-    """Returns canonical ``keypoints`` (T, 20, 2) at 25 frames per second as the judge sees them: (T, 40) float32.
+    """Returns SyncNet's input for canonical ``keypoints`` (T, 20, 2) at 25 frames per second: (T, 40) float32.
 
-    Each coordinate is less its mean over the 2 s before and after, and divided by :data:`MOVEMENT`.
+    Of each coordinate its mean over the 2 s before and after is subtracted; the rest is divided by
+    :data:`MOUTH_DEVIATION`.
     """
     flat = keypoints.reshape(len(keypoints), -1).astype(np.float64)
     total = np.concatenate([np.zeros((1, flat.shape[1])), np.cumsum(flat, axis=0)])
     places = np.arange(len(flat))
-    first, last = np.maximum(places - SLOW, 0), np.minimum(places + SLOW + 1, len(flat))
+    first, last = np.maximum(places - MEAN_FRAMES, 0), np.minimum(places + MEAN_FRAMES + 1, len(flat))
     slow = (total[last] - total[first]) / (last - first)[:, None]
-    return ((flat - slow) / MOVEMENT).astype(np.float32)
+    return ((flat - slow) / MOUTH_DEVIATION).astype(np.float32)
 
 
 def sound_values(features: FeatureSequence, count: int) -> np.ndarray:
-    """Returns 26 log filterbank energies ``features`` under ``count`` video frames as the judge hears them.
+    """Returns SyncNet's input for a sound.
 
-    (4 count, 26) float32, normalised over the utterance; where there is no sound stands silence.
+    Args:
+        features: 26 log filterbank energies, not normalised.
+        count: video frames at 25 per second.
+
+    Returns:
+        (4 count, 26) float32, normalised over the utterance; silence where the sound has ended.
     """
     normalised = normalise_utterance(features).values[: SOUND_STEPS * count]
     missing = SOUND_STEPS * count - len(normalised)
@@ -137,9 +162,15 @@ def sound_values(features: FeatureSequence, count: int) -> np.ndarray:
 
 
 def lag_distances(mouth: np.ndarray, sound: np.ndarray, lags: Sequence[int]) -> np.ndarray:
-    """Returns the mean distance of embeddings ``mouth`` (T, E) to ``sound`` (S, E) that comes each of ``lags`` later.
+    """Returns the mean distance of two series of embeddings at each lag.
 
-    At lag k it is the mean over n of |mouth[n] - sound[n + k]|; NaN where nothing overlaps.
+    Args:
+        mouth: embeddings (T, E).
+        sound: embeddings (S, E).
+        lags: frames (L,).
+
+    Returns:
+        (L,): at lag k the mean over n of |mouth[n] - sound[n + k]|, NaN where nothing overlaps.
     """
     found = []
     for lag in lags:
@@ -160,10 +191,21 @@ def train_syncnet(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains the judge on the split's training pieces into ``folder``, or go on with the run that is there.
+    """Trains SyncNet, or continues the run in ``folder``.
 
-    The folder then holds the best judge as a bundle, whose card carries ``licence`` and ``attribution`` of the
-    recordings. Raises :class:`DatasetError` when no piece has sound and is long enough.
+    Args:
+        dataset: prepared recordings.
+        split: training and validation pieces.
+        folder: of the run; afterwards it holds the best SyncNet as a bundle too.
+        options: how it is trained.
+        licence: of the recordings, for the card.
+        attribution: of the recordings, for the card.
+        limits: when to stop early.
+        progress: shows how far it is.
+
+    Raises:
+        DatasetError: no piece has sound and is long enough.
+        OptionError: ``folder`` holds another run.
     """
 
     check_not_blank(licence=licence, attribution=attribution)
@@ -187,14 +229,14 @@ def train_syncnet(
 
         network = build_syncnet(config)
         network.load_weights(folder / "best.weights.h5")
-        said = logged(folder, report.best_step)
+        best = logged(folder, report.best_step)
         about = {
             "data": sections["data"],
             "training": sections["training"],
             "sentences": {"train": len(train), "val": len(val)},
             "licence": licence,
             "attribution": attribution,
-            "validation": {name: said[name] for name in ("step", "score", "told_apart", "in_time") if name in said},
+            "validation": {name: best[name] for name in ("step", "score", "told_apart", "in_time") if name in best},
         }
         write_network(network, SYNCNET, config, about, folder)
         return report
@@ -203,9 +245,10 @@ def train_syncnet(
 def load_samples(pieces: Sequence[Piece], dataset: Dataset, frames: int, progress: Progress) -> list[Sample]:
     """Returns mouth and sound of the ``pieces`` that have sound and at least ``frames`` frames at 25 per second.
 
-    Raises :class:`DatasetError` when there are none.
+    Raises:
+        DatasetError: there are none.
     """
-    talks = []
+    samples = []
     for piece in progress.track(pieces, "reading sound", len(pieces)):
         if piece.clip.sound is None:
             continue
@@ -216,42 +259,42 @@ def load_samples(pieces: Sequence[Piece], dataset: Dataset, frames: int, progres
         count = int(round((end - start) * float(JUDGED_RATE), 6))
         times = start + frame_times(count, JUDGED_RATE)
         mouth = resample_in_time(upright, frame_times(piece.stop, dataset.fps)[piece.start :], times)
-        heard = sound_values(extract_features(sound, FeatureOptions()), int(np.ceil(end * float(JUDGED_RATE))) + 1)
+        values = sound_values(extract_features(sound, FeatureOptions()), int(np.ceil(end * float(JUDGED_RATE))) + 1)
         first = round(start * float(FEATURE_RATE))
         if count >= frames:
-            talks.append(Sample(mouth_values(mouth), heard[first : first + SOUND_STEPS * count]))
-    if not talks:
+            samples.append(Sample(mouth_values(mouth), values[first : first + SOUND_STEPS * count]))
+    if not samples:
         raise DatasetError(
             f"{dataset.folder}: no piece with sound and {frames / float(JUDGED_RATE):.1f} s on one side of the split"
         )
-    return talks
+    return samples
 
 
 class SampleSource:
-    """Training examples: stretches of talks, run a little faster or slower, augmented in both streams."""
+    """Training examples: stretches of samples at changed speed, augmented in both streams."""
 
-    def __init__(self, talks: Sequence[Sample], options: SyncNetOptions) -> None:
-        self._talks = talks
+    def __init__(self, samples: Sequence[Sample], options: SyncNetOptions) -> None:
+        self._samples = samples
         self._options = options
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns mouths (B, T, 40) and sounds (B, 4 T, bands), float32, for ``step``: another talk each if it can."""
+        """Returns mouths (B, T, 40) and sounds (B, 4 T, bands) float32 for ``step``."""
         random = np.random.default_rng((self._options.seed, step))
         count = self._options.batch_size
-        chosen = random.choice(len(self._talks), count, replace=count > len(self._talks))
-        examples = [self._example(self._talks[int(index)], random) for index in chosen]
-        return np.stack([talk.mouth for talk in examples]), np.stack([talk.sound for talk in examples])
+        chosen = random.choice(len(self._samples), count, replace=count > len(self._samples))
+        examples = [self._example(self._samples[int(index)], random) for index in chosen]
+        return np.stack([sample.mouth for sample in examples]), np.stack([sample.sound for sample in examples])
 
-    def _example(self, talk: Sample, random: np.random.Generator) -> Sample:
+    def _example(self, sample: Sample, random: np.random.Generator) -> Sample:
         options = self._options
-        length = len(talk.mouth)
+        length = len(sample.mouth)
         fastest = min(1 + options.speed, (length - 1) / options.frames)
         pace = random.uniform(min(1 - options.speed, fastest), fastest)
         start = random.uniform(0, length - pace * options.frames)
         places = start + pace * np.arange(options.frames)
         finer = start + pace * np.arange(SOUND_STEPS * options.frames) / SOUND_STEPS
-        mouth = resample_in_time(talk.mouth, np.arange(length), places)
-        sound = resample_in_time(talk.sound, np.arange(len(talk.sound)) / SOUND_STEPS, finer)
+        mouth = resample_in_time(sample.mouth, np.arange(length), places)
+        sound = resample_in_time(sample.sound, np.arange(len(sample.sound)) / SOUND_STEPS, finer)
         return Sample(self._augmented_mouth(mouth, random), self._augmented_sound(sound, random))
 
     def _augmented_mouth(self, mouth: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -278,7 +321,7 @@ class SampleSource:
 
 
 class SyncNetLearner(EmaLearner):
-    """Teaches the judge; see :class:`obamanet.training.loop.runner.Learner`."""
+    """Trains SyncNet step by step; see :class:`obamanet.training.loop.runner.Learner`."""
 
     def __init__(self, config: SyncNetConfig, options: SyncNetOptions, val: Sequence[Sample]) -> None:
         import tensorflow as tf
@@ -295,21 +338,25 @@ class SyncNetLearner(EmaLearner):
         )
 
     def validate(self) -> dict[str, float]:
-        """Returns the window loss, and the shares of seconds and of talks that are put in time, over the val talks.
+        """Returns the metrics over the validation samples.
 
-        ``told_apart``: seconds nearer to their own sound than to that one second off; ``in_time``: talks whose least
-        distance lies within one frame of no lag.
+        Returns:
+            ``score``, the loss over windows; ``told_apart``, the share of seconds that are nearer to their own sound
+            than to the sound one second off; ``in_time``, the share of samples whose smallest distance lies within one
+            frame of lag 0.
         """
         losses, apart, in_time = [], [], []
         sharpness = self._options.window_sharpness
-        for talk in self._val:
-            mouth, sound = (np.asarray(values)[0] for values in self._judge(talk.mouth[None], talk.sound[None]))
-            alike = _along_windows(mouth @ sound.T)
-            own = np.diagonal(alike)
+        for sample in self._val:
+            mouth, sound = (np.asarray(values)[0] for values in self._judge(sample.mouth[None], sample.sound[None]))
+            similarity = _along_windows(mouth @ sound.T)
+            own = np.diagonal(similarity)
             for axis in (0, 1):
-                losses.append((np.log(np.exp(sharpness * (alike - 1)).sum(axis=axis)) - sharpness * (own - 1)).mean())
+                losses.append(
+                    (np.log(np.exp(sharpness * (similarity - 1)).sum(axis=axis)) - sharpness * (own - 1)).mean()
+                )
             for off in (-int(JUDGED_RATE), int(JUDGED_RATE)):
-                wrong = np.diagonal(alike, off)
+                wrong = np.diagonal(similarity, off)
                 apart.append((own[max(0, -off) :][: len(wrong)] > wrong).mean())
             distances = lag_distances(mouth, sound, range(-MAX_LAG, MAX_LAG + 1))
             in_time.append(abs(int(np.argmin(distances)) - MAX_LAG) <= 1)
@@ -320,12 +367,12 @@ class SyncNetLearner(EmaLearner):
         }
 
     def sample(self, folder: Path, step: int) -> None:
-        """Draws how near each moment of the first validation talk's mouth lies to each of its sound."""
+        """Draws the similarity of each mouth and each sound embedding of the first validation sample."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        talk = self._val[0]
-        mouth, sound = (np.asarray(values)[0] for values in self._judge(talk.mouth[None], talk.sound[None]))
+        sample = self._val[0]
+        mouth, sound = (np.asarray(values)[0] for values in self._judge(sample.mouth[None], sample.sound[None]))
         figure = Figure(figsize=(4, 3.6), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -339,25 +386,25 @@ class SyncNetLearner(EmaLearner):
         import tensorflow as tf
 
         options = self._options
-        seen, heard = self._network(list(batch), training=True)
-        alike = _along_windows(tf.matmul(seen, heard, transpose_b=True))
-        size = seen.shape[-1]
-        everywhere = tf.matmul(tf.reshape(seen, (-1, size)), tf.reshape(heard, (-1, size)), transpose_b=True)
-        told = {
-            "window": _both_ways(options.window_sharpness * alike),
-            "frame": _both_ways(options.frame_sharpness * everywhere[None]),
+        mouths, sounds = self._network(list(batch), training=True)
+        windows = _along_windows(tf.matmul(mouths, sounds, transpose_b=True))
+        size = mouths.shape[-1]
+        frames = tf.matmul(tf.reshape(mouths, (-1, size)), tf.reshape(sounds, (-1, size)), transpose_b=True)
+        losses = {
+            "window": _cross_entropy(options.window_sharpness * windows),
+            "frame": _cross_entropy(options.frame_sharpness * frames[None]),
         }
-        return Losses(told["window"] + options.frame_weight * told["frame"], told)
+        return Losses(losses["window"] + options.frame_weight * losses["frame"], losses)
 
 
-def _along_windows(alike: Any) -> Any:
-    """Returns the mean of ``alike`` (..., T, S) along its diagonals over a second: WINDOW - 1 less of either."""
-    rows, columns = alike.shape[-2] - WINDOW + 1, alike.shape[-1] - WINDOW + 1
-    return sum(alike[..., i : i + rows, i : i + columns] for i in range(WINDOW)) / WINDOW
+def _along_windows(similarity: Any) -> Any:
+    """Returns the moving mean of ``similarity`` (..., T, S) along its diagonals, over WINDOW values."""
+    rows, columns = similarity.shape[-2] - WINDOW + 1, similarity.shape[-1] - WINDOW + 1
+    return sum(similarity[..., i : i + rows, i : i + columns] for i in range(WINDOW)) / WINDOW
 
 
-def _both_ways(logits: Any) -> Any:
-    """Returns the cross-entropy with which rows of ``logits`` (B, N, N) find their column, and columns their row."""
+def _cross_entropy(logits: Any) -> Any:
+    """Returns the mean cross-entropy of rows and columns of ``logits`` (B, N, N), their targets on the diagonal."""
     import tensorflow as tf
 
     own = tf.linalg.diag_part(logits)
