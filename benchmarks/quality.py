@@ -38,8 +38,10 @@ from obamanet.speech.closure_detector import ClosureDetector, supports_closures
 from obamanet.training.data.dataset import Clip, load_dataset
 
 BACKGROUND_ROWS = slice(0, 60)
+"""Rows of the portrait's upper corners, which are background in every frame of this footage."""
+
 BACKGROUND_COLUMNS = 24
-"""Upper corners of the portrait, which are background in every frame of this footage."""
+"""Columns of the upper corners, from either side."""
 
 
 def has_raw_landmarks(clip: Clip) -> np.ndarray:

@@ -455,8 +455,8 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
     for place in [folder / name for name in LANGUAGES] if folder else []:
         accent = LANGUAGES[place.name]
         rows = [row.split("\t") for row in (place / "transcripts.tsv").read_text(encoding="utf-8").splitlines()]
-        texts = [(load_sound(place / f"{name}.wav").samples, text) for name, text in rows if text.strip()]
-        sounds = [(sound, aligned(sound, text, accent)) for sound, text in texts]
+        prompts = [(load_sound(place / f"{name}.wav").samples, text) for name, text in rows if text.strip()]
+        sounds = [(sound, aligned(sound, text, accent)) for sound, text in prompts]
         print_labials(place.name, sounds, accent, talker, gaps, painted)
 
 

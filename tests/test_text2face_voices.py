@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from obamanet.errors import OptionError, SoundError
 from obamanet.types import AudioClip
 from text2face.timed_speech import Speech, SpokenWord
 from text2face.visemes import SHAPES, viseme_of
-from text2face.voice.align import MAX_LENGTH, align_speech
+from text2face.voice.align import MAX_LENGTH, align_speech, warping_path
 from text2face.voice.espeak import speak_timed
 from text2face.voice.voices import choose_voice, voices
 
@@ -114,6 +115,35 @@ def test_a_stretched_and_delayed_recording_is_found_again() -> None:
     found, expected = times(align_speech(recording, synthetic)), 0.5 + times(synthetic) / 0.8
     assert np.median(np.abs(found - expected)) < 0.03
     assert np.abs(found - expected).max() < 0.15
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(40, 60), (60, 40), (1, 5), (5, 1)])
+@pytest.mark.parametrize("anchored", [False, True])
+def test_the_warping_path_is_that_of_a_whole_table(rows: int, columns: int, anchored: bool) -> None:
+    import librosa
+    from scipy.spatial.distance import cdist
+
+    random = np.random.default_rng(rows)
+    ours, theirs = random.normal(size=(4, rows)), random.normal(size=(4, columns))
+    expected = np.where(np.arange(rows) % 7, np.linspace(0, columns - 1, rows) ** 0.9, np.nan) if anchored else None
+    costs = cdist(ours.T, theirs.T, "cosine")
+    if expected is not None:
+        away = np.abs(expected[:, None] - np.arange(columns)) - 3.0
+        costs += np.where(np.isnan(expected)[:, None], 0.0, 0.2 * np.maximum(0.0, away))
+    _, path = librosa.sequence.dtw(C=costs)
+    np.testing.assert_array_equal(warping_path(ours, theirs, expected, 3.0, 0.2), path[::-1])
+
+
+def test_the_warping_path_needs_a_byte_for_each_pair_of_spectra() -> None:
+    spectra = np.random.default_rng(1).normal(size=(26, 1500))
+    tracemalloc.start()
+    try:
+        path = warping_path(spectra, spectra)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (path[:, 0] == path[:, 1]).all()
+    assert peak < 2.5 * 1500**2
 
 
 def test_a_pause_that_the_voice_does_not_make_belongs_to_no_sound() -> None:

@@ -30,6 +30,8 @@ from obamanet.progress import Progress
 from obamanet.sources import Sources
 
 PROGRAM = Path(__file__).resolve().parents[1]
+"""Folder of the installed package."""
+
 SHIPPED = (PROGRAM, PROGRAM.parent / "checkpoints" / "grid_s1")
 """Folders that come with the program: its judges and the default person. Nothing in them is removed, except the default
 person when it is the one that is named."""
@@ -37,6 +39,7 @@ person when it is the one that is named."""
 VIDEO = "generated video"
 RECORDING = "recorded footage"
 TRACKS = "tracked face in the cache"
+"""Kinds of traces that are files; those of folders are in :mod:`obamanet.erasure.layouts`."""
 
 
 @dataclass(frozen=True)

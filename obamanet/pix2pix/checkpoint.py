@@ -91,7 +91,7 @@ def load_generator(config: GeneratorConfig, weights: Path) -> keras.Model:
 
 
 class Painter:
-    """Runs a generator on one picture at a time, so that normalisation over a batch cannot mix pictures.
+    """Runs a generator on one picture at a time, so that no picture affects another.
 
     Raises :class:`DatasetError` for weights that are missing or do not fit.
     """

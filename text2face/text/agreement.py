@@ -41,6 +41,7 @@ def _table(words: str) -> frozenset[str]:
 
 
 WORD: Final = r"[^\W\d_]+"
+"""Pattern of a word: letters only."""
 
 JOINED: Final = re.compile(r"(?:\s*(?:\b(?:[yeouóa]|ni)\b|[-–—])\s*\d[\d.,]*)+(?=\s)")
 """Further numbers with the same noun: 21 o 22 casas, de 21 a 31 años."""
@@ -85,6 +86,7 @@ FEMININE_OTHERS: Final = _table(
 FEMININE_ENDINGS: Final = re.compile(
     r"(?:i[óo]n|iones|dad(?:es)?|tad(?:es)?|tud(?:es)?|triz|trices|umbres?|eces|sis|itis)$"
 )
+"""Endings of feminine nouns, singular and plural."""
 
 MASCULINE_IN_THEM: Final = _table(
     """
@@ -134,18 +136,21 @@ SINGULAR: Final = re.compile(
 SCALES: Final = frozenset(
     "millón millones billón billones trillón trillones millardo millardos".split()  # noqa: SIM905
 )
+"""Numerals that are masculine nouns."""
 
 FEMININE_BEFORE: Final = _table(
     """
     algunas aquellas cuantas cuántas esas estas las muchas nuestras otras primeras tantas todas unas últimas vuestras
     """
 )
+"""Feminine determiners before a number."""
 
 MASCULINE_BEFORE: Final = _table(
     """
     algunos aquellos cuantos cuántos esos estos los muchos nuestros otros primeros tantos todos unos últimos vuestros
     """
 )
+"""Masculine determiners before a number."""
 
 LABELS: Final = _table(
     """
@@ -157,7 +162,10 @@ LABELS: Final = _table(
 """Singular nouns whose number is a name: página veintiuno, el número uno."""
 
 BEFORE_YEARS: Final = _table("año desde en")
+"""Words after which a number in YEARS is a year, and so has no noun."""
+
 YEARS: Final = range(1800, 2101)
+"""Numbers that can be years."""
 
 ORDINALS: Final = (
     ("", "primero", "segundo", "tercero", "cuarto", "quinto", "sexto", "séptimo", "octavo", "noveno"),

@@ -13,13 +13,14 @@ from obamanet.types import AudioClip
 from text2face.timed_speech import Phoneme, Speech, SpokenWord
 
 MAX_LENGTH: Final = 120
-"""Seconds. The table of distances grows with the square of the length; two minutes take about half a gigabyte."""
+"""Maximum length of a recording in seconds; at that length the spectra are 30 ms apart."""
 
 STEP: Final = 0.01
 """Seconds between two spectra, as everywhere in this program."""
 
 MAX_FRAMES: Final = 4000
-"""Longer recordings are looked at in longer steps, so that the table keeps to its size."""
+"""Maximum number of spectra of a sound; longer sounds have larger steps between them. It bounds time and memory of the
+alignment, which needs a byte for each pair of spectra: 16 MB."""
 
 COEFFICIENTS: Final = 13
 """Number of MFCC per spectrum."""
@@ -76,16 +77,11 @@ def align_speech(
             f"cut it at a pause: {recording.source}"
         )
     check_recording(recording)
-    import librosa
-
     longest = max(recording.duration, synthetic.clip.duration)
     step = max(STEP, float(longest) / MAX_FRAMES)
     ours, theirs = _spectra(synthetic.clip, step), _spectra(recording, step)
-    if anchors is None:
-        _, path = librosa.sequence.dtw(X=ours, Y=theirs, metric="cosine")
-    else:
-        _, path = librosa.sequence.dtw(C=_anchored(ours, theirs, step, synthetic, anchors))
-    path = path[::-1]
+    expected = None if anchors is None else _expected_frames(ours.shape[1], step, synthetic, anchors)
+    path = warping_path(ours, theirs, expected, ANCHOR_REACH / step, ANCHOR_PULL * step)
     # Several frames of the recording may be aligned with one synthetic frame: their mean is taken.
     counts = np.bincount(path[:, 0])
     places = np.bincount(path[:, 0], weights=path[:, 1]) / counts
@@ -137,21 +133,63 @@ def _spectra(clip: AudioClip, step: float) -> np.ndarray:
     return np.asarray((values - mean) / (deviation + 1e-6))
 
 
-def _anchored(
-    ours: np.ndarray, theirs: np.ndarray, step: float, synthetic: Speech, anchors: Sequence[tuple[float, float]]
+def warping_path(
+    ours: np.ndarray, theirs: np.ndarray, expected: np.ndarray | None = None, reach: float = 0.0, pull: float = 0.0
 ) -> np.ndarray:
-    """Returns the distances between all spectra, (F, G), made larger away from where the ``anchors`` put the words."""
-    from scipy.spatial.distance import cdist
+    """Returns the dynamic time warping path of minimum cost between two sequences of spectra, by cosine distance.
 
+    The table of costs is computed by anti-diagonals, of which the last two are kept; of the table itself only each
+    pair's step is stored, in one byte.
+
+    Args:
+        ours: spectra (D, F).
+        theirs: spectra (D, G).
+        expected: frame of ``theirs`` where each of ``ours`` is expected, (F,), NaN where none is; None for none at all.
+        reach: distance in frames from the expected one without a cost.
+        pull: cost per frame of distance beyond ``reach``.
+
+    Returns:
+        Aligned pairs (P, 2) int, from (0, 0) to (F - 1, G - 1), with steps of one frame in either or both.
+    """
+    rows, columns = ours.shape[1], theirs.shape[1]
+    a, b = (np.ascontiguousarray((each / np.linalg.norm(each, axis=0)).T) for each in (ours, theirs))
+    # Reversed, the frames of theirs on an anti-diagonal are in the order of those of ours.
+    b = b[::-1]
+    steps = np.zeros((rows, columns), np.uint8)
+    last, before = (np.full(rows + 1, np.inf) for _ in range(2))  # costs by row, with one before the first
+    for diagonal in range(rows + columns - 1):
+        first, end = max(0, diagonal - columns + 1), min(rows, diagonal + 1)
+        row = np.arange(first, end)
+        column = diagonal - row
+        offset = columns - 1 - diagonal
+        cost = 1.0 - np.einsum("id,id->i", a[first:end], b[first + offset : end + offset])
+        if expected is not None:
+            # fmax takes the 0 where nothing is expected, NaN.
+            cost += pull * np.fmax(0.0, np.abs(expected[first:end] - column) - reach)
+        if diagonal:
+            origins = np.stack([before[first:end], last[first + 1 : end + 1], last[first:end]])
+            step = origins.argmin(axis=0)
+            steps[row, column] = step
+            cost += origins[step, np.arange(len(row))]
+        before, last = last, np.full(rows + 1, np.inf)
+        last[first + 1 : end + 1] = cost
+    pair = rows - 1, columns - 1
+    path = [pair]
+    while pair != (0, 0):
+        step = steps[pair]
+        pair = pair[0] - int(step != 1), pair[1] - int(step != 2)
+        path.append(pair)
+    return np.array(path[::-1])
+
+
+def _expected_frames(count: int, step: float, synthetic: Speech, anchors: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Returns the recording's frame where each of ``count`` synthetic frames is expected, NaN outside all words."""
     if len(anchors) != len(synthetic.words):
         raise OptionError(f"every word needs its times: got {len(anchors)} for {len(synthetic.words)} words")
-    said = [time for word in synthetic.words for time in (word.phonemes[0].start, word.phonemes[-1].end)]
-    known = [time for anchor in anchors for time in anchor]
-    times = np.arange(ours.shape[1]) * step - MARGIN
-    away = np.abs(np.interp(times, said, known)[:, None] - (np.arange(theirs.shape[1]) * step - MARGIN))
-    inside = (times > said[0]) & (times < said[-1])
-    pull = ANCHOR_PULL * np.maximum(0.0, away - ANCHOR_REACH)
-    return np.asarray(cdist(ours.T, theirs.T, "cosine") + np.where(inside[:, None], pull, 0.0))
+    edges = [time for word in synthetic.words for time in (word.phonemes[0].start, word.phonemes[-1].end)]
+    times = np.arange(count) * step - MARGIN
+    expected = (np.interp(times, edges, [time for anchor in anchors for time in anchor]) + MARGIN) / step
+    return np.where((times > edges[0]) & (times < edges[-1]), expected, np.nan)
 
 
 def _out_of_pauses(edges: np.ndarray, clip: AudioClip) -> np.ndarray:

@@ -34,12 +34,16 @@ WORDS_PER_MINUTE: Final = 175
 """The library's default speed; its range is 80 to 450."""
 
 SLOWEST: Final = 0.5
+"""Minimum speed, 1 for the default."""
+
 FASTEST: Final = 2.5
-"""Minimum and maximum speed, 1 for the default."""
+"""Maximum speed, 1 for the default."""
 
 USUAL_PITCH: Final = 50
+"""Default pitch on the library's scale, which is relative to each voice's own pitch."""
+
 MAX_PITCH: Final = 100
-"""Default and maximum pitch on the library's scale, which is relative to each voice's own pitch."""
+"""Maximum pitch on the same scale."""
 
 STRESS: Final = {"ˈ": 1, "ˌ": 2}
 """Stress by IPA mark; the library writes the marks before the vowel."""

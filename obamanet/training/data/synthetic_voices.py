@@ -20,8 +20,13 @@ from obamanet.errors import DatasetError
 from obamanet.files import atomic_path, atomic_write_json, open_arrays, read_json
 
 SCHEMA = 1
+"""Version of the folder's layout."""
+
 INDEX = "synthetic_voices.json"
+"""File of the list."""
+
 FULL_SCALE = 32767
+"""Largest 16 bit sample."""
 
 
 @dataclass(frozen=True)

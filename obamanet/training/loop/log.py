@@ -10,6 +10,7 @@ from obamanet.errors import DatasetError
 from obamanet.files import atomic_path, atomic_write_text
 
 LOG_FILE = "log.jsonl"
+"""Name of the log in a run's folder."""
 
 
 class TrainingLog:

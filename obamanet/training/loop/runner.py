@@ -39,6 +39,7 @@ KEPT = "kept"
 """Folder, inside a run's, of the weights at the steps in ``keep_steps`` of :func:`run_training`."""
 
 OPTIONS_FILE, STATE_FILE = "options.json", "state.npz"
+"""Names, in a run's folder, of its options and of the state that it is resumed from."""
 
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 """Exceptions that reading a damaged ``.npz`` can raise."""
