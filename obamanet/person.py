@@ -38,7 +38,8 @@ from obamanet.card import Card, CardError, read_arrays, read_card
 from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.engine.network import StoredNetwork
 from obamanet.errors import ObamanetError, PersonError
-from obamanet.face.landmarker import Landmarks, landmarks_of_card
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import landmarks_of_card
 from obamanet.files import atomic_path, locked, scratch_folder, sha256_of
 from obamanet.keypoints.head import TURN_POINTS, Head
 from obamanet.keypoints.jaw import LOWER_JAW, JawModel

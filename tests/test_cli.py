@@ -158,7 +158,7 @@ def test_a_bad_sound_is_one_line_and_no_file(
 
 
 def drop_weights(folder: Path) -> None:
-    (folder / "renderer.weights.h5").unlink()
+    (folder / "renderer.onnx").unlink()
 
 
 def change_weights(folder: Path) -> None:
@@ -187,7 +187,7 @@ def dataset_only(folder: Path) -> None:
 
 
 BAD_PERSONS: dict[Callable[[Path], None], str] = {
-    drop_weights: "renderer.weights.h5 is missing",
+    drop_weights: "renderer.onnx is missing",
     change_weights: "predictor.weights.h5 has sha256",
     newer_schema: "schema 99 is newer",
     broken_card: "damaged",
@@ -713,11 +713,12 @@ class TestPrepare:
 
         monkeypatch.setattr(prepare_module, "prepare", prepare)
         said = obamanet(
-            "prepare", "a.mp4", "b.mp4", "--out", "me", "--fps", "29.97", "--workers", 3, "--image-size", 128
+            *("prepare", "a.mp4", "b.mp4", "--out", "me"),
+            *("--fps", "29.97", "--workers", 3, "--image-size", 128, "--landmarks", "mesh"),
         )
         assert (said.code, said.out) == (0, "me\n")
         assert said.lines[0] == "2 clips (1 prepared before), 150 frames with a face"
-        options = {"fps": Fraction(30000, 1001), "image_size": 128, "workers": 3}
+        options = {"fps": Fraction(30000, 1001), "image_size": 128, "landmarks": "mesh", "workers": 3}
         assert seen == [([Path("a.mp4"), Path("b.mp4")], Path("me"), options)]
 
     @pytest.mark.parametrize(
@@ -1061,7 +1062,9 @@ LIBRARIES = SLOW | {
 }
 """What the program needs beside typer and rich; the help of the whole and of the main jobs loads none of it."""
 
-ALLOWED = re.compile(r"obamanet(\.(about|constants|errors|cli(\..*)?|engine|engine\.formats))?")
+ALLOWED = re.compile(
+    r"obamanet(\.(about|constants|errors|cli(\..*)?|engine|engine\.formats|face|face\.landmark_models))?"
+)
 """The project's own modules that such a help may load."""
 
 

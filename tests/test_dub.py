@@ -73,7 +73,7 @@ def person(request: pytest.FixtureRequest) -> Person:
 @pytest.fixture
 def found(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the made video show a drawn face, which no detector finds."""
-    monkeypatch.setattr(pipeline, "find_faces", lambda path, head, progress: found_in(path, person))
+    monkeypatch.setattr(pipeline, "find_faces", lambda path, head, progress, landmarks: found_in(path, person))
 
 
 @pytest.mark.usefixtures("found")

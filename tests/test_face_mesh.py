@@ -16,7 +16,7 @@ from obamanet.errors import FaceError
 from obamanet.face import face_models
 from obamanet.face.blazeface import BlazeFace, smallest_face
 from obamanet.face.face_models import DETECTOR, MESH, face_network
-from obamanet.face.landmarker import Landmarks
+from obamanet.face.landmark_models import Landmarks
 from obamanet.face.mesh import IRISES, FaceMesh, MeshFace, cut_around
 from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.face.track import track_face

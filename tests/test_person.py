@@ -376,7 +376,7 @@ def as_schema_1(folder: Path) -> None:
     card = json.loads((folder / CARD).read_text())
     for path in folder.glob("*.onnx"):
         path.unlink()
-    renderer, speech, text = (card.pop(part) for part in ("renderer", "speech", "text"))
+    renderer, speech, text, _ = (card.pop(part, None) for part in ("renderer", "speech", "text", "landmarks"))
     encoder = speech.pop("encoder")
     if encoder:
         card["encoder"] = encoder["sha256"]

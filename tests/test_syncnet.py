@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT, Recorded, made_landmarks, recorded
@@ -66,6 +67,8 @@ def times_of(mouth: np.ndarray) -> np.ndarray:
 
 class TestNetwork:
     def test_each_embedding_looks_at_its_own_thirteen_frames(self) -> None:
+        # Other weights could leave a frame unseen by chance.
+        keras.utils.set_random_seed(1)
         network = build_syncnet(SyncNetConfig(width=8, size=8))
         random = np.random.default_rng(1)
         mouth = random.normal(size=(1, 20, 40)).astype(np.float32)
@@ -234,7 +237,7 @@ class TestShippedJudge:
         setup = configparser.ConfigParser()
         setup.read(ROOT / "setup.cfg")
         patterns = setup["options.package_data"]["obamanet.evaluation.judges"].split()
-        names = (SYNCNET.card, SYNCNET.weights, SYNCNET.onnx)
+        names = (SYNCNET.card, SYNCNET.onnx)
         assert all(any(Path("weights", name).match(p) for p in patterns) for name in names)
 
     def test_a_second_is_told_from_the_seconds_beside_it(

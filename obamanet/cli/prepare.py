@@ -12,7 +12,7 @@ from obamanet.cli.declare import command
 from obamanet.cli.options import Quiet
 from obamanet.constants import IMAGE_SIZE
 from obamanet.errors import OptionError
-from obamanet.face.landmarker import Landmarks
+from obamanet.face.landmark_models import Landmarks
 
 if TYPE_CHECKING:
     from obamanet.training.data.prepare import PrepareReport

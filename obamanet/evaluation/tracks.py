@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.errors import FaceError, OutputError
-from obamanet.face.landmarker import Landmarker, Landmarks, load_landmarker
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import Landmarker, load_landmarker
 from obamanet.face.track import track_face
 from obamanet.files import atomic_path, open_arrays, sha256_of
 from obamanet.video.reader import probe_video, read_frames

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 
 from obamanet.card import Card, CardError
-
-
-class Landmarks(StrEnum):
-    """The models that landmarks are found with."""
-
-    MESH = "mesh"
-    """BlazeFace and MediaPipe's face mesh."""
-
-    DLIB = "dlib"
-    """dlib's HOG detector and 68-point model, as in Kumar et al. 2017; not for commercial use."""
+from obamanet.face.landmark_models import Landmarks
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from obamanet.about import SOFTWARE
 from obamanet.background import closed_after
 from obamanet.errors import FaceError, OptionError, OutputError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, identity_distance
-from obamanet.face.landmarker import Landmarks, load_landmarker
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import load_landmarker
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.speaker import Speaker, as_speaker

@@ -11,7 +11,8 @@ import numpy as np
 
 from obamanet.constants import LANDMARK_COUNT, MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, FaceError, OutputError
-from obamanet.face.landmarker import Landmarks, load_landmarker
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import load_landmarker
 from obamanet.face.track import FaceTrack, track_face
 from obamanet.files import atomic_path, open_arrays
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical

@@ -24,7 +24,8 @@ import numpy as np
 from obamanet.card import CardError, read_arrays, read_card
 from obamanet.constants import DATASET_SCHEMA, LANDMARK_COUNT, MAX_IMAGE_SIZE
 from obamanet.errors import DatasetError, OptionError
-from obamanet.face.landmarker import Landmarks, landmarks_of_card
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import landmarks_of_card
 from obamanet.sources import Sources
 from obamanet.timing import parse_rate
 from obamanet.types import CropBox

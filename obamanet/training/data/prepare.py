@@ -19,7 +19,8 @@ from obamanet.audio.load import stream_sound
 from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
-from obamanet.face.landmarker import Landmarker, Landmarks, load_landmarker
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import Landmarker, load_landmarker
 from obamanet.face.track import FaceTrack, track_face
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
 from obamanet.processes import map_in_processes
