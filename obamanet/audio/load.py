@@ -227,8 +227,8 @@ def _announced_by_wav(path: Path) -> Fraction | None:
                     return None
                 bytes_per_second = struct.unpack_from("<I", chunk, 8)[0]
             elif name == b"data":
-                known = bytes_per_second > 0 and 0 < size < 0xFFFFFFFF
-                return Fraction(size, bytes_per_second) if known else None
+                has_size = bytes_per_second > 0 and 0 < size < 0xFFFFFFFF
+                return Fraction(size, bytes_per_second) if has_size else None
             else:
                 file.seek(size + size % 2, 1)
     return None

@@ -105,8 +105,8 @@ def uncross_lips(keypoints: np.ndarray) -> np.ndarray:
         return keypoints
     gaps = gaps[crossing]
     narrowest, mean = gaps.min(axis=1, keepdims=True), gaps.mean(axis=1, keepdims=True)
-    kept = np.maximum(mean, 0.0) / (np.maximum(mean, 0.0) - narrowest)
-    half = (np.maximum(mean, 0.0) + kept * (gaps - mean)) / 2
+    factor = np.maximum(mean, 0.0) / (np.maximum(mean, 0.0) - narrowest)
+    half = (np.maximum(mean, 0.0) + factor * (gaps - mean)) / 2
     apart = keypoints.copy()
     middle = (keypoints[crossing][:, lower, 1].astype(np.float64) + keypoints[crossing][:, upper, 1]) / 2
     apart[crossing[:, None], lower, 1] = middle + half

@@ -128,8 +128,8 @@ def dub(
     person, renderer = speaker.person, speaker.renderer
     video = find_faces(target, person.mouth.head, progress, person.landmarks)
     features = load_features(sound, person)
-    spoken = predict_keypoints(features, speaker, replace(options, fps=video.fps))
-    keypoints = rest_after(spoken, features.duration, video.frames, person.mouth.rest)
+    predicted = predict_keypoints(features, speaker, replace(options, fps=video.fps))
+    keypoints = rest_after(predicted, features.duration, video.frames, person.mouth.rest)
     if options.keypoints_out:
         save_keypoints(keypoints, options.keypoints_out)
     soundtrack = [SoundSpan(sound, duration=features.duration, until=len(keypoints.points) / video.fps)]
@@ -166,10 +166,10 @@ def find_faces(path: Path, head: Head, progress: Progress, landmarks: Landmarks 
         VideoError: not a video.
     """
     info = probe_video(path)
-    kept = _SpreadFrames(FACES_COMPARED)
+    spread = _SpreadFrames(FACES_COMPARED)
     frames = progress.track(read_frames(path, info.fps), "looking for the face", round(info.duration * info.fps))
     try:
-        images = (kept.add(frame.image) for frame in frames)
+        images = (spread.add(frame.image) for frame in frames)
         track = track_face(images, load_landmarker(landmarks), cut_jump=CUT_JUMP)
     except FaceError as error:
         raise FaceError(f"{error}: {path}") from None
@@ -177,7 +177,7 @@ def find_faces(path: Path, head: Head, progress: Progress, landmarks: Landmarks 
     for number in range(int(track.segment.max()) + 1):
         inside = track.segment == number
         squares[inside] = steady_squares(track.landmarks[inside], head, info.fps)
-    faces = tuple((image, track.landmarks[i]) for i, image in kept.frames.items() if track.segment[i] >= 0)
+    faces = tuple((image, track.landmarks[i]) for i, image in spread.frames.items() if track.segment[i] >= 0)
     return Target(path, info.fps, track.landmarks, track.segment, squares, faces)
 
 
@@ -199,17 +199,17 @@ def steady_squares(landmarks: np.ndarray, head: Head, fps: Fraction) -> np.ndarr
     return _averaged(np.column_stack([centre - side[:, None] / 2, side]), STEADY_SECONDS * float(fps))
 
 
-def rest_after(spoken: CanonicalKeypoints, duration: Fraction, frames: int, rest: np.ndarray) -> CanonicalKeypoints:
-    """Returns ``spoken`` followed by the mouth at ``rest`` (20, 2), at least ``frames`` in all.
+def rest_after(keypoints: CanonicalKeypoints, duration: Fraction, frames: int, rest: np.ndarray) -> CanonicalKeypoints:
+    """Returns ``keypoints`` followed by the mouth at ``rest`` (20, 2), at least ``frames`` in all.
 
     The mouth speaks for ``duration`` seconds.
     """
-    missing = frames - len(spoken.points)
+    missing = frames - len(keypoints.points)
     if missing <= 0:
-        return spoken
-    points = np.concatenate([spoken.points, np.repeat(spoken.points[-1:], missing, axis=0)])
-    times = frame_times(len(points), spoken.fps)
-    return CanonicalKeypoints(hold_still(points, times, [Span(0.0, float(duration))], rest), spoken.fps)
+        return keypoints
+    points = np.concatenate([keypoints.points, np.repeat(keypoints.points[-1:], missing, axis=0)])
+    times = frame_times(len(points), keypoints.fps)
+    return CanonicalKeypoints(hold_still(points, times, [Span(0.0, float(duration))], rest), keypoints.fps)
 
 
 def warn_about_identity(target: Target, person: Person, renderer: Renderer, progress: Progress) -> None:
@@ -254,7 +254,7 @@ class _SpreadFrames:
             self.frames[self._count] = image
         if len(self.frames) > self._max_frames:
             self._every *= 2
-            self.frames = {number: kept for number, kept in self.frames.items() if number % self._every == 0}
+            self.frames = {number: frame for number, frame in self.frames.items() if number % self._every == 0}
         self._count += 1
         return image
 

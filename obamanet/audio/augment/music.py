@@ -106,10 +106,10 @@ def _overtones(
     """
     time = _time(span)
     numbers = np.arange(1, len(strengths) + 1)
-    kept = numbers * frequency < 7000
+    audible = numbers * frequency < 7000
     phase = 2 * np.pi * frequency * np.cumsum(np.broadcast_to(2 ** (np.asarray(cents) / 1200), (span,))) / SAMPLE_RATE
-    waves = np.sin(numbers[kept, None] * phase) * np.exp(-decays[kept, None] * time)
-    return strengths[kept] @ waves
+    waves = np.sin(numbers[audible, None] * phase) * np.exp(-decays[audible, None] * time)
+    return strengths[audible] @ waves
 
 
 def _shaped(wave: np.ndarray, attack: float, release: float) -> np.ndarray:
