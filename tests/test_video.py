@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import wave
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from obamanet.audio.load import load_sound
 from obamanet.errors import OutputError, SoundError, VideoError
 from obamanet.timing import frames_to_cover, parse_rate
 from obamanet.video import Frame, VideoWriter, probe_video, read_frames
-from obamanet.video.reader import _resample, _Source
+from obamanet.video.reader import Shape, _resample, _Source
 
 WIDTH, HEIGHT = 64, 48
 STEP = 8  # Grey levels between neighbouring frames: many times what H.264 at this quality loses.
@@ -175,6 +176,18 @@ class TestRead:
         assert frames[0].image.shape == (HEIGHT, WIDTH, 3)
         assert frames[0].image.dtype == np.uint8
 
+    def test_a_frame_that_was_read_frees_its_memory_at_once(self, greys: Path) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in read_frames(greys):
+                pass
+            left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+        finally:
+            gc.enable()
+        # The first one's side data is read.
+        assert left <= 3
+
     def test_same_rate_changes_nothing(self, greys: Path) -> None:
         assert numbers(read_frames(greys, Fraction(25))) == list(range(30))
 
@@ -195,7 +208,7 @@ class TestRead:
         times = np.round(np.arange(count) / float(source), 3)  # As a container with a millisecond clock gives them.
         pictures = [np.full((1, 1, 3), number, np.uint8) for number in range(251)]
         decoded = (
-            _Source(float(time), float(1 / source), None, (1, 1, 0), pictures[n % 251])  # type: ignore[arg-type]
+            _Source(float(time), float(1 / source), None, Shape(1, 1), pictures[n % 251])  # type: ignore[arg-type]
             for n, time in enumerate(times)
         )
         seen = np.array([int(frame.image[0, 0, 0]) for frame in _resample(decoded, Fraction(25))])

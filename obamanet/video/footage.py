@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 
 from obamanet.errors import VideoError
-from obamanet.video.reader import upright_bgr
+from obamanet.video.reader import Shape, upright_bgr
 from obamanet.video.writer import VideoWriter
 
 GROUP = 12
@@ -80,5 +80,5 @@ class FootageReader:
             number = round(frame.pts / self._per_frame)
             if frame.key_frame and number > index:
                 break
-            group[number] = upright_bgr(frame, (frame.width, frame.height, 0))
+            group[number] = upright_bgr(frame, Shape(frame.width, frame.height))
         return group

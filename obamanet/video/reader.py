@@ -101,16 +101,17 @@ def probe_video(path: Path) -> VideoInfo:
         fps, variable = _rate(stream, stamps)
         known = [stamp for stamp in stamps if stamp is not None]
         last = float(max(known) * stream.time_base) - _start(container) if known else (len(stamps) - 1) / float(fps)
-        width, height, rotation = _shape(stream, first)
+        shape = _shape(stream, first)
+        on_its_side = shape.turn in (90, 270)
         return VideoInfo(
             path=path,
-            width=height if rotation in (90, 270) else width,
-            height=width if rotation in (90, 270) else height,
+            width=shape.height if on_its_side else shape.width,
+            height=shape.width if on_its_side else shape.height,
             fps=fps,
             frame_count=len(stamps),
             duration=last + 1.0 / float(fps),
             variable_rate=variable,
-            rotation=rotation,
+            rotation=shape.turn,
             has_sound=bool(container.streams.audio),
             converted=_conversions(first),
         )
@@ -130,6 +131,23 @@ def read_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
     yield from (_Source.frame(source) for source in decoded) if fps is None else _resample(decoded, fps)
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How a decoded frame is brought upright with square pixels.
+
+    Attributes:
+        width: pixels, before the turn.
+        height: pixels, before the turn.
+        turn: degrees counter-clockwise: 0, 90, 180 or 270.
+        mirrored: whether it is stored mirrored, as cameras that face their user do.
+    """
+
+    width: int
+    height: int
+    turn: int = 0
+    mirrored: bool = False
+
+
 @dataclass
 class _Source:
     """A decoded frame that is turned into an array only when it is wanted, and then once."""
@@ -137,7 +155,7 @@ class _Source:
     time: float
     length: float
     native: VideoFrame
-    shape: tuple[int, int, int]
+    shape: Shape
     array: np.ndarray | None = None
 
     def frame(self) -> Frame:
@@ -186,7 +204,7 @@ def _decode(path: Path) -> Iterator[_Source]:
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
         start, length = _start(container), 1.0 / float(_declared_rate(stream) or 25)
-        shape: tuple[int, int, int] | None = None
+        shape: Shape | None = None
         time = -length
         try:
             for native in _plain(container.decode(stream), path):
@@ -343,39 +361,41 @@ def _is_kept(rate: Fraction, times: np.ndarray) -> bool:
     return bool(strayed <= float(VARIABLE_BEYOND))
 
 
-def _shape(stream: VideoStream, frame: VideoFrame) -> tuple[int, int, int]:
-    """Return width and height with square pixels, before turning, and the turn in degrees counter-clockwise."""
+def _shape(stream: VideoStream, frame: VideoFrame) -> Shape:
+    """Return how frames like the first one of ``stream`` are brought upright."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = frame.width, frame.height
     if aspect > 1:
         width = round(width * aspect)
     elif 0 < aspect < 1:
         height = round(height / aspect)
-    return width, height, round(frame.rotation / 90) % 4 * 90
+    return Shape(width, height, round(frame.rotation / 90) % 4 * 90, _is_mirrored(frame))
 
 
-def upright_bgr(frame: VideoFrame, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``: width, height, then turned by degrees.
-
-    A mirrored picture, as cameras that face their user store it, is mirrored back.
-    """
+def upright_bgr(frame: VideoFrame, shape: Shape) -> np.ndarray:
+    """Return ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``."""
     from av.video.reformatter import Colorspace, Interpolation
 
-    width, height, rotation = shape
     untagged = frame.colorspace == UNTAGGED
     source = Colorspace.ITU709 if untagged and frame.height >= HIGH_DEFINITION else None
     # The faster default is off by up to three levels, and dithers when only the rounding is asked for.
     careful = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-    image = frame.to_ndarray(format="bgr24", width=width, height=height, src_colorspace=source, interpolation=careful)
-    image = np.rot90(image, rotation // 90)
-    if _is_mirrored(frame):
+    image = frame.to_ndarray(
+        format="bgr24", width=shape.width, height=shape.height, src_colorspace=source, interpolation=careful
+    )
+    image = np.rot90(image, shape.turn // 90)
+    if shape.mirrored:
         # The turn has brought the picture's rows upright; what is mirrored is the direction across them.
-        image = image[:, ::-1] if rotation in (90, 270) else image[::-1]
+        image = image[:, ::-1] if shape.turn in (90, 270) else image[::-1]
     return np.ascontiguousarray(image)
 
 
 def _is_mirrored(frame: VideoFrame) -> bool:
-    """Return whether the display matrix of ``frame``, 3 x 3 numbers of 32 bits, mirrors it: its determinant says so."""
+    """Return whether the display matrix of ``frame``, 3 x 3 numbers of 32 bits, mirrors it: its determinant says so.
+
+    Asked of one frame only: reading its side data ties it into a reference cycle, which keeps the picture in memory
+    until the next garbage collection.
+    """
     try:
         # PyAV's types name one kind only.
         matrix = cast("Mapping[str, Buffer]", frame.side_data)["DISPLAYMATRIX"]
