@@ -289,11 +289,12 @@ def describe(report: ProvenanceReport) -> list[str]:
 
 
 def key_folder() -> Path:
-    """Return the folder of the local key: ``OBAMANET_KEY_DIR``, else obamanet in the user's configuration folder."""
+    """Returns the folder of the local key: ``OBAMANET_KEY_DIR``, else the system's place for configuration."""
     if chosen := os.environ.get(KEY_FOLDER_VARIABLE):
         return Path(chosen)
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path("~/.config").expanduser()) / "obamanet"
+    from platformdirs import user_config_path
+
+    return user_config_path("obamanet", appauthor=False)
 
 
 def local_key() -> SigningKey:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -99,9 +98,9 @@ def cache_folder() -> Path:
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "obamanet"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "obamanet"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("obamanet", appauthor=False)
 
 
 def _read(cached: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
