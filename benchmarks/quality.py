@@ -21,7 +21,7 @@ import numpy as np
 from seen import Row
 
 from obamanet.constants import MOUTH
-from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, landmark_distance, psnr, ssim
+from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, landmark_distance
 from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
@@ -33,6 +33,7 @@ from obamanet.person import Person, load_person
 from obamanet.pipelines.speak import load_features, shut_lips
 from obamanet.progress import ConsoleProgress
 from obamanet.render.crop import to_square
+from obamanet.render.picture_quality import psnr, ssim
 from obamanet.render.sketch import draw_face
 from obamanet.speech.closure_detector import ClosureDetector, supports_closures
 from obamanet.training.data.dataset import Clip, load_dataset

@@ -100,6 +100,32 @@ def test_no_module_name_stands_twice() -> None:
     assert not {name for name in names if names.count(name) > 1}
 
 
+def names_of(module: Path) -> set[str]:
+    """Return what the file ``module`` defines or imports at its top."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def test_benchmarks_and_pictures_use_names_that_exist() -> None:
+    missing = []
+    for path in (*sorted((ROOT / "benchmarks").glob("*.py")), *sorted((ROOT / "docs").glob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not str(node.module).startswith(("obamanet.", "text2face.")):
+                continue
+            place = ROOT / str(node.module).replace(".", "/")
+            module = place.with_suffix(".py") if place.with_suffix(".py").is_file() else place / "__init__.py"
+            there = names_of(module) | {child.stem for child in place.glob("*.py")}
+            missing += [f"{path.name}: {node.module}.{name.name}" for name in node.names if name.name not in there]
+    assert not missing
+
+
 def test_library_code_keeps_the_rules() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{fault}"

@@ -101,7 +101,7 @@ PIX2PIX = Group(
         "train": Verb("pix2pix:train_verb", "Train a generator on A|B pictures."),
         "test": Verb("pix2pix:test_verb", "Paint a folder of pictures; shows inputs, outputs and targets."),
         "compare": Verb("pix2pix:compare_verb", "Set the weights of several epochs against each other."),
-        "export": Verb("pix2pix:export_verb", "Write the generator as a Keras or ONNX file."),
+        "export": Verb("pix2pix:export_verb", "Write the generator as a Keras, ONNX or TensorFlow Lite file."),
         "resize": Verb("pix2pix_folders:resize_verb", "Make squares of one size."),
         "combine": Verb("pix2pix_folders:combine_verb", "Put pictures of the same name side by side."),
         "split": Verb("pix2pix_folders:split_verb", "Divide pictures into train, val and test."),
@@ -130,7 +130,7 @@ OBAMANET = Group(
         "synthetic-voices": Verb(
             "synthetic_voices:synthetic_voices_verb", "Have the training sentences said by other voices.", PERSON
         ),
-        "export": Verb("export:export_verb", "Write a person's networks as ONNX or Keras files.", PERSON),
+        "export": Verb("export:export_verb", "Write a person's networks as ONNX, Keras or TFLite files.", PERSON),
         "person": Verb("person_card:person_verb", "Check a person and show its card.", CHECK),
         "montage": Verb("montage:montage_verb", "Videos side by side, joined or cut, as mp4, GIF or WebP.", TOOLS),
         "verify": Verb("verify:verify_verb", "What a video's signature says, and whether it was changed.", CHECK),
