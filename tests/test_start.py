@@ -46,7 +46,15 @@ def environment() -> dict[str, str]:
 def begun(folder: Path) -> subprocess.Popen[str]:
     """Start the writer and return it when it has begun its output in ``folder``."""
     command = [sys.executable, "-c", WRITER, str(folder / "talk.mp4"), "--forever"]
-    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run under nohup would hand on that it is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
     while not (folder / "begun").exists() and process.poll() is None:
         time.sleep(0.02)
     return process
