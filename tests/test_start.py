@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 WRITER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 import typer
 from obamanet.cli.boundary import result, run
@@ -32,6 +32,8 @@ def write(out: Path, forever: bool = False) -> None:
             time.sleep(60)
     result(out)
 
+# Tests that run under nohup would hand on that it is ignored.
+signal.signal(getattr(signal, "SIGHUP", signal.SIGTERM), signal.SIG_DFL)
 run(app, "writer")
 """
 """A program that writes as all verbs do, without TensorFlow."""
@@ -46,15 +48,7 @@ def environment() -> dict[str, str]:
 def begun(folder: Path) -> subprocess.Popen[str]:
     """Start the writer and return it when it has begun its output in ``folder``."""
     command = [sys.executable, "-c", WRITER, str(folder / "talk.mp4"), "--forever"]
-    process = subprocess.Popen(
-        command,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Tests that run under nohup would hand on that it is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-    )
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (folder / "begun").exists() and process.poll() is None:
         time.sleep(0.02)
     return process
