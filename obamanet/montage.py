@@ -187,7 +187,7 @@ class _Part:
     size: tuple[int, int]
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yield its frames, (H, W, 3) uint8 RGB."""
+        """Yields its frames, (H, W, 3) uint8 RGB."""
         import cv2
 
         source = read_frames(self.clip.path, self.fps)
@@ -200,7 +200,7 @@ class _Part:
                 yield image[:, :, ::-1]
 
     def sound(self, until: Fraction | None = None) -> SoundSpan:
-        """Return its sound, with silence up to ``until`` seconds, else to the end of its pictures."""
+        """Returns its sound, with silence up to ``until`` seconds, else to the end of its pictures."""
         length = self.count / self.fps
         return SoundSpan(self.clip.path, self.first / self.fps, length, until or length)
 
@@ -215,7 +215,7 @@ class _Player:
         self._shown = -1
 
     def frame_at(self, time: float) -> np.ndarray:
-        """Return the frame that is shown at ``time`` seconds after the part's beginning."""
+        """Returns the frame that is shown at ``time`` seconds after the part's beginning."""
         if self._frames is None:
             self._frames = self._part.frames()
         wanted = min(math.floor(time * self._part.fps), self._part.count - 1)
@@ -227,7 +227,7 @@ class _Player:
 
 
 def _parts(clips: Sequence[Clip], out: Path, options: MontageOptions) -> tuple[Fraction, list[_Part]]:
-    """Return the frame rate of what is made of ``clips``, and each of them as it will be shown."""
+    """Returns the frame rate of what is made of ``clips``, and each of them as it will be shown."""
     if out.suffix.lower() not in SUFFIXES:
         raise OptionError(f"unknown kind of output: got {out}, allowed are names that end in {', '.join(SUFFIXES)}")
     if not clips:
@@ -257,7 +257,7 @@ def _parts(clips: Sequence[Clip], out: Path, options: MontageOptions) -> tuple[F
 
 
 def _size(clip: Clip, info: VideoInfo) -> tuple[int, int]:
-    """Return width and height of the clip's frames, edited."""
+    """Returns width and height of the clip's frames, edited."""
     if clip.edit is None:
         return info.width, info.height
     edited = clip.edit(np.zeros((info.height, info.width, 3), np.uint8))
@@ -265,7 +265,7 @@ def _size(clip: Clip, info: VideoInfo) -> tuple[int, int]:
 
 
 def _panes(parts: Sequence[_Part], layout: Layout) -> VideoClip:
-    """Return the clip in which all ``parts`` play at once."""
+    """Returns the clip in which all ``parts`` play at once."""
     from moviepy import ColorClip, clips_array
 
     panes = [_pane(part) for part in parts]
@@ -281,7 +281,7 @@ def _panes(parts: Sequence[_Part], layout: Layout) -> VideoClip:
 
 
 def _pane(part: _Part) -> VideoClip:
-    """Return the part as a clip of MoviePy, under its title where it has one."""
+    """Returns the part as a clip of MoviePy, under its title where it has one."""
     from moviepy import VideoClip, clips_array
 
     clip = VideoClip(duration=float(part.count / part.fps))
@@ -292,7 +292,7 @@ def _pane(part: _Part) -> VideoClip:
 
 
 def _title(label: str, size: tuple[int, int]) -> VideoClip:
-    """Return the bar with the title of a picture of ``size``: width and height in pixels."""
+    """Returns the bar with the title of a picture of ``size``: width and height in pixels."""
     import matplotlib
     from moviepy import TextClip
     from PIL import ImageFont
@@ -324,7 +324,7 @@ def _write(
     options: MontageOptions,
     progress: Progress | None,
 ) -> None:
-    """Write ``count`` frames of ``composed`` as the kind of file that the ending of ``out`` names."""
+    """Writes ``count`` frames of ``composed`` as the kind of file that the ending of ``out`` names."""
     progress = progress or Progress()
     if out.suffix.lower() == VIDEO:
         paths = tuple(dict.fromkeys(part.clip.path for part in parts))
@@ -345,7 +345,7 @@ def _write(
 
 
 def _frames(composed: VideoClip, fps: Fraction, count: int) -> Iterator[np.ndarray]:
-    """Yield ``count`` frames, (H, W, 3) uint8 RGB."""
+    """Yields ``count`` frames, (H, W, 3) uint8 RGB."""
     for number in range(count):
         # In the middle of the frame's time no rounding leads to its neighbour.
         yield composed.get_frame(float((number + Fraction(1, 2)) / fps))
@@ -370,7 +370,7 @@ def _write_picture(frame: np.ndarray, out: Path) -> None:
 
 
 def _comment(out: Path) -> dict[str, Any]:
-    """Return Pillow's argument that puts COMMENT into a file of the kind of ``out``."""
+    """Returns Pillow's argument that puts COMMENT into a file of the kind of ``out``."""
     from PIL import ExifTags, Image
     from PIL.PngImagePlugin import PngInfo
 

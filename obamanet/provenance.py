@@ -181,7 +181,7 @@ def sign_video(
 
 
 def check_key(key: SigningKey | None) -> None:
-    """Make sure that :func:`sign_video` will be able to sign with ``key``, or with the local key where it is None.
+    """Makes sure that :func:`sign_video` will be able to sign with ``key``, or with the local key where it is None.
 
     Signs a picture of one pixel in memory and verifies it, since certificates are judged on signing alone. For the
     start of long work, whose end would be a bad time to hear of it. Raises :class:`ProvenanceError`.
@@ -208,7 +208,7 @@ def check_key(key: SigningKey | None) -> None:
 
 
 def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
-    """Return what the manifest in the mp4 at ``path`` says and whether the file is as it was signed.
+    """Returns what the manifest in the mp4 at ``path`` says and whether the file is as it was signed.
 
     ``trust`` is a PEM file of authorities to trust; without it nobody is trusted.
     Raises :class:`ProvenanceError` when the file is missing or not an mp4.
@@ -240,19 +240,19 @@ def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
 
 
 def persons_named(report: ProvenanceReport) -> tuple[str, ...]:
-    """Return the names of the trained persons that the manifest's statement says the video shows."""
+    """Returns the names of the trained persons that the manifest's statement says the video shows."""
     if not isinstance(report.statement, str):
         return ()
     return tuple(part.removesuffix(".") for part in report.statement.split(RENDERED_WITH)[1:])
 
 
 def persons_in(path: Path) -> tuple[str, ...]:
-    """Return the names of the trained persons that the manifest of a video, of whatever format, says it shows."""
+    """Returns the names of the trained persons that the manifest of a video, of whatever format, says it shows."""
     return persons_named(verify_video(path)) if _is_mp4(path) else ()
 
 
 def comment_of(path: Path) -> str | None:
-    """Return the plain comment tag of the video at ``path``; a file too damaged to open has none."""
+    """Returns the plain comment tag of the video at ``path``; a file too damaged to open has none."""
     import av
 
     try:
@@ -263,7 +263,7 @@ def comment_of(path: Path) -> str | None:
 
 
 def describe(report: ProvenanceReport) -> list[str]:
-    """Return the report as lines for people, the verdict first."""
+    """Returns the report as lines for people, the verdict first."""
     comment = [f"comment: {report.comment}"] if report.comment else []
     if not report.found:
         return [f"{report.path}: no C2PA manifest found", *comment]
@@ -298,7 +298,7 @@ def key_folder() -> Path:
 
 
 def local_key() -> SigningKey:
-    """Return the local key, made on first use and readable by its owner alone.
+    """Returns the local key, made on first use and readable by its owner alone.
 
     Raises :class:`ProvenanceError` when it cannot be made.
     """
@@ -316,7 +316,7 @@ def local_key() -> SigningKey:
 
 
 def _make_local_key() -> bytes:
-    """Return a new P-256 key, its certificate and the authority that signed it, as PEM.
+    """Returns a new P-256 key, its certificate and the authority that signed it, as PEM.
 
     C2PA refuses certificates that sign themselves, hence the authority; its own key is forgotten here, so that nobody
     can ever make another certificate in its name.
@@ -336,7 +336,7 @@ def _make_local_key() -> bytes:
 def _certificate(
     name: str, public: ec.EllipticCurvePublicKey, issuer: ec.EllipticCurvePrivateKey, is_authority: bool
 ) -> x509.Certificate:
-    """Return a certificate that fits C2PA 2.x, section "Certificate profiles" (RFC 5280 fields)."""
+    """Returns a certificate that fits C2PA 2.x, section "Certificate profiles" (RFC 5280 fields)."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -377,7 +377,7 @@ def _certificate(
 
 
 def _signer(key: SigningKey) -> c2pa.Signer:
-    """Return what signs with ``key``, after checking that chain and key are readable and belong together."""
+    """Returns what signs with ``key``, after checking that chain and key are readable and belong together."""
     import c2pa
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -411,7 +411,7 @@ def _signer(key: SigningKey) -> c2pa.Signer:
 
 
 def _algorithm(private: PrivateKeyTypes, key: SigningKey) -> bytes:
-    """Return C2PA's name of the signature algorithm that goes with the kind of key."""
+    """Returns C2PA's name of the signature algorithm that goes with the kind of key."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     if isinstance(private, ec.EllipticCurvePrivateKey):
@@ -430,7 +430,7 @@ def _algorithm(private: PrivateKeyTypes, key: SigningKey) -> bytes:
 def _manifest(
     kind: Synthetic, software: str, persons: Sequence[str], title: str, uncovered: str, parts: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """Return the manifest definition: who generated what, of which ``parts``, and the hash of ``uncovered``."""
+    """Returns the manifest definition: who generated what, of which ``parts``, and the hash of ``uncovered``."""
     name, _, version = software.partition("/")
     generator = {"name": name, "version": version} if version else {"name": name}
     made = ", put together from other videos, are to be taken as synthetic" if parts else " are synthetic"
@@ -460,7 +460,7 @@ def _manifest(
 
 
 def _may_be_ingredient(path: Path) -> bool:
-    """Return whether the video at ``path`` is one that c2pa takes: an mp4 whose manifest, if any, holds."""
+    """Returns whether the video at ``path`` is one that c2pa takes: an mp4 whose manifest, if any, holds."""
     if not _is_mp4(path):
         return False
     report = verify_video(path)
@@ -468,7 +468,7 @@ def _may_be_ingredient(path: Path) -> bool:
 
 
 def _add_ingredient(builder: c2pa.Builder, number: int, path: Path) -> None:
-    """Give the video at ``path``, with the manifest that it has, to ``builder``."""
+    """Gives the video at ``path``, with the manifest that it has, to ``builder``."""
     import c2pa
 
     ingredient = {"title": _text(path.name), "relationship": "componentOf", "label": _ingredient_label(number)}
@@ -490,7 +490,7 @@ def _ingredient_label(number: int) -> str:
 def _report(
     path: Path, manifest: dict[str, Any], state: str | None, results: dict[str, Any], comment: str | None
 ) -> ProvenanceReport:
-    """Turn c2pa's findings into a report."""
+    """Turns c2pa's findings into a report."""
     intact = state in ("Valid", "Trusted")
     digest, uncovered = _uncovered(path)
     ours = _assertion(manifest, UNCOVERED_LABEL)
@@ -524,13 +524,13 @@ def _report(
 
 
 def _assertion(manifest: dict[str, Any], label: str) -> dict[str, Any] | None:
-    """Return the data of the assertion ``label``, None where there is none."""
+    """Returns the data of the assertion ``label``, None where there is none."""
     found = (one.get("data") for one in manifest.get("assertions", []) if one.get("label") == label)
     return next((data for data in found if isinstance(data, dict)), None)
 
 
 def _uncovered(path: Path) -> tuple[str, int]:
-    """Return the SHA-256 of the boxes UNCOVERED of the mp4 at ``path``, as hexadecimal digits, and their bytes.
+    """Returns the SHA-256 of the boxes UNCOVERED of the mp4 at ``path``, as hexadecimal digits, and their bytes.
 
     Boxes are walked as ISO/IEC 14496-12, section 4.2, has them: 32 bit size, type, perhaps a 64 bit size; 0 is to the
     file's end. What does not look like a box ends the walk; C2PA's hash covers it.
@@ -558,7 +558,7 @@ def _uncovered(path: Path) -> tuple[str, int]:
 
 
 def _created(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the action by which the video came into being, or an empty one."""
+    """Returns the action by which the video came into being, or an empty one."""
     for assertion in manifest.get("assertions", []):
         if assertion.get("label", "").startswith("c2pa.actions"):
             for action in assertion.get("data", {}).get("actions", []):
@@ -568,7 +568,7 @@ def _created(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _problems(results: dict[str, Any]) -> list[str]:
-    """Return in words what breaks the intactness of what was validated."""
+    """Returns in words what breaks the intactness of what was validated."""
     failures = results.get("activeManifest", {}).get("failure", [])
     return [_problem(failure) for failure in failures if failure.get("code") != UNTRUSTED]
 
@@ -584,7 +584,7 @@ def _require_mp4(path: Path) -> None:
 
 
 def _is_mp4(path: Path) -> bool:
-    """Return whether ``path`` begins like an ISO base media file (ISO/IEC 14496-12: size, then ftyp)."""
+    """Returns whether ``path`` begins like an ISO base media file (ISO/IEC 14496-12: size, then ftyp)."""
     try:
         with path.open("rb") as stream:
             return stream.read(8)[4:] == b"ftyp"
@@ -593,7 +593,7 @@ def _is_mp4(path: Path) -> bool:
 
 
 def _text(name: str) -> str:
-    """Return a file's name, which may hold bytes that are no text, as the text that a manifest needs."""
+    """Returns a file's name, which may hold bytes that are no text, as the text that a manifest needs."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
@@ -607,5 +607,5 @@ def _read_pem(path: Path) -> str:
 
 
 def _line(error: Exception) -> str:
-    """Return the error's text as one line."""
+    """Returns the error's text as one line."""
     return re.sub(r"\s+", " ", str(error)).strip()

@@ -41,7 +41,7 @@ class Timeline:
     skipped: Fraction = Fraction(0)
 
     def time_of(self, stamp: Fraction, end: Fraction) -> Fraction:
-        """Return the time in seconds of what has the time stamp ``stamp`` and follows what ended at ``end`` seconds."""
+        """Returns the time, in seconds, of a frame with time stamp ``stamp`` that follows one ending at ``end``."""
         jump = stamp - self.skipped - end
         if self.joins and end > 0 and not -MAX_JUMP_BACK <= jump <= MAX_JUMP_AHEAD:
             self.skipped += jump
@@ -49,7 +49,7 @@ class Timeline:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Return the opened file at ``path``, to be closed by the caller.
+    """Returns the opened file at ``path``, to be closed by the caller.
 
     Raises:
         SoundError: the file is missing, a folder, empty, may not be read, or FFmpeg does not know it.
@@ -73,7 +73,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def sound_track(container: InputContainer, path: Path) -> AudioStream:
-    """Return the first sound track of ``container``.
+    """Returns the first sound track of ``container``.
 
     Raises:
         SoundError: there is none, its coding is not known, or the file is a picture.
@@ -90,7 +90,7 @@ def sound_track(container: InputContainer, path: Path) -> AudioStream:
 
 
 def timed_frames(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[tuple[Fraction, AudioFrame]]:
-    """Yield each decoded frame with the time, in seconds from the container's time 0, at which it begins.
+    """Yields each decoded frame with the time, in seconds from the container's time 0, at which it begins.
 
     A frame that follows the one before within GAP_TOLERANCE begins exactly at its end. A larger step is a gap, or an
     overlap where it is negative. A damaged packet is left out, which leaves a gap.
@@ -113,14 +113,14 @@ def timed_frames(container: InputContainer, stream: AudioStream, path: Path) -> 
 
 
 def seconds_after_start(container: InputContainer, stream: AudioStream, stamp: int | None) -> Fraction:
-    """Return the seconds from the container's time 0 to ``stamp`` in the stream's time base; 0 where there is none."""
+    """Returns the seconds from the container's time 0 to ``stamp`` in the stream's time base; 0 where there is none."""
     if stamp is None or stream.time_base is None:
         return Fraction(0)
     return max(Fraction(0), stamp * stream.time_base - Fraction(container.start_time or 0, 1_000_000))
 
 
 def _decoded(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[AudioFrame]:
-    """Yield the decoded frames; a damaged packet is left out."""
+    """Yields the decoded frames; a damaged packet is left out."""
     import av
 
     packets = container.demux(stream)

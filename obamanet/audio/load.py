@@ -172,7 +172,7 @@ def _native_blocks(sound: SoundFile, block_length: int) -> Iterator[np.ndarray]:
 
 
 def _silence(gap: int, piece_length: int) -> Iterator[np.ndarray]:
-    """Yield ``gap`` samples of silence in pieces, nothing where there is no gap."""
+    """Yields ``gap`` samples of silence in pieces, nothing where there is no gap."""
     while gap > 0:
         yield np.zeros(min(gap, piece_length), np.float32)
         gap -= piece_length

@@ -80,7 +80,7 @@ class BlazeFace:
             side = max(side / 2, MIN_TILE)
 
     def _find_in(self, image: np.ndarray, left: float, top: float, side: float) -> list[DetectedFace]:
-        """Find faces in the square tile at ``left``, ``top``; what lies outside the picture is black."""
+        """Finds faces in the square tile at ``left``, ``top``; what lies outside the picture is black."""
         zoom = self._side / side
         to_tile = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
         # Pixel areas, not points: shrinking without an average would lose small faces.
@@ -112,14 +112,14 @@ def smallest_face(width: int, height: int) -> int:
 
 
 def _cell_centres(cells: int, count: int) -> np.ndarray:
-    """Return the centres (cells * cells * count, 2) of the anchors, x and y in shares of the side."""
+    """Returns the centres (cells * cells * count, 2) of the anchors, x and y in shares of the side."""
     along = (np.arange(cells) + 0.5) / cells
     grid = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2)
     return np.repeat(grid, count, axis=0).astype(np.float32)
 
 
 def _starts(length: int, side: float) -> list[float]:
-    """Return where tiles of ``side`` begin that cover ``length`` and overlap by half; a centred one if it fits."""
+    """Returns where tiles of ``side`` begin that cover ``length`` and overlap by half; a centred one if it fits."""
     if length <= side:
         return [(length - side) / 2]
     steps = math.ceil((length - side) / (side / 2))
@@ -127,7 +127,7 @@ def _starts(length: int, side: float) -> list[float]:
 
 
 def _without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
-    """Return one face where several overlap: the mean of their boxes and points by score."""
+    """Returns one face where several overlap: the mean of their boxes and points by score."""
     left = sorted(faces, key=lambda face: -face.score)
     kept = []
     while left:
@@ -142,7 +142,7 @@ def _without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the intersection over union of two boxes (4,)."""
+    """Returns the intersection over union of two boxes (4,)."""
     size = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
     shared = float(np.prod(np.maximum(size, 0)))
     areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))

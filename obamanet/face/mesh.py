@@ -106,7 +106,7 @@ def cut_around_face(face: DetectedFace) -> FaceCut:
 
 
 def _cut_of(points: np.ndarray, angle: float) -> FaceCut:
-    """Return the square around ``points`` (N, 2) whose sides lie along ``angle``."""
+    """Returns the square around ``points`` (N, 2) whose sides lie along ``angle``."""
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     level = points @ turn.T
     low, high = level.min(axis=0), level.max(axis=0)
@@ -114,7 +114,7 @@ def _cut_of(points: np.ndarray, angle: float) -> FaceCut:
 
 
 def _to_cut(cut: FaceCut, side: int) -> np.ndarray:
-    """Return the matrix (2, 3) from pixels of the picture to pixels of the cut brought to ``side``."""
+    """Returns the matrix (2, 3) from pixels of the picture to pixels of the cut brought to ``side``."""
     zoom = side / cut.side
     cosine, sine = zoom * math.cos(cut.angle), zoom * math.sin(cut.angle)
     turn = np.array([[cosine, sine], [-sine, cosine]])

@@ -17,7 +17,7 @@ class Velocity(layers.Layer):
     """Appends central differences over time to the values; drops a frame at either end."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Return (B, T - 2, 2 D) for (B, T, D)."""
+        """Returns (B, T - 2, 2 D) for (B, T, D)."""
         change = inputs[:, 2:] - inputs[:, :-2]
         return ops.concatenate([inputs[:, 1:-1], change], axis=-1)
 
@@ -27,7 +27,7 @@ class UnitLength(layers.Layer):
     """Divides each embedding by its Euclidean length, at least 1e-6."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Return (B, T, D) of length 1 along the last axis."""
+        """Returns (B, T, D) of length 1 along the last axis."""
         return ops.normalize(inputs, axis=-1, order=2, epsilon=1e-6)
 
 

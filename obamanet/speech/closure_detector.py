@@ -82,12 +82,12 @@ def closure_card() -> ClosureCard:
 
 
 def closure_folder() -> Path:
-    """Return the folder of the shipped detector."""
+    """Returns the folder of the shipped detector."""
     return Path(str(files("obamanet.speech"))) / "detector"
 
 
 def supports_closures(encoder: str | None) -> bool:
-    """Return whether the shipped detector learned from the features of the encoder with this sha256."""
+    """Returns whether the shipped detector learned from the features of the encoder with this sha256."""
     return encoder == closure_card().encoder
 
 
@@ -98,11 +98,11 @@ class ClosureDetector:
         self._network = StreamingLstm(closure_card().network, engine)
 
     def find(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
-        """Return when the lips are shut in the encoded features ``heard`` (T, D), around which is ``quiet`` (D,)."""
+        """Returns when the lips are shut in the encoded features ``heard`` (T, D), around which is ``quiet`` (D,)."""
         return shut_spans(self.likelihood(heard, quiet, chunk), float(heard.rate))
 
     def likelihood(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> np.ndarray:
-        """Return how likely the lips are shut at each step of ``heard``: (T,), 0 to 1."""
+        """Returns how likely the lips are shut at each step of ``heard``: (T,), 0 to 1."""
 
         def inputs(first: int, count: int) -> np.ndarray:
             values = heard.values[first : first + count]
@@ -112,12 +112,12 @@ class ClosureDetector:
 
 
 def likelihood_of(outputs: np.ndarray) -> np.ndarray:
-    """Return how likely the lips are shut, (T,) in 0 to 1, of the network's ``outputs`` (T, 1), which are logits."""
+    """Returns how likely the lips are shut, (T,) in 0 to 1, of the network's ``outputs`` (T, 1), which are logits."""
     return 1 / (1 + np.exp(-outputs[:, 0]))
 
 
 def shut_spans(likelihood: np.ndarray, rate: float) -> tuple[Span, ...]:
-    """Return the stretches in which the ``likelihood`` (T,), ``rate`` steps per second, is above the threshold.
+    """Returns the stretches in which the ``likelihood`` (T,), ``rate`` steps per second, is above the threshold.
 
     Each is shorter by half a step at either end, and lasts 60 ms at least.
     """

@@ -80,12 +80,12 @@ def encoder_card() -> EncoderCard:
 
 
 def encoder_folder() -> Path:
-    """Return the folder of the shipped speech encoder."""
+    """Returns the folder of the shipped speech encoder."""
     return Path(str(files("obamanet.speech"))) / "encoder"
 
 
 def feature_size(options: FeatureOptions, encoder: EncoderConfig | None = None) -> tuple[int, Fraction]:
-    """Return values per step and steps per second of what a :class:`FeatureExtractor` makes of ``options``.
+    """Returns values per step and steps per second of what a :class:`FeatureExtractor` makes of ``options``.
 
     ``encoder`` are the sizes of the speech encoder, None for the shipped one.
     """
@@ -95,7 +95,7 @@ def feature_size(options: FeatureOptions, encoder: EncoderConfig | None = None) 
 
 
 def encoder_digest(options: FeatureOptions) -> str | None:
-    """Return the sha256 of the encoder through which features of ``options`` are heard, or None where there is none."""
+    """Returns the sha256 of the encoder that features of ``options`` need, or None where they need none."""
     return encoder_card().sha256 if options.kind == SPEECH else None
 
 
@@ -114,11 +114,11 @@ class FeatureExtractor:
         self.silence = self.encoder.silence if self.encoder else silence_features(options.count, options.kind)
 
     def extract(self, samples: np.ndarray) -> FeatureSequence:
-        """Return :meth:`encode` of the features of mono ``samples`` (N,) in [-1, 1] at 16 kHz, a whole utterance."""
+        """Returns :meth:`encode` of the features of mono ``samples`` (N,) in [-1, 1] at 16 kHz, a whole utterance."""
         return self.encode(extract_features(AudioClip(samples, SAMPLE_RATE), self._options))
 
     def encode(self, features: FeatureSequence) -> FeatureSequence:
-        """Return the whole utterance's ``features`` normalised, and encoded where they are speech features."""
+        """Returns the whole utterance's ``features`` normalised, and encoded where they are speech features."""
         return self.encoder.encode(features) if self.encoder else normalise_utterance(features, self._options.kind)
 
 
@@ -136,11 +136,11 @@ class SpeechEncoder:
         self.silence = self._run(silence)[before]
 
     def _run(self, features: np.ndarray) -> np.ndarray:
-        """Return the network's steps for normalised ``features`` (F, bands)."""
+        """Returns the network's steps for normalised ``features`` (F, bands)."""
         return self._network(features[None].astype(np.float32))[0][0]
 
     def encode(self, features: FeatureSequence, chunk: int = CHUNK_STEPS) -> FeatureSequence:
-        """Return a whole utterance's encoded features (F / 2, D) float32 at 50 per second; around it there is silence.
+        """Returns a whole utterance's encoded features (F / 2, D) float32 at 50 per second; around it there is silence.
 
         ``features`` (F, bands) are not normalised yet: that is done chunk by chunk, so that an hour is held only once.
 
@@ -174,6 +174,6 @@ class SpeechEncoder:
         return self._run(heard)[before : before + count]
 
     def seen(self, first: int, count: int) -> tuple[int, int]:
-        """Return the first feature frame that ``count`` steps from ``first`` on see, and the one after the last."""
+        """Returns the first feature frame that ``count`` steps from ``first`` on see, and the one after the last."""
         before, after = self._config.reach
         return STRIDE * (first - before) - CENTRE, STRIDE * (first + count + after) + CENTRE

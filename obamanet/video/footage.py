@@ -21,7 +21,7 @@ CRF = 12
 
 
 def write_footage(path: Path, frames: Iterable[np.ndarray], fps: Fraction) -> int:
-    """Write ``frames`` (H, W, 3) uint8 BGR of one size as footage; returns their number.
+    """Writes ``frames`` (H, W, 3) uint8 BGR of one size as footage; returns their number.
 
     Raises :class:`VideoError` when there is no frame.
     """
@@ -64,7 +64,7 @@ class FootageReader:
         self._container.close()
 
     def frame(self, index: int) -> np.ndarray:
-        """Return frame ``index``, (H, W, 3) uint8 BGR; raises :class:`VideoError` when there is none."""
+        """Returns frame ``index``, (H, W, 3) uint8 BGR; raises :class:`VideoError` when there is none."""
         if index not in self._group:
             self._group = self._decode_group(index)
         if index not in self._group:

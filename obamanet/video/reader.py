@@ -1,4 +1,4 @@
-"""Read a video: what it is, and its frames with the time each belongs to."""
+"""Reads a video: what it is, and its frames with the time each belongs to."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Frame:
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """Return what the video at ``path`` holds; reads all timestamps but decodes only the first frame.
+    """Returns what the video at ``path`` holds; reads all timestamps but decodes only the first frame.
 
     Raises :class:`VideoError` when there is no such file, it is not a video, or it has no frame.
     """
@@ -118,7 +118,7 @@ def probe_video(path: Path) -> VideoInfo:
 
 
 def read_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
-    """Yield the frames of the video at ``path`` in order, upright and with square pixels.
+    """Yields the frames of the video at ``path`` in order, upright and with square pixels.
 
     Interlaced frames are made whole, and HDR (HLG and PQ) is brought to BT.709.
     Times count from the container's start, which is the sound's zero too. With ``fps`` the n-th yielded frame belongs
@@ -159,18 +159,18 @@ class _Source:
     array: np.ndarray | None = None
 
     def frame(self) -> Frame:
-        """Return the frame at its own time."""
+        """Returns the frame at its own time."""
         return Frame(self.time, self.image())
 
     def image(self) -> np.ndarray:
-        """Return the upright picture (H, W, 3) uint8 BGR."""
+        """Returns the upright picture (H, W, 3) uint8 BGR."""
         if self.array is None:
             self.array = upright_bgr(self.native, self.shape)
         return self.array
 
 
 def _resample(sources: Iterator[_Source], fps: Fraction) -> Iterator[Frame]:
-    """Yield one frame per n / fps from the start to the end of the last source frame."""
+    """Yields one frame per n / fps from the start to the end of the last source frame."""
     index = 0
     current: _Source | None = None
     half = 0.5 / float(fps)
@@ -196,7 +196,7 @@ def _resample(sources: Iterator[_Source], fps: Fraction) -> Iterator[Frame]:
 
 
 def _decode(path: Path) -> Iterator[_Source]:
-    """Yield every decoded frame with its time; raise when the file ends before its own index does."""
+    """Yields every decoded frame with its time; raise when the file ends before its own index does."""
     import av
 
     count = 0
@@ -224,7 +224,7 @@ def _decode(path: Path) -> Iterator[_Source]:
 
 
 def _plain(frames: Iterable[VideoFrame], path: Path) -> Iterator[VideoFrame]:
-    """Yield ``frames`` deinterlaced and brought to BT.709 from the first that needs it on; others as they are."""
+    """Yields ``frames`` deinterlaced and brought to BT.709 from the first that needs it on; others as they are."""
     graph: Graph | None = None
     built: tuple[object, ...] = ()
     interlaced = False
@@ -246,7 +246,7 @@ def _plain(frames: Iterable[VideoFrame], path: Path) -> Iterator[VideoFrame]:
 
 
 def _graph(frame: VideoFrame, path: Path, *, interlaced: bool, high: bool) -> Graph:
-    """Return the filters that frames like ``frame`` need, linked and ready."""
+    """Returns the filters that frames like ``frame`` need, linked and ready."""
     import av
     from av.filter import Graph
 
@@ -268,7 +268,7 @@ def _graph(frame: VideoFrame, path: Path, *, interlaced: bool, high: bool) -> Gr
 
 
 def _pulled(graph: Graph) -> Iterator[VideoFrame]:
-    """Yield the frames that have come out of ``graph``."""
+    """Yields the frames that have come out of ``graph``."""
     import av
 
     while True:
@@ -290,7 +290,7 @@ def _conversions(frame: VideoFrame) -> tuple[str, ...]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
-    """Open ``path`` with every way a user's file can be wrong told apart."""
+    """Opens ``path`` with every way a user's file can be wrong told apart."""
     import av
 
     if not path.exists():
@@ -309,7 +309,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the first moving-picture stream; cover pictures inside sound files and photographs are none."""
+    """Returns the first moving-picture stream; cover pictures inside sound files and photographs are none."""
     from av.stream import Disposition
 
     name = container.format.name
@@ -325,7 +325,7 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _start(container: InputContainer) -> float:
-    """Return the container's first timestamp in seconds."""
+    """Returns the container's first timestamp in seconds."""
     return (container.start_time or 0) / 1_000_000
 
 
@@ -334,7 +334,7 @@ def _declared_rate(stream: VideoStream) -> Fraction | None:
 
 
 def _rate(stream: VideoStream, stamps: list[int | None]) -> tuple[Fraction, bool]:
-    """Return the standard rate nearest to the frames' own and whether they stray from it, decided from all timestamps.
+    """Returns the standard rate nearest to the frames' own and whether they stray from it, decided from all timestamps.
 
     Where no rate is kept, the own rate is that of the usual interval: drops and pauses do not lower it.
     """
@@ -356,13 +356,13 @@ def _rate(stream: VideoStream, stamps: list[int | None]) -> tuple[Fraction, bool
 
 
 def _is_kept(rate: Fraction, times: np.ndarray) -> bool:
-    """Return whether frame n lies at n / ``rate`` seconds in ``times``."""
+    """Returns whether frame n lies at n / ``rate`` seconds in ``times``."""
     strayed = np.abs(times * float(rate) - np.arange(len(times))).max()
     return bool(strayed <= float(VARIABLE_BEYOND))
 
 
 def _shape(stream: VideoStream, frame: VideoFrame) -> Shape:
-    """Return how frames like the first one of ``stream`` are brought upright."""
+    """Returns how frames like the first one of ``stream`` are brought upright."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = frame.width, frame.height
     if aspect > 1:
@@ -373,7 +373,7 @@ def _shape(stream: VideoStream, frame: VideoFrame) -> Shape:
 
 
 def upright_bgr(frame: VideoFrame, shape: Shape) -> np.ndarray:
-    """Return ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``."""
+    """Returns ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``."""
     from av.video.reformatter import Colorspace, Interpolation
 
     untagged = frame.colorspace == UNTAGGED
@@ -391,7 +391,7 @@ def upright_bgr(frame: VideoFrame, shape: Shape) -> np.ndarray:
 
 
 def _is_mirrored(frame: VideoFrame) -> bool:
-    """Return whether the display matrix of ``frame``, 3 x 3 numbers of 32 bits, mirrors it: its determinant says so.
+    """Returns whether the display matrix of ``frame``, 3 x 3 numbers of 32 bits, mirrors it: its determinant says so.
 
     Asked of one frame only: reading its side data ties it into a reference cycle, which keeps the picture in memory
     until the next garbage collection.
@@ -406,7 +406,7 @@ def _is_mirrored(frame: VideoFrame) -> bool:
 
 
 def _ends_early(stream: VideoStream, path: Path) -> bool:
-    """Say whether the container's index points beyond the end of the file, as in a download that was cut."""
+    """Returns whether the container's index points beyond the end of the file, as in a download that was cut."""
     size = os.path.getsize(path)
     entries = stream.index_entries
     return len(entries) > 0 and entries[-1].pos + entries[-1].size > size

@@ -71,7 +71,7 @@ class SoundEncoder:
         self._ended = False
 
     def advance(self, time: Fraction | None = None) -> None:
-        """Write the sound up to ``time`` seconds at least, or to its end; raises as the class."""
+        """Writes the sound up to ``time`` seconds at least, or to its end; raises as the class."""
         while not self._ended and (time is None or Fraction(self._samples, RATE) < time):
             frame = next(self._frames, None)
             if frame is not None:
@@ -81,12 +81,12 @@ class SoundEncoder:
             self._ended = frame is None
 
     def close(self) -> None:
-        """Close the sound files."""
+        """Closes the sound files."""
         self._frames.close()
 
 
 def _layout(spans: Sequence[SoundSpan]) -> str:
-    """Return the channel layout of the first file's sound, or mono or stereo where it has none that AAC knows."""
+    """Returns the channel layout of the first file's sound, or mono or stereo where it has none that AAC knows."""
     for span in spans:
         if span.path is not None:
             with open_container(span.path) as container:
@@ -98,7 +98,7 @@ def _layout(spans: Sequence[SoundSpan]) -> str:
 
 
 def _filtered(span: SoundSpan, layout: str) -> Iterator[AudioFrame]:
-    """Yield the sound of ``span`` at RATE without gaps, cut and followed by silence as it says."""
+    """Yields the sound of ``span`` at RATE without gaps, cut and followed by silence as it says."""
     from av.filter import Graph
 
     graph = Graph()
@@ -131,7 +131,7 @@ def _filtered(span: SoundSpan, layout: str) -> Iterator[AudioFrame]:
 
 
 def _from_start(timed: Iterator[tuple[Fraction, AudioFrame]], start: Fraction, layout: str) -> Generator[AudioFrame]:
-    """Yield the frames that end after ``start`` with times counted from there, as floats in one channel layout."""
+    """Yields the frames that end after ``start`` with times counted from there, as floats in one channel layout."""
     from av import AudioResampler
 
     given: tuple[str, str] | None = None
@@ -148,7 +148,7 @@ def _from_start(timed: Iterator[tuple[Fraction, AudioFrame]], start: Fraction, l
 
 
 def _pulled(graph: Graph) -> Iterator[AudioFrame]:
-    """Yield the frames that have come out of ``graph``."""
+    """Yields the frames that have come out of ``graph``."""
     while True:
         try:
             yield cast("AudioFrame", graph.pull())

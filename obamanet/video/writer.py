@@ -139,7 +139,7 @@ class VideoWriter:
         self.frame_count += 1
 
     def _open(self, stack: ExitStack) -> None:
-        """Open the file and its encoders; ``stack`` closes them."""
+        """Opens the file and its encoders; ``stack`` closes them."""
         import av
         from av.video.reformatter import ColorRange, VideoReformatter
 
@@ -166,7 +166,7 @@ class VideoWriter:
             self._container.start_encoding()
 
     def _submit(self, work: Callable[..., None], *arguments: object) -> None:
-        """Have ``work`` done after all that was submitted before; raises what has gone wrong there."""
+        """Has ``work`` done after all that was submitted before; raises what has gone wrong there."""
         self._pending.append(self._thread.submit(work, *arguments))
         while len(self._pending) > FRAMES_AHEAD or (self._pending and self._pending[0].done()):
             self._pending.popleft().result()
@@ -189,7 +189,7 @@ class VideoWriter:
                 self._sound_encoder.advance(end)
 
     def _finish_encoding(self) -> None:
-        """Write what the encoders still hold, and the end of the file."""
+        """Writes what the encoders still hold, and the end of the file."""
         with self._explained():
             self._container.mux(self._pictures.encode(None))
             if self._sound_encoder is not None:
@@ -211,7 +211,7 @@ class VideoWriter:
             self.finish(self._part)
 
     def _abandon(self) -> None:
-        """Close the file, complete or not."""
+        """Closes the file, complete or not."""
         import av
 
         # What is left unwritten of an incomplete file is no loss.
@@ -220,7 +220,7 @@ class VideoWriter:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn FFmpeg's errors inside the block into one line."""
+        """Turns FFmpeg's errors inside the block into one line."""
         import av
 
         try:

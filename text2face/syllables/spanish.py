@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 STRONG: Final = frozenset("aeoáéóàèòâêôäëö")
-"""Open vowels; two of them are in different syllables."""
+"""Opens vowels; two of them are in different syllables."""
 
 WEAK: Final = frozenset("iuüìùîû")
-"""Close vowels, which form a diphthong with another vowel."""
+"""Closes vowels, which form a diphthong with another vowel."""
 
 STRESSED_WEAK: Final = frozenset("íúï")
 """An i or u with an accent, or i with a diaeresis, which forms a hiatus with an open vowel beside it."""
