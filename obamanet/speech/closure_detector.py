@@ -47,7 +47,7 @@ less at either end, the opening of 40 GRID sentences correlates with the tracked
 shut in the painted frames of prose at 0.90 of the p, b and m, and so at 0.93."""
 
 MARGIN: Final = 0.01
-"""Seconds by which a closure is heard too early and too long: in training those steps of 20 ms count as shut that look
+"""Seconds by which a closure is detected too early and too long: in training those steps of 20 ms count as shut that look
 at half a step around it."""
 
 CHUNK_STEPS: Final = 1000
@@ -97,18 +97,18 @@ class ClosureDetector:
     def __init__(self, engine: Engine = Engine.ONNXRUNTIME) -> None:
         self._network = StreamingLstm(closure_card().network, engine)
 
-    def find(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
-        """Returns when the lips are shut in the encoded features ``heard`` (T, D), around which is ``quiet`` (D,)."""
-        return shut_spans(self.likelihood(heard, quiet, chunk), float(heard.rate))
+    def find(self, encoded: FeatureSequence, silence: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
+        """Returns when the lips are shut in the encoded features ``encoded`` (T, D), around which is ``silence`` (D,)."""
+        return shut_spans(self.likelihood(encoded, silence, chunk), float(encoded.rate))
 
-    def likelihood(self, heard: FeatureSequence, quiet: np.ndarray, chunk: int = CHUNK_STEPS) -> np.ndarray:
-        """Returns how likely the lips are shut at each step of ``heard``: (T,), 0 to 1."""
+    def likelihood(self, encoded: FeatureSequence, silence: np.ndarray, chunk: int = CHUNK_STEPS) -> np.ndarray:
+        """Returns how likely the lips are shut at each step of ``encoded``: (T,), 0 to 1."""
 
         def inputs(first: int, count: int) -> np.ndarray:
-            values = heard.values[first : first + count]
-            return np.concatenate([values, np.repeat(quiet[None], count - len(values), axis=0)]).astype(np.float32)
+            values = encoded.values[first : first + count]
+            return np.concatenate([values, np.repeat(silence[None], count - len(values), axis=0)]).astype(np.float32)
 
-        return likelihood_of(np.concatenate(list(self._network.stream(inputs, len(heard.values), chunk))))
+        return likelihood_of(np.concatenate(list(self._network.stream(inputs, len(encoded.values), chunk))))
 
 
 def likelihood_of(outputs: np.ndarray) -> np.ndarray:

@@ -169,9 +169,9 @@ class SpeechEncoder:
         wanted = np.arange(first_seen, end_seen) - start
         inside = (wanted >= 0) & (wanted < len(values))
         normalised = normalise_to_reference(values[np.clip(wanted, 0, len(values) - 1)], reference)
-        heard = np.where(inside[:, None], normalised, silence_features(self._config.bands, SPEECH))
+        padded = np.where(inside[:, None], normalised, silence_features(self._config.bands, SPEECH))
         before, _ = self._config.reach
-        return self._run(heard)[before : before + count]
+        return self._run(padded)[before : before + count]
 
     def seen(self, first: int, count: int) -> tuple[int, int]:
         """Returns the first feature frame that ``count`` steps from ``first`` on see, and the one after the last."""
