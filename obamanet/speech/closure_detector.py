@@ -47,8 +47,8 @@ less at either end, the opening of 40 GRID sentences correlates with the tracked
 shut in the painted frames of prose at 0.90 of the p, b and m, and so at 0.93."""
 
 MARGIN: Final = 0.01
-"""Seconds by which a closure is detected too early and too long: in training those steps of 20 ms count as shut that look
-at half a step around it."""
+"""Seconds by which a closure is detected too early and too long: in training those steps of 20 ms count as shut that
+look at half a step around it."""
 
 CHUNK_STEPS: Final = 1000
 """Steps of 20 ms that the LSTM takes at once; the number changes nothing."""
@@ -98,7 +98,7 @@ class ClosureDetector:
         self._network = StreamingLstm(closure_card().network, engine)
 
     def find(self, encoded: FeatureSequence, silence: np.ndarray, chunk: int = CHUNK_STEPS) -> tuple[Span, ...]:
-        """Returns when the lips are shut in the encoded features ``encoded`` (T, D), around which is ``silence`` (D,)."""
+        """Returns when the lips are shut in the features ``encoded`` (T, D), with ``silence`` (D,) around them."""
         return shut_spans(self.likelihood(encoded, silence, chunk), float(encoded.rate))
 
     def likelihood(self, encoded: FeatureSequence, silence: np.ndarray, chunk: int = CHUNK_STEPS) -> np.ndarray:
