@@ -60,5 +60,7 @@ def upgrade_person(folder: Path) -> Person:
             if path.name in PARTS and path.name not in listed:
                 path.unlink()
         export_networks(person)
-        save_card(person)
+        # A person that lacked nothing stays as it is, to the byte.
+        if any(path.name in PARTS and path.name not in listed for path in folder.glob("*.onnx")):
+            save_card(person)
     return load_person(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -61,6 +62,27 @@ class TestIntoThePerson:
             json.loads((person.folder / "person.json").read_text())["files"]
         )
         load_person(person.folder)
+
+    def test_a_person_that_lacks_nothing_stays_as_it_is(self, person: Person) -> None:
+        export_into_person(person.folder)
+        card = person.folder / "person.json"
+        # As an older version wrote it, without what newer ones add.
+        content = json.loads(card.read_text())
+        del content["landmarks"]
+        card.write_text(json.dumps(content))
+        before = {path.name: path.read_bytes() for path in person.folder.iterdir()}
+        export_into_person(person.folder)
+        assert {path.name: path.read_bytes() for path in person.folder.iterdir()} == before
+
+    def test_without_keras_nothing_is_begun(self, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+        export_into_person(person.folder)
+        before = {path.name: path.read_bytes() for path in person.folder.iterdir()}
+        find_spec = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "keras" else find_spec(name))
+        with pytest.raises(EngineError, match=r"engine is not installed: keras; pip install 'obamanet\[train\]'"):
+            export_into_person(person.folder, Precision.INT8)
+        assert {path.name: path.read_bytes() for path in person.folder.iterdir()} == before
+        assert {file.quality for file in export_into_person(person.folder)} == {"not compared: engine is not installed"}
 
     def test_the_fast_renderer_is_near_the_trained_one(self, person: Person) -> None:
         export_into_person(person.folder, Precision.INT8)

@@ -71,15 +71,18 @@ def test_a_timeline_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "dias.json").stat().st_size > 200
 
 
+BOTH = "pip install 'obamanet[train]' or, to evaluate alone, 'obamanet[evaluate]'"
+
+
 def test_what_needs_more_says_which_extra(tmp_path: Path) -> None:
     done = run_light(["pose-sheet", "poses.png"], tmp_path)
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("which the light installation leaves out: pip install 'obamanet[train]'")
+    assert done.stderr.strip().endswith(f"which the light installation leaves out: {BOTH}")
     write_video(tmp_path / "face.mp4", [np.zeros((96, 96, 3), np.uint8)] * 5)
     done = run_light(["prepare", "face.mp4", "--out", "d", "--workers", "1"], tmp_path)
     assert done.returncode == 1
     [line] = done.stderr.strip().splitlines()
-    assert line.endswith("which the light installation leaves out: pip install 'obamanet[train]'")
+    assert line.endswith(f"which the light installation leaves out: {BOTH}")
 
 
 def test_other_features_than_the_default_persons_say_which_extra(tmp_path: Path) -> None:

@@ -26,12 +26,12 @@ DEBUG_VARIABLE = "OBAMANET_DEBUG"
 BUG = 70
 """Exit code of an error inside the program (EX_SOFTWARE of BSD's sysexits.h)."""
 
+BOTH = "train]' or, to evaluate alone, 'obamanet[evaluate"
+"""For modules that two extras bring, the second without TensorFlow."""
+
 EXTRAS = {
-    **dict.fromkeys(
-        ("dlib", "face_recognition_models", "h5py", "keras", "matplotlib", "onnx", "python_speech_features", "scipy"),
-        "train",
-    ),
-    **dict.fromkeys(("sklearn", "tensorflow", "tf2onnx"), "train"),
+    **dict.fromkeys(("h5py", "keras", "python_speech_features", "sklearn", "tensorflow", "tf2onnx"), "train"),
+    **dict.fromkeys(("dlib", "face_recognition_models", "matplotlib", "onnx", "scipy"), BOTH),
     **dict.fromkeys(("jinja2", "jiwer", "skimage"), "evaluate"),
     "librosa": "align",
     "moviepy": "montage",

@@ -96,6 +96,9 @@ def export_into_person(
         raise OptionError("fp32 needs --out: a person itself holds fp16, and int8 beside it")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"person's folder is not writable: {folder}; export to another one with --out")
+    if precision is Precision.INT8:
+        # Before anything is written: eight-bit integers are made of the training weights.
+        check_engine(Engine.KERAS)
     person = upgrade_person(folder)
     if precision is Precision.INT8:
         with locked(folder):
@@ -276,10 +279,9 @@ def _calls(stored: StoredNetwork, person: Person) -> tuple[list[tuple[np.ndarray
 def _quality(network: Network, stored: StoredNetwork, calls: Sequence[tuple[np.ndarray, ...]]) -> str:
     """Returns the difference of the outputs of ``network`` from those of the training weights, in words."""
     try:
-        check_engine(Engine.KERAS)
         reference: Callable[..., tuple[np.ndarray, ...]] = load_network(stored, Engine.KERAS)
-    except EngineError:
-        return "not compared: no training weights"
+    except EngineError as error:
+        return f"not compared: {str(error).partition(':')[0]}"
     pairs = [(network(*call)[0].astype(np.float64), reference(*call)[0].astype(np.float64)) for call in calls]
     if stored.kind == "generator":
         error = float(np.mean([np.mean((exported - trained) ** 2) for exported, trained in pairs]))
