@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from made import write_video
 
-from obamanet.cli.boundary import EXTRAS
+from obamanet.cli.boundary import ALSO_IN_EVALUATE, EXTRAS
 
 HEAVY = (
     *("tensorflow", "keras", "librosa", "numba", "sklearn", "h5py", "matplotlib", "dlib", "tf2onnx", "onnx", "torch"),
@@ -119,3 +119,5 @@ def test_every_extra_module_belongs_to_an_extra() -> None:
     packages = {"sklearn": "scikit-learn", "skimage": "scikit-image", "dlib": "dlib-bin"}
     for module, extra in EXTRAS.items():
         assert packages.get(module, module) in extras[extra], module
+    for module in ALSO_IN_EVALUATE:
+        assert packages.get(module, module) in extras["evaluate"], module

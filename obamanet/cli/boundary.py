@@ -26,12 +26,12 @@ DEBUG_VARIABLE = "OBAMANET_DEBUG"
 BUG = 70
 """Exit code of an error inside the program (EX_SOFTWARE of BSD's sysexits.h)."""
 
-BOTH = "train]' or, to evaluate alone, 'obamanet[evaluate"
-"""For modules that two extras bring, the second without TensorFlow."""
+ALSO_IN_EVALUATE = ("dlib", "face_recognition_models", "matplotlib", "onnx", "scipy")
+"""Modules of the extra train that the extra evaluate, which has no TensorFlow, brings too."""
 
 EXTRAS = {
     **dict.fromkeys(("h5py", "keras", "python_speech_features", "sklearn", "tensorflow", "tf2onnx"), "train"),
-    **dict.fromkeys(("dlib", "face_recognition_models", "matplotlib", "onnx", "scipy"), BOTH),
+    **dict.fromkeys(ALSO_IN_EVALUATE, "train"),
     **dict.fromkeys(("jinja2", "jiwer", "skimage"), "evaluate"),
     "librosa": "align",
     "moviepy": "montage",
@@ -125,7 +125,8 @@ def _lacking(error: ModuleNotFoundError) -> str:
     extra = EXTRAS.get(module)
     if extra is None:
         return f"{error}: the installation is incomplete; install the program anew"
-    return f"this needs {module}, which the light installation leaves out: pip install 'obamanet[{extra}]'"
+    small = " or, to evaluate alone, 'obamanet[evaluate]'" if module in ALSO_IN_EVALUATE else ""
+    return f"this needs {module}, which the light installation leaves out: pip install 'obamanet[{extra}]'{small}"
 
 
 def _named(error: OSError) -> str:
