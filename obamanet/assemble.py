@@ -51,7 +51,7 @@ from obamanet.progress import Progress
 from obamanet.render.crop import to_square
 from obamanet.sources import Sources, add_sources, read_sources
 from obamanet.speech.feature_extractor import encoder_card
-from obamanet.training.data.dataset import Dataset, Piece, Split, videos_of
+from obamanet.training.data.dataset import KEYPOINTS, PERSON, RENDERER, Dataset, Piece, Split, videos_of
 from obamanet.training.loop.log import logged
 from obamanet.training.loop.runner import NOT_STATED, check_not_blank, chosen_step, read_options
 from obamanet.training.loop.trained_networks import (
@@ -65,9 +65,6 @@ from obamanet.training.speech.mouth_pose_fit import fit_poses_of
 from obamanet.types import CropBox, LandmarkTrack, RenderMode
 from obamanet.video.footage import write_footage
 from obamanet.video.reader import read_frames
-
-KEYPOINTS, RENDERER, PERSON = "keypoints", "renderer", "person"
-"""Folders in a dataset: its two training runs, and the person that is made of them."""
 
 VALIDATED = ("step", "score", "opening_correlation", "opening_amplitude")
 """Figures of a run's log that go into the person's card."""
@@ -230,6 +227,11 @@ def _write_person(
     mode, generator, mouth = renderer.mode, renderer.config, predictor.mouth
     if mode is None:
         raise DatasetError(f"not a renderer's training run: {renderer.folder}: it paints no face")
+    if predictor.encoder and predictor.encoder != encoder_card().sha256:
+        raise DatasetError(
+            f"predictor was trained with another speech encoder than this version's: {predictor.folder}; "
+            "train it anew with: obamanet train keypoints"
+        )
     region = load_region(renderer.folder / REGION_FILE) if mode is RenderMode.INPAINT else None
     if generator.image_size != dataset.image_size:
         raise DatasetError(
@@ -261,14 +263,7 @@ def _write_person(
     # Runs from before sources were recorded name their split only.
     splits = frozenset(run.split for run in (predictor, renderer) if run.split is not None)
     add_sources(part, learned | Sources(videos_of(pieces), splits))
-    encoder = None
-    if predictor.encoder:
-        encoder = EncoderCard(encoder_card().config, predictor.encoder)
-        if encoder.sha256 != encoder_card().sha256:
-            raise DatasetError(
-                f"predictor was trained with another speech encoder than this version's: {predictor.folder}; "
-                "train it anew with: obamanet train keypoints"
-            )
+    encoder = EncoderCard(encoder_card().config, predictor.encoder) if predictor.encoder else None
     person = Person(
         folder=part,
         name=name,
@@ -316,7 +311,7 @@ def _same_mouth(one: MouthModel, other: MouthModel) -> bool:
 
 
 def _stitched(pieces: Sequence[Piece], dataset: Dataset) -> np.ndarray:
-    """Returns a stitched reference track (T, 68, 2), pixels of the square, from pieces in which the person appearances
+    """Returns a stitched reference track (T, 68, 2), pixels of the square, from pieces in which the person looks
     alike.
 
     Hair and clothes differ between recording sessions, and the renderer infers them from details of the sketch: a track

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import types
 import typing
-import zipfile
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from obamanet.files import open_arrays, read_json
+from obamanet.files import DAMAGED, open_arrays, read_json
 
 T = TypeVar("T")
 
@@ -163,7 +162,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return _Arrays({name: arrays[name] for name in arrays}, path)
     except FileNotFoundError:
         raise CardError(f"{path} is missing") from None
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, AttributeError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise CardError(f"{path}: it is damaged or no .npz file of arrays{reason}") from None
 

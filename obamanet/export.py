@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from obamanet.card import read_card
 from obamanet.engine.onnx_export import export_weights
-from obamanet.errors import PersonError
 from obamanet.files import atomic_path, ensure_output_path, locked
 from obamanet.person import CARD, ENCODER_FILE, PARTS, Person, load_person, save_card
-from obamanet.speech.feature_extractor import encoder_card
 
 
 def export_networks(person: Person) -> None:
@@ -21,18 +18,11 @@ def export_networks(person: Person) -> None:
         EngineError: there are no weights for a missing file, or they do not fit.
         OutputError: a file cannot be written.
     """
-    networks = [person.renderer_network]
-    if person.speech:
-        networks.append(person.predictor_network)
-        encoder = person.speech.encoder
-        if encoder and not (person.folder / ENCODER_FILE).is_file():
-            with atomic_path(person.folder / ENCODER_FILE) as part:
-                shutil.copyfile(encoder_card().network.onnx, part)
-    if person.poser:
-        # A poser for other mouth poses must be trained anew before it can run.
-        with suppress(PersonError):
-            networks.append(person.poser_network)
-    for stored in networks:
+    own_encoder = person.folder / ENCODER_FILE
+    if person.encoder_network and not own_encoder.is_file():
+        with atomic_path(own_encoder) as part:
+            shutil.copyfile(person.encoder_network.onnx, part)
+    for stored in person.networks.values():
         if not stored.onnx.is_file():
             export_weights(stored)
 

@@ -353,6 +353,19 @@ class Person:
         """File of the footage of an in-painted person."""
         return self.folder / FOOTAGE_FILE
 
+    @property
+    def networks(self) -> dict[str, StoredNetwork]:
+        """The networks that can run, by the stem of their files: a poser for other mouth poses is left out."""
+        networks = {"renderer": self.renderer_network}
+        if self.speech:
+            networks["predictor"] = self.predictor_network
+            if self.encoder_network:
+                networks["speech_encoder"] = self.encoder_network
+        if self.poser:
+            with suppress(PersonError):
+                networks["poser"] = self.poser_network
+        return networks
+
     def _network(self, kind: str, config: Any, weights: str) -> StoredNetwork:
         return StoredNetwork(kind, config, self.folder / onnx_name(weights), self.folder / weights)
 
@@ -364,8 +377,8 @@ def load_person(folder: Path) -> Person:
         PersonError: a file is missing or altered, the schema is newer than this program's, or the parts do not fit each
             other; the message names the file and the reason.
     """
-    _finish_replacing(folder)
     try:
+        _finish_replacing(folder)
         card = read_bundle(folder, PERSON)
         renderer = card.part("renderer") if card.whole("schema") > 1 else card
         mode, files = _read_mode(renderer), card.part("files").all_texts()
@@ -433,22 +446,24 @@ def replace_person(new_folder: Path, folder: Path) -> None:
 
 
 @contextmanager
-def edited_person(person: Person) -> Iterator[Path]:
-    """Yields a copy of the person's folder, which replaces the person when the block ends without an error.
+def edited_person(folder: Path) -> Iterator[Person]:
+    """Yields a copy of the person in ``folder``, loaded now, which replaces it when the block ends without an error.
 
     Readers meanwhile, or after a crash, find either the old or the new person.
 
     Raises:
+        PersonError: the person cannot be read.
         OutputError: the folder cannot be written, or another process is at work in it.
     """
-    with locked(person.folder), scratch_folder(person.folder / CARD) as scratch:
+    with locked(folder), scratch_folder(folder / CARD) as scratch:
+        _finish_replacing(folder)
         copy = scratch / "person"
         copy.mkdir()
         for name in (CARD, *PARTS):
-            if (person.folder / name).is_file():
-                shutil.copyfile(person.folder / name, copy / name)
-        yield copy
-        replace_person(copy, person.folder)
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, copy / name)
+        yield load_person(copy)
+        replace_person(copy, folder)
 
 
 def _finish_replacing(folder: Path) -> None:
@@ -457,9 +472,10 @@ def _finish_replacing(folder: Path) -> None:
     if not ready.is_dir():
         return
     try:
-        for path in sorted(ready.iterdir()):
-            with suppress(FileNotFoundError):
-                path.replace(folder / path.name)
+        with suppress(FileNotFoundError):  # Another process finished it just now.
+            for path in sorted(ready.iterdir()):
+                with suppress(FileNotFoundError):
+                    path.replace(folder / path.name)
         listed = read_card(folder / CARD).part("files").content
         for name in PARTS:
             if name not in listed:

@@ -55,9 +55,9 @@ def assemble_verb(
 
     Give the same split as in training: the head movement is taken from the training footage.
     """
-    from obamanet.assemble import KEYPOINTS, RENDERER, assemble_person
+    from obamanet.assemble import assemble_person
     from obamanet.person import Origin
-    from obamanet.training.data.dataset import load_dataset
+    from obamanet.training.data.dataset import KEYPOINTS, RENDERER, load_dataset
 
     dataset = load_dataset(folder)
     runs = (keypoints_run or folder / KEYPOINTS, renderer_run or folder / RENDERER)

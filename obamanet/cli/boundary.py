@@ -31,6 +31,7 @@ ALSO_IN_EVALUATE = ("dlib", "face_recognition_models", "matplotlib", "onnx", "sc
 
 EXTRAS = {
     **dict.fromkeys(("h5py", "keras", "python_speech_features", "sklearn", "tensorflow", "tf2onnx"), "train"),
+    "threadpoolctl": "train",
     **dict.fromkeys(ALSO_IN_EVALUATE, "train"),
     **dict.fromkeys(("jinja2", "jiwer", "skimage"), "evaluate"),
     "librosa": "align",

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from obamanet.erasure.find import Trace, Traces
 
 UNSEEN = (
-    "not told by this command: pose sheets, files of --keypoints-out, what the pix2pix tools wrote elsewhere, "
-    "what other programs converted, and all that lies in places you did not name"
+    "not told by this command: pose sheets, files of --keypoints-out, GIF, WebP and PNG pictures of montage, what the "
+    "pix2pix tools wrote elsewhere, what other programs converted, and all that lies in places you did not name"
 )
 
 

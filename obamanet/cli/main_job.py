@@ -14,7 +14,7 @@ from obamanet.cli.say import say_text
 from obamanet.cli.speak import speak_sound
 from obamanet.cli.texts import TextFile, Timelines, VoiceOptions
 from obamanet.errors import OptionError
-from text2face.say import MouthSource
+from text2face.say import MouthSource, SayOptions
 
 
 @command(
@@ -54,4 +54,6 @@ def run_verb(
         raise OptionError("--timeline needs --text or --text-file")
     if options.via is MouthSource.SYLLABLES:
         raise OptionError("--via syllables needs a text: with a sound alone, the sound moves the mouth")
+    if any(getattr(options, name) != getattr(SayOptions, name) for name in ("language", "voice", "rate")):
+        raise OptionError("--lang, --voice and --rate need --text or --text-file: a sound has its voice")
     speak_sound(sound, video, fps, shut_lips, quiet)

@@ -140,6 +140,7 @@ _KINDS: dict[str, Callable[[Path], bool]] = {
     ".npz": _is_our_npz,
     ".onnx": _is_our_onnx,
     ".png": _is_our_picture,
+    ".tflite": _is_our_onnx,
     ".tsv": _is_our_tsv,
     ".vtt": _is_our_vtt,
     ".wav": _is_our_sound,

@@ -146,7 +146,8 @@ def export_verb(
     *,
     run: Run,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write, NAME.keras or NAME.onnx.")
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="The file to write, NAME.keras, .onnx or .tflite."),
     ],
     weights: WhichWeights = Which.BEST,
     to: FormatName = Format.KERAS,
@@ -167,7 +168,7 @@ def export_verb(
         result(out)
         return
     if precision not in (None, Precision.FP32) or pictures:
-        raise OptionError("--precision and --pictures are for --to onnx: a keras file holds fp32")
+        raise OptionError("--precision and --pictures are for other files: a keras file holds fp32")
     check_outputs((out, out.with_suffix(".weights.h5"), out.with_suffix(".json")), [run])
     result(export_generator(run, out, which=weights).model)
 

@@ -1,4 +1,4 @@
-"""Voices on the command line: those that can be had, and training sentences said again by them."""
+"""Training sentences said again by other voices, on the command line."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import DatasetFolder, Quiet
 from obamanet.cli.persons import find_start
 from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
-from obamanet.training.data.dataset import load_dataset
+from obamanet.training.data.dataset import KEYPOINTS, load_dataset
 from obamanet.training.data.synthetic_voices import load_synthetic_voices
 from obamanet.training.loop.trained_networks import trained_predictor
 from obamanet.training.speech.keypoint_training import KeypointOptions, start_weights, train_keypoints
@@ -35,7 +35,7 @@ USUAL_FEATURES = Features(KeypointOptions.features)
 def keypoints_verb(
     *,
     folder: DatasetFolder,
-    out: Annotated[Path | None, run_folder("keypoints")] = None,
+    out: Annotated[Path | None, run_folder(KEYPOINTS)] = None,
     options: Annotated[
         KeypointOptions,
         Fields(
@@ -101,11 +101,11 @@ def keypoints_verb(
     report = train_keypoints(
         dataset,
         chosen,
-        out or folder / "keypoints",
+        out or folder / KEYPOINTS,
         options,
         synthetic_voices=voices,
         start=beginning,
         limits=limits,
         progress=progress,
     )
-    finish_part(report, dataset, chosen, out, progress)
+    finish_part(report, dataset, chosen, progress)

@@ -13,7 +13,7 @@ from obamanet.cli.options import DatasetFolder, Quiet
 from obamanet.cli.persons import find_start
 from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
 from obamanet.networks.config import GeneratorConfig
-from obamanet.training.data.dataset import load_dataset
+from obamanet.training.data.dataset import RENDERER, load_dataset
 from obamanet.training.loop.trained_networks import trained_renderer
 from obamanet.training.renderer.pix2pix_training import TrainOptions
 from obamanet.training.renderer.renderer_training import RENDERER_OPTIONS, RENDERER_WIDTH, train_renderer
@@ -31,7 +31,7 @@ def renderer_verb(
             help="Paint the whole portrait, or only the mouth into the recorded footage, which then is needed.",
         ),
     ] = RenderMode.WHOLE_FACE,
-    out: Annotated[Path | None, run_folder("renderer")] = None,
+    out: Annotated[Path | None, run_folder(RENDERER)] = None,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -78,14 +78,14 @@ def renderer_verb(
     """
     progress = console(quiet)
     beginning = trained_renderer(find_start(start)) if start else None
-    filters = width or (beginning.config.width if beginning else RENDERER_WIDTH)
-    blocks = fold or (beginning.config.fold if beginning else 1)
+    filters = width if width is not None else beginning.config.width if beginning else RENDERER_WIDTH
+    blocks = fold if fold is not None else beginning.config.fold if beginning else 1
     dataset = load_dataset(folder)
     chosen, config = split.of(dataset), GeneratorConfig(image_size=dataset.image_size, width=filters, fold=blocks)
     report = train_renderer(
         dataset,
         chosen,
-        out or folder / "renderer",
+        out or folder / RENDERER,
         mode,
         config,
         options,
@@ -93,4 +93,4 @@ def renderer_verb(
         limits=limits,
         progress=progress,
     )
-    finish_part(report, dataset, chosen, out, progress)
+    finish_part(report, dataset, chosen, progress)

@@ -94,20 +94,20 @@ def report_run(report: TrainReport, progress: Progress) -> None:
         progress.note("not finished yet; the same command goes on")
 
 
-def finish_part(report: TrainReport, dataset: Dataset, split: Split, out: Path | None, progress: Progress) -> None:
+def finish_part(report: TrainReport, dataset: Dataset, split: Split, progress: Progress) -> None:
     """Shows where the run of a person's part stands, makes the person if it can be, and prints the folder.
 
     Args:
         report: of the run.
         dataset: that the run was trained on.
         split: that the run was trained on.
-        out: the run's folder where the user named one, None for its place in the dataset.
         progress: is told what is made, or what is missing.
     """
     from obamanet.assemble import assemble_dataset
+    from obamanet.training.data.dataset import KEYPOINTS, RENDERER
 
     report_run(report, progress)
-    if out is not None:
+    if report.folder.resolve() not in [(dataset.folder / name).resolve() for name in (KEYPOINTS, RENDERER)]:
         progress.note("not assembled: this run has its own folder; name it to obamanet assemble")
         result(report.folder)
         return

@@ -68,8 +68,8 @@ class _LstmWriter(GraphWriter):
             self.constant(np.stack(recurrent)),
             self.constant(np.stack(biases)),
         ]
-        axis = self.constant(np.array([0], np.int64))
         if states:
+            axis = self.constant(np.array([0], np.int64))
             # States travel as (1, U); ONNX's LSTM wants (directions, 1, U).
             inputs += ["", *(self.node("Unsqueeze", state, axis) for state in states)]
         name = f"lstm{len(self.nodes)}"

@@ -19,6 +19,7 @@ from obamanet.erasure.layouts import (
     RUN,
     SYNTHETIC_VOICES,
     KnownFolder,
+    layout_of,
     recognise,
     section,
 )
@@ -160,7 +161,9 @@ def _look_through(roots: Sequence[Path], notes: list[str], progress: Progress) -
     def unreadable(error: OSError) -> None:
         notes.append(f"not looked into ({error.strerror}): {error.filename}")
 
-    walks = (step for root in dict.fromkeys(roots) for step in os.walk(root, onerror=unreadable))
+    # A folder in another one is walked with it.
+    outermost = [root for root in dict.fromkeys(roots) if not any(other in root.parents for other in roots)]
+    walks = (step for root in outermost for step in os.walk(root, onerror=unreadable))
     for place, below, names in progress.track(walks, "searching folders"):
         path = Path(place)
         found = recognise(path)
@@ -225,7 +228,7 @@ def folder_trace(found: KnownFolder, reason: str) -> Trace:
     others = []
     for place, below, names in os.walk(found.path):
         # Folders of a known kind inside it have traces of their own, or are not the person's.
-        below[:] = [name for name in below if not recognise(Path(place) / name)]
+        below[:] = [name for name in below if not layout_of(Path(place) / name)]
         for path in (Path(place) / name for name in names):
             rank = found.layout.rank(path.relative_to(found.path).as_posix())
             if rank is None or path.is_symlink() or not path.is_file():

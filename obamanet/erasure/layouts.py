@@ -14,6 +14,7 @@ from typing import Any
 
 from obamanet.evaluation.results import COMPARISON_FILE, CSV_FILE, RESULTS_FILE
 from obamanet.files import sha256_of
+from obamanet.person import CARD, PARTS, READY_FOLDER
 from obamanet.sources import Sources, read_sources
 
 UNFINISHED = r"(.+/)?\.[^/]+\.part[./].+"
@@ -45,12 +46,18 @@ PERSON = Layout(
     "person",
     ("person.json",),
     (
-        r"(mouth|reference|poses)\.npz",
-        r"(predictor|renderer|poser)\.(weights\.h5|onnx)",
-        r"speech_encoder\.onnx",
-        r"footage\.mp4",
+        # With what a killed replacement left.
+        *(rf"({re.escape(READY_FOLDER)}/)?{re.escape(name)}" for name in (*PARTS, CARD)),
+    ),
+)
+EXPORT = Layout(
+    "exported networks",
+    ("networks.json",),
+    (
+        r"(renderer|predictor|speech_encoder|poser)\.(onnx|keras|tflite)",
+        r"README\.txt",
         r"sources\.json",
-        r"person\.json",
+        r"networks\.json",
     ),
 )
 DATASET = Layout(
@@ -70,7 +77,7 @@ RUN = Layout(
         r"(best|last)\.weights\.h5",
         r"kept/step_\d+\.weights\.h5",
         r"samples/step_\d+\.png",
-        r"(state|mouth|heard|train|val)\.npz",
+        r"(state|mouth|region|heard|train|val)\.npz",
         r"log\.jsonl",
         r"curves\.png",
         r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",
@@ -104,7 +111,7 @@ EVALUATION = Layout(
         *(re.escape(name) for name in (CSV_FILE, COMPARISON_FILE, RESULTS_FILE)),
     ),
 )
-LAYOUTS = (PERSON, DATASET, SYNTHETIC_VOICES, RUN, JUDGE, CORPUS, EVALUATION)
+LAYOUTS = (PERSON, EXPORT, DATASET, SYNTHETIC_VOICES, RUN, JUDGE, CORPUS, EVALUATION)
 """All kinds of folders that can contain a face; a folder is of the first kind that matches."""
 
 
@@ -129,12 +136,17 @@ class KnownFolder:
     start_weights: frozenset[str] = frozenset()
 
 
+def layout_of(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> Layout | None:
+    """Returns the kind of the folder ``path`` by its markers alone; None when it is of none of ``layouts``."""
+    return next((one for one in layouts if any(any(path.glob(marker)) for marker in one.markers)), None)
+
+
 def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | None:
     """Returns the folder ``path`` with its kind; None when it is of none of ``layouts``.
 
     Damaged JSON counts as empty.
     """
-    layout = next((one for one in layouts if any(any(path.glob(marker)) for marker in one.markers)), None)
+    layout = layout_of(path, layouts)
     if layout is None:
         return None
     sources = read_sources(path)
@@ -152,6 +164,8 @@ def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | 
             for names in (("teacher", "poses"), ("start",))
         )
         return KnownFolder(path, layout, data, sources | _split(data), made_with, start_weights)
+    if layout is EXPORT:
+        return KnownFolder(path, layout, read_object(path / "networks.json"), sources)
     if layout is JUDGE:
         cards = [read_object(path / marker) for marker in layout.markers]
         splits = frozenset().union(*(_split(part).splits for card in cards for part in (card, section(card, "data"))))

@@ -17,10 +17,11 @@ from obamanet.engine.network import Network, StoredNetwork, check_engine, load_n
 from obamanet.engine.onnx_export import export_weights
 from obamanet.errors import EngineError, OptionError, OutputError
 from obamanet.export import upgrade_person
-from obamanet.files import atomic_write_json, locked, scratch_folder
-from obamanet.person import FAST_RENDERER_FILE, Person, save_card
+from obamanet.files import atomic_write_json, scratch_folder
+from obamanet.person import FAST_RENDERER_FILE, Person, edited_person, load_person, save_card
 from obamanet.pipelines.speak import draw_sketches
 from obamanet.progress import Progress
+from obamanet.sources import add_sources, read_sources
 from obamanet.types import CanonicalKeypoints
 
 CALIBRATION_SKETCHES = 32
@@ -36,12 +37,15 @@ README = """Networks of the person '{name}', exported by {software}.
 
 networks.json lists each file's inputs and outputs: names, shapes (null is any length) and types.
 
-renderer        sketch, uint8 BGR, to picture, uint8 BGR
-speech_encoder  log-mel features of 10 ms, about the speech's level, to encoded features of 20 ms
-predictor       encoded features, stacked for each video frame, and LSTM states, to PCA values and new states
-poser           timed phonemes to weights of mouth poses
 """
-"""Text of README.txt beside the exported files."""
+
+DESCRIPTIONS = {
+    "renderer": "sketch, uint8 BGR, to picture, uint8 BGR",
+    "speech_encoder": "log-mel features of 10 ms, relative to the speech's level, to encoded features of 20 ms",
+    "predictor": "features, stacked for each video frame, and LSTM states, to PCA values and new states",
+    "poser": "timed phonemes to weights of mouth poses",
+}
+"""What each network does, by the stem of its file."""
 
 KERAS_NOTE = """
 *.keras hold the graph between the scalings: the renderer takes and gives values in [-1, 1]. Those of the renderer and
@@ -101,10 +105,11 @@ def export_into_person(
         check_engine(Engine.KERAS)
     person = upgrade_person(folder)
     if precision is Precision.INT8:
-        with locked(folder):
-            _write_onnx(person.fast_renderer_network, person, precision)
-            save_card(person)
-    networks = _networks(person)
+        with edited_person(folder) as edited:
+            _write_onnx(edited.fast_renderer_network, edited, precision)
+            save_card(edited)
+        person = load_person(folder)
+    networks = person.networks
     if (folder / FAST_RENDERER_FILE).is_file():
         networks[FAST_RENDERER_FILE.removesuffix(".onnx")] = person.fast_renderer_network
     return [
@@ -147,7 +152,7 @@ def export_standalone(
         raise OptionError(f"tflite files hold fp32 or fp16: got {precision}; int8 is for onnx")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"output folder is not empty: {out}; name a new one")
-    networks = _networks(person)
+    networks = person.networks
     described: dict[str, Any] = {}
     with scratch_folder(out / "networks") as scratch:
         files = []
@@ -160,13 +165,15 @@ def export_standalone(
         from obamanet.about import SOFTWARE
 
         notes = {Format.KERAS: KERAS_NOTE, Format.TFLITE: TFLITE_NOTE}
-        text = README.format(name=person.name, software=SOFTWARE) + notes.get(to, "")
+        lines = "".join(f"{name:<16}{DESCRIPTIONS[name]}\n" for name in networks)
+        text = README.format(name=person.name, software=SOFTWARE) + lines + notes.get(to, "")
         (scratch / "README.txt").write_text(text, encoding="utf-8")
         origin = person.origin
         about = {"licence": origin.licence, "attribution": origin.attribution, "consent": origin.consent}
         atomic_write_json(
             scratch / "networks.json", {"schema": 1, "person": person.name, **about, "networks": described}
         )
+        add_sources(scratch, read_sources(person.folder))
         for path in sorted(scratch.iterdir()):
             path.replace(out / path.name)
     return [ExportedFile(out / file.path.name, file.size, file.quality, file.milliseconds) for file in files]
@@ -178,7 +185,7 @@ def table(files: Sequence[ExportedFile]) -> list[str]:
     rows += [(f.path.name, f"{f.size / 1e6:.2f}", f.quality, f"{f.milliseconds:.2f}") for f in files]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [*lines, "ms a frame: of video, one thread, measured here and now"]
+    return [*lines, "ms a frame: of video, one thread (.keras: all), measured here and now"]
 
 
 def calibration_sketches(person: Person, count: int, seed: int) -> np.ndarray:
@@ -193,18 +200,6 @@ def calibration_sketches(person: Person, count: int, seed: int) -> np.ndarray:
     keypoints = CanonicalKeypoints(np.repeat(mouth.pca.decode(components), length, axis=0), person.reference.fps)
     sketches = (source.sketch for source in draw_sketches(keypoints, person) if source.sketch is not None)
     return np.stack([sketch for index, sketch in enumerate(sketches) if index % length == length // 2])
-
-
-def _networks(person: Person) -> dict[str, StoredNetwork]:
-    """Returns the networks that ``person`` has, by the stem of their files."""
-    networks = {"renderer": person.renderer_network}
-    if person.speech:
-        networks["predictor"] = person.predictor_network
-        if person.encoder_network:
-            networks["speech_encoder"] = person.encoder_network
-    if person.poser:
-        networks["poser"] = person.poser_network
-    return networks
 
 
 def _write(stored: StoredNetwork, path: Path, person: Person, precision: Precision, to: Format) -> Network:
@@ -284,6 +279,6 @@ def _quality(network: Network, stored: StoredNetwork, calls: Sequence[tuple[np.n
         return f"not compared: {str(error).partition(':')[0]}"
     pairs = [(network(*call)[0].astype(np.float64), reference(*call)[0].astype(np.float64)) for call in calls]
     if stored.kind == "generator":
-        error = float(np.mean([np.mean((exported - trained) ** 2) for exported, trained in pairs]))
-        return "equal" if error == 0 else f"PSNR {10 * np.log10(255**2 / error):.1f} dB"
+        square = float(np.mean([np.mean((exported - trained) ** 2) for exported, trained in pairs]))
+        return "equal" if square == 0 else f"PSNR {10 * np.log10(255**2 / square):.1f} dB"
     return f"differs by at most {max(np.abs(exported - trained).max() for exported, trained in pairs):.1e}"

@@ -53,7 +53,7 @@ ENCODER_KIND: Final = NetworkKind(
 
 
 @dataclass(frozen=True)
-class EncoderCard:
+class ShippedEncoder:
     """What is known of a speech encoder.
 
     Attributes:
@@ -72,11 +72,11 @@ class EncoderCard:
 
 
 @cache
-def encoder_card() -> EncoderCard:
+def encoder_card() -> ShippedEncoder:
     """Returns what is known of the shipped speech encoder; raises :class:`PersonError` when it is damaged."""
     bundle = read_network(encoder_folder(), ENCODER_KIND)
     origin, licence = bundle.card.text("origin"), bundle.card.text("licence")
-    return EncoderCard(bundle.network.config, bundle.sha256, origin, licence, bundle.network)
+    return ShippedEncoder(bundle.network.config, bundle.sha256, origin, licence, bundle.network)
 
 
 def encoder_folder() -> Path:

@@ -7,12 +7,10 @@ from typing import Any
 
 from obamanet.errors import DatasetError
 from obamanet.export import export_networks
-from obamanet.files import sha256_of
 from obamanet.networks.config import PoserConfig
 from obamanet.networks.weights import save_half
 from obamanet.person import (
     POSER_FILE,
-    POSES_FILE,
     Person,
     PoserCard,
     TextPart,
@@ -50,19 +48,20 @@ def save_poser(person: Person, report: TrainReport, sentences: int) -> Person:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise DatasetError(f"no usable weights: {best}: {reason}; train first") from None
-    poser = _card(person, config, options["training"], report, sentences)
-    with edited_person(person) as folder:
-        complete = replace(person, folder=folder, text=TextPart(poses_of(person), poser))
+    poser = _card(person, config, options, report, sentences)
+    with edited_person(person.folder) as edited:
+        complete = replace(edited, text=TextPart(poses_of(edited), poser))
         save_half(network, complete.poser_weights)
-        (folder / onnx_name(POSER_FILE)).unlink(missing_ok=True)
+        (complete.folder / onnx_name(POSER_FILE)).unlink(missing_ok=True)
         export_networks(complete)
         save_card(complete)
     return load_person(person.folder)
 
 
 def _card(
-    person: Person, config: PoserConfig, training: dict[str, Any], report: TrainReport, sentences: int
+    person: Person, config: PoserConfig, options: dict[str, Any], report: TrainReport, sentences: int
 ) -> PoserCard:
+    training = options["training"]
     languages = [str(language) for language in training["languages"]] if training["prose_share"] else []
     spoken = 0
     for language in languages:
@@ -71,7 +70,8 @@ def _card(
     prose_origin = f"{spoken} sentences of prose ({', '.join(languages)}) said by eSpeak NG, exact phoneme times"
     return PoserCard(
         config,
-        sha256_of(person.folder / POSES_FILE),
+        # Of the poses it was trained for, which the person may have changed since.
+        options["data"]["poses"],
         f"{sentences} recorded sentences ({person.origin.footage}): tracked mouths, word times refined to phonemes by "
         "alignment with eSpeak NG",
         f"{prose_origin}, mouths by this person's speech predictor as teacher" if languages else "nothing",

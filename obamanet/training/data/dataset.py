@@ -48,6 +48,10 @@ NAMES_SHOWN = 5
 """Maximum number of clip names in a message; the rest are counted."""
 
 
+KEYPOINTS, RENDERER, PERSON = "keypoints", "renderer", "person"
+"""Folders in a dataset: its two training runs, and the person that is made of them."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One prepared video of T frames.

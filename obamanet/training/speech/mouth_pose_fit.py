@@ -44,7 +44,7 @@ def add_poses(person: Person, pieces: Sequence[Piece], *, seed: int = 1) -> Pers
     Raises what :func:`fit_poses_of` raises, and :class:`obamanet.errors.OutputError` when the folder cannot be written.
     """
     poses = fit_poses_of(pieces, person.mouth, seed=seed)
-    with edited_person(person) as folder:
-        save_poses(poses, folder / POSES_FILE)
-        save_card(replace(person, folder=folder, text=TextPart(poses, person.poser)))
+    with edited_person(person.folder) as edited:
+        save_poses(poses, edited.folder / POSES_FILE)
+        save_card(replace(edited, text=TextPart(poses, edited.poser)))
     return load_person(person.folder)
