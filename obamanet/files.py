@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,19 @@ from obamanet.errors import OutputError
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a full disk, an exceeded quota and a file larger than allowed."""
 
-DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, EOFError, zipfile.BadZipFile, zlib.error)
-"""Exceptions that reading a damaged JSON or .npz file, or one with other content, can raise."""
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    TokenError,
+)
+"""Exceptions that reading a damaged JSON or .npz file, or one with other content, can raise. TokenError is of
+a damaged header inside the .npz."""
 
 JSON_DEPTH = 32
 """Maximum nesting of lists and objects; the program's own files have at most six levels."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from obamanet.errors import FaceError, OutputError
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import Landmarker, load_landmarker
 from obamanet.face.track import track_face
-from obamanet.files import atomic_path, open_arrays, sha256_of
+from obamanet.files import DAMAGED, atomic_path, open_arrays, sha256_of
 from obamanet.video.reader import probe_video, read_frames
 
 CACHE_VARIABLE = "OBAMANET_CACHE_DIR"
@@ -108,7 +107,7 @@ def _read(cached: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     try:
         with open_arrays(cached) as arrays:
             times, landmarks, seen = arrays["times"], arrays["landmarks"], arrays["seen"]
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
     fits = landmarks.shape == (len(times), 68, 2) and seen.shape == (len(times),) and len(times) > 0
     return (times, landmarks, seen) if fits else None

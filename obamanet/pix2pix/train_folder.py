@@ -15,7 +15,6 @@ from obamanet.pix2pix.pairs import Direction, FolderPairs, default_load_size
 from obamanet.pix2pix.pictures import list_pictures
 from obamanet.progress import Progress
 from obamanet.training.loop.runner import Limits, TrainReport
-from obamanet.training.loop.trained_networks import TrainedRenderer
 from obamanet.training.renderer.pix2pix_training import TrainOptions, train_pix2pix
 
 VAL_SHARE = 0.1
@@ -35,11 +34,10 @@ def train_folder(
     load_size: int | None = None,
     flip: bool = True,
     keep_epochs: Sequence[int] = (),
-    start: TrainedRenderer | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains a pix2pix generator on A|B pictures, or resume its training.
+    """Trains a pix2pix generator on A|B pictures, or resumes its training.
 
     Args:
         pictures: folder of the training pictures.
@@ -53,7 +51,6 @@ def train_folder(
         load_size: side in pixels that training pairs are scaled to before the crop, see :class:`FolderPairs`.
         flip: mirror half of the training pairs.
         keep_epochs: epochs whose weights are kept for comparison.
-        start: generator of the same sizes whose weights to start from.
         limits: where this session stops.
         progress: gets the metrics of each evaluation.
 
@@ -88,7 +85,6 @@ def train_folder(
         config,
         options,
         sections={"folder": about},
-        start=start,
         keep_steps=frozenset(_step_of(epoch, len(train_pictures), options.batch_size) for epoch in keep_epochs),
         limits=limits,
         progress=progress,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.bundle import write_network
 from obamanet.errors import DatasetError, OptionError
-from obamanet.files import atomic_path, open_arrays
+from obamanet.files import DAMAGED, atomic_path, open_arrays
 from obamanet.networks.config import PredictorConfig
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
@@ -137,7 +136,7 @@ def train_closures(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains the closure detector, or resume its training.
+    """Trains the closure detector, or resumes its training.
 
     The examples are prose and the recorded sentences spoken by synthetic voices, the recordings, and noise.
 
@@ -376,7 +375,7 @@ def load_encoded(path: Path) -> list[EncodedSound]:
             closures = np.split(arrays["closures"], np.cumsum(arrays["counts"])[:-1])
             rows = zip(arrays["kinds"], values, closures, strict=True)
             return [EncodedSound(str(k), v, tuple(Span(float(a), float(b)) for a, b in c)) for k, v, c in rows]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise DatasetError(f"sounds of the run are damaged: {path}: {error!r}; use another folder") from None
 
 

@@ -8,7 +8,6 @@ synthetic voice by the person's speech predictor (distillation).
 from __future__ import annotations
 
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,7 +19,7 @@ import numpy as np
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path, open_arrays
+from obamanet.files import DAMAGED, atomic_path, open_arrays
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.placement import to_canonical
@@ -195,7 +194,7 @@ def load_examples(path: Path) -> list[PoserExample]:
             cuts = np.cumsum(arrays["lengths"])[:-1]
             parts = zip(*(np.split(arrays[name], cuts) for name in ("inputs", "keypoints")), strict=True)
             return [PoserExample(str(kind), *part) for kind, part in zip(arrays["kinds"], parts, strict=True)]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise DatasetError(f"examples of the run are damaged: {path}: {error!r}; use another folder") from None
 
 

@@ -109,7 +109,7 @@ def train_poser(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains a person's poser, or resume its training.
+    """Trains a person's poser, or resumes its training.
 
     Args:
         dataset: the person's dataset.

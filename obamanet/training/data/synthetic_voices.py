@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 
 from obamanet.constants import FEATURE_RATE
 from obamanet.errors import DatasetError
-from obamanet.files import atomic_path, atomic_write_json, open_arrays, read_json
+from obamanet.files import DAMAGED, atomic_path, atomic_write_json, open_arrays, read_json
 
 SCHEMA = 1
 """Version of the folder's layout."""
@@ -110,7 +109,7 @@ def load_sound_of(synthetic_voices: SyntheticVoices, entry: SyntheticUtterance) 
     try:
         with open_arrays(path) as arrays:
             return arrays["sound"].astype(np.float32) / FULL_SCALE, arrays["times"].astype(np.float64)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise DatasetError(f"synthetic utterance is damaged: {path}: {error}; make them anew") from None
 
 

@@ -1,7 +1,7 @@
 """Trains a speech encoder by distillation (Hinton et al. 2015).
 
 The student starts as the teacher's first blocks, with local attention in place of positions. On augmented sound it is
-trained to set_layer the teacher's output for the clean sound.
+trained to predict the teacher's output for the clean sound.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def train_encoder(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains a speech encoder, or resume its training.
+    """Trains a speech encoder, or resumes its training.
 
     Args:
         folders: sound files. All folders are drawn from equally often, one that is named twice, twice as often.

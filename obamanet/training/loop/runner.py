@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 import shutil
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,7 +20,7 @@ import numpy as np
 from obamanet.background import in_background
 from obamanet.card import CardError, read_card
 from obamanet.errors import DatasetError, OptionError, OutputError
-from obamanet.files import atomic_path, atomic_write_json, locked, open_arrays
+from obamanet.files import DAMAGED, atomic_path, atomic_write_json, locked, open_arrays
 from obamanet.progress import Progress
 from obamanet.training.loop.log import TrainingLog
 
@@ -40,9 +38,6 @@ KEPT = "kept"
 
 OPTIONS_FILE, STATE_FILE = "options.json", "state.npz"
 """Names, in a run's folder, of its options and of the state that it is resumed from."""
-
-DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
-"""Exceptions that reading a damaged ``.npz`` can raise."""
 
 EXPECTED: Final = (
     "The default person, of 20 minutes of footage, took two hours on two CPU cores, most of it the renderer. Interrupt "
@@ -227,12 +222,16 @@ def claim_folder(folder: Path, options: dict[str, Any], hint: str = "") -> None:
         )
 
 
-def claim_run(folder: Path, options: dict[str, Any], caches: tuple[str, ...] = ()) -> None:
+def start_hint(folder: Path) -> str:
+    """Returns the end of an error message about the run in ``folder``, for trainings that have ``--start``."""
+    return f", which --start {folder} lets begin with what was learned here"
+
+
+def claim_run(folder: Path, options: dict[str, Any], *, caches: tuple[str, ...] = (), hint: str = "") -> None:
     """Claims ``folder`` as :func:`claim_folder` does, replacing other options when no step has been saved yet.
 
     ``caches`` are names of files that depend on the options and are removed with them.
     """
-    hint = f", which --start {folder} lets begin with what was learned here"
     if not (folder / STATE_FILE).is_file() and (folder / OPTIONS_FILE).is_file():
         try:
             same = not _changed(read_options(folder), options)
@@ -260,7 +259,7 @@ def chosen_step(folder: Path, weights: str) -> int | None:
     try:
         with open_arrays(folder / STATE_FILE) as state:
             return int(state["best"][1] if weights == "best" else state["step"])
-    except DAMAGE:
+    except DAMAGED:
         return None
 
 
@@ -415,7 +414,7 @@ def _load(learner: Learner, path: Path) -> _State:
             best_score, best_step = (float(value) for value in arrays["best"])
             chosen = bool(arrays["chosen"]) if "chosen" in arrays else True
             state = _State(int(arrays["step"]), best_score, int(best_step), chosen)
-    except DAMAGE as error:
+    except DAMAGED as error:
         raise DatasetError(f"state of the run is damaged: {path}: {error}; train into another folder") from None
     for variable, value in zip(variables, values, strict=True):
         if tuple(variable.shape) != value.shape:

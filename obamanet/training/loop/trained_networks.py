@@ -9,10 +9,11 @@ from typing import Any
 
 from obamanet.audio.features import FeatureOptions
 from obamanet.errors import DatasetError, ObamanetError
+from obamanet.files import DAMAGED
 from obamanet.networks.config import GeneratorConfig, PredictorConfig
 from obamanet.person import MOUTH_FILE, MouthModel, Person, load_mouth, load_person
 from obamanet.timing import parse_rate
-from obamanet.training.loop.runner import DAMAGE, OPTIONS_FILE, read_options
+from obamanet.training.loop.runner import OPTIONS_FILE, read_options
 from obamanet.types import RenderMode
 
 
@@ -111,7 +112,7 @@ def run_predictor(run: Path, weights: str = "best") -> TrainedPredictor:
         )
     except DatasetError:
         raise
-    except (*DAMAGE, ObamanetError) as error:
+    except (*DAMAGED, ObamanetError) as error:
         raise DatasetError(f"not a predictor's training run: {run}: {error!r}") from error
 
 
@@ -124,7 +125,7 @@ def run_renderer(run: Path, weights: str = "best") -> TrainedRenderer:
         return TrainedRenderer(run, config, _weights(run, weights), mode, options.get("data", {}).get("split"))
     except DatasetError:
         raise
-    except (*DAMAGE, ObamanetError) as error:
+    except (*DAMAGED, ObamanetError) as error:
         raise DatasetError(f"not a renderer's training run: {run}: {error!r}") from error
 
 

@@ -120,10 +120,11 @@ def train_pix2pix(
     start: TrainedRenderer | None = None,
     keep_steps: frozenset[int] = frozenset(),
     expected: str = "",
+    hint: str = "",
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains a pix2pix generator, or resume its training.
+    """Trains a pix2pix generator, or resumes its training.
 
     Args:
         train: pairs for training.
@@ -136,6 +137,7 @@ def train_pix2pix(
         start: generator of the same sizes whose weights to start from.
         keep_steps: steps whose weights are kept beside the best and the last.
         expected: message about how long such a training takes.
+        hint: end of the error message for a folder with another run.
         limits: where this session stops.
         progress: gets the metrics of each evaluation.
 
@@ -159,7 +161,7 @@ def train_pix2pix(
     progress = progress or Progress()
     epoch_steps = min(options.epoch_steps, max(1, len(train) // options.batch_size))
     with own_folder(folder):
-        claim_run(folder, claim)
+        claim_run(folder, claim, hint=hint)
         if write_notes:
             write_notes()
         progress.note(f"{options.steps} steps of {options.batch_size} pictures. {expected}".rstrip())

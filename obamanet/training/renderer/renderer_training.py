@@ -23,7 +23,7 @@ from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_face
 from obamanet.sources import add_sources
 from obamanet.training.data.dataset import Dataset, Piece, Split
-from obamanet.training.loop.runner import EXPECTED, STATE_FILE, Limits, TrainReport
+from obamanet.training.loop.runner import EXPECTED, STATE_FILE, Limits, TrainReport, start_hint
 from obamanet.training.loop.trained_networks import TrainedRenderer
 from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, train_pix2pix
 from obamanet.types import RenderMode
@@ -105,7 +105,7 @@ def train_renderer(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains a person's renderer, or resume its training; see :func:`train_pix2pix`.
+    """Trains a person's renderer, or resumes its training; see :func:`train_pix2pix`.
 
     Args:
         dataset: the person's dataset.
@@ -151,6 +151,7 @@ def train_renderer(
         write_notes=write_notes,
         start=start,
         expected=EXPECTED,
+        hint=start_hint(folder),
         limits=limits,
         progress=progress,
     )

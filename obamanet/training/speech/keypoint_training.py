@@ -29,7 +29,16 @@ from obamanet.training.data.dataset import Dataset, Piece, Split
 from obamanet.training.data.synthetic_voices import SyntheticVoices
 from obamanet.training.loop.ema_learner import Losses, check_amounts, check_optimiser_options
 from obamanet.training.loop.plots import draw_openings
-from obamanet.training.loop.runner import EXPECTED, Limits, Schedule, TrainReport, claim_run, own_folder, run_training
+from obamanet.training.loop.runner import (
+    EXPECTED,
+    Limits,
+    Schedule,
+    TrainReport,
+    claim_run,
+    own_folder,
+    run_training,
+    start_hint,
+)
 from obamanet.training.loop.trained_networks import TrainedPredictor, load_weights
 from obamanet.training.speech.lstm_learner import LstmLearner
 from obamanet.training.speech.training_examples import (
@@ -131,7 +140,7 @@ def train_keypoints(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
-    """Trains a person's predictor, or resume its training.
+    """Trains a person's predictor, or resumes its training.
 
     Args:
         dataset: the person's dataset.
@@ -178,7 +187,7 @@ def train_keypoints(
         "training": asdict(options),
     }
     with own_folder(folder):
-        claim_run(folder, claim, caches=(FEATURES_FILE,))
+        claim_run(folder, claim, caches=(FEATURES_FILE,), hint=start_hint(folder))
         length = f"{options.steps} steps of {options.batch_size} examples, after listening to the sounds"
         progress.note(f"{length}. {EXPECTED}")
         add_sources(folder, split.sources)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from obamanet.audio.load import load_sound
 from obamanet.audio.normalise_features import normalise_utterance, silence_features
 from obamanet.audio.stack import stack_features
 from obamanet.constants import SAMPLE_RATE
-from obamanet.files import atomic_path, open_arrays
+from obamanet.files import DAMAGED, atomic_path, open_arrays
 from obamanet.progress import Progress
 from obamanet.timing import frames_to_cover
 from obamanet.training.data.dataset import Clip, Piece
@@ -206,5 +205,5 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
     try:
         with open_arrays(path) as arrays:
             return {name: arrays[name] for name in arrays}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
