@@ -36,6 +36,9 @@ OUTER_LIPS: Final = slice(0, 12)
 INNER_LIPS: Final = slice(12, 20)
 """Indices among the 20 keypoints: the closed inner contour of the lips, which bounds the mouth opening."""
 
+LEFT_CORNER, RIGHT_CORNER = 0, 6
+"""Indices among the 20 keypoints: the outer corners of the mouth, left and right in the picture."""
+
 INNER_TOP: Final = (13, 14, 15)
 """Indices among the 20 keypoints: the upper inner lip, left to right in the picture."""
 

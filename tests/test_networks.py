@@ -43,7 +43,7 @@ def test_unet_of_the_paper_has_its_widths() -> None:
 
 def test_patchgan_judges_30_by_30_patches_of_256() -> None:
     model = build_discriminator(GeneratorConfig(width=4), width=4)
-    assert model([noise(1, 256, 256, 3), noise(1, 256, 256, 3)]).shape == (1, 30, 30, 1)
+    assert model([noise(1, 256, 256, 3), noise(1, 256, 256, 3)])[-1].shape == (1, 30, 30, 1)
 
 
 @pytest.mark.parametrize("pixel", [(128, 128), (0, 0), (255, 255), (70, 201)])
@@ -156,7 +156,7 @@ def test_sizes_that_no_network_has_are_refused(size: int, width: int, fold: int)
 def test_the_smallest_size_has_both_networks() -> None:
     pictures = noise(1, 32, 32, 3)
     assert build_generator(SMALL)(pictures).shape == (1, 32, 32, 3)
-    assert build_discriminator(SMALL, 8)([pictures, pictures]).shape == (1, 2, 2, 1)
+    assert build_discriminator(SMALL, 8)([pictures, pictures])[-1].shape == (1, 2, 2, 1)
 
 
 def test_adversarial_loss_is_binary_cross_entropy() -> None:

@@ -226,7 +226,7 @@ def test_every_epoch_draws_every_pair_once_in_an_order_of_its_own() -> None:
     source = MadePairs(6)
 
     def drawn(steps: range) -> list[int]:
-        conditions = [picture for step in steps for picture in draw_batch(source, options, step)[0]]
+        conditions = [picture for step in steps for picture in draw_batch(source, options, step).conditions]
         plain = [np.sort(source.pair(index, None).condition, axis=None) for index in range(6)]
         return [
             next(index for index, one in enumerate(plain) if np.array_equal(np.sort(picture, axis=None), one))

@@ -39,7 +39,7 @@ def prepare_verb(
     landmarks: Annotated[
         Landmarks,
         typer.Option("--landmarks", help="What finds the landmarks: MediaPipe's face mesh, or dlib's 68-point model."),
-    ] = Landmarks.DLIB,
+    ] = Landmarks.MESH,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes at work.", show_default="one per core")
     ] = None,

@@ -41,7 +41,7 @@ MEASURED_WITH: Final = (
 CROP = "face: 1.1 of the 68 points' extent; mouth: 1.4 of the 20 points' extent; squares about the recording's points"
 
 MAX_WORKERS: Final = 2
-"""Processes. Each holds dlib's models, about 400 MB."""
+"""Processes. Each holds landmark, identity and judge models, about 400 MB."""
 
 
 @dataclass(frozen=True)

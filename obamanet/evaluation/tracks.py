@@ -21,8 +21,8 @@ from obamanet.video.reader import probe_video, read_frames
 CACHE_VARIABLE = "OBAMANET_CACHE_DIR"
 """Environment variable that names the cache folder."""
 
-TRACKER = "dlib HOG and 68 points, averaged and smoothed"
-TRACKER_VERSION = 1
+TRACKER = "MediaPipe face mesh, 68 points, smoothed"
+TRACKER_VERSION = 2
 """Part of the cache's key; raise it when tracking gives other landmarks."""
 
 
@@ -52,7 +52,7 @@ class ClipTrack:
 
 
 class Tracker:
-    """Tracks faces and caches the tracks by the videos' content; build it once per process, it holds dlib's models."""
+    """Tracks faces and caches the tracks by the videos' content; build it once per process, as it holds models."""
 
     def __init__(self, cache: Path | None = None) -> None:
         self._cache = cache or cache_folder()
@@ -73,7 +73,7 @@ class Tracker:
         return ClipTrack(times, landmarks, seen, size, info.fps, info.duration, info.variable_rate, info.has_sound)
 
     def _track_frames(self, path: Path, cached: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        landmarker = self._landmarker = self._landmarker or load_landmarker(Landmarks.DLIB)
+        landmarker = self._landmarker = self._landmarker or load_landmarker(Landmarks.MESH)
         times: list[float] = []
 
         def images() -> Iterator[np.ndarray]:

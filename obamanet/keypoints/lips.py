@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH_COUNT
+from obamanet.constants import INNER_BOTTOM, INNER_TOP, LEFT_CORNER, MOUTH_COUNT, RIGHT_CORNER
 from obamanet.keypoints.pca import MouthPca
 from obamanet.types import Span
 
@@ -161,5 +161,5 @@ def _difference(plus: Sequence[int], minus: Sequence[int], axis: int) -> np.ndar
 GAP_WEIGHTS: Final = _difference(INNER_BOTTOM, INNER_TOP, 1)
 """Weights (40,) of the vertical gap between the inner lips."""
 
-WIDTH_WEIGHTS: Final = _difference((6,), (0,), 0)
+WIDTH_WEIGHTS: Final = _difference((RIGHT_CORNER,), (LEFT_CORNER,), 0)
 """Weights (40,) of the horizontal distance between the outer mouth corners."""

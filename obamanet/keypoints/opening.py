@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from obamanet.constants import INNER_BOTTOM, INNER_TOP
+from obamanet.constants import INNER_BOTTOM, INNER_TOP, LEFT_CORNER, RIGHT_CORNER
 
 
 def mouth_opening(keypoints: np.ndarray) -> np.ndarray:
@@ -15,4 +15,4 @@ def mouth_opening(keypoints: np.ndarray) -> np.ndarray:
 
 def mouth_width(keypoints: np.ndarray) -> np.ndarray:
     """Returns the distance between the mouth corners of ``keypoints`` (..., 20, 2): shape (...), in their unit."""
-    return np.linalg.norm(keypoints[..., 6, :] - keypoints[..., 0, :], axis=-1)
+    return np.linalg.norm(keypoints[..., RIGHT_CORNER, :] - keypoints[..., LEFT_CORNER, :], axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -49,36 +50,46 @@ def build_generator(config: GeneratorConfig) -> keras.Model:
     return keras.Model(inputs, layers.Activation("tanh", name="picture")(x), name="generator")
 
 
-def build_discriminator(config: GeneratorConfig, width: int = 64) -> keras.Model:
+def build_discriminator(config: GeneratorConfig, width: int = 64, size: int | None = None) -> keras.Model:
     """Returns the PatchGAN discriminator; each logit judges a patch of 70x70 pixels.
 
     Args:
         config: sizes of the generator whose output is judged.
         width: filters of the first layer.
+        size: side S of the judged pictures in pixels; None for the generator's.
 
     Returns:
-        Graph from condition (B, S, S, in_channels) and image (B, S, S, out_channels) to logits, 30x30 for S = 256.
+        Graph from condition (B, S, S, in_channels) and image (B, S, S, out_channels) to the outputs of its four hidden
+        layers, and last to logits, 30x30 for S = 256.
     """
-    size = config.image_size
+    size = size or config.image_size
     condition = keras.Input((size, size, config.in_channels))
     picture = keras.Input((size, size, config.out_channels))
     x = layers.Concatenate()([condition, picture])
+    hidden = []
     for level in range(3):
         x = _down(width * 2**level, use_bias=level == 0, name=f"disc{level}")(x)
         if level:
             x = InstanceNormalisation(name=f"disc{level}_norm")(x)
         x = layers.LeakyReLU(LEAK)(x)
+        hidden.append(x)
     x = layers.ZeroPadding2D(1)(x)
     x = layers.Conv2D(width * 8, 4, use_bias=False, kernel_initializer=_normal(), name="disc3")(x)
     x = layers.LeakyReLU(LEAK)(InstanceNormalisation(name="disc3_norm")(x))
+    hidden.append(x)
     x = layers.ZeroPadding2D(1)(x)
     logits = layers.Conv2D(1, 4, kernel_initializer=_normal(), name="logits")(x)
-    return keras.Model([condition, picture], logits, name="discriminator")
+    return keras.Model([condition, picture], [*hidden, logits], name="discriminator")
 
 
 def adversarial_loss(logits: Any, real: bool) -> Any:
     """Returns the mean binary cross-entropy of ``logits`` with real or fake labels (Isola et al. 2017, eq. 1)."""
     return ops.mean(ops.softplus(-logits) if real else ops.softplus(logits))
+
+
+def matching_loss(real: Sequence[Any], painted: Sequence[Any]) -> Any:
+    """Returns the mean absolute difference of a discriminator's hidden layers (Wang et al. 2018, eq. 4)."""
+    return sum(ops.mean(ops.abs(one - other)) for one, other in zip(real, painted, strict=True)) / len(real)
 
 
 def l1_loss(target: Any, painted: Any, weight: Any = 1.0) -> Any:

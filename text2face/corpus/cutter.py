@@ -60,7 +60,7 @@ class Cutter:
         self._frames = FrameReader(info.path, info.fps)
         self._sound = SoundReader(info.path) if info.has_sound else None
         self._frame_count = frames_to_cover(Fraction(info.duration).limit_denominator(100_000), info.fps)
-        self._landmarker = load_landmarker(Landmarks.DLIB)
+        self._landmarker = load_landmarker(Landmarks.MESH)
 
     def cut(self, window: Window, folder: Path, name: str) -> CueRecord:
         """Writes the clips of a cue, and returns their record.

@@ -105,7 +105,7 @@ def prepare(
     *,
     fps: Fraction | None = None,
     image_size: int = IMAGE_SIZE,
-    landmarks: Landmarks = Landmarks.DLIB,
+    landmarks: Landmarks = Landmarks.MESH,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> PrepareReport:

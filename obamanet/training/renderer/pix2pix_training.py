@@ -32,17 +32,48 @@ VALIDATION_PAIRS = 96
 ADVERSARY_COST = 3.0
 """Duration of a step with the adversary, relative to one without."""
 
+MIN_CROP = 32
+"""Pixels. Minimum side of a discriminator's crops; the last layer has no output for smaller ones."""
+
+FOCUS_JITTER = 8
+"""Pixels. Maximum distance, along each axis, of a crop's middle from the focus."""
+
 MAX_DISCRIMINATOR = 512
 """Maximum number of filters of the discriminator's first layer; the paper has 64."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A condition and its target, (S, S, 3) uint8 BGR each, and the loss weight per pixel, (S, S) float32."""
+    """A condition and its target.
+
+    Attributes:
+        condition: shape (S, S, 3) uint8 BGR.
+        target: shape (S, S, 3) uint8 BGR.
+        weight: loss weight per pixel, shape (S, S) float32.
+        focus: row and column of the pixel that a discriminator of crops looks at most; None for the middle.
+    """
 
     condition: np.ndarray
     target: np.ndarray
     weight: np.ndarray
+    focus: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pairs of one step.
+
+    Attributes:
+        conditions: shape (B, S, S, 3) uint8 BGR.
+        targets: shape (B, S, S, 3) uint8 BGR.
+        weights: loss weights per pixel, shape (B, S, S) float32.
+        crops: top and left of the crops that the discriminator judges, shape (B, K, 2) int32.
+    """
+
+    conditions: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    crops: np.ndarray
 
 
 class PairSource(Protocol):
@@ -67,6 +98,10 @@ class TrainOptions:
         learning_rate: Adam's, in the first half of the steps; over the second it falls linearly to zero.
         l1_weight: weight of the L1 loss.
         gan_weight: weight of the adversarial loss; 0 for none.
+        matching_weight: weight of the feature-matching loss (Wang et al. 2018), added with the adversarial one; 0 for
+            none.
+        crop: side in pixels of the crops that the discriminator judges: of each picture one around its focus and one
+            anywhere; 0 for whole pictures.
         gan_start: share of the steps after which the adversarial loss is added; steps before are three times quicker.
         discriminator_width: filters of the discriminator's first layer.
         epoch_steps: maximum number of steps between two evaluations.
@@ -79,6 +114,8 @@ class TrainOptions:
     learning_rate: float = 2e-4
     l1_weight: float = 100.0
     gan_weight: float = 1.0
+    matching_weight: float = 0.0
+    crop: int = 0
     gan_start: float = 0.0
     discriminator_width: int = 64
     epoch_steps: int = 1000
@@ -88,7 +125,7 @@ class TrainOptions:
     def __post_init__(self) -> None:
         counts = ("steps", "batch_size", "epoch_steps", "discriminator_width")
         check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
-        check_amounts(l1_weight=self.l1_weight, gan_weight=self.gan_weight)
+        check_amounts(l1_weight=self.l1_weight, gan_weight=self.gan_weight, matching_weight=self.matching_weight)
         if self.discriminator_width > MAX_DISCRIMINATOR:
             raise OptionError(
                 f"discriminator width is out of range: got {self.discriminator_width}, "
@@ -147,6 +184,11 @@ def train_pix2pix(
     """
     if not len(train) or not len(val):
         raise DatasetError(f"{len(train)} pairs to train and {len(val)} to validate; both are needed")
+    if options.crop and not MIN_CROP <= options.crop <= config.image_size:
+        raise OptionError(
+            f"crop of the discriminator is out of range: got {options.crop} px, allowed is {MIN_CROP} to "
+            f"{config.image_size}, or 0 for whole pictures"
+        )
     if start and start.config != config:
         raise OptionError(
             f"renderer to begin with is of another size: {start.folder} paints {start.config.image_size} px with width "
@@ -196,7 +238,7 @@ class Pix2PixLearner:
         self.generator = build_generator(config)
         self.ema = build_generator(config)
         self.ema.set_weights(self.generator.get_weights())
-        self.discriminator = build_discriminator(config, options.discriminator_width)
+        self.discriminator = build_discriminator(config, options.discriminator_width, options.crop or None)
         self._generator_optimizer = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
         self._discriminator_optimizer = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
         self._generator_optimizer.build(self.generator.trainable_variables)
@@ -214,23 +256,18 @@ class Pix2PixLearner:
         load_weights(self.generator, start.weights)
         self.ema.set_weights(self.generator.get_weights())
 
-    def step(self, batch: tuple[np.ndarray, np.ndarray, np.ndarray], number: int) -> dict[str, float]:
-        """Does step ``number``, from 0, on (conditions, targets, weights), and returns the losses by name.
-
-        Args:
-            batch: conditions and targets (B, S, S, 3) uint8 BGR, weights (B, S, S) float32.
-            number: the step.
-        """
+    def step(self, batch: Batch, number: int) -> dict[str, float]:
+        """Does step ``number``, from 0, on ``batch``, and returns the losses by name."""
         import tensorflow as tf
 
         options = self.options
         rate = options.learning_rate * min(1.0, 2 * (1 - number / options.steps))
         decay = min(options.ema_decay, (1 + number) / (10 + number))
-        conditions, targets, weights = batch
         losses = self._traced[number >= options.adversary_from](
-            _to_unit(conditions),
-            _to_unit(targets),
-            tf.constant(weights[..., None]),
+            _to_unit(batch.conditions),
+            _to_unit(batch.targets),
+            tf.constant(batch.weights[..., None]),
+            tf.constant(batch.crops),
             tf.constant(rate),
             tf.constant(decay),
         )
@@ -270,11 +307,11 @@ class Pix2PixLearner:
         ]
 
     def _step(
-        self, condition: Any, target: Any, weight: Any, rate: Any, decay: Any, *, adversarial: bool
+        self, condition: Any, target: Any, weight: Any, crops: Any, rate: Any, decay: Any, *, adversarial: bool
     ) -> dict[str, Any]:
         import tensorflow as tf
 
-        from obamanet.networks.unet import adversarial_loss, l1_loss
+        from obamanet.networks.unet import adversarial_loss, l1_loss, matching_loss
 
         options = self.options
         self._generator_optimizer.learning_rate.assign(rate)
@@ -284,17 +321,22 @@ class Pix2PixLearner:
             losses["l1"] = l1_loss(target, painted, weight)
             total = options.l1_weight * losses["l1"]
             if adversarial:
-                losses["generator"] = adversarial_loss(self.discriminator([condition, painted], training=True), True)
+                seen, shown, drawn = (self._judged(pictures, crops) for pictures in (condition, target, painted))
+                with tf.GradientTape() as discriminator_tape:
+                    *real_hidden, real = self.discriminator([seen, shown], training=True)
+                    *_, fake = self.discriminator([seen, tf.stop_gradient(drawn)], training=True)
+                    # Halved, so that the discriminator learns slower than the generator (paper, section 3.3).
+                    losses["discriminator"] = (adversarial_loss(real, True) + adversarial_loss(fake, False)) / 2
+                *hidden, logits = self.discriminator([seen, drawn], training=True)
+                losses["generator"] = adversarial_loss(logits, True)
                 total = total + options.gan_weight * losses["generator"]
+                if options.matching_weight:
+                    losses["matching"] = matching_loss([tf.stop_gradient(layer) for layer in real_hidden], hidden)
+                    total = total + options.matching_weight * losses["matching"]
         variables = self.generator.trainable_variables
         self._generator_optimizer.apply(generator_tape.gradient(total, variables), variables)
         if adversarial:
             self._discriminator_optimizer.learning_rate.assign(rate)
-            with tf.GradientTape() as discriminator_tape:
-                real = self.discriminator([condition, target], training=True)
-                fake = self.discriminator([condition, tf.stop_gradient(painted)], training=True)
-                # Halved, so that the discriminator learns slower than the generator (paper, section 3.3).
-                losses["discriminator"] = (adversarial_loss(real, True) + adversarial_loss(fake, False)) / 2
             variables = self.discriminator.trainable_variables
             self._discriminator_optimizer.apply(
                 discriminator_tape.gradient(losses["discriminator"], variables), variables
@@ -303,13 +345,23 @@ class Pix2PixLearner:
             average.assign(average + (1 - decay) * (current - average))
         return losses
 
+    def _judged(self, pictures: Any, crops: Any) -> Any:
+        """Returns the parts of ``pictures`` (B, S, S, 3) that the discriminator judges; see :class:`Batch`."""
+        import tensorflow as tf
 
-def draw_batch(source: PairSource, options: TrainOptions, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the batch of ``step``; each epoch goes through all pairs in a random order of its own.
+        side = self.options.crop
+        if not side:
+            return pictures
+        parts = [
+            tf.slice(pictures[number], [*tf.unstack(crops[number, crop]), 0], [side, side, 3])
+            for number in range(pictures.shape[0])
+            for crop in range(crops.shape[1])
+        ]
+        return tf.stack(parts)
 
-    Returns:
-        Conditions and targets, (B, S, S, 3) uint8 BGR each, and weights, (B, S, S) float32.
-    """
+
+def draw_batch(source: PairSource, options: TrainOptions, step: int) -> Batch:
+    """Returns the batch of ``step``; each epoch goes through all pairs in a random order of its own."""
     pairs = []
     for place in range(step * options.batch_size, (step + 1) * options.batch_size):
         epoch, position = divmod(place, len(source))
@@ -318,11 +370,22 @@ def draw_batch(source: PairSource, options: TrainOptions, step: int) -> tuple[np
                 int(_order(options.seed, epoch, len(source))[position]), np.random.default_rng((options.seed, place))
             )
         )
-    return (
+    random = np.random.default_rng((options.seed, step, options.crop))
+    return Batch(
         np.stack([pair.condition for pair in pairs]),
         np.stack([pair.target for pair in pairs]),
         np.stack([pair.weight for pair in pairs]),
+        np.stack([_crops(pair, options.crop, random) for pair in pairs]),
     )
+
+
+def _crops(pair: Pair, side: int, random: np.random.Generator) -> np.ndarray:
+    """Returns top and left of two crops inside ``pair``, around its focus and anywhere: shape (2, 2) int32."""
+    size = len(pair.target)
+    focus = np.array(pair.focus or (size // 2, size // 2))
+    around = focus - side // 2 + random.integers(-FOCUS_JITTER, FOCUS_JITTER + 1, 2)
+    anywhere = random.integers(0, size - side + 1, 2)
+    return np.clip(np.stack([around, anywhere]), 0, size - side).astype(np.int32)
 
 
 @lru_cache(maxsize=2)

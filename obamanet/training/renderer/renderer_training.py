@@ -90,7 +90,8 @@ class PersonPairs:
             outline = place_region(self._region, landmarks[None])[0]
             condition = draw_inpainting(target, outline, landmarks)
             weight[region_mask(outline, self._size) == 0] = REGION_ONLY
-        return Pair(condition, target, weight)
+        column, row = landmarks[MOUTH].mean(axis=0).round().astype(int)
+        return Pair(condition, target, weight, (int(row), int(column)))
 
 
 def train_renderer(

@@ -12,7 +12,7 @@ import numpy as np
 
 from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.stack import stacked_size
-from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, MOUTH
+from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, LEFT_CORNER, MOUTH, RIGHT_CORNER
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import sha256_of
 from obamanet.keypoints.head import Head, fit_head, place_head
@@ -76,6 +76,7 @@ class KeypointOptions:
         sequence: length of one training example, 1 to 60 seconds.
         velocity_weight: weight of the loss on differences between frames; that on position has 1.
         opening_weight: weight of the loss on the gap between the inner lips.
+        width_weight: weight of the loss on the distance between the mouth corners.
         noise: standard deviation of the Gaussian noise added to the features.
         copies: augmented copies of each recording, 0 to 20.
         augmented: share of the examples that are augmented copies: noise, rooms, telephone lines, shifted voices.
@@ -100,6 +101,7 @@ class KeypointOptions:
     sequence: float = 4.0
     velocity_weight: float = 1.0
     opening_weight: float = 2.0
+    width_weight: float = 1.0
     noise: float = 0.2
     copies: int = 3
     augmented: float = 0.25
@@ -443,11 +445,13 @@ class KeypointLearner(LstmLearner):
             "position": self._distance(predicted - keypoints),
             "velocity": self._distance(predicted[:, 1:] - predicted[:, :-1] - keypoints[:, 1:] + keypoints[:, :-1]),
             "opening": tf.reduce_mean(tf.abs(_opening(predicted) - _opening(keypoints))),
+            "width": tf.reduce_mean(tf.abs(_width(predicted) - _width(keypoints))),
         }
         total = (
             reported["position"]
             + options.velocity_weight * reported["velocity"]
             + options.opening_weight * reported["opening"]
+            + options.width_weight * reported["width"]
         )
         return Losses(total, reported)
 
@@ -464,6 +468,10 @@ def _opening(keypoints: Any) -> Any:
     top = tf.gather(keypoints, list(INNER_TOP), axis=2)[..., 1]
     bottom = tf.gather(keypoints, list(INNER_BOTTOM), axis=2)[..., 1]
     return tf.reduce_mean(bottom - top, axis=-1)
+
+
+def _width(keypoints: Any) -> Any:
+    return keypoints[:, :, RIGHT_CORNER, 0] - keypoints[:, :, LEFT_CORNER, 0]
 
 
 def _spread_landmarks(pieces: Sequence[Piece]) -> np.ndarray:
