@@ -63,7 +63,8 @@ def test_each_logit_sees_70_pixels(pixel: tuple[int, int]) -> None:
     condition = np.ones((1, 256, 256, 3), np.float32)
     picture = condition.copy()
     picture[0, pixel[0], pixel[1]] += 1000
-    changed = np.asarray(model([condition, picture]))[0, ..., 0] != np.asarray(model([condition, condition]))[0, ..., 0]
+    judged, plain = (np.asarray(model([condition, each])[-1])[0, ..., 0] for each in (picture, condition))
+    changed = judged != plain
     logits = np.arange(30)
     rows, columns = ((8 * logits - 23 <= p) & (p <= 8 * logits + 46) for p in pixel)
     np.testing.assert_array_equal(changed, rows[:, None] & columns)

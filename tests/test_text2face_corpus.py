@@ -145,13 +145,12 @@ def test_both_manifests_say_the_same(captioned: CaptionedVideo, corpus: Path) ->
 
 
 def test_keypoints_and_pictures_are_those_of_the_frames(captioned: CaptionedVideo, corpus: Path, grid_s1: Path) -> None:
-    from obamanet.face.detector import FaceDetector
-    from obamanet.face.landmarks import LandmarkPredictor
+    from obamanet.face.mesh_landmarker import MeshLandmarker
 
     with np.load(corpus / "template.npz") as arrays:
         template = arrays["template"]
     frames = [frame.image for frame in read_frames(captioned.video)]
-    detector, predictor = FaceDetector(), LandmarkPredictor()
+    landmarker = MeshLandmarker()
     import cv2
 
     for clip in clips_of(corpus)[::3]:
@@ -163,7 +162,9 @@ def test_keypoints_and_pictures_are_those_of_the_frames(captioned: CaptionedVide
         assert pixel.shape == canonical.shape == (len(numbers), 20, 2)
         middle = len(numbers) // 2
         image = frames[numbers[middle]]
-        landmarks = predictor.predict_unaveraged(image, detector.detect(image)[0])
+        face = landmarker.follow().next(image)
+        assert face is not None
+        landmarks = face.raw
         # The tracker steadies what a single look sees; a neighbouring frame lies further off.
         assert np.abs(pixel[middle] - landmarks[MOUTH]).mean() < 1.5
         placed = to_pixel(canonical[middle : middle + 1], fit_placement(landmarks[None], template))

@@ -101,7 +101,7 @@ class KeypointOptions:
     sequence: float = 4.0
     velocity_weight: float = 1.0
     opening_weight: float = 2.0
-    width_weight: float = 1.0
+    width_weight: float = 2.0
     noise: float = 0.2
     copies: int = 3
     augmented: float = 0.25
