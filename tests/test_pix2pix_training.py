@@ -16,10 +16,19 @@ import pytest
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import sha256_of
 from obamanet.networks.config import GeneratorConfig
+from obamanet.networks.unet import matching_loss
 from obamanet.pix2pix.checkpoint import load_generator
 from obamanet.training.loop.runner import Limits
 from obamanet.training.loop.trained_networks import trained_renderer
-from obamanet.training.renderer.pix2pix_training import Pair, Pix2PixLearner, TrainOptions, draw_batch, train_pix2pix
+from obamanet.training.renderer.pix2pix_training import (
+    FOCUS_JITTER,
+    Pair,
+    Pix2PixLearner,
+    TrainOptions,
+    crop_side,
+    draw_batch,
+    train_pix2pix,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -212,6 +221,9 @@ def test_no_pairs_are_refused(tmp_path: Path) -> None:
         {"l1_weight": float("nan")},
         {"l1_weight": -1.0},
         {"gan_weight": float("inf")},
+        {"matching_weight": -1.0},
+        {"crop": 0.0},
+        {"crop": 1.5},
         {"discriminator_width": 10**6},
     ],
     ids=lambda wrong: next(iter(wrong)),
@@ -237,6 +249,52 @@ def test_every_epoch_draws_every_pair_once_in_an_order_of_its_own() -> None:
     assert sorted(first) == sorted(second) == list(range(6))
     assert first != second
     assert drawn(range(3)) == first
+
+
+def test_crops_are_around_the_focus_and_anywhere() -> None:
+    class Focused(MadePairs):
+        def pair(self, index: int, random: np.random.Generator | None) -> Pair:
+            pair = super().pair(index, random)
+            big = np.kron(pair.target, np.ones((8, 8, 1), np.uint8))
+            return Pair(big, big, np.ones(big.shape[:2], np.float32), focus=(60, 200))
+
+    source, options = Focused(6), TrainOptions(batch_size=6, crop=0.25)
+    assert crop_side(options.crop, 256) == 64
+    crops = np.concatenate([draw_batch(source, options, step).crops for step in range(20)])
+    assert crops.shape == (120, 2, 2)
+    assert crops.min() >= 0 and crops.max() <= 256 - 64
+    around = crops[:, 0] + 32
+    assert np.abs(around - (60, 200)).max() <= round(FOCUS_JITTER * 64) and around.std() > 0
+    # Uniform over all places: standard deviation 192 / sqrt(12).
+    assert 40 < crops[:, 1].std() < 70
+
+
+def test_the_discriminator_judges_the_crops_alone() -> None:
+    import tensorflow as tf
+
+    options = replace(SHORT, crop=0.5, gan_start=0.0, matching_weight=10.0)
+    config = GeneratorConfig(image_size=64, width=4)
+    learner = Pix2PixLearner(config, options, MadePairs(1))
+    pictures = np.random.default_rng(1).random((2, 64, 64, 3)).astype(np.float32)
+    places = np.array([[[0, 0], [32, 32]], [[5, 7], [1, 30]]], np.int32)
+    expected = [pictures[n, top : top + 32, left : left + 32] for n in range(2) for top, left in places[n]]
+    np.testing.assert_array_equal(np.asarray(learner._judged(tf.constant(pictures), tf.constant(places))), expected)
+    before = learner.discriminator.get_weights()[0]
+    losses = learner.step(draw_batch(MadePairs(2, size=64), options, 0), 0)
+    assert all(np.isfinite(value) and value > 0 for value in losses.values())
+    assert set(losses) == {"l1", "generator", "discriminator", "matching"}
+    assert not np.array_equal(before, learner.discriminator.get_weights()[0])
+
+
+def test_small_pictures_are_judged_whole() -> None:
+    assert [crop_side(0.375, size) for size in (32, 64, 256, 512)] == [32, 32, 96, 192]
+    assert crop_side(1.0, 256) == 256
+
+
+def test_feature_matching_is_zero_for_equal_layers_and_pulls_layers_together() -> None:
+    one, other = [np.ones((2, 4)), np.zeros(3)], [np.full((2, 4), 0.5), np.full(3, 2.0)]
+    assert float(matching_loss(one, one)) == 0
+    assert float(matching_loss(one, other)) == pytest.approx((0.5 + 2.0) / 2)
 
 
 def test_it_learns_four_pairs_by_heart(tmp_path: Path) -> None:

@@ -16,7 +16,12 @@ from obamanet.networks.config import GeneratorConfig
 from obamanet.training.data.dataset import RENDERER, load_dataset
 from obamanet.training.loop.trained_networks import trained_renderer
 from obamanet.training.renderer.pix2pix_training import TrainOptions
-from obamanet.training.renderer.renderer_training import RENDERER_OPTIONS, RENDERER_WIDTH, train_renderer
+from obamanet.training.renderer.renderer_training import (
+    RENDERER_FOLD,
+    RENDERER_OPTIONS,
+    RENDERER_WIDTH,
+    train_renderer,
+)
 from obamanet.types import RenderMode
 
 
@@ -44,7 +49,7 @@ def renderer_verb(
         int | None,
         typer.Option(
             "--width",
-            help="Filters of the first layer, 4 to 128; pix2pix's own is 64, 16 is quick on a CPU.",
+            help="Filters of the first layer, 4 to 128; pix2pix's own is 64.",
             show_default=f"{RENDERER_WIDTH}{OR_START}",
         ),
     ] = None,
@@ -53,7 +58,7 @@ def renderer_verb(
         typer.Option(
             "--fold",
             help="Side of the pixel blocks that the first layer takes as one: 1, 2 or 4; larger is quicker.",
-            show_default=f"1{OR_START}",
+            show_default=f"{RENDERER_FOLD}{OR_START}",
         ),
     ] = None,
     options: Annotated[
@@ -63,8 +68,11 @@ def renderer_verb(
             steps=STEPS,
             batch_size="Pictures per step; pix2pix's own is 1.",
             learning_rate="Size of the first steps; pix2pix's own is 0.0002.",
-            gan_start="Share of the training, 0 to 1, after which the adversary joins; before is 3 times quicker.",
-            gan_weight="Weight of the adversary; pix2pix's own is 1, which on a narrow network leaves dark specks.",
+            gan_start="Share of the training, 0 to 1, after which the adversary joins; before is twice as quick.",
+            gan_weight="Weight of the adversary; pix2pix's own is 1. 0 paints softer and trains quicker.",
+            matching_weight="Weight of matching what the adversary's layers see; pix2pix's own is 0.",
+            crop="Side of the crops that the adversary judges, around the mouth and anywhere, as a share of the "
+            "picture's; pix2pix's own is 1, the whole picture.",
             seed=SEED,
         ),
     ] = RENDERER_OPTIONS,
@@ -79,7 +87,7 @@ def renderer_verb(
     progress = console(quiet)
     beginning = trained_renderer(find_start(start)) if start else None
     filters = width if width is not None else beginning.config.width if beginning else RENDERER_WIDTH
-    blocks = fold if fold is not None else beginning.config.fold if beginning else 1
+    blocks = fold if fold is not None else beginning.config.fold if beginning else RENDERER_FOLD
     dataset = load_dataset(folder)
     chosen, config = split.of(dataset), GeneratorConfig(image_size=dataset.image_size, width=filters, fold=blocks)
     report = train_renderer(

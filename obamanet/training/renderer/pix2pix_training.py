@@ -29,14 +29,14 @@ SAMPLE_ROWS = 6
 VALIDATION_PAIRS = 96
 """Maximum number of pairs that are validated on, spread over the validation set."""
 
-ADVERSARY_COST = 3.0
+ADVERSARY_COST = 2.5
 """Duration of a step with the adversary, relative to one without."""
 
 MIN_CROP = 32
 """Pixels. Minimum side of a discriminator's crops; the last layer has no output for smaller ones."""
 
-FOCUS_JITTER = 8
-"""Pixels. Maximum distance, along each axis, of a crop's middle from the focus."""
+FOCUS_JITTER = 0.08
+"""Share of a crop's side. Maximum distance, along each axis, of its middle from the focus."""
 
 MAX_DISCRIMINATOR = 512
 """Maximum number of filters of the discriminator's first layer; the paper has 64."""
@@ -100,9 +100,10 @@ class TrainOptions:
         gan_weight: weight of the adversarial loss; 0 for none.
         matching_weight: weight of the feature-matching loss (Wang et al. 2018), added with the adversarial one; 0 for
             none.
-        crop: side in pixels of the crops that the discriminator judges: of each picture one around its focus and one
-            anywhere; 0 for whole pictures.
-        gan_start: share of the steps after which the adversarial loss is added; steps before are three times quicker.
+        crop: side of the crops that the discriminator judges, as a share of the picture's: of each picture one around
+            its focus and one anywhere; 1 for whole pictures.
+        gan_start: share of the steps after which the adversarial loss is added; steps before are two to three times
+            quicker.
         discriminator_width: filters of the discriminator's first layer.
         epoch_steps: maximum number of steps between two evaluations.
         ema_decay: decay of the exponential moving average of the weights (Karras et al. 2018); 0 for none.
@@ -115,7 +116,7 @@ class TrainOptions:
     l1_weight: float = 100.0
     gan_weight: float = 1.0
     matching_weight: float = 0.0
-    crop: int = 0
+    crop: float = 1.0
     gan_start: float = 0.0
     discriminator_width: int = 64
     epoch_steps: int = 1000
@@ -133,6 +134,8 @@ class TrainOptions:
             )
         if not 0 <= self.gan_start <= 1:
             raise OptionError(f"gan start is a share of the run from 0 to 1: got {self.gan_start}")
+        if not 0 < self.crop <= 1:
+            raise OptionError(f"crop is a share of the picture's side from above 0 to 1: got {self.crop}")
         if not 0 <= self.ema_decay < 1:
             raise OptionError(f"ema_decay must be from 0 to below 1: got {self.ema_decay}")
 
@@ -184,11 +187,6 @@ def train_pix2pix(
     """
     if not len(train) or not len(val):
         raise DatasetError(f"{len(train)} pairs to train and {len(val)} to validate; both are needed")
-    if options.crop and not MIN_CROP <= options.crop <= config.image_size:
-        raise OptionError(
-            f"crop of the discriminator is out of range: got {options.crop} px, allowed is {MIN_CROP} to "
-            f"{config.image_size}, or 0 for whole pictures"
-        )
     if start and start.config != config:
         raise OptionError(
             f"renderer to begin with is of another size: {start.folder} paints {start.config.image_size} px with width "
@@ -238,7 +236,8 @@ class Pix2PixLearner:
         self.generator = build_generator(config)
         self.ema = build_generator(config)
         self.ema.set_weights(self.generator.get_weights())
-        self.discriminator = build_discriminator(config, options.discriminator_width, options.crop or None)
+        self._crop = crop_side(options.crop, config.image_size)
+        self.discriminator = build_discriminator(config, options.discriminator_width, self._crop)
         self._generator_optimizer = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
         self._discriminator_optimizer = keras.optimizers.Adam(options.learning_rate, beta_1=0.5)
         self._generator_optimizer.build(self.generator.trainable_variables)
@@ -349,8 +348,8 @@ class Pix2PixLearner:
         """Returns the parts of ``pictures`` (B, S, S, 3) that the discriminator judges; see :class:`Batch`."""
         import tensorflow as tf
 
-        side = self.options.crop
-        if not side:
+        side = self._crop
+        if side == pictures.shape[1]:
             return pictures
         parts = [
             tf.slice(pictures[number], [*tf.unstack(crops[number, crop]), 0], [side, side, 3])
@@ -370,20 +369,26 @@ def draw_batch(source: PairSource, options: TrainOptions, step: int) -> Batch:
                 int(_order(options.seed, epoch, len(source))[position]), np.random.default_rng((options.seed, place))
             )
         )
-    random = np.random.default_rng((options.seed, step, options.crop))
+    random = np.random.default_rng((options.seed, step))
     return Batch(
         np.stack([pair.condition for pair in pairs]),
         np.stack([pair.target for pair in pairs]),
         np.stack([pair.weight for pair in pairs]),
-        np.stack([_crops(pair, options.crop, random) for pair in pairs]),
+        np.stack([_crops(pair, crop_side(options.crop, len(pair.target)), random) for pair in pairs]),
     )
+
+
+def crop_side(share: float, size: int) -> int:
+    """Returns the side, in pixels, of a discriminator's crops of ``share`` of a picture of ``size`` pixels."""
+    return min(size, max(MIN_CROP, round(share * size)))
 
 
 def _crops(pair: Pair, side: int, random: np.random.Generator) -> np.ndarray:
     """Returns top and left of two crops inside ``pair``, around its focus and anywhere: shape (2, 2) int32."""
     size = len(pair.target)
     focus = np.array(pair.focus or (size // 2, size // 2))
-    around = focus - side // 2 + random.integers(-FOCUS_JITTER, FOCUS_JITTER + 1, 2)
+    jitter = round(FOCUS_JITTER * side)
+    around = focus - side // 2 + random.integers(-jitter, jitter + 1, 2)
     anywhere = random.integers(0, size - side + 1, 2)
     return np.clip(np.stack([around, anywhere]), 0, size - side).astype(np.int32)
 

@@ -37,11 +37,19 @@ MOUTH_MARGIN = 0.35
 REGION_ONLY = 0.05
 """In-painting: loss weight outside the blanked region, which the compositor does not use."""
 
-RENDERER_WIDTH = 16
-"""Filters of the generator's first layer: quick on a CPU; pix2pix's own is 64."""
+RENDERER_WIDTH, RENDERER_FOLD = 24, 2
+"""Filters of the generator's first layer, and side of the pixel blocks that it reads as one: quick on a CPU;
+pix2pix's own are 64 and 1. Compared in benchmarks/RESULTS.md, "A leaner generator"."""
 
 RENDERER_OPTIONS = TrainOptions(
-    batch_size=4, learning_rate=5e-4, gan_weight=0.1, gan_start=0.65, discriminator_width=16, epoch_steps=500
+    batch_size=4,
+    learning_rate=5e-4,
+    gan_weight=1.0,
+    matching_weight=10.0,
+    crop=0.375,
+    gan_start=0.5,
+    discriminator_width=32,
+    epoch_steps=500,
 )
 """A person's renderer is trained so unless told otherwise, the default person's too: checkpoints/README.md.
 
