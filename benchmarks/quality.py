@@ -22,7 +22,8 @@ from seen import Row
 
 from obamanet.constants import MOUTH
 from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, landmark_distance
-from obamanet.face.dlib_landmarker import DlibLandmarker
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import load_landmarker
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.keypoint_predictor import Predictor
@@ -30,12 +31,11 @@ from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.person import Person, load_person
-from obamanet.pipelines.speak import load_features, shut_lips
+from obamanet.pipelines.speak import load_features
 from obamanet.progress import ConsoleProgress
 from obamanet.render.crop import to_square
 from obamanet.render.picture_quality import psnr, ssim
 from obamanet.render.sketch import draw_face
-from obamanet.speech.closure_detector import ClosureDetector, supports_closures
 from obamanet.training.data.dataset import Clip, load_dataset
 
 BACKGROUND_ROWS = slice(0, 60)
@@ -46,7 +46,7 @@ BACKGROUND_COLUMNS = 24
 
 
 def has_raw_landmarks(clip: Clip) -> np.ndarray:
-    """Returns the frames (T,) bool in which dlib detected the face, so that its raw landmarks are the truth."""
+    """Returns the frames (T,) bool in which a face was detected, so that its raw landmarks are the truth."""
     return ~np.isnan(clip.raw[:, 0, 0]) & (clip.segment >= 0)
 
 
@@ -66,22 +66,14 @@ def openings(landmarks: np.ndarray, person: Person) -> np.ndarray:
     return mouth_opening(to_canonical(landmarks, place_head(landmarks, person.mouth.head))[:, MOUTH])
 
 
-def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list[Row]:
-    """Compares predicted keypoints with dlib's raw landmarks, in pixels of the recordings.
-
-    The keypoints are as predicted, or with ``shown`` as in a video, with closed lips at detected closures.
-    """
-    predictor, detector = Predictor(person), ClosureDetector()
-    name = "keypoints as shown" if shown else "keypoints as learned"
+def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
+    """Compares predicted keypoints with the face mesh's raw landmarks, in pixels of the recordings."""
+    predictor = Predictor(person)
     predicted, mean_mouth, truth, opened, true, predicted_width, true_width = [], [], [], [], [], [], []
     per_clip, plain, plain_mean, steadied = [], [], [], []
     for clip in clips:
         keep = has_raw_landmarks(clip)
-        encoded = predictor.encode(load_features(sound_of(clip), person))
-        keypoints = predictor.predict_encoded(encoded)
-        if shown:
-            keypoints = shut_lips(keypoints, detector.find(encoded, predictor.silence), person)
-        points = keypoints.points
+        points = predictor.predict(load_features(sound_of(clip), person)).points
         count = min(len(points), len(keep))
         keep = keep[:count]
         placement = place_head(clip.landmarks[:count][keep], person.mouth.head)
@@ -104,22 +96,22 @@ def measure_keypoints(clips: list[Clip], person: Person, *, shown: bool) -> list
     pixels, means, truths = map(np.concatenate, (predicted, mean_mouth, truth))
     opening, true_opening = np.concatenate(opened), np.concatenate(true)
     return [
-        Row(f"{name}: mouth LMD", landmark_distance(pixels, truths), "px", "<= 1.00"),
-        Row(f"{name}: mouth LMD of the mean mouth", landmark_distance(means, truths), "px"),
-        Row(f"{name}: mouth LMD, head's turn not followed", landmark_distance(np.concatenate(plain), truths), "px"),
-        Row(f"{name}: the same of the mean mouth", landmark_distance(np.concatenate(plain_mean), truths), "px"),
-        Row(f"{name}: opening correlation", correlation(opening, true_opening), "", ">= 0.89"),
-        Row(f"{name}: opening correlation, mean of clips", float(np.mean(per_clip))),
-        Row(f"{name}: opening correlation with steadied landmarks", correlation(opening, np.concatenate(steadied))),
-        Row(f"{name}: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.90 to 1.10"),
-        Row(f"{name}: width correlation", correlation(np.concatenate(predicted_width), np.concatenate(true_width))),
+        Row("keypoints: mouth LMD", landmark_distance(pixels, truths), "px", "<= 1.00"),
+        Row("keypoints: mouth LMD of the mean mouth", landmark_distance(means, truths), "px"),
+        Row("keypoints: mouth LMD, head's turn not followed", landmark_distance(np.concatenate(plain), truths), "px"),
+        Row("keypoints: the same of the mean mouth", landmark_distance(np.concatenate(plain_mean), truths), "px"),
+        Row("keypoints: opening correlation", correlation(opening, true_opening), "", ">= 0.89"),
+        Row("keypoints: opening correlation, mean of clips", float(np.mean(per_clip))),
+        Row("keypoints: opening correlation with steadied landmarks", correlation(opening, np.concatenate(steadied))),
+        Row("keypoints: opening amplitude", amplitude_ratio(opening, true_opening), "of truth", "0.90 to 1.10"),
+        Row("keypoints: width correlation", correlation(np.concatenate(predicted_width), np.concatenate(true_width))),
     ]
 
 
 def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -> list[Row]:
     """Paints the recorded landmarks and compare with the recorded portraits."""
     renderer = Renderer(person)
-    landmarker = DlibLandmarker()
+    landmarker = load_landmarker(Landmarks.MESH)
     psnrs, ssims, mouth_psnrs, ours, theirs, found, true = [], [], [], [], [], [], []
     corners = np.zeros((person.image_size, person.image_size), dtype=bool)
     corners[BACKGROUND_ROWS, :BACKGROUND_COLUMNS] = corners[BACKGROUND_ROWS, -BACKGROUND_COLUMNS:] = True
@@ -172,8 +164,7 @@ def main() -> int:
     progress = ConsoleProgress()
     rows: list[Row] = []
     if "keypoints" in arguments.parts:
-        for shown in (False, True) if supports_closures(person.speech_part.encoder_digest) else (False,):
-            rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person, shown=shown)
+        rows += measure_keypoints(list(progress.track(clips, "keypoints", len(clips))), person)
     if "renderer" in arguments.parts:
         rows += measure_renderer(list(progress.track(clips, "renderer", len(clips))), person, arguments.pictures)
     sys.stdout.write(f"| figure, {len(clips)} {arguments.side} sentences | measured | target |\n|---|---|---|\n")

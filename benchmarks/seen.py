@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from closure_score import TOLERANCE, ClosureScore, score_closures, shut_runs
 
 from obamanet.keypoints.lips import LEAD, RELEASE
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.types import Span
-from text2face.closures.score import TOLERANCE, ClosureScore, score_closures, shut_runs
 from text2face.mouth.articulation import BILABIALS, VOWELS, letters
 from text2face.mouth.lip_times import PAUSE, lip_closures, sounding
 from text2face.mouth.pose_features import Word

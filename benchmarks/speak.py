@@ -73,13 +73,12 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         from obamanet.inference.frame_renderer import Renderer
         from obamanet.inference.keypoint_predictor import Predictor
         from obamanet.person import load_person
-        from obamanet.pipelines.speak import load_features, place_landmarks, shut_lips
+        from obamanet.pipelines.speak import load_features, place_landmarks
         from obamanet.render.sketch import draw_face
-        from obamanet.speech.closure_detector import ClosureDetector
         from obamanet.video.writer import VideoWriter
     with timed("start: person and networks"):
         person = load_person(folder)
-        predictor, detector, renderer = Predictor(person), ClosureDetector(), Renderer(person)
+        predictor, renderer = Predictor(person), Renderer(person)
         renderer.paint(np.zeros((person.image_size, person.image_size, 3), np.uint8))
     with tempfile.TemporaryDirectory() as temporary:
         sound = Path(temporary) / "speech.wav"
@@ -87,10 +86,7 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         with timed("sound to features"):
             features = load_features(sound, person)
         with timed("features to keypoints"):
-            encoded = predictor.encode(features)
-            keypoints = predictor.predict_encoded(encoded)
-        with timed("lips that shut"):
-            keypoints = shut_lips(keypoints, detector.find(encoded, predictor.silence), person)
+            keypoints = predictor.predict(features)
         with timed("keypoints to sketches"):
             sketches = np.stack([draw_face(face, person.image_size) for face in place_landmarks(keypoints, person)])
         with timed("sketches to pictures"):

@@ -33,7 +33,8 @@ from seen import Row, Seen
 from obamanet.audio.load import load_sound
 from obamanet.constants import MOUTH
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
-from obamanet.face.dlib_landmarker import DlibLandmarker
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import load_landmarker
 from obamanet.face.track import track_face
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
@@ -128,7 +129,7 @@ def measure_recorded(
     person: Person,
     poser: Poser,
 ) -> list[Row]:
-    """Compares the poser, given true text and times, and its baselines with dlib's raw landmarks."""
+    """Compares the poser, given true text and times, and its baselines with the face mesh's raw landmarks."""
     poses, pca = poses_of(person), person.mouth.pca
     training = [(piece, recorded_words(piece, align_folder, "en-gb", VOICED)) for piece in train]
     means, majority, choice = syllable_means(training, person)
@@ -227,7 +228,7 @@ def measure_video(
     language: str, spoken: Sequence[dict[str, SpokenSentence]], person: Person, person_gap: float, raw_gap: float
 ) -> list[Row]:
     """Paints the sentences and track the landmarks; the gaps are the recorded vowels', steadied and raw."""
-    landmarker, rows = DlibLandmarker(), []
+    landmarker, rows = load_landmarker(Landmarks.MESH), []
     for source in SOURCES:
         raw, steady, painted = Seen(), Seen(), []
         for one in spoken:

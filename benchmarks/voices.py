@@ -10,8 +10,7 @@ of recordings that are not in it; benchmarks/README.md says which packages have 
 
 Lips are shut where their gap is below a quarter of the median vowel's in the recordings, tracked in the same way: raw
 landmarks of painted frames are compared with raw ones of recorded frames, and steadied with steadied. True closures are
-those of text2face.mouth.lip_times, from phoneme times given by synthetic voices or by alignment; the closure detector
-was trained on labels of the same function, for other voices and sentences.
+those of text2face.mouth.lip_times, from phoneme times given by synthetic voices or by alignment.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ from obamanet.evaluation.statistics import (
 )
 from obamanet.evaluation.sync import find_offset, lag_curve, sound_steps
 from obamanet.evaluation.tracks import Tracker
-from obamanet.face.dlib_landmarker import DlibLandmarker
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import load_landmarker
 from obamanet.face.track import track_face
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import to_canonical
 from obamanet.person import Person, load_person
-from obamanet.pipelines.speak import render_squares, shut_lips
-from obamanet.speech.closure_detector import ClosureDetector, supports_closures
+from obamanet.pipelines.speak import render_squares
 from obamanet.timing import frame_times
 from obamanet.training.data.dataset import Clip, load_dataset
 from obamanet.training.data.synthetic_voices import transfer_keypoints
@@ -142,9 +141,7 @@ def main() -> None:
     print(f"\n{given.side} split, {len(own)} sentences, person {given.person}\n")
     print(f"{shared_words('These sentences', [mouth.words for mouth in own], train_words)}\n")
     if "sounds" in parts:
-        print(
-            "| sound | opening correlation, as learned | as shown | amplitude | sync, frames |\n|---|---|---|---|---|"
-        )
+        print("| sound | opening correlation | amplitude | sync, frames |\n|---|---|---|---|")
         clean = report("own voice", own, [mouth.sound for mouth in own], talker)
         voices(own, talker, held)
         augmentations(own, talker, sorted((speech / "ljspeech").glob("*.wav")), recorded_sounds, clean)
@@ -170,14 +167,6 @@ def recorded(clip: Clip, person: Person) -> Mouth:
 
 
 @dataclass(frozen=True)
-class SpokenMouth:
-    """Keypoints (T, 20, 2) for a sound: as ``predicted``, and as ``shown``, with closed lips at closures."""
-
-    predicted: np.ndarray
-    shown: np.ndarray
-
-
-@dataclass(frozen=True)
 class Tracked:
     """A mouth tracked in pictures, canonical, (T, 20, 2) each: ``raw``, and ``steady``, averaged in time."""
 
@@ -186,7 +175,7 @@ class Tracked:
 
 
 def tracked(raw: np.ndarray, landmarks: np.ndarray, person: Person) -> Tracked:
-    """Returns the mouths of dlib's ``raw`` and of the steadied ``landmarks`` (T, 68, 2), placed by the latter."""
+    """Returns the mouths of the ``raw`` and of the steadied ``landmarks`` (T, 68, 2), placed by the latter."""
     place = place_head(landmarks, person.mouth.head)
     return Tracked(*(to_canonical(points, place)[:, MOUTH] for points in (raw, landmarks)))
 
@@ -196,34 +185,31 @@ class Talker:
 
     def __init__(self, person: Person) -> None:
         self.person, self._predictor = person, Predictor(person)
-        self._detector = ClosureDetector() if supports_closures(person.speech_part.encoder_digest) else None
+        self._landmarker = load_landmarker(Landmarks.MESH)
 
-    def say(self, sound: np.ndarray) -> SpokenMouth:
-        """Returns the mouth for ``sound`` (N,) at 16 kHz."""
-        encoded = self._predictor.encode(extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features))
-        predicted = self._predictor.predict_encoded(encoded)
-        closures = self._detector.find(encoded, self._predictor.silence) if self._detector else ()
-        return SpokenMouth(predicted.points, shut_lips(predicted, closures, self.person).points)
+    def say(self, sound: np.ndarray) -> np.ndarray:
+        """Returns the mouth (T, 20, 2) for ``sound`` (N,) at 16 kHz."""
+        features = extract_features(AudioClip(sound, SAMPLE_RATE), self.person.features)
+        return self._predictor.predict(features).points
 
     def painted(self, mouth: np.ndarray) -> Tracked:
         """Returns ``mouth`` (T, 20, 2) as tracked in the painted frames, NaN where no face is found."""
         keypoints = CanonicalKeypoints(mouth, self.person.fps)
-        track = track_face(render_squares(keypoints, self.person), DlibLandmarker())
+        track = track_face(render_squares(keypoints, self.person), self._landmarker)
         return tracked(track.raw, track.landmarks, self.person)
 
 
-def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], talker: Talker) -> np.ndarray:
-    """Prints the row of ``sounds`` against the true ``mouths``; returns both correlations over all frames, (2,)."""
-    predicted, shown, true = [], [], []
+def report(name: str, mouths: Sequence[Mouth], sounds: Sequence[np.ndarray], talker: Talker) -> float:
+    """Prints the row of ``sounds`` against the true ``mouths``; returns the correlation over all frames."""
+    predicted, true = [], []
     for mouth, sound in zip(mouths, sounds, strict=True):
-        spoken = talker.say(sound)
-        count = min(len(spoken.predicted), len(mouth.opening))
-        predicted.append(mouth_opening(spoken.predicted[:count]))
-        shown.append(mouth_opening(spoken.shown[:count]))
+        opening = mouth_opening(talker.say(sound))
+        count = min(len(opening), len(mouth.opening))
+        predicted.append(opening[:count])
         true.append(mouth.opening[:count])
-    whole = np.array([correlation(np.concatenate(each), np.concatenate(true)) for each in (predicted, shown)])
-    amplitude = amplitude_ratio(np.concatenate(shown), np.concatenate(true))
-    print(f"| {name} | {whole[0]:.3f} | {whole[1]:.3f} | {amplitude:.2f} | {lag(shown, true):+.2f} |", flush=True)
+    whole = correlation(np.concatenate(predicted), np.concatenate(true))
+    amplitude = amplitude_ratio(np.concatenate(predicted), np.concatenate(true))
+    print(f"| {name} | {whole:.3f} | {amplitude:.2f} | {lag(predicted, true):+.2f} |", flush=True)
     return whole
 
 
@@ -255,8 +241,7 @@ def voices(own: Sequence[Mouth], talker: Talker, named: Sequence[str]) -> None:
             mouths.append(Mouth(opening, clip.samples, mouth.words, mouth.fps))
             sounds.append(clip.samples)
         values.append(report(f"synthetic, never trained on: {voice}", mouths, sounds, talker))
-    means = np.mean(values, axis=0)
-    print(f"| mean of these {len(values)} | {means[0]:.3f} | {means[1]:.3f} | | |")
+    print(f"| mean of these {len(values)} | {np.mean(values):.3f} | | |")
 
 
 def recordings(folder: Path) -> dict[str, np.ndarray]:
@@ -277,7 +262,7 @@ def augmentations(
     talker: Talker,
     speech: Sequence[Path],
     recorded_sounds: Mapping[str, Mapping[str, np.ndarray]],
-    clean: np.ndarray,
+    clean: float,
 ) -> None:
     """Prints the rows of the own voice with noise and over lines, and their differences from ``clean``."""
     others = [load_sound(path).samples for path in speech]
@@ -298,17 +283,17 @@ def augmentations(
         )
     for name, change in changed.items():
         value = report(f"own voice, {name}", own, [change(mouth.sound) for mouth in own], talker)
-        print(f"| &nbsp; change against clean | {value[0] - clean[0]:+.3f} | {value[1] - clean[1]:+.3f} | | |")
+        print(f"| &nbsp; change against clean | {value - clean:+.3f} | | |")
 
 
 def stillness(own: Sequence[Mouth], talker: Talker, recorded_sounds: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Prints the movement of the mouth without speech, relative to that in speech."""
     random = np.random.default_rng(2)
     length = SECONDS * SAMPLE_RATE
-    speaking = np.mean([motion(talker.say(mouth.sound).shown) for mouth in own])
+    speaking = np.mean([motion(talker.say(mouth.sound)) for mouth in own])
 
     def moved(sound: np.ndarray) -> float:
-        return float(100 * motion(talker.say(sound).shown) / speaking)
+        return float(100 * motion(talker.say(sound)) / speaking)
 
     silences = {
         "digital silence": np.zeros(length, np.float32),
@@ -347,35 +332,29 @@ def others(
     """
     tracker = Tracker()
     mouths: list[Mouth] = []
-    predicted_openings, shown_openings = [], []
-    print("\n| other talkers' sound, their own lips | opening correlation, as learned | as shown | sync, frames |")
-    print("|---|---|---|---|")
+    predicted: list[np.ndarray] = []
+    print("\n| other talkers' sound, their own lips | opening correlation | sync, frames |\n|---|---|---|")
     for path in sorted(folder.glob("*.mpg")):
         track = tracker.track(path)
         canonical = to_canonical(track.landmarks, place_head(track.landmarks, talker.person.mouth.head))
         sound = load_sound(path).samples
         spoken = talker.say(sound)
-        count = min(len(spoken.predicted), len(canonical))
+        count = min(len(spoken), len(canonical))
         opening = mouth_opening(canonical[:count, MOUTH])
         mouth = Mouth(opening, sound, words_of_name(path.stem), float(track.fps))
-        predicted_openings.append(mouth_opening(spoken.predicted[:count]))
-        shown_openings.append(mouth_opening(spoken.shown[:count]))
+        predicted.append(mouth_opening(spoken[:count]))
         mouths.append(mouth)
-        cells = [
-            with_interval(block_correlation(each[-1], opening, BLOCK)) for each in (predicted_openings, shown_openings)
-        ]
-        delay = lag(shown_openings[-1:], [opening])
-        print(f"| {path.stem} | {cells[0]} | {cells[1]} | {delay:+.2f} |", flush=True)
-    true = [mouth.opening for mouth in mouths]
-    means = [with_interval(mean_block_correlation(each, true, BLOCK)) for each in (predicted_openings, shown_openings)]
-    print(f"| mean | {means[0]} | {means[1]} | |")
+        agreement = with_interval(block_correlation(predicted[-1], opening, BLOCK))
+        print(f"| {path.stem} | {agreement} | {lag(predicted[-1:], [opening]):+.2f} |", flush=True)
+    mean = mean_block_correlation(predicted, [mouth.opening for mouth in mouths], BLOCK)
+    print(f"| mean | {with_interval(mean)} | |")
     for name, these in (
         ("same talker: s1's real lips for the same words in other sentences", own),
         ("other talker: s1's real lips for these talkers' words", mouths),
     ):
         pairs = [[correlation(mouth.opening, lips) for lips in assembled(mouth, training)] for mouth in these]
         ceiling = bootstrap_mean([float(np.mean(values)) for values in pairs if values])
-        print(f"| ceiling, {name} | {with_interval(ceiling)} | | |", flush=True)
+        print(f"| ceiling, {name} | {with_interval(ceiling)} | |", flush=True)
     print(f"\n{shared_words('The other talkers', [mouth.words for mouth in mouths], train_words)}")
 
 
@@ -429,8 +408,9 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
     Lips are shut where the gap is below a quarter of the median vowel's in the person's recordings ``clips``, as in
     benchmarks/text.py.
     """
-    print("\n| lips shut at p b m, by sound alone | of | as learned | as shown | painted | painted, steadied |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "\n| lips shut at p b m, by sound alone | of | keypoints | painted | painted, steadied |\n|---|---|---|---|---|"
+    )
     recorded = [(load_sound(clip.sound).samples, spelled(words_of_name(clip.name))) for clip in clips if clip.sound]
     own = [(sound, aligned(sound, text, "en-gb")) for sound, text in recorded]
     raw, steady = Seen(), Seen()
@@ -441,7 +421,7 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
         steady.add(words, times, mouth.steady)
     gaps = Gaps(float(np.median(raw.vowels)), float(np.median(steady.vowels)))
     cells = f"{cell(raw, gaps.raw)} | {cell(steady, gaps.steady)}"
-    print(f"| recorded pictures of the own voice | {steady.closures(gaps.steady).true} | | | {cells} |")
+    print(f"| recorded pictures of the own voice | {steady.closures(gaps.steady).true} | | {cells} |")
     for language, accent in ACCENTS.items():
         texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()
         variants = [voice.partition("+")[2] for voice in named if "+" in voice]
@@ -469,17 +449,16 @@ def print_labials(
     painted: int,
 ) -> None:
     """Prints the row of ``sounds``, each with its timed text; the first ``painted`` ones are painted and tracked."""
-    predicted, shown, raw, steady = Seen(), Seen(), Seen(), Seen()
+    predicted, raw, steady = Seen(), Seen(), Seen()
     for number, (samples, speech) in enumerate(sounds):
         spoken, words = talker.say(samples), words_of(speech, accent)
-        times = frame_times(len(spoken.shown), talker.person.fps)
-        predicted.add(words, times, spoken.predicted)
-        shown.add(words, times, spoken.shown)
+        times = frame_times(len(spoken), talker.person.fps)
+        predicted.add(words, times, spoken)
         if number < painted:
-            found = talker.painted(spoken.shown)
+            found = talker.painted(spoken)
             raw.add(words, times, found.raw)
             steady.add(words, times, found.steady)
-    cells = [cell(predicted, gaps.steady), cell(shown, gaps.steady), cell(raw, gaps.raw), cell(steady, gaps.steady)]
+    cells = [cell(predicted, gaps.steady), cell(raw, gaps.raw), cell(steady, gaps.steady)]
     of = f"{predicted.closures(gaps.steady).true}; painted {raw.closures(gaps.raw).true}"
     print(f"| {name} | {of} | {' | '.join(cells)} |", flush=True)
 
@@ -519,21 +498,20 @@ def foreign(folder: Path, talker: Talker) -> None:
     print("\n| voice without pictures | files | within one frame | median offset, ms | own SyncNet: within one frame |")
     print("|---|---|---|---|---|")
     for name in LANGUAGES:
-        for label, kind in (("learned", "predicted"), ("shown", "shown")):
-            offsets, judged = [], []
-            for path in sorted((folder / name).glob("*.wav")):
-                sound = load_sound(path)
-                points: np.ndarray = getattr(talker.say(sound.samples), kind)
-                features = extract_features(sound, FeatureOptions())
-                times = frame_times(len(points), talker.person.fps)
-                try:
-                    offsets.append(find_offset(lag_curve(points, times, sound_steps(features))).offset)
-                    judged.append(judge.offset(points, times, features).offset)
-                except ValueError:
-                    continue  # The sound is too short.
-            inside, judged_inside = (sum(abs(value) <= 40 for value in values) for values in (offsets, judged))
-            middle = float(np.median(offsets))
-            print(f"| {name}, as {label} | {len(offsets)} | {inside} | {middle:+.0f} | {judged_inside} |", flush=True)
+        offsets, judged = [], []
+        for path in sorted((folder / name).glob("*.wav")):
+            sound = load_sound(path)
+            points = talker.say(sound.samples)
+            features = extract_features(sound, FeatureOptions())
+            times = frame_times(len(points), talker.person.fps)
+            try:
+                offsets.append(find_offset(lag_curve(points, times, sound_steps(features))).offset)
+                judged.append(judge.offset(points, times, features).offset)
+            except ValueError:
+                continue  # The sound is too short.
+        inside, judged_inside = (sum(abs(value) <= 40 for value in values) for values in (offsets, judged))
+        middle = float(np.median(offsets))
+        print(f"| {name} | {len(offsets)} | {inside} | {middle:+.0f} | {judged_inside} |", flush=True)
 
 
 def cost(own: Sequence[Mouth], talker: Talker) -> None:

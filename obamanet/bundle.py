@@ -1,8 +1,8 @@
 """Bundles: a folder with a card (JSON) that says what it is and the sha256 of each of its files.
 
 Nothing in one can execute code: cards are JSON, arrays are .npz without pickled objects, networks are ONNX or Keras
-weights. A person is a bundle of many parts (:mod:`obamanet.person`); the speech encoder, the closure detector and the
-judges are bundles of one network each, which :func:`read_network` and :func:`write_network` read and write.
+weights. A person is a bundle of many parts (:mod:`obamanet.person`); the speech encoder and the judges are bundles of
+one network each, which :func:`read_network` and :func:`write_network` read and write.
 """
 
 from __future__ import annotations

@@ -1028,14 +1028,12 @@ class TestDeclare:
 def test_defaults_that_are_repeated_are_the_librarys_own() -> None:
     """The help of speaking loads no library, so these few are written twice."""
     from obamanet.cli.options import DEFAULT_LANGUAGE, VideoOptions
-    from obamanet.cli.speak import speak_verb
     from obamanet.cli.training import SplitOptions
     from obamanet.pipelines.speak import SpeakOptions
     from obamanet.training.data.dataset import split_dataset
     from text2face.say import SayOptions
 
     assert VideoOptions.articulation == SpeakOptions.articulation
-    assert inspect.signature(speak_verb).parameters["shut_lips"].default == SpeakOptions.shut_lips
     split = inspect.signature(split_dataset).parameters
     assert (SplitOptions.val_share, SplitOptions.seed) == (split["val_share"].default, split["seed"].default)
     assert SayOptions.language == DEFAULT_LANGUAGE
@@ -1180,7 +1178,6 @@ def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
         *(["train", *training, dataset] for training in trainings),
         *(["train", *training, dataset, *split] for training in trainings),
         ["train", "keypoints", dataset, "--start", damaged],
-        ["train", "closures", empty, "--align", empty, "--out", tmp_path / "out" / "run"],
         ["synthetic-voices", empty, "--align", empty, "--out", tmp_path / "out" / "voices"],
         ["poses", empty],
         ["assemble", empty, *(f"--{name}=x" for name in ("name", "licence", "attribution", "consent"))],

@@ -31,7 +31,6 @@ from obamanet.networks.config import (
 )
 from obamanet.person import Person, load_person
 from obamanet.render.sketch import draw_face
-from obamanet.speech.closure_detector import closure_card
 from obamanet.speech.feature_extractor import encoder_card
 from obamanet.training.judges.judge_card import LIPREADER, SYNCNET
 from obamanet.training.judges.mouth_crops import HEIGHT, WIDTH
@@ -320,14 +319,6 @@ class TestShipped:
         ours, theirs = both(default_person.poser_network, sounds)
         assert np.ptp(theirs, axis=0).max() > 0.2
         # Measured: 2e-7 at most.
-        assert np.abs(ours - theirs).max() < 1e-4
-
-    def test_the_detector_of_shut_lips_finds_the_same(self, heard: np.ndarray) -> None:
-        card = closure_card()
-        states = [np.zeros((1, *shape), np.float32) for shape in card.config.state_shapes]
-        ours, theirs = both(card.network, heard[None], *states)
-        assert np.ptp(theirs) > 2
-        # Measured: 2.4e-6 at most, of logits up to 4.
         assert np.abs(ours - theirs).max() < 1e-4
 
     def test_the_lip_reader_scores_the_same(self) -> None:

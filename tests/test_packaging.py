@@ -93,7 +93,6 @@ def test_a_wheel_has_every_file_of_the_packages_but_what_training_goes_on_from(i
     assert {Path(name).parent.as_posix() for name in left_out} == {
         "obamanet/default_person",
         "obamanet/speech/encoder",
-        "obamanet/speech/detector",
         "obamanet/evaluation/judges/weights",
     }
     assert all(name.endswith(".weights.h5") for name in left_out)

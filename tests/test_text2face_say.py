@@ -93,7 +93,6 @@ def test_run_py_takes_a_text_file(capsys: pytest.CaptureFixture[str], tiny_perso
     [
         ([], "nothing to say: give a sound with --sf, a text with --text, or a file with --text-file"),
         (["--sf", "a.wav", "--text", "b"], "--sf and a text exclude each other"),
-        (["--text", "b", "--open-lips"], "--open-lips needs a sound"),
         (["--sf", "a.wav", "--timeline", "b.tsv"], "--timeline needs --text"),
         (["--text", "a", "--text-file", "b"], "give a text or --text-file, one of them"),
     ],

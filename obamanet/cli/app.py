@@ -89,7 +89,6 @@ TRAIN = Group(
         "lipreader": Verb("train_lipreader:lip_reader_verb", "A judge for evaluate that reads lips."),
         "syncnet": Verb("train_syncnet:syncnet_verb", "A judge for evaluate that hears whether lips are in time."),
         "encoder": Verb("train_encoder:encoder_verb", "The speech encoder that all persons share."),
-        "closures": Verb("train_closures:closures_verb", "What hears when lips shut; all persons share it."),
     },
     "Train a person's parts.",
     before_training,

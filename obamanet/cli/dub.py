@@ -9,7 +9,7 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import command
-from obamanet.cli.options import SOUND_HELP, Quiet, ShutLips, VideoOptions
+from obamanet.cli.options import SOUND_HELP, Quiet, VideoOptions
 
 
 @command(
@@ -21,7 +21,6 @@ def dub_verb(
     target: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video to dub; it should show the person.")],
     sound: Annotated[Path, typer.Option("--sf", metavar="SOUND", help=SOUND_HELP)],
     video: VideoOptions,
-    shut_lips: ShutLips = True,
     quiet: Quiet = False,
 ) -> None:
     """Let the person in VIDEO say SOUND: its mouth is painted anew, all else stays as recorded. Prints the new path.
@@ -34,7 +33,7 @@ def dub_verb(
 
     open_sound(sound)
     probe_video(target)
-    job = video.checked(target.stem, [sound, target], shut_lips=shut_lips)
+    job = video.checked(target.stem, [sound, target])
 
     from obamanet.pipelines.dub import dub
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from obamanet.cli.declare import command
-from obamanet.cli.options import SOUND_HELP, Fps, Quiet, ShutLips, VideoOptions
+from obamanet.cli.options import SOUND_HELP, Fps, Quiet, VideoOptions
 from obamanet.cli.say import say_text
 from obamanet.cli.speak import speak_sound
 from obamanet.cli.texts import TextFile, Timelines, VoiceOptions
@@ -34,7 +34,6 @@ def run_verb(
     timeline: Timelines = None,
     video: VideoOptions,
     fps: Fps = None,
-    shut_lips: ShutLips = True,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND, or TEXT, and print its path.
@@ -44,8 +43,6 @@ def run_verb(
     if sound is None:
         if text is None and text_file is None:
             raise OptionError("nothing to say: give a sound with --sf, a text with --text, or a file with --text-file")
-        if not shut_lips:
-            raise OptionError("--open-lips needs a sound: with a text, the lips are held to its times")
         say_text(text, text_file, replace(options, timelines=tuple(timeline or ())), video, fps, quiet)
         return
     if text is not None or text_file is not None:
@@ -56,4 +53,4 @@ def run_verb(
         raise OptionError("--via syllables needs a text: with a sound alone, the sound moves the mouth")
     if any(getattr(options, name) != getattr(SayOptions, name) for name in ("language", "voice", "rate")):
         raise OptionError("--lang, --voice and --rate need --text or --text-file: a sound has its voice")
-    speak_sound(sound, video, fps, shut_lips, quiet)
+    speak_sound(sound, video, fps, quiet)

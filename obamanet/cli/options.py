@@ -52,10 +52,6 @@ Fps = Annotated[
         show_default="the person's own",
     ),
 ]
-ShutLips = Annotated[
-    bool,
-    typer.Option("--shut-lips/--open-lips", help="Whether lips meet where a p, b or m is heard, or as learned alone."),
-]
 KeyCert = Annotated[
     Path | None,
     typer.Option(
@@ -114,7 +110,7 @@ class VideoOptions:
         float,
         typer.Option(
             "--articulation",
-            help="How far the mouth moves: 1 as learned, 2 twice as far, 0 only where lips meet.",
+            help="How far the mouth moves: 1 as learned, 2 twice as far, 0 only where a text shuts the lips.",
         ),
     ] = 1.0
     engine: Annotated[
@@ -143,7 +139,6 @@ class VideoOptions:
         inputs: Sequence[Path | None],
         *,
         fps: str | None = None,
-        shut_lips: bool = True,
         outputs: Sequence[Path] = (),
     ) -> VideoJob:
         """Returns the checked request; all that can be known without a network is checked.
@@ -152,7 +147,6 @@ class VideoOptions:
             name: of the video, without suffix, when none was given.
             inputs: files that the video is made from, beside the person and the key.
             fps: frame rate as the user wrote it; None for the person's own.
-            shut_lips: whether lips meet where a p, b or m is heard.
             outputs: further files that the command writes.
 
         Raises:
@@ -172,7 +166,7 @@ class VideoOptions:
         check_outputs((out, self.keypoints_out, *outputs), (*inputs, person, self.key_cert, self.key))
         key = signing_key(self.key_cert, self.key)
         check_key(key)
-        options = SpeakOptions(rate, key, self.keypoints_out, self.articulation, shut_lips)
+        options = SpeakOptions(rate, key, self.keypoints_out, self.articulation)
         return VideoJob(out, person, self.engine, options)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import command
-from obamanet.cli.options import SOUND_HELP, Fps, Quiet, ShutLips, VideoOptions
+from obamanet.cli.options import SOUND_HELP, Fps, Quiet, VideoOptions
 
 
 @command(
@@ -22,22 +22,21 @@ def speak_verb(
     sound: Annotated[Path, typer.Argument(metavar="SOUND", help=SOUND_HELP)],
     video: VideoOptions,
     fps: Fps = None,
-    shut_lips: ShutLips = True,
     quiet: Quiet = False,
 ) -> None:
     """Write a video of a person who says SOUND. Prints its path.
 
     The video is labelled and signed as synthetic. Make nobody say what they did not agree to.
     """
-    speak_sound(sound, video, fps, shut_lips, quiet)
+    speak_sound(sound, video, fps, quiet)
 
 
-def speak_sound(sound: Path, video: VideoOptions, fps: str | None, shut_lips: bool, quiet: bool) -> None:
+def speak_sound(sound: Path, video: VideoOptions, fps: str | None, quiet: bool) -> None:
     """Writes the video of a person who says ``sound`` and prints its path."""
     from obamanet.audio.load import open_sound
 
     open_sound(sound)
-    job = video.checked(sound.stem, [sound], fps=fps, shut_lips=shut_lips)
+    job = video.checked(sound.stem, [sound], fps=fps)
 
     from obamanet.pipelines.speak import speak
 

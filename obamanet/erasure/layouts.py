@@ -81,6 +81,7 @@ RUN = Layout(
         r"log\.jsonl",
         r"curves\.png",
         r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",
+        # Of runs of `train closures`, which is gone.
         r"detector/closures\.(weights\.h5|onnx|json)",
         # An interrupted making of synthetic voices leaves options.json and no list, and so is taken for a run.
         *SYNTHETIC_VOICES.files,

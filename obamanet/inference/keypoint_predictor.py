@@ -40,28 +40,21 @@ class Predictor:
         """Encoded features of silence, shape (D,)."""
         return self.extractor.silence
 
-    def encode(self, features: FeatureSequence) -> FeatureSequence:
-        """Returns the encoded features of one whole utterance; ``features`` are not normalised."""
-        return self.extractor.encode(features)
-
     def predict(self, features: FeatureSequence, chunk: int = CHUNK_FRAMES) -> CanonicalKeypoints:
-        """Returns :meth:`predict_encoded` of the encoded ``features``, which are not normalised."""
-        return self.predict_encoded(self.encode(features), chunk)
-
-    def predict_encoded(self, encoded: FeatureSequence, chunk: int = CHUNK_FRAMES) -> CanonicalKeypoints:
         """Predicts the keypoints of one whole utterance.
 
         Args:
-            encoded: features of :meth:`encode`.
+            features: of the person's kind, not normalised.
             chunk: video frames per call; changes memory, not the result.
 
         Returns:
             Keypoints at the person's frame rate; the last frame covers the end of the sound.
         """
+        encoded = self.extractor.encode(features)
         return CanonicalKeypoints(np.concatenate(list(self.stream(encoded, chunk))), self._person.fps)
 
     def stream(self, encoded: FeatureSequence, chunk: int = CHUNK_FRAMES) -> Iterator[np.ndarray]:
-        """Yields keypoints (n, 20, 2) float32 in order; arguments as for :meth:`predict_encoded`."""
+        """Yields keypoints (n, 20, 2) float32 in order, ``chunk`` per call, of features that are ``encoded``."""
         person = self._person
 
         def inputs(first: int, count: int) -> np.ndarray:

@@ -11,7 +11,6 @@ from obamanet.engine.network import Network, check_engine, load_network
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.person import Person, check_fast
-from obamanet.speech.closure_detector import ClosureDetector
 
 Part = TypeVar("Part")
 
@@ -45,11 +44,6 @@ class Speaker:
             PersonError: the person has no speech part.
         """
         return self._once("predictor", lambda: Predictor(self.person, self.engine))
-
-    @property
-    def closures(self) -> ClosureDetector:
-        """Detector of closed lips in encoded features."""
-        return self._once("closures", lambda: ClosureDetector(self.engine))
 
     @property
     def renderer(self) -> Renderer:

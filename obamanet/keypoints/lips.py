@@ -1,8 +1,7 @@
-"""Corrections of predicted keypoints where lips are known to meet, to be round or to rest.
+"""Corrections of predicted keypoints where a text tells that lips meet, are round or rest.
 
-Keypoints learned from 25 pictures per second hardly ever close: the closure of a b lies between two frames. So closures
-are imposed on the prediction (the constriction targets of articulatory phonology: Browman and Goldstein 1992). How far
-tracked lips close is in benchmarks/RESULTS.md, "Constants".
+They are imposed on the prediction, as the constriction targets of articulatory phonology are (Browman and Goldstein
+1992). How far tracked lips close is in benchmarks/RESULTS.md, "Constants".
 """
 
 from __future__ import annotations
@@ -17,11 +16,7 @@ from obamanet.keypoints.pca import MouthPca
 from obamanet.types import Span
 
 RAMP: Final = 0.04
-"""Seconds in which lips close and open again around a closure from a text; chosen on GRID, benchmarks/RESULTS.md,
-"Constants"."""
-
-DETECTED_RAMP: Final = 0.02
-"""Seconds, the same for a closure detected in the sound; chosen on GRID, benchmarks/RESULTS.md, "Constants"."""
+"""Seconds in which lips close and open again around a closure; chosen on GRID, benchmarks/RESULTS.md, "Constants"."""
 
 CLOSED_GAP: Final = 0.0
 """Canonical units. Gap between the inner lips in a closure; chosen on painted frames, benchmarks/RESULTS.md,
@@ -43,17 +38,12 @@ RELEASE: Final = 0.18
 
 
 def close_lips(
-    keypoints: np.ndarray,
-    times: np.ndarray,
-    closures: Sequence[Span],
-    pca: MouthPca,
-    rest: np.ndarray,
-    ramp: float = RAMP,
+    keypoints: np.ndarray, times: np.ndarray, closures: Sequence[Span], pca: MouthPca, rest: np.ndarray
 ) -> np.ndarray:
     """Closes the lips in given spans of time.
 
     In a closure the mouth moves most of the way to rest, and from there along the smallest change of PCA values that
-    closes the lips: a rounded mouth closes rounded, and jaw and outer lips move along. It closes over ``ramp`` seconds
+    closes the lips: a rounded mouth closes rounded, and jaw and outer lips move along. It closes over RAMP seconds
     before the span and opens over as many after it. Mouths that are closed already are not changed.
 
     Args:
@@ -62,12 +52,11 @@ def close_lips(
         closures: when the lips are closed.
         pca: the person's mouth PCA.
         rest: the person's resting mouth, shape (20, 2), canonical.
-        ramp: seconds.
 
     Returns:
         Shape (T, 20, 2) float32, canonical.
     """
-    closing = _eased(times, closures, ramp, ramp)
+    closing = _eased(times, closures, RAMP, RAMP)
     resting = keypoints + TOWARDS_REST * closing[:, None, None] * (rest - keypoints)
     return _limited(resting.astype(np.float32), closing, GAP_WEIGHTS, CLOSED_GAP, pca)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,16 +19,15 @@ from obamanet.files import atomic_path, ensure_output_path
 from obamanet.inference.speaker import Speaker, as_speaker
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import place_mouth
-from obamanet.keypoints.lips import DETECTED_RAMP, close_lips, uncross_lips
+from obamanet.keypoints.lips import uncross_lips
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
 from obamanet.pipelines.into_frames import FrameSketch, paint_frames, paint_squares, sketch_face
 from obamanet.pipelines.labelled import Label, write_labelled
 from obamanet.progress import Progress
 from obamanet.render.sketch import draw_face
-from obamanet.speech.closure_detector import supports_closures
 from obamanet.timing import frame_times, frames_to_cover, resample_in_time
-from obamanet.types import CanonicalKeypoints, FeatureSequence, RenderMode, Span
+from obamanet.types import CanonicalKeypoints, FeatureSequence, RenderMode
 from obamanet.video.footage import FootageReader
 from obamanet.video.sound_encoder import SoundSpan
 
@@ -50,8 +49,7 @@ class SpeakOptions:
         fps: frame rate of the video; None for the person's own.
         key: signs the video; None for the key of this machine.
         keypoints_out: file for the keypoints, as of :func:`save_keypoints`; None for none.
-        articulation: factor, 0 to 2, of the mouth's distance from rest; closed lips stay closed.
-        shut_lips: whether lips are closed where a p, b or m is detected in the sound.
+        articulation: factor, 0 to 2, of the mouth's distance from rest; lips that a text closes stay closed.
 
     Raises:
         OptionError: the articulation is out of range.
@@ -61,7 +59,6 @@ class SpeakOptions:
     key: provenance.SigningKey | None = None
     keypoints_out: Path | None = None
     articulation: float = 1.0
-    shut_lips: bool = True
 
     def __post_init__(self) -> None:
         """Checks the articulation."""
@@ -148,23 +145,9 @@ def load_features(sound: Path, person: Person) -> FeatureSequence:
 def predict_keypoints(
     features: FeatureSequence, speaker: Speaker | Person, options: SpeakOptions
 ) -> CanonicalKeypoints:
-    """Predicts a mouth from features, at the video's frame rate, with lips closed where closures are detected.
-
-    Closures are detected in the features of the speech encoder only; with others, lips are as predicted.
-    """
+    """Predicts a mouth from features, at the video's frame rate and with the articulation of ``options``."""
     speaker = as_speaker(speaker)
-    person, predictor = speaker.person, speaker.predictor
-    encoded = predictor.encode(features)
-    closures: Sequence[Span] = ()
-    if options.shut_lips and supports_closures(person.speech_part.encoder_digest):
-        closures = speaker.closures.find(encoded, predictor.silence)
-    return move_lips(
-        predictor.predict_encoded(encoded),
-        encoded.duration,
-        person,
-        options,
-        lambda mouth: shut_lips(mouth, closures, person),
-    )
+    return move_lips(predict_raw(features, speaker), features.duration, speaker.person, options)
 
 
 def move_lips(
@@ -172,42 +155,30 @@ def move_lips(
     duration: Fraction,
     person: Person,
     options: SpeakOptions,
-    shut: Callable[[CanonicalKeypoints], CanonicalKeypoints],
+    shut: Callable[[CanonicalKeypoints], CanonicalKeypoints] | None = None,
 ) -> CanonicalKeypoints:
-    """Resamples, articulates, closes and uncrosses the lips, in this order, so that closed lips are not scaled.
+    """Resamples, articulates, closes and uncrosses the lips, in this order, so that lips closed here are not scaled.
 
     Args:
         predicted: the mouth at the predictor's frame rate.
         duration: of the video, seconds.
         person: whose mouth.
         options: frame rate and articulation.
-        shut: closes the lips.
+        shut: closes the lips where a text says so; None where only the sound is known.
 
     Returns:
         The mouth at the video's frame rate, covering ``duration``.
     """
     resampled = resample_keypoints(predicted, duration, options.fps or person.fps)
-    closed = shut(articulate(resampled, person.mouth.rest, options.articulation))
-    return CanonicalKeypoints(uncross_lips(closed.points), closed.fps)
+    mouth = articulate(resampled, person.mouth.rest, options.articulation)
+    if shut is not None:
+        mouth = shut(mouth)
+    return CanonicalKeypoints(uncross_lips(mouth.points), mouth.fps)
 
 
 def predict_raw(features: FeatureSequence, speaker: Speaker | Person) -> CanonicalKeypoints:
     """Returns the uncorrected prediction from ``features``, at the person's own frame rate."""
     return as_speaker(speaker).predictor.predict(features)
-
-
-def shut_lips(keypoints: CanonicalKeypoints, closures: Sequence[Span], person: Person) -> CanonicalKeypoints:
-    """Returns ``keypoints`` with the lips closed in ``closures``."""
-    if not closures:
-        return keypoints
-    times = frame_times(len(keypoints.points), keypoints.fps)
-    points = np.empty_like(keypoints.points)
-    for first in range(0, len(points), CHUNK_FRAMES):
-        part = slice(first, first + CHUNK_FRAMES)
-        points[part] = close_lips(
-            keypoints.points[part], times[part], closures, person.mouth.pca, person.mouth.rest, DETECTED_RAMP
-        )
-    return CanonicalKeypoints(points, keypoints.fps)
 
 
 def resample_keypoints(keypoints: CanonicalKeypoints, duration: Fraction, fps: Fraction) -> CanonicalKeypoints:

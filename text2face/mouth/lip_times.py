@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from obamanet.types import Span
@@ -30,11 +30,7 @@ PAUSE: Final = 0.3
 
 def lip_closures(words: Sequence[Word]) -> tuple[Span, ...]:
     """Returns the spans in which the lips are shut: at p, b, m and Spanish b and v, each of MIN_CLOSURE or longer."""
-    return closures_of(sound for word in words for syllable in word for sound in syllable.phonemes)
-
-
-def closures_of(sounds: Iterable[Phoneme]) -> tuple[Span, ...]:
-    """Returns the spans in which the lips are shut during the phonemes ``sounds``; see :func:`lip_closures`."""
+    sounds = (sound for word in words for syllable in word for sound in syllable.phonemes)
     return tuple(_closure(sound) for sound in sounds if letters(sound.symbol)[:1] in BILABIALS)
 
 

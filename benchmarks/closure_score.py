@@ -1,4 +1,4 @@
-"""Scores detected closures of the lips against the true ones: found, missed and false ones."""
+"""Scores closures of the lips that are seen against the true ones: found, missed and false ones."""
 
 from __future__ import annotations
 
