@@ -90,7 +90,7 @@ class KeypointOptions:
         OptionError: an option is out of range.
     """
 
-    steps: int = 900
+    steps: int = 1400
     batch_size: int = 32
     learning_rate: float = 2e-3
     units: int = 128

@@ -14,14 +14,12 @@ from obamanet.training.loop.ema_learner import EmaLearner, OptimiserOptions
 class LstmLearner(EmaLearner):
     """Trains a stack of LSTM layers of the sizes ``config``; subclasses define losses, validation and samples."""
 
-    def __init__(
-        self, config: PredictorConfig, options: OptimiserOptions, *, weight_decay: float | None = None, warm_up: int = 1
-    ) -> None:
+    def __init__(self, config: PredictorConfig, options: OptimiserOptions) -> None:
         import tensorflow as tf
 
         from obamanet.networks.keypoint_lstm import build_predictor, run_predictor
 
-        super().__init__(partial(build_predictor, config), options, weight_decay=weight_decay, warm_up=warm_up)
+        super().__init__(partial(build_predictor, config), options)
         self._config = config
         shapes = [(1, None, config.inputs), *((1, *shape) for shape in config.state_shapes)]
         self._run = tf.function(
