@@ -421,7 +421,7 @@ def labials(clips: Sequence[Clip], folder: Path | None, named: Sequence[str], ta
         steady.add(words, times, mouth.steady)
     gaps = Gaps(float(np.median(raw.vowels)), float(np.median(steady.vowels)))
     cells = f"{cell(raw, gaps.raw)} | {cell(steady, gaps.steady)}"
-    print(f"| recorded pictures of the own voice | {steady.closures(gaps.steady).true} | | {cells} |")
+    print(f"| recorded pictures of the own voice | {steady.closures(gaps.steady).closures} | | {cells} |")
     for language, accent in ACCENTS.items():
         texts = (HERE / f"sentences_{language}.txt").read_text("utf-8").splitlines()
         variants = [voice.partition("+")[2] for voice in named if "+" in voice]
@@ -459,7 +459,7 @@ def print_labials(
             raw.add(words, times, found.raw)
             steady.add(words, times, found.steady)
     cells = [cell(predicted, gaps.steady), cell(raw, gaps.raw), cell(steady, gaps.steady)]
-    of = f"{predicted.closures(gaps.steady).true}; painted {raw.closures(gaps.raw).true}"
+    of = f"{predicted.closures(gaps.steady).closures}; painted {raw.closures(gaps.raw).closures}"
     print(f"| {name} | {of} | {' | '.join(cells)} |", flush=True)
 
 
@@ -474,7 +474,7 @@ class Gaps:
 def cell(seen: Seen, gap: float) -> str:
     """Returns share of found closures, false ones per true one, and F1; "" without closures."""
     score = seen.closures(gap)
-    return f"{score.found_share:.3f}, {score.false_per_true:.2f}, F1 {score.f1:.2f}" if score.true else ""
+    return f"{score.shut_share:.3f}, {score.false_share:.2f}, F1 {score.f1:.2f}" if score.closures else ""
 
 
 def spelled(words: Sequence[str]) -> str:
