@@ -55,7 +55,7 @@ def score_lips(shut: np.ndarray, times: np.ndarray, closures: Sequence[Span], op
         closures: when lips are shut according to the text, in seconds; frames up to NEAR away count.
         opened: frames in which the lips should be open, (T,) bool.
     """
-    hits = [bool(shut[_within(times, [span], NEAR)].any()) for span in closures]
+    hits = [bool(shut[frames_within(times, [span], NEAR)].any()) for span in closures]
     false = np.concatenate([[False], shut & opened])
     return LipScore(len(closures), sum(hits), int((false[1:] & ~false[:-1]).sum()))
 
@@ -64,16 +64,10 @@ def open_when_recorded(recorded: np.ndarray, times: np.ndarray, speech: Sequence
     """Returns the frames of ``speech`` further than NEAR from every frame in which ``recorded`` lips are shut: (T,)."""
     shut = times[recorded]
     near = np.array([np.any(np.abs(shut - time) <= NEAR + 1e-6) for time in times], bool)
-    return _within(times, speech, 0.0) & ~near
+    return frames_within(times, speech) & ~near
 
 
-def open_in_vowels(times: np.ndarray, vowels: Sequence[Span]) -> np.ndarray:
-    """Returns the frames in the middle half of ``vowels``: (T,) bool."""
-    quarters = [(span, (span.end - span.start) / 4) for span in vowels]
-    return _within(times, [Span(span.start + quarter, span.end - quarter) for span, quarter in quarters], 0.0)
-
-
-def _within(times: np.ndarray, spans: Sequence[Span], margin: float) -> np.ndarray:
+def frames_within(times: np.ndarray, spans: Sequence[Span], margin: float = 0.0) -> np.ndarray:
     """Returns the frames inside ``spans`` widened by ``margin`` seconds: (T,) bool."""
     inside = np.zeros(len(times), bool)
     for span in spans:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from closure_score import NEAR, LipScore, open_in_vowels, open_when_recorded, score_lips
+from closure_score import NEAR, LipScore, frames_within, open_when_recorded, score_lips
 
 from obamanet.keypoints.lips import LEAD, RELEASE
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.types import Span
 from text2face.mouth.articulation import BILABIALS, VOWELS, letters
-from text2face.mouth.lip_times import PAUSE, lip_closures, sounding
+from text2face.mouth.lip_times import PAUSE, lip_closures, open_vowels, sounding
 from text2face.mouth.pose_features import Word
 
 SHUT_BELOW = 0.25
@@ -41,7 +41,7 @@ class Sentence:
         times: of the gaps, seconds (T,).
         shut: when the lips are shut according to the text.
         said: when there is speech.
-        vowels: when a vowel is said that does not round the lips.
+        vowels: the middles of vowels that do not round the lips.
     """
 
     gap: np.ndarray
@@ -75,8 +75,7 @@ class Seen:
         gap, width = mouth_opening(mouth), mouth_width(mouth)
         closures, said = lip_closures(words), tuple(Span(each.start, each.end) for word in words for each in word)
         sounds = [sound for word in words for syllable in word for sound in syllable.phonemes]
-        vowels = tuple(Span(each.start, each.end) for each in sounds if letters(each.symbol)[:1] in VOWELS.keys() - ROUND)
-        self.sentences.append(Sentence(gap, times, closures, said, vowels))
+        self.sentences.append(Sentence(gap, times, closures, said, open_vowels(words)))
         for closure in closures:
             near = (times >= closure.start - NEAR) & (times <= closure.end + NEAR) & np.isfinite(gap)
             if near.any():
@@ -110,7 +109,13 @@ class Seen:
         """
         below = SHUT_BELOW * person_gap
         scores = (
-            score_lips(each.gap < below, each.times, each.shut, open_in_vowels(each.times, each.vowels))
+            score_lips(
+                each.gap < below,
+                each.times,
+                each.shut,
+                # The closure of a p begins in the vowel before it.
+                frames_within(each.times, each.vowels) & ~frames_within(each.times, each.shut, NEAR / 2),
+            )
             for each in self.sentences
         )
         return sum(scores, LipScore())

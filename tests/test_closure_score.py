@@ -64,13 +64,6 @@ def test_recorded_lips_tell_where_lips_may_be_shut(scoring: ModuleType) -> None:
     assert scored(np.ones(50, bool)) == (1, 3)
 
 
-def test_a_vowel_is_open_in_its_middle_half(scoring: ModuleType) -> None:
-    assert np.flatnonzero(scoring.open_in_vowels(TIMES, (Span(0.4, 0.72), Span(1.2, 1.28)))).tolist() == [
-        *range(12, 17),
-        31,
-    ]
-
-
 @pytest.mark.usefixtures("scoring")
 @pytest.mark.parametrize("gap", [0.0, 1.0], ids=["always shut", "never shut"])
 def test_a_mouth_that_does_not_move_scores_badly(gap: float) -> None:

@@ -30,6 +30,7 @@ from obamanet.progress import Progress
 from obamanet.speech.feature_extractor import FeatureExtractor, encoder_digest
 from obamanet.training.data.dataset import Dataset, Split, load_dataset, split_dataset
 from obamanet.training.data.synthetic_voices import (
+    LipTimes,
     SyntheticUtterance,
     SyntheticVoices,
     load_synthetic_voices,
@@ -47,7 +48,8 @@ from obamanet.training.speech.keypoint_training import (
     start_weights,
     train_keypoints,
 )
-from obamanet.training.speech.training_examples import Example, ExampleMaker, TrainingExamples
+from obamanet.training.speech.training_examples import ExampleMaker, Lips, TrainingExamples, lips_of, tracked
+from obamanet.types import Span
 
 LAG = 3
 """Frames, 120 ms, by which the made mouths follow their sound."""
@@ -226,7 +228,7 @@ class TestBeginningAsAnother:
         other = MouthPca(mean, (turned / spread[:, None]).astype(np.float32), spread.astype(np.float32))
         mouth = replace(tiny_person.mouth, pca=other)
         inputs = rng.normal(size=(30, tiny_person.predictor.inputs)).astype(np.float32)
-        val = [Example(inputs, np.zeros((30 - tiny_person.predictor.delay, 20, 2), np.float32))]
+        val = [tracked(inputs, np.zeros((30 - tiny_person.predictor.delay, 20, 2), np.float32))]
         learner = KeypointLearner(replace(tiny_person.predictor, outputs=count), TINY, mouth, val)
         learner.start_from(trained_predictor(tiny_person.folder))
 
@@ -411,18 +413,19 @@ class TestExamples:
             length = 40 + 5 * number
             said = 1000 * (number + 1) + np.arange(length + 5)
             examples_.append(
-                Example(
+                tracked(
                     np.repeat(said[:, None], size, axis=1).astype(np.float32),
                     np.broadcast_to(said[:length, None, None], (length, 20, 2)).astype(np.float32),
                 )
             )
         options = replace(TINY, noise=0.0, batch_size=16)
-        examples = TrainingExamples(tuple(examples_), (), (), (np.zeros((30, size), np.float32),), ())
+        examples = TrainingExamples(tuple(examples_), (), (), (), (np.zeros((30, size), np.float32),), ())
         return ExampleSource(examples, np.zeros((20, 2)), np.zeros(size), 5, 50, options)
 
     def test_inputs_and_keypoints_stay_together(self, source: ExampleSource) -> None:
         for step in range(5):
-            inputs, keypoints = source.batch(step)
+            inputs, keypoints, lips = source.batch(step)
+            assert lips.shape == (16, 50) and (lips == Lips.TRACKED).all()
             assert inputs.shape == (16, 55, 208)
             assert keypoints.shape == (16, 50, 20, 2)
             np.testing.assert_array_equal(inputs[:, :50, 0], keypoints[:, :, 0, 0])
@@ -430,6 +433,40 @@ class TestExamples:
     def test_pauses_of_digital_silence_occur(self, source: ExampleSource) -> None:
         silent = [(source.batch(step)[1][:, :, 0, 0] == 0).mean() for step in range(5)]
         assert 0.02 < np.mean(silent) < 0.5
+
+    def test_prose_tells_only_when_lips_meet_and_open(self) -> None:
+        spans = LipTimes(shut=(Span(0.4, 0.46), Span(1.001, 1.03)), opened=(Span(0.44, 0.6),))
+        lips = lips_of(spans, np.arange(30) / 25)
+        assert np.flatnonzero(lips == Lips.SHUT).tolist() == [10, 11, 25]
+        assert np.flatnonzero(lips == Lips.OPEN).tolist() == [12, 13, 14, 15]
+        assert (lips == Lips.UNKNOWN).sum() == 23
+
+    def test_prose_moves_the_lips_alone(self, tiny_person: Person) -> None:
+        """Where keypoints are not known no other loss counts; lips meet, or open as far as a vowel's."""
+        import tensorflow as tf
+
+        rng = np.random.default_rng(4)
+        config, length = tiny_person.predictor, 20
+        mouths = np.repeat(tiny_person.mouth.rest[None], length, axis=0)
+        mouths[:, 17:20, 1] += np.linspace(0.0, 0.3, length)[:, None]
+        inputs = rng.normal(size=(1, length + config.delay, config.inputs)).astype(np.float32)
+        learner = KeypointLearner(config, TINY, tiny_person.mouth, [tracked(inputs[0], mouths)])
+
+        def reported(kind: Lips) -> dict[str, float]:
+            lips = np.full((1, length), kind, np.int8)
+            far = np.full((1, length, 20, 2), 5.0, np.float32)
+            losses = learner.losses(*(tf.constant(values) for values in (inputs, far, lips)))
+            return {name: float(value) for name, value in losses.reported.items()}
+
+        known = reported(Lips.TRACKED)
+        assert known["lips"] == 0 and known["position"] > 1
+        for kind in (Lips.SHUT, Lips.OPEN, Lips.UNKNOWN):
+            assert all(value == 0 for name, value in reported(kind).items() if name != "lips")
+        gap = np.abs(mouth_opening(learner._predict(inputs[0])))
+        assert reported(Lips.UNKNOWN)["lips"] == 0
+        # Training drops some values of the network, so that its gap is near that of the whole network.
+        assert reported(Lips.SHUT)["lips"] == pytest.approx(float(gap.mean()), rel=0.6)
+        assert reported(Lips.OPEN)["lips"] < learner._open
 
     def test_a_step_draws_always_the_same(self, source: ExampleSource) -> None:
         np.testing.assert_array_equal(source.batch(3)[0], source.batch(3)[0])

@@ -16,14 +16,22 @@ from obamanet.errors import DatasetError, OptionError
 from obamanet.progress import Progress
 from obamanet.training.data.dataset import load_dataset, split_dataset
 from obamanet.training.data.prepare import prepare
-from obamanet.training.data.synthetic_voices import load_sound_of, load_synthetic_voices
+from obamanet.training.data.synthetic_voices import (
+    SyntheticVoices,
+    load_prose_of,
+    load_sound_of,
+    load_synthetic_voices,
+    save_synthetic_voices,
+)
 from obamanet.types import AudioClip
+from text2face import voice_augmentation
 from text2face.voice.espeak import speak_timed, variants
 from text2face.voice_augmentation import (
     HELD_FOR_CHOOSING,
     HELD_FOR_MEASURING,
     SpeakingStyle,
     SyntheticVoiceOptions,
+    make_prose,
     make_synthetic_voices,
     resynthesise,
 )
@@ -90,7 +98,7 @@ class TestFolder:
         self, dataset: Path, grid_s1: Path, tmp_path: Path
     ) -> None:
         pieces = split_dataset(load_dataset(dataset), val_share=0.5).train
-        options = SyntheticVoiceOptions(voices=3)
+        options = SyntheticVoiceOptions(voices=3, prose=0)
         made = make_synthetic_voices(pieces, grid_s1 / "align", tmp_path / "said", options, Progress())
         assert len(made.entries) == 3 * len(pieces)
         assert load_synthetic_voices(tmp_path / "said") == made
@@ -105,12 +113,31 @@ class TestFolder:
         assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "said").glob("*.npz")} == files
         assert foreign_files(tmp_path / "said") == []
 
+    def test_prose_is_said_with_the_times_of_its_lips(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        texts = {"en": ["Not said.", "My mum buys a map."], "es": ["No se dice.", "Mamá compra un mapa."]}
+        monkeypatch.setattr(voice_augmentation, "prose", texts.__getitem__)
+        made = SyntheticVoices(tmp_path, "test", (), make_prose(tmp_path, SyntheticVoiceOptions(prose=2), Progress()))
+        save_synthetic_voices(made)
+        assert load_synthetic_voices(tmp_path) == made
+        assert [entry.file for entry in made.prose] == [f"prose-{name}-1-{n}.npz" for name in texts for n in (0, 1)]
+        assert len({(entry.voice, entry.rate, entry.pitch) for entry in made.prose}) == 4
+        for entry in made.prose:
+            sound, lips = load_prose_of(made, entry)
+            # m, m m, b, m p in one, m m, m p, m p in the other.
+            assert len(lips.shut) == 6
+            assert len(lips.opened) >= 4
+            assert all(0 < span.start < span.end < len(sound) / SAMPLE_RATE for span in (*lips.shut, *lips.opened))
+        assert make_prose(tmp_path, SyntheticVoiceOptions(prose=0), Progress()) == ()
+        (tmp_path / made.prose[0].file).write_bytes(b"no")
+        with pytest.raises(DatasetError, match="synthetic utterance is damaged"):
+            load_prose_of(made, made.prose[0])
+
     def test_a_folder_of_other_synthetic_voices_is_refused(self, dataset: Path, grid_s1: Path, tmp_path: Path) -> None:
         pieces = split_dataset(load_dataset(dataset), val_share=0.5).train
-        make_synthetic_voices(pieces, grid_s1 / "align", tmp_path / "said", SyntheticVoiceOptions(voices=1), Progress())
+        options = SyntheticVoiceOptions(voices=1, prose=0)
+        make_synthetic_voices(pieces, grid_s1 / "align", tmp_path / "said", options, Progress())
         with pytest.raises(OptionError, match="seed 1 -> 2"):
-            other = SyntheticVoiceOptions(voices=1, seed=2)
-            make_synthetic_voices(pieces, grid_s1 / "align", tmp_path / "said", other, Progress())
+            make_synthetic_voices(pieces, grid_s1 / "align", tmp_path / "said", replace(options, seed=2), Progress())
 
     def test_a_part_of_a_clip_is_not_said_again(self, dataset: Path, grid_s1: Path, tmp_path: Path) -> None:
         parts = [replace(piece, stop=40) for piece in split_dataset(load_dataset(dataset), val_share=0.5).train]

@@ -26,7 +26,13 @@ def synthetic_voices_verb(
         Path, typer.Option("--out", "-o", metavar="DIR", help="Where the synthetic voices go; made when missing.")
     ],
     options: Annotated[
-        SyntheticVoiceOptions, Fields(voices="Voices that say each sentence.", language=LANGUAGE, seed=SEED)
+        SyntheticVoiceOptions,
+        Fields(
+            voices="Voices that say each sentence.",
+            prose="Voices that say each sentence of prose, which teaches lips to meet; 0 for none.",
+            language=LANGUAGE,
+            seed=SEED,
+        ),
     ],
     split: SplitOptions,
     quiet: Quiet = False,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from obamanet.types import Span
-from text2face.mouth.articulation import BILABIALS, letters, rounding
+from text2face.mouth.articulation import BILABIALS, VOWELS, letters, rounding
 from text2face.mouth.pose_features import Word
 from text2face.timed_speech import Phoneme
 
@@ -42,6 +42,17 @@ def lip_roundings(words: Sequence[Word]) -> tuple[Span, ...]:
         middle = (sound.start + sound.end) / 2
         if begins or ends:
             spans.append(Span(sound.start if begins else middle, sound.end if ends else middle))
+    return tuple(spans)
+
+
+def open_vowels(words: Sequence[Word]) -> tuple[Span, ...]:
+    """Returns the middle halves of the vowels that do not round the lips: there they are open."""
+    sounds = (sound for word in words for syllable in word for sound in syllable.phonemes)
+    spans = []
+    for sound in sounds:
+        if letters(sound.symbol)[:1] in VOWELS and max(rounding(sound.symbol)) < ROUND_FROM:
+            quarter = (sound.end - sound.start) / 4
+            spans.append(Span(sound.start + quarter, sound.end - quarter))
     return tuple(spans)
 
 

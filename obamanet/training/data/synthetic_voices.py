@@ -1,7 +1,8 @@
-"""Recorded sentences spoken by TTS voices, with the time in the recording that each moment corresponds to.
+"""Sentences spoken by TTS voices: recorded ones with their time in the recording, and prose with the times of its lips.
 
-DIR/synthetic_voices.json        schema, how they were made, the list
-DIR/<clip>-<number>.npz    sound (N,) int16 at 16 kHz, times (F,) float32: seconds in the clip, one per 10 ms of sound
+DIR/synthetic_voices.json   schema, how they were made, the lists
+DIR/<clip>-<number>.npz     sound (N,) int16 at 16 kHz, times (F,) float32: seconds in the clip, one per 10 ms of sound
+DIR/prose-<...>.npz         sound (N,) int16 at 16 kHz, shut (K, 2) and opened (M, 2) float32: spans in seconds
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from obamanet.constants import FEATURE_RATE
 from obamanet.errors import DatasetError
 from obamanet.files import DAMAGED, atomic_path, atomic_write_json, open_arrays, read_json
+from obamanet.types import Span
 
 SCHEMA = 1
 """Version of the folder's layout."""
@@ -48,17 +50,44 @@ class SyntheticUtterance:
 
 
 @dataclass(frozen=True)
+class ProseUtterance:
+    """One sentence of prose, which nobody recorded: what the lips do in it is known where they meet and in vowels.
+
+    Attributes:
+        voice: name of the TTS voice.
+        rate: speed, 1 for the voice's default.
+        pitch: 0 to 100, on the voice's own scale.
+        file: file name in the folder of synthetic voices.
+    """
+
+    voice: str
+    rate: float
+    pitch: int
+    file: str
+
+
+@dataclass(frozen=True)
+class LipTimes:
+    """When the lips are ``shut`` in an utterance and when they are ``opened``, in seconds; unknown in between."""
+
+    shut: tuple[Span, ...]
+    opened: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
 class SyntheticVoices:
-    """The synthetic utterances in ``folder``, and a description of how they were ``made``."""
+    """The synthetic utterances in ``folder``, of recorded sentences and of ``prose``, and how they were ``made``."""
 
     folder: Path
     made: str
     entries: tuple[SyntheticUtterance, ...]
+    prose: tuple[ProseUtterance, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Hash of the list: 16 hexadecimal digits."""
-        return hashlib.sha256(json.dumps([asdict(entry) for entry in self.entries]).encode()).hexdigest()[:16]
+        """Hash of the lists: 16 hexadecimal digits."""
+        listed = [*map(asdict, self.entries), *map(asdict, self.prose)]
+        return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
 
 
 def save_synthetic_voices(synthetic_voices: SyntheticVoices) -> None:
@@ -67,6 +96,7 @@ def save_synthetic_voices(synthetic_voices: SyntheticVoices) -> None:
         "schema": SCHEMA,
         "made": synthetic_voices.made,
         "synthetic-voices": [asdict(e) for e in synthetic_voices.entries],
+        "prose": [asdict(e) for e in synthetic_voices.prose],
     }
     atomic_write_json(synthetic_voices.folder / INDEX, content)
 
@@ -79,7 +109,10 @@ def load_synthetic_voices(folder: Path) -> SyntheticVoices:
         if content["schema"] != SCHEMA:
             raise DatasetError(f"{path}: schema is {content['schema']!r}, readable is {SCHEMA}; make them anew")
         return SyntheticVoices(
-            folder, content["made"], tuple(SyntheticUtterance(**entry) for entry in content["synthetic-voices"])
+            folder,
+            content["made"],
+            tuple(SyntheticUtterance(**entry) for entry in content["synthetic-voices"]),
+            tuple(ProseUtterance(**entry) for entry in content.get("prose", ())),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"no synthetic voices: {path}: {error}; make them with: obamanet synthetic-voices") from None
@@ -94,8 +127,21 @@ def save_sound(path: Path, samples: np.ndarray, times: np.ndarray) -> None:
         times: (F,) seconds in the clip, one per 10 ms of sound.
     """
     with atomic_path(path) as part, part.open("wb") as file:
-        sound = np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
-        np.savez_compressed(file, sound=sound, times=times.astype(np.float32))
+        np.savez_compressed(file, sound=_whole_numbers(samples), times=times.astype(np.float32))
+
+
+def save_prose(path: Path, samples: np.ndarray, lips: LipTimes) -> None:
+    """Writes one utterance of prose into NAME.npz: ``samples`` (N,) in [-1, 1] at 16 kHz, and its ``lips``."""
+    shut, opened = (
+        np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2)
+        for spans in (lips.shut, lips.opened)
+    )
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, sound=_whole_numbers(samples), shut=shut, opened=opened)
+
+
+def _whole_numbers(samples: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
 
 
 def load_sound_of(synthetic_voices: SyntheticVoices, entry: SyntheticUtterance) -> tuple[np.ndarray, np.ndarray]:
@@ -109,6 +155,23 @@ def load_sound_of(synthetic_voices: SyntheticVoices, entry: SyntheticUtterance) 
     try:
         with open_arrays(path) as arrays:
             return arrays["sound"].astype(np.float32) / FULL_SCALE, arrays["times"].astype(np.float64)
+    except DAMAGED as error:
+        raise DatasetError(f"synthetic utterance is damaged: {path}: {error}; make them anew") from None
+
+
+def load_prose_of(synthetic_voices: SyntheticVoices, entry: ProseUtterance) -> tuple[np.ndarray, LipTimes]:
+    """Reads one utterance of prose: samples (N,) float32 in [-1, 1] at 16 kHz, and its lips.
+
+    Raises:
+        DatasetError: the file is damaged.
+    """
+    path = synthetic_voices.folder / entry.file
+    try:
+        with open_arrays(path) as arrays:
+            shut, opened = (
+                tuple(Span(float(start), float(end)) for start, end in arrays[name]) for name in ("shut", "opened")
+            )
+            return arrays["sound"].astype(np.float32) / FULL_SCALE, LipTimes(shut, opened)
     except DAMAGED as error:
         raise DatasetError(f"synthetic utterance is damaged: {path}: {error}; make them anew") from None
 

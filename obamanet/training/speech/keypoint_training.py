@@ -45,6 +45,7 @@ from obamanet.training.speech.training_examples import (
     FEATURES_FILE,
     Example,
     ExampleMaker,
+    Lips,
     TrainingExamples,
     loudness,
 )
@@ -54,6 +55,9 @@ TEMPLATE_FRAMES = 2000
 
 INNER_LIP_WEIGHT = 2.0
 """Loss weight of the inner lips, 1 for the outer ones: viewers read the gap between the inner lips."""
+
+OPEN_FROM = 0.35
+"""Share of the 75th percentile of the recorded opening that lips have at least in a vowel of prose."""
 
 SILENT_BELOW = 0.6
 """Threshold of silence: a frame is silent whose mean normalised feature is at most this times the minimum, which is
@@ -77,10 +81,12 @@ class KeypointOptions:
         velocity_weight: weight of the loss on differences between frames; that on position has 1.
         opening_weight: weight of the loss on the gap between the inner lips.
         width_weight: weight of the loss on the distance between the mouth corners.
+        lips_weight: weight of the loss on lips that meet and that open in prose, whose keypoints are not known.
         noise: standard deviation of the Gaussian noise added to the features.
         copies: augmented copies of each recording, 0 to 20.
         augmented: share of the examples that are augmented copies: noise, rooms, telephone lines, shifted voices.
         synthetic: share of the examples that are synthetic voices, where there are any.
+        prose: share of the examples that are prose by synthetic voices, where there is any.
         ema_decay: decay of the exponential moving average of the weights.
         epoch_steps: steps between two evaluations.
         features: kind of sound features.
@@ -102,10 +108,12 @@ class KeypointOptions:
     velocity_weight: float = 1.0
     opening_weight: float = 2.0
     width_weight: float = 2.0
+    lips_weight: float = 4.0
     noise: float = 0.2
     copies: int = 3
-    augmented: float = 0.25
-    synthetic: float = 0.35
+    augmented: float = 0.2
+    synthetic: float = 0.3
+    prose: float = 0.2
     ema_decay: float = 0.99
     epoch_steps: int = 100
     features: str = SPEECH
@@ -114,7 +122,8 @@ class KeypointOptions:
     def __post_init__(self) -> None:
         """Checks the ranges."""
         check_optimiser_options(self)
-        names = ("velocity_weight", "opening_weight", "noise", "augmented", "synthetic")
+        weights = ("velocity_weight", "opening_weight", "width_weight", "lips_weight")
+        names = (*weights, "noise", "augmented", "synthetic", "prose")
         check_amounts(**{name: getattr(self, name) for name in names})
         if not 0 <= self.dropout < 1:
             raise OptionError(f"dropout is out of range: got {self.dropout}, allowed is 0 to below 1")
@@ -122,10 +131,10 @@ class KeypointOptions:
             raise OptionError(f"lookahead is out of range: got {self.lookahead} s, allowed is 0 to 2")
         if not 0 <= self.copies <= 20:
             raise OptionError(f"augmented copies are out of range: got {self.copies}, allowed is 0 to 20")
-        if self.augmented + self.synthetic > 1:
+        if self.augmented + self.synthetic + self.prose > 1:
             raise OptionError(
-                f"shares of examples are out of range: got {self.augmented} augmented and {self.synthetic} synthetic, "
-                "allowed are 0 to 1 in all"
+                f"shares of examples are out of range: got {self.augmented} augmented, {self.synthetic} synthetic and "
+                f"{self.prose} prose, allowed are 0 to 1 in all"
             )
         if not 1 <= self.sequence <= 60:
             raise OptionError(f"sequence is out of range: got {self.sequence} s, allowed is 1 to 60")
@@ -252,6 +261,9 @@ def describe_training_data(pieces: int, options: KeypointOptions, synthetic_voic
     shares = f"examples: {options.augmented:.0%} augmented" + (
         f", {options.synthetic:.0%} synthetic" if synthetic_voices else ""
     )
+    if synthetic_voices and synthetic_voices.prose:
+        parts.append(f"{len(synthetic_voices.prose)} sentences of prose, of which only closures and vowels are known")
+        shares += f", {options.prose:.0%} prose"
     return f"{'; '.join(parts)}; noise and music as rest; {shares}; seed {options.seed}"
 
 
@@ -321,8 +333,9 @@ class ExampleSource:
     ) -> None:
         augmented = options.augmented if examples.augmented else 0.0
         synthetic = options.synthetic if examples.synthetic else 0.0
-        self._kinds = (examples.recorded, examples.augmented, examples.synthetic)
-        self._shares = (1.0 - augmented - synthetic, augmented, synthetic)
+        prose = options.prose if examples.prose else 0.0
+        self._kinds = (examples.recorded, examples.augmented, examples.synthetic, examples.prose)
+        self._shares = (1.0 - augmented - synthetic - prose, augmented, synthetic, prose)
         self._noises = examples.noises
         self._rest = rest
         self._silence = silence
@@ -330,31 +343,38 @@ class ExampleSource:
         self._length = length
         self._options = options
 
-    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns inputs (B, L + delay, S) and keypoints (B, L, 20, 2), float32, for ``step``."""
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns inputs (B, L + delay, S), keypoints (B, L, 20, 2), float32, and lips (B, L) int8, for ``step``."""
         random = np.random.default_rng((self._options.seed, step))
         examples = [self._example(random) for _ in range(self._options.batch_size)]
-        return np.stack([e.inputs for e in examples]), np.stack([e.keypoints for e in examples])
+        return (
+            np.stack([example.inputs for example in examples]),
+            np.stack([example.keypoints for example in examples]),
+            np.stack([example.lips for example in examples]),
+        )
 
     def _example(self, random: np.random.Generator) -> Example:
         input_length = self._length + self._delay
         inputs: list[np.ndarray] = []
         keypoints: list[np.ndarray] = []
+        lips: list[np.ndarray] = []
         while sum(map(len, inputs)) < input_length + self._length:
             utterances = self._kinds[int(random.choice(len(self._kinds), p=self._shares))]
             utterance = utterances[int(random.integers(len(utterances)))]
             inputs.append(utterance.inputs[: len(utterance.keypoints)])
             keypoints.append(utterance.keypoints)
+            lips.append(utterance.lips)
             if random.random() < 0.5:
                 pause = self._pause(int(random.integers(1, self._length // 3)), random)
                 inputs.append(pause)
                 keypoints.append(np.repeat(self._rest[None], len(pause), axis=0))
+                lips.append(np.full(len(pause), Lips.TRACKED, np.int8))
         joined = np.concatenate(inputs).astype(np.float32)
         start = int(random.integers(len(joined) - input_length + 1))
         noisy = joined[start : start + input_length]
         noisy += random.normal(0.0, self._options.noise, noisy.shape).astype(np.float32)
-        targets = np.concatenate(keypoints)[start : start + self._length]
-        return Example(noisy, targets.astype(np.float32))
+        part = slice(start, start + self._length)
+        return Example(noisy, np.concatenate(keypoints)[part].astype(np.float32), np.concatenate(lips)[part])
 
     def _pause(self, length: int, random: np.random.Generator) -> np.ndarray:
         """Returns stacked features (T, S) of silence, noise or music; T is at most ``length``."""
@@ -388,6 +408,8 @@ class KeypointLearner(LstmLearner):
         weights = np.ones(20, dtype=np.float32)
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
+        openings = np.concatenate([mouth_opening(utterance.keypoints) for utterance in val])
+        self._open = float(OPEN_FROM * np.percentile(openings, 75))
 
     def start_from(self, start: TrainedPredictor) -> None:
         """Loads the weights of ``start``, with the output layer changed from its PCA to this person's.
@@ -433,33 +455,47 @@ class KeypointLearner(LstmLearner):
         return self._mouth.pca.decode(self.predict(inputs))
 
     def losses(self, *batch: Any) -> Losses:
-        """Returns the losses on inputs (B, L + delay, S) and keypoints (B, L, 20, 2)."""
+        """Returns the losses on inputs (B, L + delay, S), keypoints (B, L, 20, 2) and lips (B, L)."""
         import tensorflow as tf
 
-        inputs, keypoints = batch
+        inputs, keypoints, lips = batch
         options = self._options
         count, length = keypoints.shape[0], keypoints.shape[1]
         flat = tf.tensordot(self.forward(inputs), self._decode, 1) + self._mean
         predicted = tf.reshape(flat, (count, length, 20, 2))
+        known, shut, opened = (tf.cast(lips == kind, tf.float32) for kind in (Lips.TRACKED, Lips.SHUT, Lips.OPEN))
+        moves = predicted[:, 1:] - predicted[:, :-1] - keypoints[:, 1:] + keypoints[:, :-1]
+        gap = _opening(predicted)
         reported = {
-            "position": self._distance(predicted - keypoints),
-            "velocity": self._distance(predicted[:, 1:] - predicted[:, :-1] - keypoints[:, 1:] + keypoints[:, :-1]),
-            "opening": tf.reduce_mean(tf.abs(_opening(predicted) - _opening(keypoints))),
-            "width": tf.reduce_mean(tf.abs(_width(predicted) - _width(keypoints))),
+            "position": _mean(self._distance(predicted - keypoints), known),
+            "velocity": _mean(self._distance(moves), known[:, 1:] * known[:, :-1]),
+            "opening": _mean(tf.abs(gap - _opening(keypoints)), known),
+            "width": _mean(tf.abs(_width(predicted) - _width(keypoints)), known),
+            # Lips that meet are not pressed through each other, and a vowel may be as open as it likes.
+            "lips": tf.reduce_mean(shut * tf.abs(gap) + opened * tf.nn.relu(self._open - gap)),
         }
         total = (
             reported["position"]
             + options.velocity_weight * reported["velocity"]
             + options.opening_weight * reported["opening"]
             + options.width_weight * reported["width"]
+            + options.lips_weight * reported["lips"]
         )
         return Losses(total, reported)
 
     def _distance(self, difference: Any) -> Any:
-        """Returns the weighted mean Euclidean distance of (B, T, 20, 2), smooth at zero, in canonical units."""
+        """Returns the weighted mean Euclidean distances (B, T) of (B, T, 20, 2), smooth at zero, in canonical units."""
         import tensorflow as tf
 
-        return tf.reduce_mean(self._point_weights * tf.sqrt(tf.reduce_sum(difference**2, axis=-1) + 1e-6))
+        distances = tf.sqrt(tf.reduce_sum(difference**2, axis=-1) + 1e-6)
+        return tf.reduce_mean(self._point_weights * distances, axis=-1)
+
+
+def _mean(values: Any, weights: Any) -> Any:
+    """Returns the mean of ``values`` (B, T) over the frames with ``weights`` (B, T) of 1; 0 where there are none."""
+    import tensorflow as tf
+
+    return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
 
 
 def _opening(keypoints: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -16,12 +17,19 @@ from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.audio.normalise_features import normalise_utterance, silence_features
 from obamanet.audio.stack import stack_features
-from obamanet.constants import SAMPLE_RATE
+from obamanet.constants import MOUTH_COUNT, SAMPLE_RATE
 from obamanet.files import DAMAGED, atomic_path, open_arrays
 from obamanet.progress import Progress
-from obamanet.timing import frames_to_cover
+from obamanet.timing import frame_times, frames_to_cover
 from obamanet.training.data.dataset import Clip, Piece
-from obamanet.training.data.synthetic_voices import SyntheticVoices, load_sound_of, of_clips, transfer_keypoints
+from obamanet.training.data.synthetic_voices import (
+    LipTimes,
+    SyntheticVoices,
+    load_prose_of,
+    load_sound_of,
+    of_clips,
+    transfer_keypoints,
+)
 from obamanet.types import AudioClip, FeatureSequence
 
 NOISE_EXAMPLES = 96
@@ -37,12 +45,28 @@ FEATURES_FILE = "heard.npz"
 """File in a run's folder that caches the features, which take minutes to compute."""
 
 
+class Lips(IntEnum):
+    """What is known of the mouth in a frame: all its keypoints, or that the lips meet, or are open, or nothing."""
+
+    TRACKED = 0
+    SHUT = 1
+    OPEN = 2
+    UNKNOWN = 3
+
+
 @dataclass(frozen=True)
 class Example:
-    """One example: ``inputs`` (T + delay, S) stacked features, ``keypoints`` (T, 20, 2) canonical."""
+    """One example of T frames.
+
+    Attributes:
+        inputs: stacked features, shape (T + delay, S).
+        keypoints: shape (T, 20, 2), canonical; they count where ``lips`` is TRACKED.
+        lips: :class:`Lips` of each frame, shape (T,) int8.
+    """
 
     inputs: np.ndarray
     keypoints: np.ndarray
+    lips: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,7 @@ class TrainingExamples:
     recorded: tuple[Example, ...]
     augmented: tuple[Example, ...]
     synthetic: tuple[Example, ...]
+    prose: tuple[Example, ...]
     noises: tuple[np.ndarray, ...]
     val: tuple[Example, ...]
 
@@ -111,7 +136,8 @@ class ExampleMaker:
         for entry in of_clips(synthetic_voices, list(mouths)) if synthetic_voices else ():
             inputs, times = features[f"synthetic utterance {entry.file}"], features[f"times {entry.file}"]
             count = len(inputs) - self._delay
-            synthetic.append(Example(inputs, transfer_keypoints(mouths[entry.clip], float(self._fps), times, count)))
+            synthetic.append(tracked(inputs, transfer_keypoints(mouths[entry.clip], float(self._fps), times, count)))
+        spoken = synthetic_voices.prose if synthetic_voices else ()
         return TrainingExamples(
             recorded=tuple(self._example(features["clip " + _name(p)], p, mouth) for p, mouth in train),
             augmented=tuple(
@@ -120,12 +146,18 @@ class ExampleMaker:
                 for copy in range(copies)
             ),
             synthetic=tuple(synthetic),
+            prose=tuple(
+                Example(inputs, np.zeros((len(lips), MOUTH_COUNT, 2), np.float32), lips)
+                for inputs, lips in (
+                    (features[f"{kind} {entry.file}"] for kind in ("prose", "lips")) for entry in spoken
+                )
+            ),
             noises=tuple(features[name] for name in features if name.startswith("noise ")),
             val=tuple(self._example(features["clip " + _name(p)], p, mouth) for p, mouth in val),
         )
 
     def _example(self, inputs: np.ndarray, piece: Piece, mouth: np.ndarray) -> Example:
-        return Example(inputs[piece.start : piece.stop + self._delay], mouth)
+        return tracked(inputs[piece.start : piece.stop + self._delay], mouth)
 
     def _extract_all(
         self, train: Sequence[Piece], val: Sequence[Piece], copies: int, synthetic_voices: SyntheticVoices | None
@@ -152,6 +184,15 @@ class ExampleMaker:
                 self.stacked(sound, frames),
                 times,
             )
+        spoken = synthetic_voices.prose if synthetic_voices else ()
+        for number, said in enumerate(self._progress.track(spoken, "listening to prose", len(spoken))):
+            assert synthetic_voices is not None
+            sound, lips = load_prose_of(synthetic_voices, said)
+            frames = frames_to_cover(Fraction(len(sound), SAMPLE_RATE), self._fps)
+            if number % 2:
+                sound = self._augmented(sound, said.file, others)
+            features[f"prose {said.file}"] = self.stacked(sound, frames)
+            features[f"lips {said.file}"] = lips_of(lips, frame_times(frames, self._fps))
         for name in self._progress.track(train_names, "listening through noise", len(train_names)):
             for copy in range(copies):
                 sound = self._augmented(sounds[name], f"{copy} {name}", others)
@@ -182,6 +223,22 @@ class ExampleMaker:
 
     def _random(self, name: str) -> np.random.Generator:
         return np.random.default_rng((self._seed, zlib.crc32(name.encode())))
+
+
+def tracked(inputs: np.ndarray, keypoints: np.ndarray) -> Example:
+    """Returns an example all of whose ``keypoints`` (T, 20, 2) are known; ``inputs`` (T + delay, S)."""
+    return Example(inputs, keypoints, np.full(len(keypoints), Lips.TRACKED, np.int8))
+
+
+def lips_of(lips: LipTimes, times: np.ndarray) -> np.ndarray:
+    """Returns :class:`Lips` of each frame, (T,) int8, at ``times`` (T,) seconds; of each closure at least one frame."""
+    frames = np.full(len(times), Lips.UNKNOWN, np.int8)
+    for spans, kind in ((lips.opened, Lips.OPEN), (lips.shut, Lips.SHUT)):
+        for span in spans:
+            frames[(times >= span.start) & (times <= span.end)] = kind
+            if kind is Lips.SHUT:
+                frames[np.argmin(np.abs(times - (span.start + span.end) / 2))] = kind
+    return frames
 
 
 def loudness(clip: Clip, fps: Fraction) -> np.ndarray:
