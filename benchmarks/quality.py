@@ -22,7 +22,7 @@ from seen import Row, Seen
 
 from obamanet.constants import MOUTH
 from obamanet.evaluation.metrics import amplitude_ratio, correlation, flicker, landmark_distance
-from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
+from obamanet.evaluation.sharpness import cpbd
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import load_landmarker
 from obamanet.face.track import track_face
@@ -36,7 +36,7 @@ from obamanet.person import Person, load_person
 from obamanet.pipelines.speak import load_features
 from obamanet.progress import ConsoleProgress
 from obamanet.render.crop import to_square
-from obamanet.render.picture_quality import psnr, ssim
+from obamanet.render.picture_quality import laplacian_sharpness, psnr, ssim
 from obamanet.render.sketch import draw_face
 from obamanet.timing import frame_times
 from obamanet.training.data.dataset import Clip, Piece, load_dataset

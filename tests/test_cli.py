@@ -671,7 +671,7 @@ def test_renderer_defaults_are_quick_on_a_cpu() -> None:
     defaults = {name: value.default for name, value in inspect.signature(renderer_verb).parameters.items()}
     chosen = {"width": None, "discriminator_width": 32, "batch_size": 4, "learning_rate": 5e-4}
     # With these the default person was trained; see checkpoints/README.md.
-    chosen |= {"gan_start": 0.5, "gan_weight": 1.0, "matching_weight": 10.0, "crop": 0.375}
+    chosen |= {"gan_start": 0.8, "gan_weight": 0.5, "matching_weight": 10.0, "crop": 0.375}
     assert chosen.items() <= defaults.items()
     assert (renderer_training.RENDERER_WIDTH, renderer_training.RENDERER_FOLD) == (24, 2)
     assert renderer_training.RENDERER_OPTIONS.epoch_steps == 500

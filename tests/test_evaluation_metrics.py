@@ -12,8 +12,8 @@ from made import recorded_frames
 from skimage.metrics import peak_signal_noise_ratio
 
 from obamanet.evaluation import metrics
-from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
-from obamanet.render.picture_quality import psnr, ssim
+from obamanet.evaluation.sharpness import cpbd
+from obamanet.render.picture_quality import laplacian_sharpness, psnr, ssim
 
 
 @pytest.fixture(scope="module")

@@ -224,6 +224,7 @@ def test_no_pairs_are_refused(tmp_path: Path) -> None:
         {"matching_weight": -1.0},
         {"crop": 0.0},
         {"crop": 1.5},
+        {"gan_learning_rate": -1.0},
         {"discriminator_width": 10**6},
     ],
     ids=lambda wrong: next(iter(wrong)),
@@ -286,6 +287,37 @@ def test_the_discriminator_judges_the_crops_alone() -> None:
     assert not np.array_equal(before, learner.discriminator.get_weights()[0])
 
 
+def test_the_adversary_learns_no_quicker_than_it_may() -> None:
+    options = TrainOptions(steps=100, learning_rate=1e-3, gan_start=0.2, gan_learning_rate=4e-4)
+    assert [options.rate(step) for step in (0, 19, 20, 50, 90)] == pytest.approx([1e-3, 1e-3, 4e-4, 4e-4, 2e-4])
+    assert replace(options, gan_learning_rate=None).rate(20) == 1e-3
+    # Without an adversary there is none to slow down for.
+    assert replace(options, gan_weight=0.0).rate(50) == 1e-3
+
+
+def test_the_score_prefers_a_sharp_picture_a_little_off_to_a_blurred_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Noise(MadePairs):
+        def pair(self, index: int, random: np.random.Generator | None) -> Pair:
+            picture = np.random.default_rng(index).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            weight = np.ones((32, 32), np.float32)
+            weight[8:24, 8:24] = 5
+            return Pair(picture, picture, weight)
+
+    learner = Pix2PixLearner(CONFIG, SHORT, Noise(4))
+    validated = {}
+    for name, paint in (
+        ("same", lambda picture: picture),
+        ("moved", lambda picture: np.roll(picture, 1, axis=1)),
+        ("blurred", lambda picture: cv2.GaussianBlur(picture, (0, 0), 2.0)),
+    ):
+        monkeypatch.setattr(learner, "paint", lambda pictures, paint=paint: np.stack([paint(p) for p in pictures]))
+        validated[name] = learner.validate()
+    assert validated["same"] == {"score": 0.0, "error": 0.0, "sharpness": pytest.approx(1.0)}
+    assert validated["blurred"]["error"] < validated["moved"]["error"]
+    assert validated["blurred"]["score"] > 2 * validated["moved"]["score"]
+    assert validated["blurred"]["sharpness"] < 0.1 < 0.8 < validated["moved"]["sharpness"] < 1.25
+
+
 def test_small_pictures_are_judged_whole() -> None:
     assert [crop_side(0.375, size) for size in (32, 64, 256, 512)] == [32, 32, 96, 192]
     assert crop_side(1.0, 256) == 256
@@ -306,7 +338,7 @@ def test_it_learns_four_pairs_by_heart(tmp_path: Path) -> None:
         steps=300, batch_size=4, learning_rate=2e-3, discriminator_width=8, epoch_steps=300, ema_decay=0.9
     )
     train_pix2pix(Again(pairs, 300), pairs, tmp_path, CONFIG, options)
-    score = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])["score"]
+    score = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])["error"]
     assert score < 8 < guess / 4
 
 

@@ -23,13 +23,13 @@ from obamanet.evaluation.judges.lpips import MIN_SIDE, Lpips, Supplied, load_if_
 from obamanet.evaluation.judges.lse import ChungSyncNet
 from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.evaluation.pairing import Pair
-from obamanet.evaluation.sharpness import cpbd, laplacian_sharpness
+from obamanet.evaluation.sharpness import cpbd
 from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
 from obamanet.evaluation.tracks import ClipTrack, Tracker
 from obamanet.face.identity import FaceEmbedder, identity_distance
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.render.crop import cut_square, portrait_box
-from obamanet.render.picture_quality import MIN_SSIM_SIDE, psnr, ssim
+from obamanet.render.picture_quality import MIN_SSIM_SIDE, laplacian_sharpness, psnr, ssim
 from obamanet.types import CropBox
 from obamanet.video.reader import probe_video, read_frames
 

@@ -1,4 +1,4 @@
-"""How sharp a picture is, without a reference: Laplacian variance and CPBD."""
+"""How sharp a picture is to see, without a reference: CPBD."""
 
 from __future__ import annotations
 
@@ -33,16 +33,6 @@ MAX_SLANT: Final = np.tan(np.pi / 8)
 
 SOBEL_SCALE: Final = 4.0
 """Threshold of the edge map: this times the mean squared gradient (Pratt 1978, as MATLAB's edge() does)."""
-
-
-def laplacian_sharpness(picture: np.ndarray) -> float:
-    """Returns the variance of the Laplacian of a uint8 BGR picture (H, W, 3), in squared grey levels.
-
-    Pech-Pacheco et al. 2000: var(L * I) with the kernel 0 1 0 / 1 -4 1 / 0 1 0 over the luma of ITU-R BT.601. It grows
-    with contrast and noise; only pictures of one scale can be compared.
-    """
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float64)
-    return float(cv2.Laplacian(grey, cv2.CV_64F, ksize=1).var())
 
 
 def cpbd(picture: np.ndarray) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from obamanet.files import sha256_of
 from obamanet.networks.config import GeneratorConfig
 from obamanet.networks.weights import save_weights
 from obamanet.progress import Progress
+from obamanet.render.picture_quality import laplacian_sharpness
 from obamanet.training.loop.ema_learner import check_amounts, check_training
 from obamanet.training.loop.plots import save_picture
 from obamanet.training.loop.runner import Limits, Schedule, TrainReport, claim_run, own_folder, run_training
@@ -104,6 +106,7 @@ class TrainOptions:
             its focus and one anywhere; 1 for whole pictures.
         gan_start: share of the steps after which the adversarial loss is added; steps before are two to three times
             quicker.
+        gan_learning_rate: maximum learning rate once the adversarial loss is added; None for no other than before.
         discriminator_width: filters of the discriminator's first layer.
         epoch_steps: maximum number of steps between two evaluations.
         ema_decay: decay of the exponential moving average of the weights (Karras et al. 2018); 0 for none.
@@ -118,6 +121,7 @@ class TrainOptions:
     matching_weight: float = 0.0
     crop: float = 1.0
     gan_start: float = 0.0
+    gan_learning_rate: float | None = None
     discriminator_width: int = 64
     epoch_steps: int = 1000
     ema_decay: float = 0.999
@@ -134,6 +138,8 @@ class TrainOptions:
             )
         if not 0 <= self.gan_start <= 1:
             raise OptionError(f"gan start is a share of the run from 0 to 1: got {self.gan_start}")
+        if self.gan_learning_rate is not None:
+            check_training(self.gan_learning_rate, self.seed)
         if not 0 < self.crop <= 1:
             raise OptionError(f"crop is a share of the picture's side from above 0 to 1: got {self.crop}")
         if not 0 <= self.ema_decay < 1:
@@ -146,6 +152,13 @@ class TrainOptions:
         It trades a little L1 for sharpness, so that validation scores before and after it do not compare.
         """
         return self.gan_start * self.steps if self.gan_weight > 0 else float(self.steps)
+
+    def rate(self, step: int) -> float:
+        """Returns the learning rate of ``step``, from 0."""
+        rate = self.learning_rate * min(1.0, 2 * (1 - step / self.steps))
+        if self.gan_learning_rate is None or step < self.adversary_from:
+            return rate
+        return min(rate, self.gan_learning_rate)
 
 
 def train_pix2pix(
@@ -260,7 +273,7 @@ class Pix2PixLearner:
         import tensorflow as tf
 
         options = self.options
-        rate = options.learning_rate * min(1.0, 2 * (1 - number / options.steps))
+        rate = options.rate(number)
         decay = min(options.ema_decay, (1 + number) / (10 + number))
         losses = self._traced[number >= options.adversary_from](
             _to_unit(batch.conditions),
@@ -273,13 +286,24 @@ class Pix2PixLearner:
         return {name: float(value) for name, value in losses.items()}
 
     def validate(self) -> dict[str, float]:
-        """Returns the averaged generator's weighted mean absolute error on validation pairs, in grey levels of 255."""
-        errors = []
+        """Returns the averaged generator's figures on validation pairs.
+
+        "error" is the weighted mean absolute error in grey levels of 255, "sharpness" the painted pictures' as a share
+        of the targets', where the weight is largest. Blur has the least error, so "score" is the error times
+        1 + |ln sharpness|.
+        """
+        errors, ours, theirs = [], [], []
         for index in _spread(len(self._val), VALIDATION_PAIRS):
             pair = self._val.pair(index, None)
-            difference = np.abs(self.paint(pair.condition[None])[0].astype(np.float32) - pair.target).mean(axis=-1)
+            painted = self.paint(pair.condition[None])[0]
+            difference = np.abs(painted.astype(np.float32) - pair.target).mean(axis=-1)
             errors.append(np.average(difference, weights=pair.weight))
-        return {"score": float(np.mean(errors))}
+            rows, columns = (np.flatnonzero((pair.weight == pair.weight.max()).any(axis=axis)) for axis in (1, 0))
+            part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+            ours.append(laplacian_sharpness(painted[part]))
+            theirs.append(laplacian_sharpness(pair.target[part]))
+        error, sharpness = float(np.mean(errors)), float((np.mean(ours) + 1e-6) / (np.mean(theirs) + 1e-6))
+        return {"score": error * (1 + abs(math.log(sharpness))), "error": error, "sharpness": sharpness}
 
     def paint(self, conditions: np.ndarray) -> np.ndarray:
         """Returns the averaged generator's output for ``conditions`` (B, S, S, 3) uint8 BGR: same shape and type."""

@@ -44,10 +44,11 @@ pix2pix's own are 64 and 1. Compared in benchmarks/RESULTS.md, "A leaner generat
 RENDERER_OPTIONS = TrainOptions(
     batch_size=4,
     learning_rate=5e-4,
-    gan_weight=1.0,
+    gan_weight=0.5,
     matching_weight=10.0,
     crop=0.375,
-    gan_start=0.5,
+    gan_start=0.8,
+    gan_learning_rate=1.5e-4,
     discriminator_width=32,
     epoch_steps=500,
 )
