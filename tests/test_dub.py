@@ -14,7 +14,7 @@ from made import babble, ffmpeg, one_colour, recorded_frames, write_sound, write
 from obamanet.audio.load import load_sound, open_sound
 from obamanet.constants import MOUTH
 from obamanet.errors import FaceError, OptionError, OutputError, VideoError
-from obamanet.face.dlib_landmarker import DlibLandmarker
+from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.face.track import track_face
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.keypoints.opening import mouth_opening
@@ -266,8 +266,8 @@ class TestRecorded:
         made = dub(video, sound, tmp_path / "out.mp4", default_person)
         before, after = ([frame.image for frame in read_frames(path)] for path in (video, made.path))
         assert len(before) == len(after) == made.frames
-        track = track_face(iter(after), DlibLandmarker())
-        recorded = track_face(iter(before), DlibLandmarker())
+        track = track_face(iter(after), MeshLandmarker())
+        recorded = track_face(iter(before), MeshLandmarker())
         asked = predict_keypoints(load_features(sound, default_person), default_person, SpeakOptions())
         wanted, shown, was = (
             mouth_opening(points) for points in (asked.points, track.landmarks[:, MOUTH], recorded.landmarks[:, MOUTH])

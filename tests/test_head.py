@@ -71,7 +71,7 @@ def test_no_point_that_shows_the_turn_is_moved_by_speech() -> None:
 
 def test_recorded_heads_put_the_mouth_in_one_place(grid_s1: Path) -> None:
     """From sentence to sentence the mouth's middle wanders less when the head's turn is followed."""
-    from obamanet.face.dlib_landmarker import DlibLandmarker
+    from obamanet.face.mesh_landmarker import MeshLandmarker
     from obamanet.face.track import track_face
     from obamanet.person import load_person
     from obamanet.video.reader import read_frames
@@ -81,7 +81,7 @@ def test_recorded_heads_put_the_mouth_in_one_place(grid_s1: Path) -> None:
     if not folder.is_dir():
         pytest.skip(f"the default person is not there: {folder}")
     head = load_person(folder).mouth.head
-    landmarker = DlibLandmarker()
+    landmarker = MeshLandmarker()
     followed, left = [], []
     for name in ("bbal6n", "bgah1s", "bgwu7s", "bram3s", "lbby3s", "lwwm3a"):
         images = [frame.image for i, frame in enumerate(read_frames(grid_s1 / "video" / f"{name}.mpg")) if i % 5 == 0]

@@ -281,9 +281,9 @@ def test_the_readme_tells_the_finished_videos_figures() -> None:
     sharp, words = finished["sharpness, mouth"], finished["lip reader's word error"]
     lmd = next(line for line in results.splitlines() if line.startswith("| mouth LMD, head removed") and "px" in line)
     assert distance[0] == f"{float(lmd.split('|')[2]):.2f} px"
-    assert distance[1].startswith(f"{float(keypoints['keypoints as shown: mouth LMD'][0].split()[0]):.2f} px")
+    assert distance[1].startswith(f"{float(keypoints['keypoints: mouth LMD'][0].split()[0]):.2f} px")
     assert opening[0] == f"{float(finished['opening correlation, joined'][0]):.2f}"
-    assert opening[1].startswith(f"{float(keypoints['keypoints as shown: opening correlation'][0].strip('*')):.2f}")
+    assert opening[1].startswith(f"{float(keypoints['keypoints: opening correlation'][0].strip('*')):.2f}")
     assert shown("SSIM of the mouth")[0].startswith(f"{float(finished['SSIM, mouth'][0]):.2f}")
     assert shown("sharpness of the mouth")[0] == f"{float(sharp[0]) / float(sharp[2]):.2f}"
     assert shown("words wrong")[0].startswith(f"{float(words[0]):.0f} % ({float(words[2]):.0f} %")

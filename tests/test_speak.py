@@ -25,7 +25,7 @@ from obamanet.audio.load import open_sound
 from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OutputError, SoundError, VideoError
 from obamanet.evaluation.tracks import Tracker
-from obamanet.face.dlib_landmarker import DlibLandmarker
+from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.face.track import track_face
 from obamanet.files import locked
 from obamanet.inference.keypoint_predictor import Predictor
@@ -63,7 +63,11 @@ from obamanet.training.speech.keypoint_training import KeypointOptions, train_ke
 from obamanet.types import CanonicalKeypoints, RenderMode
 from obamanet.video.footage import FootageReader
 from obamanet.video.reader import probe_video, read_frames
+from text2face.mouth.lip_times import lip_closures, open_vowels
 from text2face.say import SayOptions, say
+from text2face.syllables.timed import syllables_of
+from text2face.voice.espeak import speak_timed
+from text2face.voice_augmentation import at_sample_rate
 
 ROOT = Path(__file__).resolve().parent.parent
 RATES = ["23.976", "24", "25", "29.97", "30", "50", "59.94"]
@@ -476,11 +480,35 @@ class TestDefaultPerson:
             np.linalg.norm(np.concatenate(one) - np.concatenate(true_pixels), axis=-1).mean()
             for one in (pixels, mean_pixels)
         )
-        # Measured: 0.939, 1.00, 0.63 px and 0.51.
-        assert np.corrcoef(opening, true_opening)[0, 1] > 0.92
+        # Measured: 0.955, 0.99, 0.58 px and 0.41.
+        assert np.corrcoef(opening, true_opening)[0, 1] > 0.93
         assert 0.93 < opening.std() / true_opening.std() < 1.07
-        assert distance < 0.68
-        assert distance < 0.56 * mean_distance
+        assert distance < 0.63
+        assert distance < 0.46 * mean_distance
+
+    @pytest.mark.parametrize(
+        ("voice", "text"),
+        [
+            ("en-gb+f3", "My puppy may bump a big map before supper."),
+            ("es+klatt3", "Mi mamá compra un mapa bonito para Pepe."),
+        ],
+        ids=["English", "Spanish"],
+    )
+    def test_its_lips_meet_in_sentences_that_it_never_heard(
+        self, default_person: Person, tmp_path: Path, voice: str, text: str
+    ) -> None:
+        """By sound alone, in voices that were held back; benchmarks/RESULTS.md, "Lips that shut"."""
+        speech = speak_timed(text, voice)
+        write_sound(tmp_path / "said.wav", at_sample_rate(speech))
+        said = predict_raw(load_features(tmp_path / "said.wav", default_person), default_person)
+        gap, times = mouth_opening(said.points), frame_times(len(said.points), said.fps)
+        words = tuple(syllables_of(word, voice.partition("+")[0]) for word in speech.words)
+        closures, vowels = lip_closures(words), open_vowels(words)
+        least = [gap[(times > span.start - 0.08) & (times < span.end + 0.08)].min() for span in closures]
+        most = [gap[(times > span.start - 0.04) & (times < span.end + 0.04)].max() for span in vowels]
+        assert len(closures) >= 8
+        assert np.mean(np.array(least) < 0.25 * np.median(most)) >= 0.8
+        assert np.median(most) > 0.03
 
     def test_the_finished_video_shows_that_mouth(self, default_person: Person, tmp_path: Path) -> None:
         sound = ROOT / "data" / "audio" / "hello_en.wav"
@@ -491,7 +519,7 @@ class TestDefaultPerson:
         assert (info.width, info.height) == (default_person.image_size,) * 2
         assert abs(float(open_sound(made.path).duration - duration)) < float(1 / default_person.fps)
         frames = (frame.image for frame in read_frames(made.path))
-        track = track_face(frames, DlibLandmarker())
+        track = track_face(frames, MeshLandmarker())
         assert (track.segment == 0).mean() > 0.95
         seen = track.segment == 0
         asked = np.stack(

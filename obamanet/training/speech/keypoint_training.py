@@ -56,7 +56,7 @@ TEMPLATE_FRAMES = 2000
 INNER_LIP_WEIGHT = 2.0
 """Loss weight of the inner lips, 1 for the outer ones: viewers read the gap between the inner lips."""
 
-OPEN_FROM = 0.35
+OPEN_FROM = 1.0
 """Share of the 75th percentile of the recorded opening that lips have at least in a vowel of prose."""
 
 SILENT_BELOW = 0.6
