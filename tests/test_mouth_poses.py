@@ -466,10 +466,10 @@ def default_person() -> Person:
 class TestDefaultPerson:
     def test_its_poses_are_many_different_mouths(self, default_person: Person) -> None:
         poses = poses_of(default_person)
-        assert 20 <= poses.count <= 40
+        assert 20 <= poses.count <= 50
         assert poses.variance >= 0.97
         assert poses.count == choose_size(poses.curve)
-        assert poses.shares.min() > 0.005, "no pose is an accident"
+        assert poses.shares.min() > 0.003, "no pose is an accident"
         np.testing.assert_array_equal(poses.nearest(poses.centres), np.arange(poses.count))
         names = pose_names(poses, default_person.mouth.pca)
         assert len(set(names)) == poses.count

@@ -261,8 +261,8 @@ class TestCompositor:
             for face, outline in zip(faces[::5], place_region(region, faces)[::5], strict=True):
                 lower = np.zeros((256, 256), np.uint8)
                 cv2.fillPoly(lower, [np.round(face[48:60]).astype(np.int32)], 255)
-                cv2.polylines(lower, [np.round(face[6:11]).astype(np.int32)], False, 255)
-                assert soft_mask(outline, 256)[lower > 0].min() > 0.95
+                cv2.polylines(lower, [np.round(face[7:10]).astype(np.int32)], False, 255)
+                assert soft_mask(outline, 256)[lower > 0].min() > 0.9
 
     def test_blending_by_hand(self) -> None:
         square, painted = np.full((2, 2, 3), 100, np.uint8), np.full((2, 2, 3), 200, np.uint8)

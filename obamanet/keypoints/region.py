@@ -28,9 +28,6 @@ MARGIN = 0.12
 CHEEK_SHARE = 0.92
 """Share of the way from the mouth to the face contour that the region covers at the cheeks."""
 
-NOSE_SHARE = 0.8
-"""Upper end of the region, as a share of the way from the mouth's middle to the nose's base."""
-
 
 @dataclass(frozen=True)
 class MouthRegion:
@@ -57,7 +54,7 @@ def fit_region(stretches: Sequence[np.ndarray], head: Head) -> MouthRegion:
     # At the chin the region holds all of the jaw's movement; at the cheeks, which do not move, it ends inside the face.
     share = np.sin(np.linspace(0.0, np.pi, len(points)))[:, None]
     lower = middle + share * reach[:, None] * outward + (1 - share) * CHEEK_SHARE * (jaw - middle)
-    upper = NOSE_SHARE * template[NOSE_BASE].mean(axis=0) + (1 - NOSE_SHARE) * middle
+    upper = template[NOSE_BASE].mean(axis=0)
     return MouthRegion(head, cv2.convexHull(np.vstack([lower, upper]).astype(np.float32))[:, 0])
 
 
