@@ -270,7 +270,8 @@ def table_rows(text: str) -> dict[str, list[str]]:
 
 def test_the_readme_tells_the_finished_videos_figures() -> None:
     results = (ROOT / "benchmarks" / "RESULTS.md").read_text("utf-8")
-    finished = table_rows(results.partition("## Generated beside recorded")[2])
+    video = results.partition("## Generated beside recorded")[2]
+    finished = table_rows(video)
     keypoints = table_rows(results)
     told = table_rows((ROOT / "README.md").read_text("utf-8"))
 
@@ -279,7 +280,7 @@ def test_the_readme_tells_the_finished_videos_figures() -> None:
 
     distance, opening = shown("distance of the 20 mouth points"), shown("correlation of the mouth's opening")
     sharp, words = finished["sharpness, mouth"], finished["lip reader's word error"]
-    lmd = next(line for line in results.splitlines() if line.startswith("| mouth LMD, head removed") and "px" in line)
+    lmd = next(line for line in video.splitlines() if line.startswith("| mouth LMD, head removed") and "px" in line)
     assert distance[0] == f"{float(lmd.split('|')[2]):.2f} px"
     assert distance[1].startswith(f"{float(keypoints['keypoints: mouth LMD'][0].split()[0]):.2f} px")
     assert opening[0] == f"{float(finished['opening correlation, joined'][0]):.2f}"
