@@ -444,7 +444,7 @@ def test_a_persons_card_is_shown(obamanet: Callable[..., Said], tiny_person: Per
     assert (said.code, said.lines) == (0, [])
     told = dict(line.split(": ", 1) for line in said.out.splitlines())
     assert told["name"] == "tiny"
-    assert told["rendering"] == "whole-face, 64x64 pixels, generator width 4"
+    assert told["rendering"] == "whole-face, 64x64 pixels, generator width 4, fold 1"
     assert told["frame rate"] == "25 fps"
     assert told["speech"] == "2 LSTM layers of 8, 0.2 s look-ahead, logfbank"
     assert told["licence"] == "CC0-1.0"

@@ -50,11 +50,11 @@ def _speech_in_words(person: Person) -> str:
 
 def describe(person: Person) -> list[str]:
     """Returns the person's card as lines for people."""
-    size = person.image_size
+    size, config = person.image_size, person.generator
     lines = {
         "name": person.name,
         "folder": person.folder,
-        "rendering": f"{person.mode.value}, {size}x{size} pixels, generator width {person.generator.width}",
+        "rendering": f"{person.mode.value}, {size}x{size} pixels, generator width {config.width}, fold {config.fold}",
         "frame rate": f"{person.fps} fps",
         "speech": _speech_in_words(person),
         "reference": f"{float(len(person.reference.points) / person.reference.fps):.1f} s of head movement",
