@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from obamanet.face.blazeface import BlazeFace, smallest_face
+from obamanet.face.blazeface import BlazeFace, DetectedFace, smallest_face
 from obamanet.face.landmarker import FrameFace
 from obamanet.face.mesh import FaceMesh, MeshFace, cut_around
 
@@ -60,8 +60,10 @@ class MeshFollower:
         lost = len(tracks) < len(self._tracks) or not tracks
         if lost or self._frame % DETECTION_STEP == 0:
             kept_first = bool(self._tracks) and bool(tracks) and _is_near(self._tracks[0], tracks[0])
-            found = [self._models.mesh.look(image, face) for face in self._models.detector.detect(image)]
-            for seen in found:
+            for face in self._models.detector.detect(image):
+                if any(_is_at(face, track) for track in tracks):
+                    continue
+                seen = self._models.mesh.look(image, face)
                 if seen.score >= MIN_SCORE and not any(_is_same(seen, track) for track in tracks):
                     tracks.append(seen)
             if not kept_first:
@@ -89,6 +91,12 @@ def _is_near(before: MeshFace, after: MeshFace) -> bool:
     size, ratio = _size(before), _size(after) / _size(before)
     step = np.linalg.norm(after.points[:, :2].mean(axis=0) - before.points[:, :2].mean(axis=0))
     return bool(step <= MAX_STEP * size and 1 / MAX_SCALE <= ratio <= MAX_SCALE)
+
+
+def _is_at(found: DetectedFace, track: MeshFace) -> bool:
+    """Returns whether a detected face is that of ``track``, so that it need not be looked at again."""
+    apart = np.linalg.norm((found.box[:2] + found.box[2:]) / 2 - track.points[:, :2].mean(axis=0))
+    return bool(apart < 0.5 * min(found.side, _size(track)))
 
 
 def _is_same(one: MeshFace, other: MeshFace) -> bool:
