@@ -65,6 +65,15 @@ Key = Annotated[
     Path | None,
     typer.Option("--key", metavar="PEM", help="The private key that belongs to --key-cert, unencrypted."),
 ]
+EngineName = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        metavar="ENGINE",
+        help=f"What runs the networks: {', '.join(Engine)}. Keras is the training graph; fast takes a renderer in "
+        "eight-bit integers: obamanet export --precision int8.",
+    ),
+]
 Language = Annotated[str, LANGUAGE]
 WordTimes = Annotated[Path, typer.Option("--align", metavar="DIR", help=WORD_TIMES_HELP)]
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder made by obamanet prepare.")]
@@ -113,15 +122,7 @@ class VideoOptions:
             help="How far the mouth moves: 1 as learned, 2 twice as far, 0 only where a text shuts the lips.",
         ),
     ] = 1.0
-    engine: Annotated[
-        Engine,
-        typer.Option(
-            "--engine",
-            metavar="ENGINE",
-            help=f"What runs the networks: {', '.join(Engine)}. Keras is the training graph; fast takes a renderer in "
-            "eight-bit integers: obamanet export --precision int8.",
-        ),
-    ] = Engine.ONNXRUNTIME
+    engine: EngineName = Engine.ONNXRUNTIME
 
     def __post_init__(self) -> None:
         """Refuses names of other kinds of files, and half of a key."""

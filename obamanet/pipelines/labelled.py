@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +37,23 @@ class Label:
     parts: tuple[Path, ...] = ()
 
 
+def signing(label: Label, title: str) -> Callable[[Path], None]:
+    """Returns what signs a complete mp4 with ``label``, under the final name ``title``."""
+
+    def sign(path: Path) -> None:
+        provenance.sign_video(
+            path,
+            kind=label.kind,
+            software=SOFTWARE,
+            key=label.key,
+            persons=label.persons,
+            title=title,
+            parts=label.parts,
+        )
+
+    return sign
+
+
 def write_labelled(
     frames: Iterator[np.ndarray],
     count: int,
@@ -66,17 +83,6 @@ def write_labelled(
         ObamanetError: there are fewer or more frames, a sound cannot be read, or the video cannot be written or signed.
     """
 
-    def sign(path: Path) -> None:
-        provenance.sign_video(
-            path,
-            kind=label.kind,
-            software=SOFTWARE,
-            key=label.key,
-            persons=label.persons,
-            title=out.name,
-            parts=label.parts,
-        )
-
     with closed_after(frames):
         first = next(frames)
         size = (first.shape[1], first.shape[0])
@@ -86,7 +92,7 @@ def write_labelled(
             fps,
             sound=sound,
             comment=label.comment,
-            finish=sign,
+            finish=signing(label, out.name),
         ) as writer:
             writer.write(first)
             for frame in progress.track(frames, verb, count - 1):

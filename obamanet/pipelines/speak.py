@@ -224,10 +224,16 @@ def place_landmarks(keypoints: CanonicalKeypoints, person: Person) -> Iterator[n
     """Yields each frame's landmarks (68, 2), pixels of the square: the reference's head with the new mouth and jaw."""
     times = frame_times(len(keypoints.points), keypoints.fps)
     for first in range(0, len(keypoints.points), CHUNK_FRAMES):
-        mouth = keypoints.points[first : first + CHUNK_FRAMES]
-        reference = reference_at(person.reference, times[first : first + CHUNK_FRAMES])
-        placement = place_head(reference, person.mouth.head)
-        yield from place_mouth(reference, placement, mouth, person.mouth.jaw)
+        some = slice(first, first + CHUNK_FRAMES)
+        yield from landmarks_at(times[some], keypoints.points[some], person)
+
+
+def landmarks_at(times: np.ndarray, mouth: np.ndarray, person: Person) -> np.ndarray:
+    """Returns the landmarks (T, 68, 2), pixels of the square, of the reference's head at ``times`` (T,) seconds with
+    the new ``mouth`` (T, 20, 2), canonical, and its jaw.
+    """
+    reference = reference_at(person.reference, times)
+    return place_mouth(reference, place_head(reference, person.mouth.head), mouth, person.mouth.jaw)
 
 
 def render_frames(sketches: Iterator[FrameSketch], speaker: Speaker | Person) -> Iterator[np.ndarray]:

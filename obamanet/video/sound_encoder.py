@@ -1,4 +1,4 @@
-"""Encodes sound files, with the times they have, as the AAC track of a video that is being written."""
+"""Encodes sound, of files with the times they have or just arriving, as the AAC track of a video being written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, cast
+
+import numpy as np
 
 from obamanet.sound_track import GAP_TOLERANCE, open_container, sound_track, timed_frames
 
@@ -22,6 +25,9 @@ BITRATE: Final = 160_000
 
 RATE: Final = 48_000
 """Hz. AAC comes in blocks of 1024 samples; at this rate the last block's padding is about half a frame at most."""
+
+SILENT_PIECE: Final = 0.02
+"""Seconds of silence put at a time where sound has not arrived yet."""
 
 LAYOUTS: Final = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"})
 """Channel layouts that AAC has a number for (ISO/IEC 14496-3, table 1.19); sound in others becomes mono or stereo."""
@@ -48,25 +54,67 @@ class SoundSpan:
     until: Fraction | None = None
 
 
+class ArrivingSound:
+    """Mono sound that arrives while it is encoded; safe between threads.
+
+    What is encoded before it has arrived is silence, and moves what arrives later.
+
+    Args:
+        rate: sample rate, Hz.
+        delay: seconds of silence before it.
+    """
+
+    def __init__(self, rate: int, delay: Fraction = Fraction(0)) -> None:
+        self.rate = rate
+        self._pieces: SimpleQueue[np.ndarray] = SimpleQueue()
+        self.put(np.zeros(round(delay * rate), np.float32))
+
+    def put(self, samples: np.ndarray) -> None:
+        """Appends ``samples`` (N,) float32 in [-1, 1]."""
+        if len(samples):
+            self._pieces.put(samples)
+
+    def frames(self) -> Iterator[AudioFrame]:
+        """Yields the sound at RATE, without end."""
+        from av import AudioFrame
+        from av.filter import Graph
+
+        graph = Graph()
+        source = graph.add_abuffer(sample_rate=self.rate, format="flt", layout="mono", time_base=Fraction(1, self.rate))
+        nodes = [source, graph.add("aresample", str(RATE)), graph.add("aformat", "sample_fmts=fltp")]
+        graph.link_nodes(*nodes, graph.add("abuffersink")).configure()
+        arrived = 0
+        while True:
+            try:
+                samples = self._pieces.get_nowait()
+            except Empty:
+                samples = np.zeros(round(SILENT_PIECE * self.rate), np.float32)
+            frame = AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = self.rate, arrived, Fraction(1, self.rate)
+            arrived += len(samples)
+            graph.push(frame)
+            yield from _pulled(graph)
+
+
 class SoundEncoder:
     """Writes stretches of sound, one after the other, into an open container, piece by piece.
 
     Args:
         container: the file that is written; gets a stream for the sound.
-        spans: the stretches, one at least; all but the last have an ``until``.
+        spans: the stretches, one at least; all but the last have an ``until``. One that arrives stands alone.
 
     Raises:
         SoundError: a sound cannot be read.
     """
 
-    def __init__(self, container: OutputContainer, spans: Sequence[SoundSpan]) -> None:
+    def __init__(self, container: OutputContainer, spans: Sequence[SoundSpan | ArrivingSound]) -> None:
         self._container = container
         self._layout = _layout(spans)
         self._stream = container.add_stream("aac", RATE)
         self._stream.codec_context.layout = self._layout
         self._stream.codec_context.bit_rate = BITRATE
         self._stream.codec_context.time_base = Fraction(1, RATE)
-        self._frames = (frame for span in spans for frame in _filtered(span, self._layout))
+        self._frames = (frame for span in spans for frame in _frames(span, self._layout))
         self._samples = 0
         self._ended = False
 
@@ -80,21 +128,32 @@ class SoundEncoder:
             self._container.mux(self._stream.encode(frame))
             self._ended = frame is None
 
+    def cut(self, time: Fraction) -> None:
+        """Writes the sound up to ``time`` seconds, or to its end before that, and ends it; raises as the class."""
+        self.advance(time)
+        if not self._ended:
+            self._container.mux(self._stream.encode(None))
+            self._ended = True
+
     def close(self) -> None:
         """Closes the sound files."""
         self._frames.close()
 
 
-def _layout(spans: Sequence[SoundSpan]) -> str:
+def _layout(spans: Sequence[SoundSpan | ArrivingSound]) -> str:
     """Returns the channel layout of the first file's sound, or mono or stereo where it has none that AAC knows."""
     for span in spans:
-        if span.path is not None:
+        if isinstance(span, SoundSpan) and span.path is not None:
             with open_container(span.path) as container:
                 sound = sound_track(container, span.path).codec_context
                 if sound.layout.name in LAYOUTS:
                     return sound.layout.name
                 return "mono" if sound.channels == 1 else "stereo"
     return "mono"
+
+
+def _frames(span: SoundSpan | ArrivingSound, layout: str) -> Iterator[AudioFrame]:
+    return span.frames() if isinstance(span, ArrivingSound) else _filtered(span, layout)
 
 
 def _filtered(span: SoundSpan, layout: str) -> Iterator[AudioFrame]:

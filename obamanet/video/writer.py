@@ -20,7 +20,7 @@ import numpy as np
 from obamanet.errors import OutputError, VideoError
 from obamanet.files import NO_SPACE, atomic_path
 from obamanet.timing import frames_to_cover
-from obamanet.video.sound_encoder import SoundEncoder, SoundSpan
+from obamanet.video.sound_encoder import ArrivingSound, SoundEncoder, SoundSpan
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -44,10 +44,11 @@ class VideoWriter:
         size: width and height in pixels; an odd one is made even by repeating the last column or row.
         fps: frame rate, exact; frame n lies at n / fps seconds.
         sound: a sound file, or a video with one, whose times are kept; or stretches of such files, one after the other;
-            None for a silent video.
+            sound that arrives meanwhile; None for a silent video.
         comment: metadata tag that says that the video is synthetic.
         sound_duration: seconds at which a sound file is cut; the frames written must cover it. None for all of it.
         silence_until: seconds up to which silence follows a sound file.
+        cut_sound: whether the sound ends with the last frame, however long it is.
         crf: x264's constant rate factor, 0 (lossless) to 51.
         preset: x264's preset, which trades speed for size.
         threads: of the encoder; one leaves the other cores to rendering.
@@ -65,10 +66,11 @@ class VideoWriter:
         path: Path,
         size: tuple[int, int],
         fps: Fraction,
-        sound: Path | Sequence[SoundSpan] | None = None,
+        sound: Path | Sequence[SoundSpan | ArrivingSound] | None = None,
         comment: str = "",
         sound_duration: Fraction | None = None,
         silence_until: Fraction | None = None,
+        cut_sound: bool = False,
         crf: int = 18,
         preset: str = "veryfast",
         threads: int = 1,
@@ -85,6 +87,7 @@ class VideoWriter:
         self.spans = tuple(sound or ())
         self.comment = comment
         self.sound_duration = sound_duration
+        self.cut_sound = cut_sound
         self.crf = crf
         self.preset = preset
         self.threads = threads
@@ -192,7 +195,9 @@ class VideoWriter:
         """Writes what the encoders still hold, and the end of the file."""
         with self._explained():
             self._container.mux(self._pictures.encode(None))
-            if self._sound_encoder is not None:
+            if self._sound_encoder is not None and self.cut_sound:
+                self._sound_encoder.cut(self.frame_count / self.fps)
+            elif self._sound_encoder is not None:
                 self._sound_encoder.advance()
             self._container.close()
 
@@ -228,6 +233,6 @@ class VideoWriter:
         except av.FFmpegError as error:
             if error.errno in NO_SPACE:
                 raise OutputError(f"no space left on the disk while writing: {self.path}") from error
-            sounds = ", ".join(str(span.path) for span in self.spans if span.path)
+            sounds = ", ".join(str(span.path) for span in self.spans if isinstance(span, SoundSpan) and span.path)
             told = f"{self.path} with the sound {sounds}" if sounds else str(self.path)
             raise VideoError(f"video could not be encoded ({error.strerror}): {told}") from error

@@ -1,0 +1,281 @@
+"""What moves a person's face live: another face in pictures, or sound."""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, Protocol
+
+import cv2
+import numpy as np
+
+from obamanet.audio.features import FeatureExtraction
+from obamanet.audio.load import open_sound, stream_sound
+from obamanet.audio.microphone import Microphone
+from obamanet.audio.normalise_features import speech_reference
+from obamanet.constants import SAMPLE_RATE
+from obamanet.face.landmarker import FaceFollower, load_landmarker
+from obamanet.face.track import CUT_JUMP, split_segments
+from obamanet.inference.speaker import Speaker
+from obamanet.inference.streaming import KeypointStream, check_streaming, streaming_latency
+from obamanet.keypoints.lips import uncross_lips
+from obamanet.keypoints.one_euro import OneEuroFilter
+from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical, to_pixel
+from obamanet.person import Person
+from obamanet.pipelines.speak import landmarks_at
+from obamanet.timing import frames_to_cover
+from obamanet.types import Placement
+from obamanet.video.live_source import LiveFrame
+from obamanet.video.sound_encoder import ArrivingSound, SoundSpan
+
+MIN_CUTOFF: Final = 4.0
+"""Hz. The One-Euro filter's cut-off at rest, where it delays by 40 ms."""
+
+BETA: Final = 20.0
+"""Hz per face width a second, by which the cut-off rises."""
+
+CUT_RATE: Final = 25.0
+"""Frames per second for which :data:`obamanet.face.track.CUT_JUMP` is meant."""
+
+SEARCH_SIDE: Final = 640
+"""Pixels. Larger pictures are shrunk to it, since a search for a face that is not there takes longer than a frame."""
+
+LEVEL_SECONDS: Final = 10.0
+"""Seconds of a sound file whose level is taken for that of all."""
+
+READ_SECONDS: Final = 0.1
+"""Seconds of a sound file that are read at once."""
+
+
+class Driver(Protocol):
+    """Says where the person's landmarks are at a moment."""
+
+    def next(self, image: np.ndarray | None, time: float) -> np.ndarray:
+        """Returns the landmarks (N, 2), pixels of the person's square.
+
+        Args:
+            image: the newest frame of the source, shape (H, W, 3) uint8 BGR; None of a source without pictures.
+            time: of that frame, seconds on the source's time line; frames between may have been dropped.
+        """
+        ...
+
+
+class Retarget(Protocol):
+    """Carries a face's movement to the person's, frame by frame."""
+
+    def next(self, landmarks: np.ndarray | None) -> np.ndarray:
+        """Returns the person's landmarks (N, 2), pixels of its square, for the driver's, (N, 2) pixels; None where no
+        face is there.
+        """
+        ...
+
+
+class VideoDriver:
+    """A :class:`Driver`: the face in the source's pictures.
+
+    Args:
+        follower: finds that face.
+        retarget: carries its movement to the person.
+    """
+
+    def __init__(self, follower: FaceFollower, retarget: Retarget) -> None:
+        self._follower, self._retarget = follower, retarget
+        self._smoother = LandmarkSmoother()
+
+    def next(self, image: np.ndarray | None, time: float) -> np.ndarray:
+        """Returns the landmarks that the face in ``image`` gives the person."""
+        assert image is not None  # of a source with pictures
+        shrink = SEARCH_SIDE / max(image.shape[:2])
+        if shrink < 1:
+            image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        face = self._follower.next(image)
+        return self._retarget.next(None if face is None else self._smoother.next(face.landmarks, time))
+
+
+class AlignedFace:
+    """A :class:`Retarget`: the driver's own shape, brought upright to where the person's face is on the average.
+
+    Where no face is there, the last one is held.
+    """
+
+    def __init__(self, person: Person) -> None:
+        points = person.reference.points
+        self._template = fit_template(points)
+        place = fit_placement(points, self._template)
+        self._place = Placement(*(np.mean(part, axis=0)[None] for part in (place.centre, place.scale, place.tilt)))
+        self._face = points[0]
+
+    def next(self, landmarks: np.ndarray | None) -> np.ndarray:
+        """Returns the person's landmarks for those of the driver."""
+        if landmarks is not None:
+            canonical = to_canonical(landmarks[None], fit_placement(landmarks[None], self._template))
+            self._face = to_pixel(canonical, self._place)[0].astype(np.float32)
+        return self._face
+
+
+def video_driver(person: Person) -> VideoDriver:
+    """Returns what has the face in a video move ``person``; raises FaceError where the models are not there."""
+    return VideoDriver(load_landmarker(person.landmarks).follow(), AlignedFace(person))
+
+
+class LandmarkSmoother:
+    """Smooths one face's landmarks as they come; a cut, or another face, begins anew."""
+
+    def __init__(self) -> None:
+        self._filter = OneEuroFilter(MIN_CUTOFF, BETA)
+        self._before: tuple[np.ndarray, float] | None = None
+
+    def next(self, landmarks: np.ndarray, time: float) -> np.ndarray:
+        """Returns ``landmarks`` (N, 2), pixels at ``time`` seconds, smoothed: (N, 2) float32."""
+        if self._before is not None:
+            before, then = self._before
+            # A face that was not seen for a while may have moved further.
+            jump = CUT_JUMP * max(1.0, CUT_RATE * (time - then))
+            if split_segments(np.stack([before, landmarks]), cut_jump=jump)[1] > 0:
+                self._filter.reset()
+        self._before = landmarks, time
+        width = float(np.linalg.norm(landmarks[16] - landmarks[0]))
+        return self._filter.next(landmarks, time, unit=width).astype(np.float32)
+
+
+class LiveSound(Protocol):
+    """Sound that a person says while it comes."""
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which the mouth is shown after its sound."""
+        ...
+
+    @property
+    def level(self) -> float | None:
+        """Its reference level, as of :class:`obamanet.inference.streaming.KeypointStream`; None if it is not known."""
+        ...
+
+    def take(self, time: float) -> np.ndarray | None:
+        """Returns the next samples, mono (N,) at 16 kHz, up to ``time`` seconds at least, or all that are there; None
+        where the sound has ended and all of it was returned.
+        """
+        ...
+
+
+class SoundDriver:
+    """A :class:`Driver`: the person's own head movement with a mouth that says a sound.
+
+    Raises:
+        PersonError: the person has no speech part, or one that needs the whole utterance.
+    """
+
+    def __init__(self, speaker: Speaker, sound: LiveSound) -> None:
+        self._person, self._sound = speaker.person, sound
+        self._stream: KeypointStream | None = KeypointStream(speaker, sound.level)
+        self._mouths = np.zeros((0, *speaker.person.mouth.rest.shape), np.float32)
+        self._first = 0
+        self._latency = float(streaming_latency(speaker.person))
+
+    def next(self, image: np.ndarray | None, time: float) -> np.ndarray:
+        """Returns the landmarks with the mouth of the sound heard ``sound.delay`` seconds before ``time``."""
+        said = time - self._sound.delay
+        self._listen(said + self._latency)
+        return landmarks_at(np.array([time]), self._mouth(said)[None], self._person)[0]
+
+    def _listen(self, time: float) -> None:
+        """Predicts the mouths up to ``time`` seconds, as far as the sound is there."""
+        if self._stream is None:
+            return
+        samples = self._sound.take(time)
+        if samples is None:
+            predicted, self._stream = self._stream.finish(), None
+        else:
+            predicted = self._stream.push(samples)
+        self._mouths = np.concatenate([self._mouths, uncross_lips(predicted.points)])
+
+    def _mouth(self, time: float) -> np.ndarray:
+        """Returns the mouth (20, 2) at ``time``, canonical: at rest before the sound, the last one after it."""
+        number = math.floor(time * float(self._person.fps) + 0.5)
+        if number < 0 or not len(self._mouths):
+            return self._person.mouth.rest
+        place = min(max(number - self._first, 0), len(self._mouths) - 1)
+        self._mouths, self._first = self._mouths[place:], self._first + place
+        return self._mouths[0]
+
+
+class SpokenFile:
+    """A sound file played at its own pace: a source of moments without pictures, and their :class:`LiveSound`.
+
+    Raises:
+        SoundError: the file cannot be read.
+        PersonError: the person has no speech part, or one that needs the whole utterance.
+    """
+
+    delay = 0.0
+
+    def __init__(self, path: Path, person: Person) -> None:
+        check_streaming(person)
+        self._duration = open_sound(path).duration
+        self._blocks = stream_sound(path, block_seconds=READ_SECONDS)
+        self._samples = 0
+        self.fps = person.fps
+        self.recorded = SoundSpan(path)
+        first = next(stream_sound(path, block_seconds=LEVEL_SECONDS))
+        self.level = speech_reference(FeatureExtraction(person.features).push(first))
+
+    def frames(self) -> Iterator[LiveFrame]:
+        """Yields a moment for each frame of the sound when it is due."""
+        start = clock.monotonic()
+        for number in range(frames_to_cover(self._duration, self.fps)):
+            time = float(number / self.fps)
+            clock.sleep(max(0.0, start + time - clock.monotonic()))
+            yield LiveFrame(time, start + time)
+
+    def take(self, time: float) -> np.ndarray | None:
+        """Returns the samples up to ``time`` seconds."""
+        blocks: list[np.ndarray] = []
+        while self._samples < time * SAMPLE_RATE:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            blocks.append(block)
+            self._samples += len(block)
+        else:
+            return np.concatenate([np.zeros(0, np.float32), *blocks])
+        return np.concatenate(blocks) if blocks else None
+
+
+class SpokenLive:
+    """What is said into a microphone: a source of moments, which go by its samples, and their :class:`LiveSound`.
+
+    Raises:
+        PersonError: the person has no speech part, or one that needs the whole utterance.
+    """
+
+    level = None
+
+    def __init__(self, microphone: Microphone, person: Person) -> None:
+        check_streaming(person)
+        self._microphone = microphone
+        self.fps = person.fps
+        # A frame more, for what the resampler holds back.
+        delay = streaming_latency(person) + 1 / person.fps
+        self.delay = float(delay)
+        self.recorded = ArrivingSound(microphone.rate, delay)
+        microphone.listen(self.recorded.put)
+
+    def frames(self) -> Iterator[LiveFrame]:
+        """Yields a moment for each frame's length of sound.
+
+        Raises:
+            SoundError: the microphone has vanished.
+        """
+        number = 0
+        while True:
+            time = float(Fraction(number) / self.fps)
+            self._microphone.wait(time)
+            yield LiveFrame(time, clock.monotonic())
+            number += 1
+
+    def take(self, time: float) -> np.ndarray:
+        """Returns all samples that are there."""
+        return self._microphone.take()
