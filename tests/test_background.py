@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from obamanet.background import in_background
+from obamanet.background import Newest, in_background
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -118,3 +118,77 @@ def test_a_source_is_closed_by_its_own_thread_before_the_consumer_goes_on(depth:
     items.close()
     assert resource.closed
     assert not resource.closed_under_reader
+
+
+class TestNewest:
+    def test_what_nobody_had_time_for_is_dropped_and_counted(self) -> None:
+        put = threading.Event()
+
+        def source() -> Iterator[int]:
+            yield from range(10)
+            put.set()
+            wait_for(lambda: False, 0.05)
+
+        with Newest(source()) as numbers:
+            assert put.wait(10)
+            assert list(numbers) == [9]
+            assert numbers.dropped == 9
+
+    def test_a_consumer_in_time_gets_all(self) -> None:
+        taken = threading.Semaphore()
+
+        def source() -> Iterator[int]:
+            for number in range(20):
+                taken.acquire()
+                yield number
+
+        got = []
+        with Newest(source()) as numbers:
+            for number in numbers:
+                got.append(number)
+                taken.release()
+        assert got == list(range(20))
+        assert numbers.dropped == 0
+
+    def test_an_error_comes_after_what_came_before_it(self) -> None:
+        def source() -> Iterator[int]:
+            yield 1
+            raise KeyError("broken")
+
+        with Newest(source()) as numbers:
+            items = iter(numbers)
+            assert next(items) == 1
+            with pytest.raises(KeyError, match="broken"):
+                next(items)
+
+    def test_one_that_reads_from_another_ends_with_it(self) -> None:
+        closed = threading.Event()
+
+        def source() -> Iterator[int]:
+            try:
+                while True:
+                    yield 1
+                    time.sleep(0.001)
+            finally:
+                closed.set()
+
+        inner = Newest(source())
+        outer = Newest(number + 1 for number in inner)
+        with outer, inner:
+            assert next(iter(outer)) == 2
+        assert closed.wait(10)
+        assert wait_for(lambda: not any(each.is_alive() for each in (inner._thread, outer._thread)))
+
+    def test_a_source_that_hangs_does_not_keep_it_from_stopping(self) -> None:
+        stop, hanging = threading.Event(), threading.Event()
+
+        def source() -> Iterator[int]:
+            yield 1
+            hanging.wait(60)
+
+        with Newest(source()) as numbers:
+            items = numbers.until(stop, poll=0.01)
+            assert next(items) == 1
+            stop.set()
+            assert list(items) == []
+            hanging.set()

@@ -12,12 +12,12 @@ from obamanet.background import Newest
 from obamanet.errors import ObamanetError, PersonError
 from obamanet.inference.speaker import Speaker
 from obamanet.person import Person
+from obamanet.pipelines.into_frames import draw_whole_face
 from obamanet.pipelines.live_drivers import Driver
 from obamanet.pipelines.live_report import LiveMeter, LiveReport
 from obamanet.pipelines.live_sinks import LiveOptions, LiveSinks
 from obamanet.progress import Progress
 from obamanet.render.caption import label_synthetic
-from obamanet.render.sketch import draw_face
 from obamanet.types import RenderMode
 from obamanet.video.live_source import LiveFrame, LiveSource
 
@@ -76,7 +76,7 @@ def live(
         # Left from the last to the first: the driver, which waits for frames, after the frames.
         with sinks, faces, frames:
             for face in faces.until(stop):
-                sketch = draw_face(face.landmarks, size)
+                sketch = draw_whole_face(face.landmarks, speaker.person)
                 picture = label_synthetic(renderer.paint(sketch))
                 sinks.write(picture, face.time, meter)
                 meter.add(face.arrived)

@@ -31,11 +31,12 @@ from obamanet.types import Placement
 from obamanet.video.live_source import LiveFrame
 from obamanet.video.sound_encoder import ArrivingSound, SoundSpan
 
-MIN_CUTOFF: Final = 4.0
-"""Hz. The One-Euro filter's cut-off at rest, where it delays by 40 ms."""
+MIN_CUTOFF: Final = 2.0
+"""Hz. The One-Euro filter's cut-off at rest, where it delays by 80 ms."""
 
-BETA: Final = 20.0
-"""Hz per face width a second, by which the cut-off rises."""
+BETA: Final = 60.0
+"""Hz per face width a second, by which the cut-off rises: lips that speak are delayed by 14 ms (benchmarks/RESULTS.md,
+"Live")."""
 
 CUT_RATE: Final = 25.0
 """Frames per second for which :data:`obamanet.face.track.CUT_JUMP` is meant."""
@@ -174,6 +175,8 @@ class SoundDriver:
         self._mouths = np.zeros((0, *speaker.person.mouth.rest.shape), np.float32)
         self._first = 0
         self._latency = float(streaming_latency(speaker.person))
+        # So that the first mouth is there in time.
+        self._listen(self._latency - sound.delay)
 
     def next(self, image: np.ndarray | None, time: float) -> np.ndarray:
         """Returns the landmarks with the mouth of the sound heard ``sound.delay`` seconds before ``time``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from shutil import which
@@ -62,7 +61,7 @@ class FfmpegStream:
             *("-vf", f"fps={fps},pad=ceil(iw/2)*2:ceil(ih/2)*2", *options, address),
         ]
         self._pictures: Slot[np.ndarray] = Slot()
-        self._told: deque[str] = deque(maxlen=1)
+        self._told = ""
 
     def __enter__(self) -> Self:
         # A session of its own, so that Ctrl-C ends this program first.
@@ -73,9 +72,10 @@ class FfmpegStream:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._feed, self._listen)]
-        for thread in self._threads:
-            thread.start()
+        self._feeder = threading.Thread(target=self._feed, daemon=True)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._feeder.start()
+        self._listener.start()
         return self
 
     def __exit__(
@@ -87,8 +87,8 @@ class FfmpegStream:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for thread in self._threads:
-            thread.join()
+        self._feeder.join()
+        self._listener.join()
 
     def write(self, picture: np.ndarray, time: float) -> None:
         """Sends ``picture`` (H, W, 3) uint8 BGR; never waits.
@@ -97,8 +97,10 @@ class FfmpegStream:
             VideoError: ffmpeg has ended.
         """
         if self._process.poll() is not None:
-            told = self._told[0] if self._told else f"exit code {self._process.returncode}"
-            raise VideoError(f"stream has ended: {self.address}: {told}")
+            self._listener.join()
+            raise VideoError(
+                f"stream has ended ({self._told or f'exit code {self._process.returncode}'}): {self.address}"
+            )
         self._pictures.put(picture)
 
     def _feed(self) -> None:
@@ -112,9 +114,9 @@ class FfmpegStream:
             pass  # It has ended; what it said is told by write.
 
     def _listen(self) -> None:
-        """Keeps the last line that ffmpeg says, so that it never waits for a reader."""
+        """Keeps the first line that ffmpeg says, and reads the others too, lest it wait for a reader."""
         assert self._process.stderr is not None
         with self._process.stderr as lines:
             for line in lines:
-                if text := line.decode("utf-8", "replace").strip():
-                    self._told.append(text)
+                # Before it, in brackets, stands which part of ffmpeg says so.
+                self._told = self._told or line.decode("utf-8", "replace").rpartition("] ")[2].strip()
