@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -96,23 +96,19 @@ class LiveRequest:
         check_outputs((self.record,), (file, self.sound, folder, self.key_cert, self.key))
         return Speaker(load_person(folder), self.engine)
 
-    @contextmanager
-    def opened(self, speaker: Speaker) -> Iterator[tuple[LiveSource, Driver]]:
-        """Yields what gives the moments, and what moves the face at each; raises an ObamanetError."""
+    def open(self, speaker: Speaker) -> tuple[LiveSource, Driver]:
+        """Returns what gives the moments, and what moves the face at each; raises an ObamanetError."""
+        from obamanet.audio.microphone import Microphone
         from obamanet.pipelines.live_drivers import SoundDriver, SpokenFile, SpokenLive, video_driver
         from obamanet.video.live_source import open_source
 
-        with ExitStack() as stack:
-            if self.sound is not None:
-                spoken = SpokenFile(self.sound, speaker.person)
-                yield spoken, SoundDriver(speaker, spoken)
-            elif self.mic:
-                from obamanet.audio.microphone import Microphone
-
-                heard = SpokenLive(stack.enter_context(Microphone()), speaker.person)
-                yield heard, SoundDriver(speaker, heard)
-            else:
-                yield open_source(self.source or "0"), video_driver(speaker.person)
+        if self.sound is not None:
+            spoken = SpokenFile(self.sound, speaker.person)
+            return spoken, SoundDriver(speaker, spoken)
+        if self.mic:
+            heard = SpokenLive(Microphone(), speaker.person)
+            return heard, SoundDriver(speaker, heard)
+        return open_source(self.source or "0"), video_driver(speaker.person)
 
 
 @command(
@@ -132,7 +128,8 @@ def live_verb(*, request: LiveRequest, quiet: Quiet = False) -> None:
 
     from obamanet.pipelines.live import live
 
-    with request.opened(speaker) as (source, driver), _ctrl_c_stops() as stop:
+    source, driver = request.open(speaker)
+    with _ctrl_c_stops() as stop:
         report = live(source, driver, speaker, options, stop, progress)
     progress.note(f"live: {report}")
     if options.record is not None:

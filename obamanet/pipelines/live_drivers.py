@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time as clock
 from collections.abc import Iterator
-from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -155,10 +155,13 @@ class LiveSound(Protocol):
         """Its reference level, as of :class:`obamanet.inference.streaming.KeypointStream`; None if it is not known."""
         ...
 
-    def take(self, time: float) -> np.ndarray | None:
-        """Returns the next samples, mono (N,) at 16 kHz, up to ``time`` seconds at least, or all that are there; None
-        where the sound has ended and all of it was returned.
-        """
+    @property
+    def ended(self) -> bool:
+        """Whether all of it was taken."""
+        ...
+
+    def take(self, time: float) -> np.ndarray:
+        """Returns the next samples, mono (N,) at 16 kHz, up to ``time`` seconds at least, or all that are there."""
         ...
 
 
@@ -188,12 +191,11 @@ class SoundDriver:
         """Predicts the mouths up to ``time`` seconds, as far as the sound is there."""
         if self._stream is None:
             return
-        samples = self._sound.take(time)
-        if samples is None:
-            predicted, self._stream = self._stream.finish(), None
-        else:
-            predicted = self._stream.push(samples)
-        self._mouths = np.concatenate([self._mouths, uncross_lips(predicted.points)])
+        mouths = [self._stream.push(self._sound.take(time)).points]
+        if self._sound.ended:
+            mouths.append(self._stream.finish().points)
+            self._stream = None
+        self._mouths = np.concatenate([self._mouths, uncross_lips(np.concatenate(mouths))])
 
     def _mouth(self, time: float) -> np.ndarray:
         """Returns the mouth (20, 2) at ``time``, canonical: at rest before the sound, the last one after it."""
@@ -220,6 +222,7 @@ class SpokenFile:
         self._duration = open_sound(path).duration
         self._blocks = stream_sound(path, block_seconds=READ_SECONDS)
         self._samples = 0
+        self.ended = False
         self.fps = person.fps
         self.recorded = SoundSpan(path)
         first = next(stream_sound(path, block_seconds=LEVEL_SECONDS))
@@ -233,18 +236,17 @@ class SpokenFile:
             clock.sleep(max(0.0, start + time - clock.monotonic()))
             yield LiveFrame(time, start + time)
 
-    def take(self, time: float) -> np.ndarray | None:
-        """Returns the samples up to ``time`` seconds."""
-        blocks: list[np.ndarray] = []
-        while self._samples < time * SAMPLE_RATE:
+    def take(self, time: float) -> np.ndarray:
+        """Returns the samples up to ``time`` seconds, in whole blocks."""
+        blocks = [np.zeros(0, np.float32)]
+        while not self.ended and self._samples < time * SAMPLE_RATE:
             block = next(self._blocks, None)
             if block is None:
+                self.ended = True
                 break
             blocks.append(block)
             self._samples += len(block)
-        else:
-            return np.concatenate([np.zeros(0, np.float32), *blocks])
-        return np.concatenate(blocks) if blocks else None
+        return np.concatenate(blocks)
 
 
 class SpokenLive:
@@ -255,6 +257,7 @@ class SpokenLive:
     """
 
     level = None
+    ended = False
 
     def __init__(self, microphone: Microphone, person: Person) -> None:
         check_streaming(person)
@@ -267,17 +270,16 @@ class SpokenLive:
         microphone.listen(self.recorded.put)
 
     def frames(self) -> Iterator[LiveFrame]:
-        """Yields a moment for each frame's length of sound.
+        """Opens the microphone, and yields a moment for each frame's length of sound.
 
         Raises:
-            SoundError: the microphone has vanished.
+            SoundError: the microphone cannot be opened, or has vanished.
         """
-        number = 0
-        while True:
-            time = float(Fraction(number) / self.fps)
-            self._microphone.wait(time)
-            yield LiveFrame(time, clock.monotonic())
-            number += 1
+        with self._microphone:
+            for number in count():
+                time = float(number / self.fps)
+                self._microphone.wait(time)
+                yield LiveFrame(time, clock.monotonic())
 
     def take(self, time: float) -> np.ndarray:
         """Returns all samples that are there."""
