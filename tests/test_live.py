@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -29,12 +30,18 @@ from obamanet.cli.app import obamanet_app
 from obamanet.constants import SAMPLE_RATE
 from obamanet.errors import FaceError, OptionError, PersonError, SoundError, VideoError
 from obamanet.face.landmarker import FrameFace
-from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.inference.speaker import Speaker
 from obamanet.person import Person
 from obamanet.pipelines import live_sinks
 from obamanet.pipelines.live import live
-from obamanet.pipelines.live_drivers import SoundDriver, SpokenFile, SpokenLive, VideoDriver
+from obamanet.pipelines.live_drivers import (
+    LandmarkSmoother,
+    SoundDriver,
+    SpokenFile,
+    SpokenLive,
+    VideoDriver,
+    video_driver,
+)
 from obamanet.pipelines.live_report import LiveMeter
 from obamanet.pipelines.live_sinks import LiveOptions
 from obamanet.pipelines.speak import SpeakOptions, load_features, place_landmarks, predict_keypoints
@@ -220,47 +227,81 @@ def faces(speaker: Speaker) -> list[np.ndarray]:
 
 
 @dataclass
-class Kept:
-    """A retargeting that keeps what it is given."""
+class Follower:
+    """A follower that sees ``faces``, one a frame; None for a frame without one."""
 
-    given: list[np.ndarray | None]
+    seen: Iterator[np.ndarray | None]
+    faces: int = 1
 
-    def next(self, landmarks: np.ndarray | None) -> np.ndarray:
-        self.given.append(landmarks)
-        return np.zeros((68, 2), np.float32)
+    def next(self, image: np.ndarray) -> FrameFace | None:
+        face = next(self.seen)
+        return None if face is None else FrameFace(face, face)
+
+
+def driven(person: Person, seen: list[np.ndarray | None]) -> np.ndarray:
+    """Return the person's landmarks for faces that are ``seen`` 25 times a second."""
+    driver = VideoDriver(Follower(iter(seen)), person)
+    return np.stack([driver.next(GREEN, number / 25) for number in range(len(seen))])
+
+
+def opening(landmarks: np.ndarray) -> np.ndarray:
+    """Return the gap of the lips (T,) in pixels."""
+    return np.linalg.norm(landmarks[:, 66] - landmarks[:, 62], axis=1)
 
 
 class TestVideoDriver:
-    def test_the_face_is_followed_and_its_absence_told(self, faces: list[np.ndarray]) -> None:
-        kept = Kept([])
-        driver, alone = VideoDriver(MeshLandmarker().follow(), kept), MeshLandmarker().follow()
-        blank = np.zeros_like(faces[0])
-        for number, image in enumerate([faces[0], faces[1], blank]):
-            driver.next(image, number / 25)
-        first, second, absent = kept.given
-        assert first is not None
-        assert second is not None
-        assert absent is None
-        assert np.abs(first - alone.next(faces[0]).landmarks).max() < 1e-3
-        assert 0 < np.abs(second - alone.next(faces[1]).landmarks).max() < 2
+    def test_the_person_rests_and_then_moves_as_the_driver_does(self, speaker: Speaker) -> None:
+        track = speaker.person.reference.points
+        # Another size and place in the picture.
+        driver = [1.7 * face + (200, -40) for face in track[:175]]
+        ours = driven(speaker.person, driver)
+        assert np.ptp(ours[:50], axis=0).max() < 1e-3
+        assert np.corrcoef(opening(ours[55:]), opening(track[55:175]))[0, 1] > 0.9
+        assert 0.75 < opening(ours[55:]).std() / opening(track[55:175]).std() < 1.25
 
-    def test_a_cut_begins_anew(self) -> None:
-        points = np.random.default_rng(1).uniform(0, 100, (68, 2)).astype(np.float32)
-        points[0], points[16] = (0, 50), (100, 50)
-        seen = iter([points, points + 2, points + 200])
-        kept = Kept([])
-        follower = SimpleNamespace(faces=1, next=lambda image: FrameFace(now := next(seen), now))
-        driver = VideoDriver(follower, kept)
-        for number in range(3):
-            driver.next(GREEN, number / 25)
-        assert (kept.given[1] < points + 2).all()  # smoothed
-        assert (kept.given[2] == points + 200).all()
+    def test_without_a_face_it_is_held_and_then_eases_to_rest(self, speaker: Speaker) -> None:
+        track = list(speaker.person.reference.points[:75])
+        ours = driven(speaker.person, [*track, *[None] * 40])
+        rest = ours[0]
+        assert np.abs(ours[75:80] - ours[74]).max() < 1e-3
+        steps = np.abs(np.diff(ours[74:], axis=0)).max(axis=(1, 2))
+        assert steps.max() < 0.25 * np.abs(ours[74] - rest).max()
+        assert np.abs(ours[-1] - rest).max() < 1e-3
+        assert np.abs(ours[74] - rest).max() > 1
 
-    def test_large_pictures_are_shrunk(self) -> None:
+    @pytest.mark.parametrize("absent", [0, 60])
+    def test_another_face_begins_anew(self, absent: int, speaker: Speaker) -> None:
+        track = speaker.person.reference.points
+        other = [2.5 * face + (-300, 150) for face in track[100:200]]
+        seen = [*track[:75], *[None] * absent, *other]
+        ours = driven(speaker.person, seen)
+        begins = 75 + absent
+        # Two seconds of rest, but for what it takes to get there.
+        assert np.abs(ours[begins + 35 : begins + 50] - ours[0]).max() < 1e-3
+        assert np.ptp(ours[begins + 50 :], axis=0).max() > 1
+
+    def test_a_face_is_found_in_pictures_of_any_size(self, speaker: Speaker, faces: list[np.ndarray]) -> None:
+        driver = video_driver(speaker.person)
         sizes: list[tuple[int, ...]] = []
-        follower = SimpleNamespace(faces=0, next=lambda image: sizes.append(image.shape))
-        VideoDriver(follower, Kept([])).next(np.zeros((1080, 1920, 3), np.uint8), 0.0)
-        assert sizes == [(360, 640, 3)]
+        follow = driver._follower.next
+        driver._follower.next = lambda image: sizes.append(image.shape) or follow(image)
+        for number, image in enumerate(faces):
+            driver.next(cv2.resize(image, (1920, 1920)), number / 25)
+        assert sizes == [(640, 640, 3)] * len(faces)
+        assert driver._follower.faces == 1
+
+
+def test_smoothing_begins_anew_after_a_cut() -> None:
+    points = np.random.default_rng(1).uniform(0, 100, (78, 2)).astype(np.float32)
+    points[0], points[16] = (0, 50), (100, 50)
+    smoother = LandmarkSmoother()
+    smoother.next(points, 0.0)
+    assert smoother.is_new
+    smoothed = smoother.next(points + 2, 0.04)
+    assert not smoother.is_new
+    assert ((smoothed > points) & (smoothed < points + 2)).all()
+    assert (smoother.next(points + 200, 0.08) == points + 200).all()
+    assert smoother.is_new
 
 
 class TestSound:

@@ -17,17 +17,17 @@ from obamanet.audio.load import open_sound, stream_sound
 from obamanet.audio.microphone import Microphone
 from obamanet.audio.normalise_features import speech_reference
 from obamanet.constants import SAMPLE_RATE
+from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import FaceFollower, load_landmarker
 from obamanet.face.track import CUT_JUMP, split_segments
 from obamanet.inference.speaker import Speaker
 from obamanet.inference.streaming import KeypointStream, check_streaming, streaming_latency
 from obamanet.keypoints.lips import uncross_lips
 from obamanet.keypoints.one_euro import OneEuroFilter
-from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical, to_pixel
+from obamanet.keypoints.retarget import GapFiller, Movement, Retargeter, fit_neutral, fit_target
 from obamanet.person import Person
 from obamanet.pipelines.speak import landmarks_at
 from obamanet.timing import frames_to_cover
-from obamanet.types import Placement
 from obamanet.video.live_source import LiveFrame
 from obamanet.video.sound_encoder import ArrivingSound, SoundSpan
 
@@ -43,6 +43,12 @@ CUT_RATE: Final = 25.0
 
 SEARCH_SIDE: Final = 640
 """Pixels. Larger pictures are shrunk to it, since a search for a face that is not there takes longer than a frame."""
+
+NEUTRAL_SECONDS: Final = 2.0
+"""Seconds of a driver's face from which its rest is learned."""
+
+ABSENT_SECONDS: Final = 2.0
+"""Seconds after which a face that comes back may be another one."""
 
 LEVEL_SECONDS: Final = 10.0
 """Seconds of a sound file whose level is taken for that of all."""
@@ -64,27 +70,25 @@ class Driver(Protocol):
         ...
 
 
-class Retarget(Protocol):
-    """Carries a face's movement to the person's, frame by frame."""
-
-    def next(self, landmarks: np.ndarray | None) -> np.ndarray:
-        """Returns the person's landmarks (N, 2), pixels of its square, for the driver's, (N, 2) pixels; None where no
-        face is there.
-        """
-        ...
-
-
 class VideoDriver:
-    """A :class:`Driver`: the face in the source's pictures.
+    """A :class:`Driver`: the face in the source's pictures, whose movement is carried over to the person.
+
+    Its first two seconds, in which the person rests, tell what it is like at rest; a face that comes after a cut or a
+    long absence may be another one, and begins anew. Where no face is there the movement is held, then eases to rest.
 
     Args:
-        follower: finds that face.
-        retarget: carries its movement to the person.
+        follower: finds the face.
+        person: who is moved.
     """
 
-    def __init__(self, follower: FaceFollower, retarget: Retarget) -> None:
-        self._follower, self._retarget = follower, retarget
+    def __init__(self, follower: FaceFollower, person: Person) -> None:
+        self._follower, self._target = follower, fit_target(person.reference.points)
+        # Places the person until a driver is known.
+        self._retargeter = Retargeter(self._target.neutral, self._target)
+        self._filler = GapFiller(self._retargeter.rest)
         self._smoother = LandmarkSmoother()
+        self._first: list[np.ndarray] | None = []
+        self._begun = self._seen = self._time = 0.0
 
     def next(self, image: np.ndarray | None, time: float) -> np.ndarray:
         """Returns the landmarks that the face in ``image`` gives the person."""
@@ -93,50 +97,52 @@ class VideoDriver:
         if shrink < 1:
             image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         face = self._follower.next(image)
-        return self._retarget.next(None if face is None else self._smoother.next(face.landmarks, time))
+        movement = None if face is None else self._movement(self._smoother.next(face.landmarks, time), time)
+        shown = self._filler.next(movement, time - self._time)
+        self._time = time
+        return self._retargeter.place(shown)
 
-
-class AlignedFace:
-    """A :class:`Retarget`: the driver's own shape, brought upright to where the person's face is on the average.
-
-    Where no face is there, the last one is held.
-    """
-
-    def __init__(self, person: Person) -> None:
-        points = person.reference.points
-        self._template = fit_template(points)
-        place = fit_placement(points, self._template)
-        self._place = Placement(*(np.mean(part, axis=0)[None] for part in (place.centre, place.scale, place.tilt)))
-        self._face = points[0]
-
-    def next(self, landmarks: np.ndarray | None) -> np.ndarray:
-        """Returns the person's landmarks for those of the driver."""
-        if landmarks is not None:
-            canonical = to_canonical(landmarks[None], fit_placement(landmarks[None], self._template))
-            self._face = to_pixel(canonical, self._place)[0].astype(np.float32)
-        return self._face
+    def _movement(self, landmarks: np.ndarray, time: float) -> Movement | None:
+        """Returns the movement to ``landmarks`` (N, 2), pixels; None while it is not known what the face is at rest."""
+        if self._smoother.is_new or time - self._seen > ABSENT_SECONDS:
+            self._first, self._begun = [], time
+        self._seen = time
+        if self._first is not None:
+            self._first.append(landmarks)
+            if time - self._begun < NEUTRAL_SECONDS:
+                return None
+            self._retargeter = Retargeter(fit_neutral(np.stack(self._first)), self._target)
+            self._first = None
+        return self._retargeter.movement(landmarks)
 
 
 def video_driver(person: Person) -> VideoDriver:
     """Returns what has the face in a video move ``person``; raises FaceError where the models are not there."""
-    return VideoDriver(load_landmarker(person.landmarks).follow(), AlignedFace(person))
+    return VideoDriver(load_landmarker(Landmarks.MESH).follow(), person)
 
 
 class LandmarkSmoother:
-    """Smooths one face's landmarks as they come; a cut, or another face, begins anew."""
+    """Smooths one face's landmarks as they come; after a cut it begins anew.
+
+    Attributes:
+        is_new: whether the last landmarks were the first ones, or followed a cut.
+    """
 
     def __init__(self) -> None:
+        self.is_new = False
         self._filter = OneEuroFilter(MIN_CUTOFF, BETA)
         self._before: tuple[np.ndarray, float] | None = None
 
     def next(self, landmarks: np.ndarray, time: float) -> np.ndarray:
         """Returns ``landmarks`` (N, 2), pixels at ``time`` seconds, smoothed: (N, 2) float32."""
+        self.is_new = self._before is None
         if self._before is not None:
             before, then = self._before
             # A face that was not seen for a while may have moved further.
             jump = CUT_JUMP * max(1.0, CUT_RATE * (time - then))
-            if split_segments(np.stack([before, landmarks]), cut_jump=jump)[1] > 0:
-                self._filter.reset()
+            self.is_new = bool(split_segments(np.stack([before, landmarks]), cut_jump=jump)[1])
+        if self.is_new:
+            self._filter.reset()
         self._before = landmarks, time
         width = float(np.linalg.norm(landmarks[16] - landmarks[0]))
         return self._filter.next(landmarks, time, unit=width).astype(np.float32)
