@@ -269,6 +269,12 @@ class TestVideoDriver:
         assert np.abs(ours[-1] - rest).max() < 1e-3
         assert np.abs(ours[74] - rest).max() > 1
 
+    def test_a_face_that_comes_late_is_followed(self, speaker: Speaker) -> None:
+        track = list(speaker.person.reference.points[:75])
+        ours, in_time = driven(speaker.person, [*[None] * 25, *track]), driven(speaker.person, track)
+        assert np.ptp(ours[:70], axis=0).max() < 1e-3
+        assert np.abs(ours[80:] - in_time[55:]).max() < 1e-3
+
     @pytest.mark.parametrize("absent", [0, 60])
     def test_another_face_begins_anew(self, absent: int, speaker: Speaker) -> None:
         track = speaker.person.reference.points
@@ -450,6 +456,11 @@ class TestCommandLine:
         assert re.search(r"streaming to http://127\.0\.0\.1:\d+/\n", captured.err)
         assert re.search(r"live: \d+ frames in .* fps, \d+ dropped; latency \d+ ms", captured.err)
         assert verify_video(out).intact
+
+    def test_a_video_without_a_face(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        video = write_video(tmp_path / "in.mp4", [GREEN] * 3)
+        assert run("--source", video, "--record", tmp_path / "out.mp4") == 0
+        assert capsys.readouterr().err.endswith("no face was seen in the pictures: the person rested\n")
 
     @pytest.mark.parametrize(
         ("arguments", "code", "told"),

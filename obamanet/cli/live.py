@@ -127,11 +127,14 @@ def live_verb(*, request: LiveRequest, quiet: Quiet = False) -> None:
     options, speaker, progress = request.options(), request.load_speaker(), console(quiet)
 
     from obamanet.pipelines.live import live
+    from obamanet.pipelines.live_drivers import VideoDriver
 
     source, driver = request.open(speaker)
     with _ctrl_c_stops() as stop:
         report = live(source, driver, speaker, options, stop, progress)
     progress.note(f"live: {report}")
+    if isinstance(driver, VideoDriver) and not driver.has_seen:
+        progress.note("no face was seen in the pictures: the person rested")
     if options.record is not None:
         result(options.record)
 

@@ -76,12 +76,16 @@ class VideoDriver:
     Its first two seconds, in which the person rests, tell what it is like at rest; a face that comes after a cut or a
     long absence may be another one, and begins anew. Where no face is there the movement is held, then eases to rest.
 
+    Attributes:
+        has_seen: whether there was a face so far.
+
     Args:
         follower: finds the face.
         person: who is moved.
     """
 
     def __init__(self, follower: FaceFollower, person: Person) -> None:
+        self.has_seen = False
         self._follower, self._target = follower, fit_target(person.reference.points)
         # Places the person until a driver is known.
         self._retargeter = Retargeter(self._target.neutral, self._target)
@@ -106,7 +110,7 @@ class VideoDriver:
         """Returns the movement to ``landmarks`` (N, 2), pixels; None while it is not known what the face is at rest."""
         if self._smoother.is_new or time - self._seen > ABSENT_SECONDS:
             self._first, self._begun = [], time
-        self._seen = time
+        self.has_seen, self._seen = True, time
         if self._first is not None:
             self._first.append(landmarks)
             if time - self._begun < NEUTRAL_SECONDS:
