@@ -73,12 +73,14 @@ def keep_busy(start: float) -> None:
         process.wait()
 
 
-def row(name: str, log: np.ndarray, due: float) -> str:
-    """Returns the table row of the pictures in ``log`` (N, 2), times and latencies, of ``due`` frames."""
-    latency = 1000 * log[:, 1]
-    seconds = log[-1, 0] - log[0, 0]
-    parts = [f"{(len(log) - 1) / seconds:.1f}", *(f"{value:.0f}" for value in np.percentile(latency, (50, 95, 100)))]
-    return f"| {name} | {' | '.join(parts)} | {max(0.0, due - len(log)):.0f} of {due:.0f} |"
+def row(name: str, latency: np.ndarray, seconds: float, fps: float) -> str:
+    """Returns the table row of pictures with ``latency`` (N,) seconds, in ``seconds`` of a driver of ``fps``."""
+    due = round(seconds * fps)
+    parts = [
+        f"{len(latency) / seconds:.1f}",
+        *(f"{1000 * value:.0f}" for value in np.percentile(latency, (50, 95, 100))),
+    ]
+    return f"| {name} | {' | '.join(parts)} | {max(0, due - len(latency))} of {due} |"
 
 
 def main() -> int:
@@ -107,16 +109,15 @@ def main() -> int:
         options = LiveOptions(record=Path(folder) / "out.mp4")
         report = live(PlayedFile(driver), video_driver(speaker.person), speaker, options, meter=meter)
         spent, after = time.process_time() - before, resident()
-    log = np.array(meter.log)
-    log[:, 0] -= log[0, 0]
+    times, latency = np.array(meter.log).T
+    times -= times[0]
     write("| time | fps | latency p50, ms | p95 | at most | frames left out |\n|---|---|---|---|---|---|")
-    fps = float(arguments.fps)
-    write(row("all", log, arguments.seconds * fps))
+    seconds, fps = float(arguments.seconds), float(arguments.fps)
+    write(row("all", latency, seconds, fps))
     if arguments.load:
-        loaded = (log[:, 0] >= start) & (log[:, 0] < start + LOAD_SECONDS)
-        rest = fps * (arguments.seconds - LOAD_SECONDS)
-        write(row("every core busy", log[loaded], fps * LOAD_SECONDS))
-        write(row("else", log[~loaded], rest))
+        loaded = (times >= start) & (times < start + LOAD_SECONDS)
+        write(row("every core busy", latency[loaded], LOAD_SECONDS, fps))
+        write(row("else", latency[~loaded], seconds - LOAD_SECONDS, fps))
     write(f"\nprocessor time: {1000 * spent / report.frames:.1f} ms a frame")
     write(
         f"memory: {memory[-1]:.0f} MB after {WARM_UP:.0f} s, {after:.0f} MB at the end ({after / memory[-1] - 1:+.1%})"
