@@ -99,7 +99,8 @@ class LiveRequest:
     def open(self, speaker: Speaker) -> tuple[LiveSource, Driver]:
         """Returns what gives the moments, and what moves the face at each; raises an ObamanetError."""
         from obamanet.audio.microphone import Microphone
-        from obamanet.pipelines.live_drivers import SoundDriver, SpokenFile, SpokenLive, video_driver
+        from obamanet.pipelines.live_drivers import video_driver
+        from obamanet.pipelines.live_sound import SoundDriver, SpokenFile, SpokenLive
         from obamanet.video.live_source import open_source
 
         if self.sound is not None:
