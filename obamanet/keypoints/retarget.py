@@ -22,6 +22,7 @@ from obamanet.constants import (
     LANDMARK_COUNT,
     LEFT_EYE,
     LEFT_IRIS,
+    MIRRORED,
     MOUTH,
     NOSE_BASE,
     RIGHT_EYE,
@@ -29,8 +30,8 @@ from obamanet.constants import (
 )
 from obamanet.keypoints.eyes import eye_openings
 from obamanet.keypoints.opening import mouth_opening, mouth_width
-from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical, to_pixel
-from obamanet.types import Placement
+from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical, to_pixel, upright
+from obamanet.types import CropBox, Placement
 
 HOLD: Final = 0.4
 """Seconds for which the last movement is held when the driver's face is lost: shorter losses are not seen."""
@@ -53,49 +54,78 @@ BEYOND: Final = 0.5
 MAX_LID: Final = 1.35
 """Largest opening of an eye, as a share of its opening at rest."""
 
+DEPTH: Final = np.array(
+    [
+        *(0.48, 0.66, 0.66, 0.57, 0.45, 0.33, 0.15, 0.02, 0.00, 0.02, 0.15, 0.33, 0.45, 0.57, 0.66, 0.66, 0.48),
+        *(0.18, -0.06, -0.14, -0.21, -0.24, -0.24, -0.21, -0.14, -0.06, 0.18),
+        *(-0.23, -0.33, -0.46, -0.49, -0.24, -0.26, -0.28, -0.26, -0.24),
+        *(0.03, -0.05, -0.07, -0.03, -0.05, -0.03, -0.03, -0.07, -0.05, 0.03, -0.03, -0.05),
+        *(-0.05, -0.23, -0.27, -0.28, -0.27, -0.23, -0.05, -0.17, -0.20, -0.20, -0.20, -0.17),
+        *(-0.07, -0.20, -0.21, -0.20, -0.07, -0.19, -0.19, -0.19),
+        *(10 * (-0.03,)),
+    ]
+)
+"""Canonical units. Depth of the landmarks behind the corners of the eyes: the face mesh's, mean of five GRID talkers,
+whose standard deviation is 0.03."""
+
+RIGID: Final = (0, 1, 2, 14, 15, 16, *range(27, 48))
+"""Landmarks that tell the head's turn: jaw ends by the ears, nose and eyes."""
+
 EYES: Final = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 
 
 @dataclass(frozen=True)
 class NeutralFace:
-    """A face at rest: lips together, eyes open.
+    """A face at rest: looking ahead, head upright, lips together, eyes open.
 
     Attributes:
         shape: shape (N, 2), canonical; N is 68, or 78 with irises.
-        centre: the canonical origin, shape (2,), pixels of the square.
-        scale: pixels per canonical unit.
-        tilt: radians.
-        lids: opening of both eyes, shape (2,), as of :func:`obamanet.keypoints.eyes.eye_openings`.
+        box: the square around the head of this shape, canonical.
+        size: side of that square in the pictures, pixels.
     """
 
     shape: np.ndarray
-    centre: np.ndarray
-    scale: float
-    tilt: float
-    lids: np.ndarray
+    box: CropBox
+    size: int
 
     @property
     def template(self) -> np.ndarray:
         """The 68 landmarks that placements are fitted to, shape (68, 2), canonical."""
         return self.shape[:LANDMARK_COUNT]
 
+    @property
+    def scale(self) -> float:
+        """Pixels per canonical unit."""
+        return self.size / self.box.side
+
+    @property
+    def centre(self) -> np.ndarray:
+        """The canonical origin, shape (2,), pixels of the square."""
+        return -np.array([self.box.left, self.box.top]) * self.scale
+
 
 @dataclass(frozen=True)
-class TargetFace:
-    """A face that movement is carried over to.
+class MovementRange:
+    """How far a person moved in the footage that its renderer was trained on.
 
     Attributes:
-        neutral: the face at rest.
-        reach: largest movement of each coordinate, shape (N, 2), canonical.
+        reach: largest movement of each coordinate from rest, shape (N, 2), canonical.
         gap: largest gap of the lips, canonical.
-        drift: largest move of the head: x and y in canonical units, logarithm of the scale, tilt in radians; shape
-            (4,).
+        drift: largest move of the head from its middle: x and y in canonical units, logarithm of the scale, tilt in
+            radians; shape (4,).
     """
 
-    neutral: NeutralFace
     reach: np.ndarray
     gap: float
     drift: np.ndarray
+
+
+@dataclass(frozen=True)
+class TargetFace:
+    """A face that movement is carried over to: the face at rest, and how far it may move."""
+
+    neutral: NeutralFace
+    range: MovementRange
 
 
 @dataclass(frozen=True)
@@ -104,7 +134,7 @@ class Movement:
 
     Attributes:
         face: landmarks of the target, shape (N, 2), canonical.
-        head: move of the head, shape (4,), as :attr:`TargetFace.drift`.
+        head: move of the head, shape (4,), as :attr:`MovementRange.drift`.
     """
 
     face: np.ndarray
@@ -118,43 +148,42 @@ class Movement:
         )
 
 
-def fit_neutral(landmarks: np.ndarray) -> NeutralFace:
-    """Finds a face at rest in a stretch of frames, in which it may speak and move.
+def find_rest(landmarks: np.ndarray) -> np.ndarray:
+    """Finds a face at rest in a stretch of frames, in which it may speak and move, with its head turned as it likes.
+
+    The mean turn to a side is taken off: it shifts points by their depth, which is much the same for all people. A mean
+    nod is not told from the shape.
 
     Args:
-        landmarks: shape (T, N, 2), pixels of a square around the head.
+        landmarks: shape (T, N, 2), pixels.
+
+    Returns:
+        Shape (N, 2), canonical.
     """
     template = fit_template(landmarks)
-    placement = fit_placement(landmarks, template)
-    canonical = to_canonical(landmarks, placement)
+    canonical = to_canonical(landmarks, fit_placement(landmarks, template))
+    # Blinks do not move the median, since eyes are open most of the time.
     shape = np.median(canonical, axis=0)
     gaps = mouth_opening(canonical[:, MOUTH])
     resting = np.argsort(gaps, kind="stable")[: max(1, round(REST_SHARE * len(gaps)))]
     for points in (MOUTH, JAW):
         shape[points] = canonical[resting, points].mean(axis=0)
-    # Blinks do not move the median, since eyes are open most of the time.
-    return NeutralFace(
-        shape,
-        np.median(placement.centre, axis=0),
-        float(np.median(placement.scale)),
-        float(np.median(placement.tilt)),
-        eye_openings(shape),
-    )
+    shape[:, 0] -= _turn(shape) * DEPTH[: len(shape)]
+    return upright(shape)
 
 
-def fit_target(landmarks: np.ndarray) -> TargetFace:
-    """Measures the face of a person that is to be driven.
+def fit_range(landmarks: np.ndarray, neutral: NeutralFace) -> MovementRange:
+    """Measures how far a person moves.
 
     Args:
-        landmarks: of the person's reference track, shape (T, N, 2), pixels of the square.
+        landmarks: of the person's footage, shape (T, N, 2), pixels of squares of ``neutral.size``.
+        neutral: the person at rest.
     """
-    neutral = fit_neutral(landmarks)
     placement = fit_placement(landmarks, neutral.template)
     canonical = to_canonical(landmarks, placement)
     reach = np.quantile(np.abs(canonical - neutral.shape), REACH_QUANTILE, axis=0)
     gap = float(np.quantile(mouth_opening(canonical[:, MOUTH]), REACH_QUANTILE))
-    moves = np.quantile(np.abs(_moves(placement, neutral)), REACH_QUANTILE, axis=0)
-    return TargetFace(neutral, reach, gap, moves)
+    return MovementRange(reach, gap, np.quantile(np.abs(_moves(placement, neutral)), REACH_QUANTILE, axis=0))
 
 
 class Retargeter:
@@ -170,7 +199,7 @@ class Retargeter:
         self._count = len(target.neutral.shape)
         mouths = [face.shape[MOUTH] for face in (target.neutral, driver)]
         self._proportion = float(mouth_width(mouths[0]) / mouth_width(mouths[1]))
-        self._rest_gap = float(mouth_opening(mouths[1]))
+        self._lids = eye_openings(driver.shape)
 
     @property
     def rest(self) -> Movement:
@@ -189,15 +218,15 @@ class Retargeter:
         canonical = to_canonical(landmarks[None, : self._count], placement)[0]
         moved = canonical - driver.shape[: self._count]
         moved[MOUTH] *= self._proportion
-        face = target.neutral.shape + _limited(moved, target.reach)
-        gap = float(_limited(self._proportion * mouth_opening(canonical[MOUTH]), target.gap))
+        face = target.neutral.shape + _limited(moved, target.range.reach)
+        gap = float(_limited(self._proportion * mouth_opening(canonical[MOUTH]), target.range.gap))
         _set_gap(face[MOUTH], gap)
-        shares = np.clip(eye_openings(canonical) / driver.lids, 0, MAX_LID)
+        shares = np.clip(eye_openings(canonical) / self._lids, 0, MAX_LID)
         for number, (eye, iris) in enumerate(EYES):
             _set_lids(face[eye], target.neutral.shape[eye], float(shares[number]))
             if self._count > LANDMARK_COUNT:
                 _set_iris(face, eye, iris, canonical, driver.shape, target.neutral.shape)
-        return Movement(face, _limited(_moves(placement, driver)[0], target.drift))
+        return Movement(face, _limited(_moves(placement, driver)[0], target.range.drift))
 
     def mouth(self, movement: Movement, template: np.ndarray) -> np.ndarray:
         """Returns the mouth of ``movement`` without the head's turn: (20, 2) float32, canonical.
@@ -209,16 +238,14 @@ class Retargeter:
         neutral = self._target.neutral
         # The nose's base turns with the head as the mouth beside it does, and does not speak.
         turn = (movement.face[NOSE_BASE] - neutral.shape[NOSE_BASE]).mean(axis=0)
-        upright = fit_placement(neutral.template[None], template)
-        return to_canonical((movement.face[MOUTH] - turn)[None], upright)[0].astype(np.float32)
+        onto = fit_placement(neutral.template[None], template)
+        return to_canonical((movement.face[MOUTH] - turn)[None], onto)[0].astype(np.float32)
 
     def place(self, movement: Movement) -> np.ndarray:
         """Returns the target's landmarks in ``movement``: (N, 2) float32, pixels of the square."""
         neutral, head = self._target.neutral, movement.head
-        scale = neutral.scale * np.exp(head[2])
-        placement = Placement(
-            (neutral.centre + head[:2] * neutral.scale)[None], np.array([scale]), np.array([neutral.tilt + head[3]])
-        )
+        centre, scale = neutral.centre + head[:2] * neutral.scale, neutral.scale * np.exp(head[2])
+        placement = Placement(centre[None], np.array([scale]), head[3:])
         return to_pixel(movement.face[None], placement)[0].astype(np.float32)
 
 
@@ -256,10 +283,20 @@ class GapFiller:
         return self._shown
 
 
+def _turn(shape: np.ndarray) -> float:
+    """Returns how far the head of ``shape`` (N, 2) is turned: the shift to the right per depth.
+
+    A shape and its mirror image differ by it; least squares over points that do not speak.
+    """
+    points = list(RIGID)
+    across = shape[points, 0] + shape[[MIRRORED[point] for point in points], 0]
+    return float(np.polyfit(DEPTH[points], across / 2, 1)[0])
+
+
 def _moves(placement: Placement, neutral: NeutralFace) -> np.ndarray:
-    """Returns how far the head is from that of ``neutral``: (T, 4), as :attr:`TargetFace.drift`."""
+    """Returns how far the head is from that of ``neutral``: (T, 4), as :attr:`MovementRange.drift`."""
     shift = (placement.centre - neutral.centre) / neutral.scale
-    return np.column_stack([shift, np.log(placement.scale / neutral.scale), placement.tilt - neutral.tilt])
+    return np.column_stack([shift, np.log(placement.scale / neutral.scale), placement.tilt])
 
 
 def _limited(values: np.ndarray | float, reach: np.ndarray | float) -> np.ndarray:

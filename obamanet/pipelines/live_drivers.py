@@ -7,12 +7,16 @@ from typing import Final, Protocol
 import cv2
 import numpy as np
 
+from obamanet.constants import IMAGE_SIZE
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import FaceFollower, load_landmarker
 from obamanet.face.track import CUT_JUMP, split_segments
+from obamanet.inference.faces_at_rest import neutral_face, target_face
 from obamanet.keypoints.one_euro import OneEuroFilter
-from obamanet.keypoints.retarget import GapFiller, Movement, Retargeter, fit_neutral, fit_target
+from obamanet.keypoints.retarget import GapFiller, Movement, Retargeter
 from obamanet.person import Person
+from obamanet.render.crop import portrait_box, to_square
+from obamanet.types import CropBox
 
 MIN_CUTOFF: Final = 2.0
 """Hz. The One-Euro filter's cut-off at rest, where it delays by 80 ms."""
@@ -63,12 +67,13 @@ class VideoDriver:
 
     def __init__(self, follower: FaceFollower, person: Person) -> None:
         self.has_seen = False
-        self._follower, self._target = follower, fit_target(person.reference.points)
+        self._follower, self._target = follower, target_face(person)
         # Places the person until a driver is known.
         self._retargeter = Retargeter(self._target.neutral, self._target)
         self._filler = GapFiller(self._retargeter.rest)
         self._smoother = LandmarkSmoother()
         self._first: list[np.ndarray] | None = []
+        self._box = CropBox(0.0, 0.0, 1.0)
         self._begun = self._seen = self._time = 0.0
 
     def next(self, image: np.ndarray | None, time: float) -> np.ndarray:
@@ -92,9 +97,10 @@ class VideoDriver:
             self._first.append(landmarks)
             if time - self._begun < NEUTRAL_SECONDS:
                 return None
-            self._retargeter = Retargeter(fit_neutral(np.stack(self._first)), self._target)
-            self._first = None
-        return self._retargeter.movement(landmarks)
+            first, self._first = np.stack(self._first), None
+            self._box = portrait_box(first)
+            self._retargeter = Retargeter(neutral_face(to_square(first, self._box), IMAGE_SIZE), self._target)
+        return self._retargeter.movement(to_square(landmarks, self._box))
 
 
 def video_driver(person: Person) -> VideoDriver:

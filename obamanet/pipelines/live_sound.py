@@ -18,6 +18,7 @@ from obamanet.audio.normalise_features import speech_reference
 from obamanet.constants import SAMPLE_RATE
 from obamanet.inference.speaker import Speaker
 from obamanet.inference.streaming import KeypointStream, check_streaming, streaming_latency
+from obamanet.keypoints.blinks import blinks_too_seldom
 from obamanet.keypoints.lips import uncross_lips
 from obamanet.person import Person
 from obamanet.pipelines.speak import landmarks_at
@@ -27,6 +28,9 @@ from obamanet.video.sound_encoder import ArrivingSound, SoundSpan
 
 LEVEL_SECONDS: Final = 10.0
 """Seconds of a sound file whose level is taken for that of all."""
+
+BLINK_PERIOD: Final = 600.0
+"""Seconds after which seeded blinks come at the same times again, since they are counted from the beginning on."""
 
 READ_SECONDS: Final = 0.1
 """Seconds of a sound file that are read at once."""
@@ -68,6 +72,8 @@ class SoundDriver:
         self._mouths = np.zeros((0, *speaker.person.mouth.rest.shape), np.float32)
         self._first = 0
         self._latency = float(streaming_latency(speaker.person))
+        reference = speaker.person.reference
+        self._add_blinks = blinks_too_seldom(reference.points, float(reference.fps))
         # So that the first mouth is there in time.
         self._listen(self._latency - sound.delay)
 
@@ -75,7 +81,9 @@ class SoundDriver:
         """Returns the landmarks with the mouth of the sound heard ``sound.delay`` seconds before ``time``."""
         said = time - self._sound.delay
         self._listen(said + self._latency)
-        return landmarks_at(np.array([time]), self._mouth(said)[None], self._person)[0]
+        blink_times = np.array([time % BLINK_PERIOD]) if self._add_blinks else None
+        [face] = landmarks_at(np.array([time]), self._mouth(said)[None], self._person, blink_times)
+        return face
 
     def _listen(self, time: float) -> None:
         """Predicts the mouths up to ``time`` seconds, as far as the sound is there."""

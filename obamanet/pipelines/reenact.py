@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.about import SOFTWARE
-from obamanet.constants import MOUTH
+from obamanet.constants import IMAGE_SIZE, MOUTH
 from obamanet.errors import FaceError, OptionError
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import load_landmarker
 from obamanet.face.track import track_face
+from obamanet.inference.faces_at_rest import neutral_face, target_face
 from obamanet.inference.speaker import Speaker, as_speaker
-from obamanet.keypoints.retarget import GapFiller, Movement, Retargeter, fit_neutral, fit_target
+from obamanet.keypoints.retarget import GapFiller, Movement, Retargeter
 from obamanet.person import Person
 from obamanet.pipelines.into_frames import FrameSketch, draw_whole_face
 from obamanet.pipelines.labelled import Label, write_labelled
@@ -190,7 +191,8 @@ def make_retargeter(track: DriverTrack, person: Person, neutral: Span | None = N
                 f"no face in the driver's neutral stretch: got {neutral.start:g} to {neutral.end:g} s, the video has "
                 f"{len(times) / float(track.fps):.2f} s"
             )
-    return Retargeter(fit_neutral(track.squares[at_rest]), fit_target(person.reference.points))
+    driver = neutral_face(track.squares[at_rest], IMAGE_SIZE)
+    return Retargeter(driver, target_face(person))
 
 
 def move_person(track: DriverTrack, retargeter: Retargeter) -> Iterator[Movement]:

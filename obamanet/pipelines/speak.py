@@ -17,6 +17,7 @@ from obamanet.background import in_background
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
 from obamanet.inference.speaker import Speaker, as_speaker
+from obamanet.keypoints.blinks import blinks_too_seldom, shut_lids
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import place_mouth
 from obamanet.keypoints.lips import uncross_lips
@@ -222,19 +223,33 @@ def draw_sketches(keypoints: CanonicalKeypoints, person: Person) -> Iterator[Fra
 def place_landmarks(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
     """Yields each frame's landmarks: the reference's head with the new mouth and jaw.
 
-    They are (68, 2) or (78, 2), pixels of the square.
+    They are (68, 2) or (78, 2), pixels of the square. Eyes blink as in the reference, and at seeded intervals where it
+    hardly does.
     """
     times = frame_times(len(keypoints.points), keypoints.fps)
+    add_blinks = blinks_too_seldom(person.reference.points, float(person.reference.fps))
     for first in range(0, len(keypoints.points), CHUNK_FRAMES):
         some = slice(first, first + CHUNK_FRAMES)
-        yield from landmarks_at(times[some], keypoints.points[some], person)
+        yield from landmarks_at(times[some], keypoints.points[some], person, times[some] if add_blinks else None)
 
 
-def landmarks_at(times: np.ndarray, mouth: np.ndarray, person: Person) -> np.ndarray:
-    """Returns the landmarks (T, 68, 2), pixels of the square, of the reference's head at ``times`` (T,) seconds with
-    the new ``mouth`` (T, 20, 2), canonical, and its jaw.
+def landmarks_at(
+    times: np.ndarray, mouth: np.ndarray, person: Person, blink_times: np.ndarray | None = None
+) -> np.ndarray:
+    """Returns the landmarks of the reference's head with a new mouth and jaw.
+
+    Args:
+        times: shape (T,), seconds.
+        mouth: the new mouth, shape (T, 20, 2), canonical.
+        person: whose reference it is.
+        blink_times: shape (T,), seconds on the time line of the seeded blinks; None without those.
+
+    Returns:
+        Shape (T, 68, 2) or (T, 78, 2) float32, pixels of the square.
     """
     reference = reference_at(person.reference, times)
+    if blink_times is not None:
+        reference = shut_lids(reference, blink_times)
     return place_mouth(reference, place_head(reference, person.mouth.head), mouth, person.mouth.jaw)
 
 
