@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import cv2
 import numpy as np
 
 from obamanet.errors import VideoError
@@ -380,10 +381,15 @@ def upright_bgr(frame: VideoFrame, shape: Shape) -> np.ndarray:
     source = Colorspace.ITU709 if untagged and frame.height >= HIGH_DEFINITION else None
     # The faster default is off by up to three levels, and dithers when only the rounding is asked for.
     careful = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-    image = frame.to_ndarray(
-        format="bgr24", width=shape.width, height=shape.height, src_colorspace=source, interpolation=careful
+    # Planes, not "bgr24", for which swscale has no vector code when it is careful: the same numbers in half the time.
+    planar = frame.reformat(
+        format="gbrp", width=shape.width, height=shape.height, src_colorspace=source, interpolation=careful
     )
-    image = np.rot90(image, shape.turn // 90)
+    green, blue, red = (
+        np.frombuffer(cast("Buffer", plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        for plane in planar.planes
+    )
+    image = np.rot90(cv2.merge([blue, green, red]), shape.turn // 90)
     if shape.mirrored:
         # The turn has brought the picture's rows upright; what is mirrored is the direction across them.
         image = image[:, ::-1] if shape.turn in (90, 270) else image[::-1]
