@@ -386,7 +386,7 @@ def upright_bgr(frame: VideoFrame, shape: Shape) -> np.ndarray:
         format="gbrp", width=shape.width, height=shape.height, src_colorspace=source, interpolation=careful
     )
     green, blue, red = (
-        np.frombuffer(cast("Buffer", plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        np.frombuffer(cast("bytes", plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
         for plane in planar.planes
     )
     image = np.rot90(cv2.merge([blue, green, red]), shape.turn // 90)
