@@ -232,7 +232,7 @@ def square(x: float, y: float, side: float) -> FaceBox:
 
 class TestTrack:
     def follow(self, *pictures: list[FaceBox]) -> np.ndarray:
-        images = [np.zeros((4, 4, 3), np.uint8)] * len(pictures)
+        images = [np.zeros((200, 400, 3), np.uint8)] * len(pictures)
         self.track = track_face(images, DlibLandmarker(Boxes(*pictures), Middles()))  # type: ignore[arg-type]
         return self.track.landmarks[:, 27:36].mean(axis=1)
 
@@ -265,7 +265,8 @@ class TestTrack:
     @pytest.mark.parametrize(("size", "needed"), [((360, 288), 40), ((1920, 1080), 160), ((1080, 1920), 160)])
     def test_the_face_that_is_needed_depends_on_the_frame(self, size: tuple[int, int], needed: int) -> None:
         images = [np.zeros((size[1], size[0], 3), np.uint8)] * 3
-        with pytest.raises(FaceError, match=f"at {size[0]}x{size[1]} a frontal face of at least {needed} px is needed"):
+        wanted = f"at {size[0]}x{size[1]} a frontal face of at least {needed} px, wholly in the picture, is needed"
+        with pytest.raises(FaceError, match=wanted):
             track_face(images, DlibLandmarker(Boxes([], [], []), Middles()))  # type: ignore[arg-type]
 
 
@@ -283,9 +284,9 @@ class TestIdentity:
         for brightness, count in shown:
             if images:
                 pictures += [[]] * gap
-                images += [np.zeros((8, 8, 3), np.uint8)] * gap
+                images += [np.zeros((144, 144, 3), np.uint8)] * gap
             pictures += [[square(100, 100, 80)]] * count
-            images += [np.uint8(brightness + random.integers(0, 6, (8, 8, 3))) for _ in range(count)]
+            images += [np.uint8(brightness + random.integers(0, 6, (144, 144, 3))) for _ in range(count)]
         return track_face(images, DlibLandmarker(Boxes(*pictures), Middles()), Brightness())  # type: ignore[arg-type]
 
     def test_one_person(self) -> None:
