@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from obamanet.constants import JAW, LANDMARK_COUNT, STABLE_POINTS
+from obamanet.constants import JAW, LANDMARK_COUNT, LEFT_EYE, RIGHT_EYE, STABLE_POINTS
 from obamanet.errors import FaceError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmarker import FrameFace, Landmarker
@@ -192,6 +192,17 @@ def finish_track(seen: SeenFaces, cut_jump: float = CUT_JUMP) -> FaceTrack:
         segment = split_segments(points, other, cut_jump)
     landmarks = smooth_segments(fill_gaps(points, segment), segment)
     return FaceTrack(landmarks, raw, segment, seen.max_faces, other, identity)
+
+
+def face_turn(landmarks: np.ndarray) -> int:
+    """Returns by how many degrees the face lies turned in most frames: 0, 90, 180 or 270, clockwise.
+
+    Args:
+        landmarks: of frames with a face, shape (T, 68, 2), pixels.
+    """
+    along = landmarks[:, RIGHT_EYE].mean(axis=1) - landmarks[:, LEFT_EYE].mean(axis=1)
+    quarters = np.rint(np.degrees(np.arctan2(along[:, 1], along[:, 0])) / 90).astype(int) % 4
+    return 90 * int(np.bincount(quarters, minlength=4).argmax())
 
 
 class _IdentityChecks:

@@ -23,7 +23,7 @@ from obamanet.errors import DatasetError, FaceError, ObamanetError, OptionError,
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import Landmarker, load_landmarker
-from obamanet.face.track import FaceTrack, SeenFaces, finish_track, join_seen, see_faces
+from obamanet.face.track import FaceTrack, SeenFaces, face_turn, finish_track, join_seen, see_faces
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
 from obamanet.processes import Workers, one_opencv_thread
 from obamanet.progress import Progress
@@ -466,8 +466,11 @@ def _outcome_of(job: _Job, track: FaceTrack) -> _Outcome:
     if has_face.sum() < MIN_CLIP * job.fps:
         reason = f"a face in only {has_face.sum()} of {len(has_face)} frames; at least {MIN_CLIP:g} s of face is needed"
         return _left_out(job, reason)
+    turn = face_turn(track.landmarks[has_face])
+    if turn:
+        return _left_out(job, f"the face is turned by {turn} degrees in the picture: the file names a wrong rotation")
     rejects = (
-        *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found"),
+        *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found, or not wholly in the picture"),
         *_frame_rejects(source, track.other, "another face than in most of the video"),
     )
     notes = []
