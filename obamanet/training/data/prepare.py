@@ -18,7 +18,7 @@ from typing import NoReturn
 import numpy as np
 
 from obamanet.audio.load import stream_sound
-from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
+from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, LANDMARKS_WITH_IRISES, SAMPLE_RATE
 from obamanet.errors import DatasetError, FaceError, ObamanetError, OptionError, OutputError, SoundError, VideoError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmark_models import Landmarks
@@ -125,6 +125,8 @@ class _Job:
         key |= {"image_size": self.image_size, "same_within": SAME_PERSON_DISTANCE}
         if self.landmarks is not Landmarks.DLIB:
             key["landmarks"] = self.landmarks.value
+            # Clips that were prepared before irises were looked for are prepared again.
+            key["points"] = LANDMARKS_WITH_IRISES
         return key
 
 
