@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from threading import Thread
+from types import TracebackType
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -38,6 +39,83 @@ def _worker(start: Callable[[], None] | None) -> Iterator[ProcessPoolExecutor]:
             raise
 
 
+class Workers:
+    """Processes that stay from one call of :meth:`map` to the next; a context manager, which ends them.
+
+    Args:
+        count: maximum number of processes at a time; they are started when there is work for them.
+        start: called first in each process.
+    """
+
+    def __init__(self, count: int, start: Callable[[], None] | None = None) -> None:
+        self.count = count
+        self._start = start
+        self._pools = ExitStack()
+        self._idle: list[ProcessPoolExecutor] = []
+
+    def __enter__(self) -> Workers:
+        self._pools.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._pools.__exit__(kind, error, trace)
+
+    def map(
+        self, work: Callable[[Item], Result], items: Sequence[Item], on_death: Callable[[Item], Result]
+    ) -> Iterator[Result]:
+        """Yields the result of ``work`` for each of ``items``, in order.
+
+        Args:
+            work: called in a worker process; what it raises is raised here.
+            items: its arguments, one call each.
+            on_death: called here with an item at which two processes died, for example killed by the system for lack
+                of memory; its result takes the place of that of ``work``.
+        """
+        while len(self._idle) < min(self.count, len(items)):
+            self._idle.append(self._new_pool())
+        running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}
+        results: dict[int, Result] = {}
+        pending, suspects = list(reversed(range(len(items)))), set[int]()
+        yielded = 0
+        try:
+            while yielded < len(items):
+                while self._idle and pending:
+                    index, pool = pending.pop(), self._idle.pop()
+                    try:
+                        future = pool.submit(work, items[index])
+                    except BrokenProcessPool:
+                        # It died while it was idle, so no item is to blame.
+                        pool = self._new_pool()
+                        future = pool.submit(work, items[index])
+                    running[future] = index, pool
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    index, pool = running.pop(future)
+                    try:
+                        results[index] = future.result()
+                    except BrokenProcessPool:
+                        # It may have died just before it took the item; a second death is blamed on the item.
+                        if index in suspects:
+                            results[index] = on_death(items[index])
+                        else:
+                            suspects.add(index)
+                            pending.append(index)
+                        pool = self._new_pool()
+                    finally:
+                        self._idle.append(pool)
+                while yielded in results:
+                    yield results.pop(yielded)
+                    yielded += 1
+        finally:
+            # After an error or an early end the others finish their item first.
+            self._idle += [pool for _, pool in running.values()]
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        # One process per pool: with several in one pool the fatal item would be unknown.
+        return self._pools.enter_context(_worker(self._start))
+
+
 def map_in_processes(
     work: Callable[[Item], Result],
     items: Sequence[Item],
@@ -45,53 +123,16 @@ def map_in_processes(
     on_death: Callable[[Item], Result],
     start: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
-    """Yields the result of ``work`` for each of ``items``, in order, from several processes.
+    """Yields the result of ``work`` for each of ``items``, in order, from processes of its own: :meth:`Workers.map`."""
+    with Workers(count, start) as workers:
+        yield from workers.map(work, items, on_death)
 
-    Args:
-        work: called in a worker process; what it raises is raised here.
-        items: its arguments, one call each.
-        count: maximum number of processes at a time.
-        on_death: called here with an item at which two processes died, for example killed by the system for lack of
-            memory; its result takes the place of that of ``work``.
-        start: called first in each process.
-    """
-    with ExitStack() as pools:
 
-        def new_pool() -> ProcessPoolExecutor:
-            # One process per pool: with several in one pool the fatal item would be unknown.
-            return pools.enter_context(_worker(start))
+def one_opencv_thread() -> None:
+    """Keeps OpenCV to one thread in a process that shares the cores with its like."""
+    import cv2
 
-        idle = [new_pool() for _ in range(min(count, len(items)))]
-        running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}
-        results: dict[int, Result] = {}
-        pending, suspects = list(reversed(range(len(items)))), set[int]()
-        yielded = 0
-        while yielded < len(items):
-            while idle and pending:
-                index, pool = pending.pop(), idle.pop()
-                try:
-                    future = pool.submit(work, items[index])
-                except BrokenProcessPool:
-                    # It died while it was idle, so no item is to blame.
-                    pool = new_pool()
-                    future = pool.submit(work, items[index])
-                running[future] = index, pool
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                index, pool = running.pop(future)
-                try:
-                    results[index] = future.result()
-                except BrokenProcessPool:
-                    # The process may have died just before it took the item; a second death is blamed on the item.
-                    if index in suspects:
-                        results[index] = on_death(items[index])
-                    else:
-                        suspects.add(index)
-                        pending.append(index)
-                    pool = new_pool()
-                idle.append(pool)
-            while yielded in results:
-                yield results.pop(yielded)
-                yielded += 1
+    cv2.setNumThreads(1)
 
 
 def _start_worker(lifeline: Connection, start: Callable[[], None] | None) -> None:

@@ -15,8 +15,20 @@ from made import recorded_frames
 from obamanet.errors import FaceError
 from obamanet.face.detector import FaceBox, FaceDetector, smallest_face
 from obamanet.face.dlib_landmarker import DlibLandmarker
+from obamanet.face.landmarker import FrameFace
 from obamanet.face.landmarks import LandmarkPredictor, landmark_model_path
-from obamanet.face.track import SMOOTHING, FaceTrack, fill_gaps, smooth_segments, split_segments, track_face
+from obamanet.face.track import (
+    SMOOTHING,
+    FaceTrack,
+    SeenFaces,
+    face_turn,
+    fill_gaps,
+    finish_track,
+    join_seen,
+    smooth_segments,
+    split_segments,
+    track_face,
+)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +244,7 @@ def square(x: float, y: float, side: float) -> FaceBox:
 
 class TestTrack:
     def follow(self, *pictures: list[FaceBox]) -> np.ndarray:
-        images = [np.zeros((4, 4, 3), np.uint8)] * len(pictures)
+        images = [np.zeros((200, 400, 3), np.uint8)] * len(pictures)
         self.track = track_face(images, DlibLandmarker(Boxes(*pictures), Middles()))  # type: ignore[arg-type]
         return self.track.landmarks[:, 27:36].mean(axis=1)
 
@@ -265,7 +277,8 @@ class TestTrack:
     @pytest.mark.parametrize(("size", "needed"), [((360, 288), 40), ((1920, 1080), 160), ((1080, 1920), 160)])
     def test_the_face_that_is_needed_depends_on_the_frame(self, size: tuple[int, int], needed: int) -> None:
         images = [np.zeros((size[1], size[0], 3), np.uint8)] * 3
-        with pytest.raises(FaceError, match=f"at {size[0]}x{size[1]} a frontal face of at least {needed} px is needed"):
+        wanted = f"at {size[0]}x{size[1]} a frontal face of at least {needed} px, wholly in the picture, is needed"
+        with pytest.raises(FaceError, match=wanted):
             track_face(images, DlibLandmarker(Boxes([], [], []), Middles()))  # type: ignore[arg-type]
 
 
@@ -283,9 +296,9 @@ class TestIdentity:
         for brightness, count in shown:
             if images:
                 pictures += [[]] * gap
-                images += [np.zeros((8, 8, 3), np.uint8)] * gap
+                images += [np.zeros((144, 144, 3), np.uint8)] * gap
             pictures += [[square(100, 100, 80)]] * count
-            images += [np.uint8(brightness + random.integers(0, 6, (8, 8, 3))) for _ in range(count)]
+            images += [np.uint8(brightness + random.integers(0, 6, (144, 144, 3))) for _ in range(count)]
         return track_face(images, DlibLandmarker(Boxes(*pictures), Middles()), Brightness())  # type: ignore[arg-type]
 
     def test_one_person(self) -> None:
@@ -316,3 +329,34 @@ class TestIdentity:
         assert not track.other[64 + 2 * gap :].any()
         assert track.segment[59] != track.segment[64 + 2 * gap]
         assert (track.segment[60 + gap : 64 + gap] == -1).all()
+
+
+class TestSpans:
+    """What is seen in spans of a video is joined where they agree."""
+
+    def seen(self, first: int, stop: int, before: int = 0, shift: float = 0.0, hidden: int = -1) -> SeenFaces:
+        """Look at a face of 64 pixels that moves by a pixel a frame and by ``shift``."""
+        points = [made_landmarks(1)[0] + 100 + n + shift for n in range(first - before, stop)]
+        faces = [FrameFace(p, p) if n != hidden else None for n, p in enumerate(points, start=first - before)]
+        checks = tuple((n, np.zeros(128)) for n in range(first, stop) if n % 25 == 0)
+        change = (0.0,) * (stop - first)
+        return SeenFaces(tuple(faces[before:]), tuple(faces[:before]), 1, checks, change, (300, 300), 40, checked=True)
+
+    def test_joined_they_are_the_whole(self) -> None:
+        joined = join_seen([self.seen(0, 30), self.seen(30, 70, before=5), self.seen(70, 80, before=5)])
+        assert joined is not None
+        track, whole = finish_track(joined), finish_track(self.seen(0, 80))
+        np.testing.assert_array_equal(track.landmarks, whole.landmarks)
+        assert [frame for frame, _ in joined.checks] == [0, 25, 50, 75]
+        assert len(joined.change) == 80
+
+    def test_another_face_or_none_where_they_meet_is_no_whole(self) -> None:
+        assert join_seen([self.seen(0, 30), self.seen(30, 60, before=5, shift=3)]) is None
+        assert join_seen([self.seen(0, 30, hidden=29), self.seen(30, 60, before=5)]) is None
+        assert join_seen([self.seen(0, 30, hidden=29), self.seen(30, 60, before=5, hidden=29)]) is not None
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_the_turn_of_a_face(turn: int) -> None:
+    clockwise = np.array([[0, 1], [-1, 0]])
+    assert face_turn(made_landmarks(10) @ np.linalg.matrix_power(clockwise, turn // 90)) == turn

@@ -189,13 +189,42 @@ class TestFollowing:
         assert track.max_faces == 2
         assert (track.landmarks[:, 33, 0] > 500).all()
 
+    def test_a_face_that_another_passes_before_is_found_again(
+        self, shared_data: Path, frame: np.ndarray, landmarker: MeshLandmarker
+    ) -> None:
+        passing = recorded_frames(shared_data / "grid_other" / "sbwe5n.mpg", 1)[0][75:260, 100:270]
+        images = []
+        for left in range(500, 30, -14):
+            canvas = np.full((260, 680, 3), (120, 90, 60), np.uint8)
+            canvas[20:228, 200:360] = frame[60:268, 75:235]
+            canvas[20:205, left : left + 170] = passing
+            images.append(canvas)
+        track = track_face(images, landmarker)
+        seen = track.segment >= 0
+        # Behind the other one there is no face to follow, and the other one is not taken for it.
+        assert 5 <= (~seen).sum() <= 22
+        assert seen[:10].all()
+        assert seen[-2:].all()
+        assert np.abs(track.landmarks[seen, 33, 0] - 284).max() < 10
+
+    @pytest.mark.parametrize("shown", [0.5, 0.75])
+    def test_a_face_that_the_picture_cuts_off_is_none(
+        self, frame: np.ndarray, landmarker: MeshLandmarker, shown: float
+    ) -> None:
+        [points] = track_face([frame], landmarker).landmarks
+        top, bottom = points[:, 1].min(), points[8, 1]
+        cut = frame[: int(top + shown * (bottom - top))]
+        assert landmarker.follow().next(cut) is not None, "the face mesh goes on outside of the picture"
+        with pytest.raises(FaceError, match="wholly in the picture"):
+            track_face([cut], landmarker)
+
     def test_a_cut_and_frames_without_a_face(self, frame: np.ndarray, landmarker: MeshLandmarker) -> None:
         away = np.roll(frame, 120, axis=1)
         track = track_face([*[frame] * 6, *[np.full_like(frame, 128)] * 5, *[frame] * 6, *[away] * 6], landmarker)
         assert track.segment.tolist() == [0] * 6 + [-1] * 5 + [1] * 6 + [2] * 6
 
     def test_the_face_that_is_needed_is_told(self, landmarker: MeshLandmarker) -> None:
-        with pytest.raises(FaceError, match="at 1920x1080 a frontal face of at least 32 px is needed"):
+        with pytest.raises(FaceError, match="at 1920x1080 a frontal face of at least 32 px, wholly in"):
             track_face([np.zeros((1080, 1920, 3), np.uint8)], landmarker)
 
 

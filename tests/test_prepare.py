@@ -123,7 +123,7 @@ class TestFootage:
         assert not any("\n" in reason for reason in wholly.values())
 
     def test_frames_without_a_face_are_listed(self, report: PrepareReport, dataset: Dataset) -> None:
-        assert rejected(report, "late.mp4") == [("no face found", 0, 4)]
+        assert rejected(report, "late.mp4") == [("no face found, or not wholly in the picture", 0, 4)]
         assert clip(dataset, "late").segment.tolist() == [-1] * 5 + [0] * LENGTH
         index = json.loads((report.folder / "dataset.json").read_text())
         assert {"source", "reason", "first", "last"} == set(index["rejects"][0])
@@ -212,6 +212,46 @@ class TestStrangers:
         # It stays told when the others are prepared again.
         prepare([tmp_path / "a.mp4"], tmp_path / "d", image_size=64, workers=1)
         assert load_dataset(report.folder).left_out == {"b"}
+
+
+class TestSpans:
+    def test_spans_of_a_video_give_what_the_whole_gives(
+        self, grid_s1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        video = grid_s1 / "video" / "bbaf3s.mpg"
+        prepare([video], tmp_path / "whole", image_size=64, workers=1)
+        monkeypatch.setattr(prepare_module, "MIN_SPAN", 1.0)
+        steps = Counting()
+        prepare([video], tmp_path / "spans", image_size=64, workers=2, progress=steps)
+        assert steps.total == 4, "two spans, each looked at and written"
+        assert steps.count == 4
+        [whole], [spans] = (load_dataset(tmp_path / name).clips for name in ("whole", "spans"))
+        assert len(whole.segment) == 75
+        np.testing.assert_array_equal(spans.segment, whole.segment)
+        # The follower has 24 frames to find the face as exactly as the one that has followed it all the time.
+        width = np.linalg.norm(whole.landmarks[:, 16] - whole.landmarks[:, 0], axis=1).mean()
+        np.testing.assert_allclose(spans.landmarks, whole.landmarks, atol=0.005 * width)
+        for index in (0, 36, 37, 38, 74):
+            one, other = (cv2.imread(str(clip.frame_path(index))).astype(int) for clip in (whole, spans))
+            assert np.abs(one - other).mean() < 1
+        assert sorted(path.name for path in (spans.folder / "frames").iterdir()) == [f"{n:05d}.jpg" for n in range(75)]
+
+    def test_a_span_that_breaks_off_leaves_the_video_out(
+        self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(prepare_module, "MIN_SPAN", 0.4)
+        with pytest.raises(DatasetError, match=r"none of 1 videos can be read|no usable footage .* video is cut off"):
+            prepare([videos / "torn.mp4"], tmp_path / "d", image_size=64, workers=2)
+        assert not leftovers(tmp_path)
+
+
+class TestRotation:
+    @pytest.mark.parametrize("turns", [1, 2])
+    def test_a_wrong_rotation_is_told(self, grid_s1: Path, tmp_path: Path, turns: int) -> None:
+        frames = recorded_frames(grid_s1 / "video" / "bbaf2n.mpg", LENGTH)
+        write_video(tmp_path / "turned.mp4", [np.rot90(frame, -turns) for frame in frames])
+        with pytest.raises(DatasetError, match=f"the face is turned by {90 * turns} degrees.* names a wrong rotation"):
+            prepare([tmp_path / "turned.mp4"], tmp_path / "d", image_size=64, workers=1)
 
 
 class TestSquares:
@@ -326,6 +366,18 @@ class Interrupting(Progress):
     def track(self, items, description, total=None):  # type: ignore[no-untyped-def]
         yield next(iter(items))
         raise KeyboardInterrupt
+
+
+class Counting(Progress):
+    """Counts what is reported."""
+
+    count, total = 0, None
+
+    def track(self, items, description, total=None):  # type: ignore[no-untyped-def]
+        self.total = total
+        for item in items:
+            yield item
+            self.count += 1
 
 
 def leftovers(folder: Path) -> list[str]:

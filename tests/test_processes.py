@@ -14,7 +14,7 @@ from threading import Thread, Timer, main_thread
 
 import pytest
 
-from obamanet.processes import map_in_processes
+from obamanet.processes import Workers, map_in_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,6 +72,21 @@ def is_running(process: int) -> bool:
 def test_results_come_in_order_and_a_killed_process_is_told_by_its_item() -> None:
     found = list(map_in_processes(work, [1, 2, 3, 5, 6, 7], 2, died))
     assert found == ["1", "2", "3 died", "5", "6", "7"]
+    assert not active_children()
+
+
+def process_of(number: int) -> int:
+    if number == 4:
+        raise LookupError("four")
+    return os.getpid()
+
+
+def test_workers_stay_from_one_call_to_the_next_and_after_an_error() -> None:
+    with Workers(1) as workers:
+        [first] = workers.map(process_of, [1], died)
+        with pytest.raises(LookupError):
+            list(workers.map(process_of, [4], died))
+        assert set(workers.map(process_of, [1, 2], died)) == {first}
     assert not active_children()
 
 

@@ -8,6 +8,7 @@ import wave
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -17,8 +18,8 @@ from made import ffmpeg
 from obamanet.audio.load import load_sound
 from obamanet.errors import OutputError, SoundError, VideoError
 from obamanet.timing import frames_to_cover, parse_rate
-from obamanet.video import Frame, VideoWriter, probe_video, read_frames
-from obamanet.video.reader import Shape, _resample, _Source
+from obamanet.video import Frame, VideoWriter, probe_video, read_frames, reader
+from obamanet.video.reader import Shape, _resample, _Source, read_span
 
 WIDTH, HEIGHT = 64, 48
 STEP = 8  # Grey levels between neighbouring frames: many times what H.264 at this quality loses.
@@ -201,6 +202,38 @@ class TestRead:
         for index, frame in enumerate(frames):
             assert frame.time == pytest.approx(float(index / fps))
             assert abs(number_of(frame.image) / 25 - frame.time) <= float(furthest) + 1e-6
+
+    @pytest.mark.parametrize(
+        ("name", "coding"),
+        [
+            ("open.mkv", ("-c:v", "libx264", "-x264-params", "keyint=12:open-gop=1:bframes=3:scenecut=0")),
+            ("stream.ts", ("-c:v", "mpeg2video", "-g", "10", "-bf", "2", "-q:v", "3")),
+            ("program.mpg", ("-c:v", "mpeg1video", "-g", "10", "-q:v", "3")),
+            ("raw.h264", ("-c:v", "libx264", "-g", "10")),
+            ("uneven.mp4", ("-c:v", "libx264", "-g", "10", "-fps_mode", "vfr", "-enc_time_base", "1/1000")),
+        ],
+    )
+    def test_a_span_has_the_frames_that_the_whole_has(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, coding: tuple[str, ...]
+    ) -> None:
+        timing = ("-vf", "setpts=(N*0.04+0.012*sin(N)+gt(N\\,40)*0.7)/TB") if name == "uneven.mp4" else ()
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=4", *timing, *coding, tmp_path / name)
+        sought = []
+
+        def spied(*arguments: Any) -> Any:
+            sought.append(frames_from_before(*arguments))
+            return sought[-1]
+
+        frames_from_before = reader._frames_from_before
+        monkeypatch.setattr(reader, "_frames_from_before", spied)
+        for fps in (Fraction(25), Fraction(30000, 1001)):
+            whole = list(read_frames(tmp_path / name, fps))
+            for first, stop in ((0, 9), (37, 52), (80, None), (len(whole) - 1, None), (len(whole), None)):
+                span = list(read_span(tmp_path / name, fps, first, stop))
+                wanted = whole[first:stop]
+                assert [frame.time for frame in span] == [frame.time for frame in wanted]
+                assert all(np.array_equal(one.image, other.image) for one, other in zip(span, wanted, strict=True))
+        assert any(found is not None for found in sought) == (name != "raw.h264"), "what has an index is not read anew"
 
     @pytest.mark.parametrize("rate", ["23.976", "29.97", "59.94"])
     def test_an_hour_does_not_drift(self, rate: str) -> None:

@@ -25,7 +25,7 @@ from obamanet.evaluation.report import write_report
 from obamanet.evaluation.results import Evaluation, Failure, Setting, summarise, write_results
 from obamanet.evaluation.tracks import TRACKER
 from obamanet.files import sha256_of
-from obamanet.processes import map_in_processes
+from obamanet.processes import map_in_processes, one_opencv_thread
 from obamanet.progress import Progress
 from obamanet.training.judges.judge_card import KINDS
 
@@ -194,14 +194,7 @@ def _measured(pairs: Sequence[Pair], workers: int, supplied: Supplied) -> Iterat
     if workers == 1:
         yield from map(measure, pairs)
         return
-    yield from map_in_processes(measure, pairs, workers, partial(_died, doing="measured"), _use_one_thread)
-
-
-def _use_one_thread() -> None:
-    """Keeps OpenCV to one thread: the processes share the cores already."""
-    import cv2
-
-    cv2.setNumThreads(1)
+    yield from map_in_processes(measure, pairs, workers, partial(_died, doing="measured"), one_opencv_thread)
 
 
 def _setting(subject: Subject, supplied: Supplied) -> Setting:

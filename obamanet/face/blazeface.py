@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,12 @@ ANCHOR_GRIDS: Final = ((16, 2), (8, 6))
 
 MIN_SCORE: Final = 0.5
 """Probability from which on a face is reported, MediaPipe's own."""
+
+SURE_SCORE: Final = 0.8
+"""Score from which on a face is held the right way up."""
+
+CLEARLY: Final = 0.1
+"""Score by which a face must be surer upside down to be held so; recorded faces are by 0.2 and more."""
 
 MAX_OVERLAP: Final = 0.3
 """Intersection over union from which on two boxes are one face, MediaPipe's own."""
@@ -61,6 +68,8 @@ class BlazeFace:
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         """Finds the faces of a picture: in the whole picture first, then in ever smaller tiles until there is one.
 
+        Where no face is sure, the picture is searched upside down too: as such its face would be taken for another.
+
         Args:
             image: shape (H, W, 3) uint8 BGR.
 
@@ -70,14 +79,20 @@ class BlazeFace:
         height, width = image.shape[:2]
         side: float = max(height, width)
         while True:
-            found: list[DetectedFace] = []
-            for left in _starts(width, side):
-                for top in _starts(height, side):
-                    found += self._find_in(image, left, top, side)
-            faces = _without_doubles(found)
+            faces = self._find_at(image, side)
+            if faces and _best(faces) < SURE_SCORE:
+                turned = self._find_at(np.ascontiguousarray(image[::-1, ::-1]), side)
+                if _best(turned) > _best(faces) + CLEARLY:
+                    faces = [_turned_back(face, width, height) for face in turned]
             if faces or side <= MIN_TILE:
                 return sorted(faces, key=lambda face: -face.side)
             side = max(side / 2, MIN_TILE)
+
+    def _find_at(self, image: np.ndarray, side: float) -> list[DetectedFace]:
+        """Finds faces in square tiles of ``side`` pixels."""
+        height, width = image.shape[:2]
+        tiles = itertools.product(_starts(width, side), _starts(height, side))
+        return _without_doubles([face for left, top in tiles for face in self._find_in(image, left, top, side)])
 
     def _find_in(self, image: np.ndarray, left: float, top: float, side: float) -> list[DetectedFace]:
         """Finds faces in the square tile at ``left``, ``top``; what lies outside the picture is black."""
@@ -124,6 +139,19 @@ def _starts(length: int, side: float) -> list[float]:
         return [(length - side) / 2]
     steps = math.ceil((length - side) / (side / 2))
     return [float(start) for start in np.linspace(0, length - side, steps + 1)]
+
+
+def _best(faces: list[DetectedFace]) -> float:
+    """Returns the score of the surest of ``faces``, 0 where there is none."""
+    return max((face.score for face in faces), default=0.0)
+
+
+def _turned_back(face: DetectedFace, width: int, height: int) -> DetectedFace:
+    """Returns ``face``, found in a picture that was turned by 180 degrees, in the picture as it was."""
+    size = np.array([width, height])
+    left, top, right, bottom = face.box
+    box = np.array([width - right, height - bottom, width - left, height - top])
+    return DetectedFace(box, size - face.points, face.score)
 
 
 def _without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:

@@ -74,7 +74,7 @@ class FaceMesh:
         """Finds the points of the face in ``cut`` of a picture (H, W, 3) uint8 BGR; where none is, the score is low."""
         to_cut = _to_cut(cut, self._side)
         piece = cv2.warpAffine(image, to_cut, (self._side, self._side), flags=cv2.INTER_LINEAR)
-        rgb = piece[None, ..., ::-1].astype(np.float32) / 255.0
+        rgb = cv2.cvtColor(piece, cv2.COLOR_BGR2RGB)[None].astype(np.float32) * np.float32(1 / 255)
         values, logit = self._network(rgb)
         points = values.reshape(POINTS, 3)
         back = cv2.invertAffineTransform(to_cut)

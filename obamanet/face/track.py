@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from obamanet.constants import STABLE_POINTS
+from obamanet.constants import JAW, LANDMARK_COUNT, LEFT_EYE, RIGHT_EYE, STABLE_POINTS
 from obamanet.errors import FaceError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmarker import FrameFace, Landmarker
@@ -23,6 +23,12 @@ CUT_JUMP = 0.25
 IDENTITY_STEP = 25
 """Frames between two identity checks, beside those after every cut and gap; a check costs as much as tracking two or
 three frames."""
+
+AGREE_FRAMES = 3
+"""Frames before the place where two spans meet in which both must have seen the same."""
+
+AGREE_WITHIN = 0.01
+"""Share of the face's width that landmarks of two spans may differ by on average where they meet."""
 
 THUMBNAIL_SIDE = 32
 """Pixels. Side of the thumbnails whose difference locates the frame at which one face replaces another at the same
@@ -72,92 +78,213 @@ def track_face(
     Raises:
         FaceError: no frame has a face.
     """
+    return finish_track(see_faces(images, landmarker, embedder), cut_jump)
+
+
+@dataclass(frozen=True)
+class SeenFaces:
+    """What is seen in T frames, one by one, before anything is decided over all of them.
+
+    Attributes:
+        faces: of the frames, None where there is none; T of them.
+        before: of the frames before those, which only let the follower find the face.
+        max_faces: maximum number of faces in one frame.
+        checks: frames whose face was embedded, counted from the video's first, and the embeddings (128,).
+        change: difference of each frame from the one before, shape (T,); empty without an identity check.
+        size: height and width of the frames in pixels.
+        smallest_face: pixels, side of the smallest face that is found in frames of this size.
+        checked: whether identities were checked.
+    """
+
+    faces: tuple[FrameFace | None, ...]
+    before: tuple[FrameFace | None, ...]
+    max_faces: int
+    checks: tuple[tuple[int, np.ndarray], ...]
+    change: tuple[float, ...]
+    size: tuple[int, int]
+    smallest_face: int
+    checked: bool
+
+
+def see_faces(
+    images: Iterable[np.ndarray],
+    landmarker: Landmarker,
+    embedder: FaceEmbedder | None = None,
+    first: int = 0,
+    before: int = 0,
+) -> SeenFaces:
+    """Looks at the frames of a video, or of a span of it, with one frame in memory at a time.
+
+    Args:
+        images: frames, shape (H, W, 3) uint8 BGR, the span's first one being frame ``first`` of the video.
+        landmarker: finds the faces and their landmarks.
+        embedder: checks the identity; None for no check.
+        first: number of the span's first frame.
+        before: frames at the beginning of ``images`` that lie before ``first`` and only let the follower find the face.
+    """
     found: list[FrameFace | None] = []
-    identities = _IdentityChecks(embedder) if embedder else None
+    identities = _IdentityChecks(embedder, first - before, first) if embedder else None
     max_faces = 0
     follower = landmarker.follow()
     size = (1, 1)
     for image in images:
         size = image.shape[:2]
         face = follower.next(image)
-        max_faces = max(max_faces, follower.faces)
+        if face and _is_cut_off(face.landmarks, size):
+            face = None
+        if len(found) >= before:
+            max_faces = max(max_faces, follower.faces)
         found.append(face)
-        if identities and face:
-            identities.add(image, face.landmarks)
-        elif identities:
-            identities.skip(image)
-    missing = next((np.full_like(face.landmarks, np.nan) for face in found if face), None)
+        if identities:
+            identities.add(image, face.landmarks if face else None)
+    return SeenFaces(
+        faces=tuple(found[before:]),
+        before=tuple(found[:before]),
+        max_faces=max_faces,
+        checks=tuple(identities.checks) if identities else (),
+        change=tuple(identities.change[before:]) if identities else (),
+        size=size,
+        smallest_face=landmarker.smallest_face(size[1], size[0]),
+        checked=identities is not None,
+    )
+
+
+def join_seen(spans: Sequence[SeenFaces]) -> SeenFaces | None:
+    """Joins what was seen in spans that follow one another; None when they followed different faces where they meet."""
+    for one, following in itertools.pairwise(spans):
+        shared = min(len(one.faces), len(following.before), AGREE_FRAMES)
+        meeting = zip(one.faces[-shared:], following.before[-shared:], strict=True)
+        if shared == 0 or not all(_is_same_place(face, other) for face, other in meeting):
+            return None
+    return replace(
+        spans[0],
+        faces=tuple(itertools.chain.from_iterable(span.faces for span in spans)),
+        max_faces=max(span.max_faces for span in spans),
+        checks=tuple(itertools.chain.from_iterable(span.checks for span in spans)),
+        change=tuple(itertools.chain.from_iterable(span.change for span in spans)),
+    )
+
+
+def finish_track(seen: SeenFaces, cut_jump: float = CUT_JUMP) -> FaceTrack:
+    """Makes the track of what was seen in a whole video: segments, other persons, gaps filled, landmarks smoothed.
+
+    Args:
+        seen: what was seen.
+        cut_jump: share of the face's width; a larger move between two frames is a cut.
+
+    Raises:
+        FaceError: no frame has a face.
+    """
+    missing = next((np.full_like(face.landmarks, np.nan) for face in seen.faces if face), None)
     if missing is None:
-        height, width = size
+        height, width = seen.size
         needed = (
-            f"at {width}x{height} a frontal face of at least {landmarker.smallest_face(width, height)} px is needed"
+            f"at {width}x{height} a frontal face of at least {seen.smallest_face} px, wholly in the picture, is needed"
         )
-        raise FaceError(f"no face in any of {len(found)} frames{f'; {needed}' if found else ''}")
-    points = np.stack([face.landmarks if face else missing for face in found])
-    raw = np.stack([face.raw if face else missing for face in found])
-    segment, other = split_segments(points, cut_jump=cut_jump), np.zeros(len(points), bool)
-    if identities:
-        other = identities.others(segment)
+        raise FaceError(f"no face in any of {len(seen.faces)} frames{f'; {needed}' if seen.faces else ''}")
+    points = np.stack([face.landmarks if face else missing for face in seen.faces])
+    raw = np.stack([face.raw if face else missing for face in seen.faces])
+    segment, other, identity = split_segments(points, cut_jump=cut_jump), np.zeros(len(points), bool), None
+    if seen.checked:
+        identity = _main_identity(seen)
+        other = _other_persons(seen, segment, identity)
         points[other] = raw[other] = np.nan
         segment = split_segments(points, other, cut_jump)
     landmarks = smooth_segments(fill_gaps(points, segment), segment)
-    return FaceTrack(landmarks, raw, segment, max_faces, other, identities.main if identities else None)
+    return FaceTrack(landmarks, raw, segment, seen.max_faces, other, identity)
+
+
+def face_turn(landmarks: np.ndarray) -> int:
+    """Returns by how many degrees the face lies turned in most frames: 0, 90, 180 or 270, clockwise.
+
+    Args:
+        landmarks: of frames with a face, shape (T, 68, 2), pixels.
+    """
+    along = landmarks[:, RIGHT_EYE].mean(axis=1) - landmarks[:, LEFT_EYE].mean(axis=1)
+    quarters = np.rint(np.degrees(np.arctan2(along[:, 1], along[:, 0])) / 90).astype(int) % 4
+    return 90 * int(np.bincount(quarters, minlength=4).argmax())
 
 
 class _IdentityChecks:
-    """Identities at intervals, and the change of the picture from frame to frame."""
+    """Identities at intervals, and the change of the picture from frame to frame.
 
-    def __init__(self, embedder: FaceEmbedder) -> None:
+    Args:
+        embedder: embeds the faces.
+        frame: number of the first frame that is added.
+        first: number of the first one whose face may be embedded.
+    """
+
+    def __init__(self, embedder: FaceEmbedder, frame: int, first: int) -> None:
+        self.checks: list[tuple[int, np.ndarray]] = []
+        self.change: list[float] = []
         self._embedder = embedder
-        self._frames: list[int] = []
-        self._faces: list[np.ndarray] = []
-        self._change: list[float] = []
+        self._frame, self._first = frame, first
         self._thumbnail: np.ndarray | None = None
         self._before: np.ndarray | None = None
 
-    def skip(self, image: np.ndarray) -> None:
-        """Records a frame without a face."""
-        self._compare(image)
-        self._before = None
-
-    def add(self, image: np.ndarray, points: np.ndarray) -> None:
-        """Records a frame with a face at ``points`` (68, 2), and embeds it when a check is due."""
-        self._compare(image)
-        index = len(self._change) - 1
-        begins = self._before is None or _is_cut(self._before, points, CUT_JUMP)
-        if begins or index - self._frames[-1] >= IDENTITY_STEP:
-            self._frames.append(index)
-            self._faces.append(self._embedder.embed(image, points))
-        self._before = points
-
-    @property
-    def main(self) -> np.ndarray:
-        """The mean embedding (128,) of the person in most frames."""
-        return main_face(np.stack(self._faces), np.diff([*self._frames, len(self._change)]))
-
-    def others(self, segment: np.ndarray) -> np.ndarray:
-        """Returns the frames of ``segment`` that show another person, (T,) bool.
-
-        Between two checks with different results the change is placed at the largest difference between thumbnails.
-        """
-        others = np.linalg.norm(np.stack(self._faces) - self.main, axis=1) > SAME_PERSON_DISTANCE
-        mask = np.zeros(len(segment), bool)
-        for number in range(segment.max() + 1):
-            inside = np.flatnonzero(segment == number)
-            checks = [n for n, frame in enumerate(self._frames) if segment[frame] == number]
-            starts = [int(inside[0])]
-            for one, following in itertools.pairwise(checks):
-                first, last = self._frames[one] + 1, self._frames[following] + 1
-                changed = others[one] != others[following]
-                starts.append(first + int(np.argmax(self._change[first:last])) if changed else last - 1)
-            for check, start, stop in zip(checks, starts, [*starts[1:], int(inside[-1]) + 1], strict=True):
-                mask[start:stop] = others[check]
-        return mask
-
-    def _compare(self, image: np.ndarray) -> None:
-        small = cv2.resize(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-        self._change.append(0.0 if self._thumbnail is None else float(np.abs(small - self._thumbnail).mean()))
+    def add(self, image: np.ndarray, points: np.ndarray | None) -> None:
+        """Records a frame with a face at ``points`` (68, 2), or none, and embeds it when a check is due."""
+        small = _thumbnail(image)
+        self.change.append(0.0 if self._thumbnail is None else float(np.abs(small - self._thumbnail).mean()))
         self._thumbnail = small
+        if points is not None and self._frame >= self._first:
+            begins = self._before is None or _is_cut(self._before, points, CUT_JUMP)
+            # By the video's own count, so that spans of it are checked at the same frames as the whole.
+            if begins or self._frame % IDENTITY_STEP == 0:
+                self.checks.append((self._frame, self._embedder.embed(image, points)))
+        self._before = points
+        self._frame += 1
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """Returns ``image`` (H, W, 3) in small, of every n-th pixel, since averaging over all of them costs as much as the
+    landmarks: (32, 32, 3) float32."""
+    step = max(1, min(image.shape[:2]) // (4 * THUMBNAIL_SIDE))
+    few = np.ascontiguousarray(image[::step, ::step])
+    return cv2.resize(few, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _main_identity(seen: SeenFaces) -> np.ndarray:
+    """Returns the mean embedding (128,) of the person in most frames."""
+    frames = [frame for frame, _ in seen.checks]
+    return main_face(np.stack([face for _, face in seen.checks]), np.diff([*frames, len(seen.faces)]))
+
+
+def _other_persons(seen: SeenFaces, segment: np.ndarray, main: np.ndarray) -> np.ndarray:
+    """Returns the frames of ``segment`` that show another person than ``main``, (T,) bool.
+
+    Between two checks with different results the change is placed at the largest difference between thumbnails.
+    """
+    others = [float(np.linalg.norm(face - main)) > SAME_PERSON_DISTANCE for _, face in seen.checks]
+    mask = np.zeros(len(segment), bool)
+    for number in range(segment.max() + 1):
+        inside = np.flatnonzero(segment == number)
+        checks = [n for n, (frame, _) in enumerate(seen.checks) if segment[frame] == number]
+        starts = [int(inside[0])]
+        for one, following in itertools.pairwise(checks):
+            first, last = seen.checks[one][0] + 1, seen.checks[following][0] + 1
+            changed = others[one] != others[following]
+            starts.append(first + int(np.argmax(seen.change[first:last])) if changed else last - 1)
+        for check, start, stop in zip(checks, starts, [*starts[1:], int(inside[-1]) + 1], strict=True):
+            mask[start:stop] = others[check]
+    return mask
+
+
+def _is_cut_off(points: np.ndarray, size: tuple[int, int]) -> bool:
+    """Returns whether the edge of a picture of height and width ``size`` cuts off more than cheeks and hair.
+
+    The face mesh sees no edge: it goes on as if the picture did.
+    """
+    inner = points[[JAW.start + 8, *range(JAW.stop, LANDMARK_COUNT)]]
+    return bool((inner < 0).any() or (inner >= (size[1], size[0])).any())
+
+
+def _is_same_place(one: FrameFace | None, other: FrameFace | None) -> bool:
+    """Returns whether two looks at one frame saw the same face, or both none."""
+    if one is None or other is None:
+        return one is other
+    width = np.linalg.norm(one.landmarks[16] - one.landmarks[0])
+    return float(np.abs(one.landmarks - other.landmarks).mean()) <= AGREE_WITHIN * float(width)
 
 
 def split_segments(points: np.ndarray, other: np.ndarray | None = None, cut_jump: float = CUT_JUMP) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -41,7 +43,14 @@ def cut_square(image: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.nd
     matrix = np.array([[zoom, 0, shift - box.left * zoom], [0, zoom, shift - box.top * zoom]])
     interpolation = cv2.INTER_CUBIC
     if zoom < 1:
-        # warpAffine does not average when shrinking: blur by the shrink first, so that nothing flickers.
+        # warpAffine does not average when shrinking: blur by the shrink first, so that nothing flickers. Blurred is
+        # what the square shows, with as much around it as the blur reaches.
+        reach = math.ceil(2 / zoom) + 4
+        left = min(max(math.floor(box.left) - reach, 0), image.shape[1] - 1)
+        top = min(max(math.floor(box.top) - reach, 0), image.shape[0] - 1)
+        right, bottom = math.ceil(box.left + box.side) + reach, math.ceil(box.top + box.side) + reach
+        image = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+        matrix[:, 2] += zoom * np.array([left, top])
         image = cv2.GaussianBlur(image, (0, 0), 0.5 / zoom)
         interpolation = cv2.INTER_LINEAR
     return cv2.warpAffine(image, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)

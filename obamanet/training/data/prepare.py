@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from obamanet.audio.load import stream_sound
 from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, LANDMARKS_WITH_IRISES, SAMPLE_RATE
-from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
+from obamanet.errors import DatasetError, FaceError, ObamanetError, OptionError, OutputError, SoundError, VideoError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import Landmarker, load_landmarker
-from obamanet.face.track import FaceTrack, track_face
+from obamanet.face.track import FaceTrack, SeenFaces, face_turn, finish_track, join_seen, see_faces
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
-from obamanet.processes import map_in_processes
+from obamanet.processes import Workers, one_opencv_thread
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.timing import parse_rate
 from obamanet.training.data.dataset import JPEG_QUALITY, check_image_size
-from obamanet.video.reader import VideoInfo, probe_video, read_frames
+from obamanet.types import CropBox
+from obamanet.video.reader import VideoInfo, probe_video, read_span
+
+MIN_SPAN, MAX_SPAN = 10.0, 60.0
+"""Seconds. Spans of a video that several processes prepare; the least is long against what each decodes in vain."""
+
+FAULTS = (VideoError, FaceError, SoundError)
+"""Errors for which a video is left out; of others, such as a full disk, it is not to blame."""
+
+LEAD_FRAMES = 24
+"""Frames before a span at which looking begins: twice what the face mesh takes until it looks for faces again."""
 
 MIN_CLIP = 1.0
 """Minimum length of a video's frames with a face, in seconds; less cannot fill one training window."""
@@ -82,12 +94,61 @@ class _Existing:
 
 @dataclass(frozen=True)
 class _Job:
-    video: Path
+    """A video to be prepared into the dataset ``out``."""
+
+    info: VideoInfo
     sha256: str
-    folder: Path
+    out: Path
     fps: Fraction
     image_size: int
     landmarks: Landmarks
+
+    @property
+    def video(self) -> Path:
+        """The video's file."""
+        return self.info.path
+
+    @property
+    def folder(self) -> Path:
+        """The clip's folder."""
+        return self.out / "clips" / f"{self.video.stem}-{self.sha256[:8]}"
+
+    @property
+    def part(self) -> Path:
+        """The folder that the clip is made in."""
+        return self.folder.with_name(f".{self.folder.name}.part")
+
+    @property
+    def key(self) -> dict[str, object]:
+        """What a clip depends on; one with the same key is not made again."""
+        key: dict[str, object] = {"schema": DATASET_SCHEMA, "sha256": self.sha256, "fps": str(self.fps)}
+        key |= {"image_size": self.image_size, "same_within": SAME_PERSON_DISTANCE}
+        if self.landmarks is not Landmarks.DLIB:
+            key["landmarks"] = self.landmarks.value
+            # Clips that were prepared before irises were looked for are prepared again.
+            key["points"] = LANDMARKS_WITH_IRISES
+        return key
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Frames ``first`` to ``stop`` - 1 of a job's video, to the last one where ``stop`` is None."""
+
+    job: _Job
+    first: int = 0
+    stop: int | None = None
+
+    def frames(self, before: int = 0) -> Iterator[np.ndarray]:
+        """Yields the pictures of the span, and of ``before`` frames before it."""
+        return (frame.image for frame in read_span(self.job.video, self.job.fps, self.first - before, self.stop))
+
+
+@dataclass(frozen=True)
+class _SquareSpan:
+    """A span of which the square ``box`` is written."""
+
+    span: _Span
+    box: CropBox
 
 
 @dataclass(frozen=True)
@@ -143,23 +204,23 @@ def prepare(
     rates: Counter[Fraction] = Counter()
     rejects: list[Reject] = []
     earlier: list[Reject] = []
-    readable: dict[str, Path] = {}
+    readable: dict[str, VideoInfo] = {}
     for video in files:
         try:
-            rate = probe_video(video).fps
-            first = readable.setdefault(sha256_of(video), video)
+            info = probe_video(video)
+            first = readable.setdefault(sha256_of(video), info)
         except (ObamanetError, OSError) as error:
             rejects.append(Reject(str(video), str(error)))
             continue
-        if first is video:
-            rates[rate] += 1
+        if first is info:
+            rates[info.fps] += 1
         else:
             # The same footage must not be in training and in validation.
-            notes.append(f"{video}: the same bytes as {first}; left out")
+            notes.append(f"{video}: the same bytes as {first.path}; left out")
     if not readable:
         raise DatasetError(f"none of {len(files)} videos can be read; the first: {rejects[0].reason}")
     fps = fps or (existing.fps if existing else rates.most_common(1)[0][0])
-    jobs = [_Job(video, sha256, out, fps, image_size, landmarks) for sha256, video in readable.items()]
+    jobs = [_Job(info, sha256, out, fps, image_size, landmarks) for sha256, info in readable.items()]
     with _clean_clips(out / "clips"):
         outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
         rejects += [reject for outcome in outcomes for reject in outcome.rejects]
@@ -249,16 +310,60 @@ def _expand(videos: Sequence[Path]) -> list[Path]:
 
 
 def _run(jobs: list[_Job], workers: int, progress: Progress) -> list[_Outcome]:
-    if workers == 1 or len(jobs) == 1:
-        return [_prepare_one(job) for job in progress.track(jobs, "preparing", len(jobs))]
-    return list(progress.track(map_in_processes(_prepare_one, jobs, workers, _worker_died), "preparing", len(jobs)))
+    """Prepares ``jobs``: long videos one after the other, each by all workers, and the others side by side."""
+    outcomes = {job: outcome for job in jobs if (outcome := _cached_outcome(job)) is not None}
+    todo = [job for job in jobs if job not in outcomes]
+    share = sum(job.info.duration for job in todo) / workers
+    spans = {job: found for job in todo if len(found := _spans(job, share, workers)) > 1}
+    whole = [job for job in todo if job not in spans]
+
+    def steps() -> Iterator[None]:
+        """Does the work, and yields once for each whole video and twice for each span."""
+        yield from (None for _ in outcomes)
+        # One process more would only have to load the models again.
+        alone = workers == 1 or len(whole) == 1
+        prepared = map(_prepare_whole, whole) if alone else pool.map(_prepare_whole, whole, _worker_died)
+        for job, outcome in zip(whole, prepared, strict=True):
+            outcomes[job] = outcome
+            yield
+        for job, parts in spans.items():
+            outcomes[job] = yield from _prepare_in_spans(parts, pool)
+
+    with Workers(workers, one_opencv_thread) as pool:
+        count = len(jobs) + sum(2 * len(parts) - 1 for parts in spans.values())
+        for _ in progress.track(steps(), "preparing", count):
+            pass
+    return [outcomes[job] for job in jobs]
 
 
-def _worker_died(job: _Job) -> _Outcome:
+def _spans(job: _Job, share: float, workers: int) -> list[_Span]:
+    """Returns the spans that ``workers`` prepare a video in: one, unless it is a good part of a worker's ``share``.
+
+    Args:
+        job: the video.
+        share: seconds of footage that each worker has to prepare.
+        workers: number of processes.
+    """
+    seconds = job.info.duration
+    length = min(max(seconds / workers, MIN_SPAN), MAX_SPAN)
+    count = max(1, int(seconds / length)) if workers > 1 and seconds > share / 4 else 1
+    starts = [round(number * seconds * job.fps / count) for number in range(count)]
+    return [_Span(job, first, stop) for first, stop in itertools.zip_longest(starts, starts[1:])]
+
+
+def _worker_died(job: _Job) -> NoReturn:
     raise DatasetError(
         f"preparing stopped: a worker process died twice at {job.video}, perhaps of too little memory; finished videos "
         "are kept: run it again, with fewer workers"
     )
+
+
+def _died_at_span(span: _Span) -> NoReturn:
+    _worker_died(span.job)
+
+
+def _died_at_square(square: _SquareSpan) -> NoReturn:
+    _worker_died(square.span.job)
 
 
 @contextmanager
@@ -286,46 +391,88 @@ def _models(landmarks: Landmarks) -> tuple[Landmarker, FaceEmbedder]:
     return load_landmarker(landmarks), FaceEmbedder()
 
 
-def _prepare_one(job: _Job) -> _Outcome:
-    key = {"schema": DATASET_SCHEMA, "sha256": job.sha256, "fps": str(job.fps), "image_size": job.image_size}
-    key["same_within"] = SAME_PERSON_DISTANCE
-    if job.landmarks is not Landmarks.DLIB:
-        key["landmarks"] = job.landmarks.value
-        # Clips that were prepared before irises were looked for are prepared again.
-        key["points"] = LANDMARKS_WITH_IRISES
-    folder = job.folder / "clips" / f"{job.video.stem}-{job.sha256[:8]}"
-    cached = _cached_outcome(folder, key)
-    if cached is not None:
-        return cached
+def _cached_outcome(job: _Job) -> _Outcome | None:
     try:
-        return _prepare_clip(job, folder, key)
-    except OutputError:
-        raise  # A full disk is no fault of the video.
-    except ObamanetError as error:
-        return _Outcome(None, 0, False, (Reject(str(job.video), str(error)),), ())
-
-
-def _cached_outcome(folder: Path, key: dict[str, object]) -> _Outcome | None:
-    try:
-        about = read_json(folder / "clip.json")
-        if about["key"] != key:
+        about = read_json(job.folder / "clip.json")
+        if about["key"] != job.key:
             return None
         rejects = tuple(Reject(**reject) for reject in about["rejects"])
-        return _Outcome(folder, int(about["frames"]), True, rejects, tuple(about["notes"]))
+        return _Outcome(job.folder, int(about["frames"]), True, rejects, tuple(about["notes"]))
     except DAMAGED:
         return None
 
 
-def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
-    source = str(job.video)
-    info = probe_video(job.video)
-    track = track_face((frame.image for frame in read_frames(job.video, job.fps)), *_models(job.landmarks))
+def _prepare_whole(job: _Job) -> _Outcome:
+    """Prepares a video in this process."""
+    try:
+        track = finish_track(_see_span(_Span(job)))
+        outcome = _outcome_of(job, track)
+        if outcome.folder:
+            with _clip_folder(job):
+                _write_squares(_SquareSpan(_Span(job), _box_of(track)))
+                _write_rest(job, track, outcome)
+    except FAULTS as error:
+        return _left_out(job, str(error))
+    return outcome
+
+
+def _prepare_in_spans(spans: list[_Span], pool: Workers) -> Generator[None, None, _Outcome]:
+    """Prepares a video by all of ``pool``: its spans are looked at, then all is decided, then its squares are written.
+
+    Yields after each span that is looked at, and after each that is written.
+    """
+    job = spans[0].job
+    seen = []
+    try:
+        for span in pool.map(_see_span, spans, _died_at_span):
+            seen.append(span)
+            yield
+        joined = _joined(spans, seen)
+        if joined is None:
+            return next(pool.map(_prepare_whole, [job], _worker_died))
+        track = finish_track(joined)
+        outcome = _outcome_of(job, track)
+        if outcome.folder:
+            with _clip_folder(job):
+                squares = [_SquareSpan(span, _box_of(track)) for span in spans]
+                for _ in pool.map(_write_squares, squares, _died_at_square):
+                    yield
+                _write_rest(job, track, outcome)
+    except FAULTS as error:
+        return _left_out(job, str(error))
+    return outcome
+
+
+def _joined(spans: list[_Span], seen: list[SeenFaces]) -> SeenFaces | None:
+    """Returns what was seen in all of ``spans``; None when they do not fit together, as when two faces were there."""
+    for span, found in zip(spans, seen, strict=True):
+        if span.stop is not None and len(found.faces) != span.stop - span.first:
+            return None
+    return join_seen(seen)
+
+
+def _see_span(span: _Span) -> SeenFaces:
+    landmarker, embedder = _models(span.job.landmarks)
+    before = min(LEAD_FRAMES, span.first)
+    return see_faces(span.frames(before), landmarker, embedder, span.first, before)
+
+
+def _left_out(job: _Job, reason: str) -> _Outcome:
+    return _Outcome(None, 0, False, (Reject(str(job.video), reason),), ())
+
+
+def _outcome_of(job: _Job, track: FaceTrack) -> _Outcome:
+    """Returns what becomes of a video with this ``track``: a folder, if it is used, rejects and notes."""
+    source, info = str(job.video), job.info
     has_face = track.segment >= 0
     if has_face.sum() < MIN_CLIP * job.fps:
         reason = f"a face in only {has_face.sum()} of {len(has_face)} frames; at least {MIN_CLIP:g} s of face is needed"
-        return _Outcome(None, 0, False, (Reject(source, reason),), ())
+        return _left_out(job, reason)
+    turn = face_turn(track.landmarks[has_face])
+    if turn:
+        return _left_out(job, f"the face is turned by {turn} degrees in the picture: the file names a wrong rotation")
     rejects = (
-        *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found"),
+        *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found, or not wholly in the picture"),
         *_frame_rejects(source, track.other, "another face than in most of the video"),
     )
     notes = []
@@ -340,52 +487,65 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
         notes.append(f"{source}: {' and '.join(info.converted)}, brought to plain frames")
     if not info.has_sound:
         notes.append(f"{source}: no sound; it trains the renderer only")
-    about = {
-        "name": job.video.stem,
-        "source": str(job.video.resolve()),
-        "key": key,
-        "frames": int(has_face.sum()),
-        "rejects": [asdict(reject) for reject in rejects],
-        "notes": notes,
-    }
-    part = folder.with_name(f".{folder.name}.part")
+    return _Outcome(job.folder, int(has_face.sum()), False, rejects, tuple(notes))
+
+
+def _box_of(track: FaceTrack) -> CropBox:
+    return portrait_box(track.landmarks[track.segment >= 0])
+
+
+@contextmanager
+def _clip_folder(job: _Job) -> Iterator[None]:
+    """Makes the folder ``job.part``, which becomes the clip's when the block ends without an error."""
     try:
-        _write_clip(part, job, info, track, about)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(part, folder)
+        shutil.rmtree(job.part, ignore_errors=True)
+        (job.part / "frames").mkdir(parents=True)
+        yield
+        shutil.rmtree(job.folder, ignore_errors=True)
+        os.replace(job.part, job.folder)
     except OSError as error:
         reason = "no space left on the disk" if error.errno in NO_SPACE else error.strerror or str(error)
-        raise OutputError(f"prepared clip cannot be written ({reason}): {folder}") from error
+        raise OutputError(f"prepared clip cannot be written ({reason}): {job.folder}") from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return _Outcome(folder, int(has_face.sum()), False, rejects, tuple(notes))
+        shutil.rmtree(job.part, ignore_errors=True)
 
 
-def _write_clip(part: Path, job: _Job, info: VideoInfo, track: FaceTrack, about: dict[str, object]) -> None:
-    """Writes a clip's files into the new folder ``part``; raises OSError when they cannot be written."""
+def _write_squares(square: _SquareSpan) -> None:
+    """Writes the square of each frame of a span into ``part``; raises OSError when it cannot be written."""
     import cv2
 
-    box = portrait_box(track.landmarks[track.segment >= 0])
-    shutil.rmtree(part, ignore_errors=True)
-    (part / "frames").mkdir(parents=True)
+    job = square.span.job
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
-    for index, frame in enumerate(read_frames(job.video, job.fps)):
-        path = part / "frames" / f"{index:05d}.jpg"
+    for index, image in enumerate(square.span.frames(), start=square.span.first):
+        path = job.part / "frames" / f"{index:05d}.jpg"
         # OpenCV says only that it failed: by far most often the disk is full.
-        if not cv2.imwrite(str(path), cut_square(frame.image, box, job.image_size), options):
+        if not cv2.imwrite(str(path), cut_square(image, square.box, job.image_size), options):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _write_rest(job: _Job, track: FaceTrack, outcome: _Outcome) -> None:
+    """Writes what a clip has beside its frames; raises OSError when it cannot be written."""
+    box = _box_of(track)
     np.savez_compressed(
-        part / "track.npz",
+        job.part / "track.npz",
         landmarks=track.landmarks,
         raw=track.raw,
         segment=track.segment,
         box=np.array([box.left, box.top, box.side]),
-        frame_size=np.array([info.width, info.height]),
+        frame_size=np.array([job.info.width, job.info.height]),
         identity=np.asarray(track.identity),
     )
-    if info.has_sound:
-        _write_sound(job.video, part / "sound.wav")
-    atomic_write_json(part / "clip.json", about)
+    if job.info.has_sound:
+        _write_sound(job.video, job.part / "sound.wav")
+    about = {
+        "name": job.video.stem,
+        "source": str(job.video.resolve()),
+        "key": job.key,
+        "frames": outcome.frames,
+        "rejects": [asdict(reject) for reject in outcome.rejects],
+        "notes": outcome.notes,
+    }
+    atomic_write_json(job.part / "clip.json", about)
 
 
 def _frame_rejects(source: str, left_out: np.ndarray, reason: str) -> tuple[Reject, ...]:
