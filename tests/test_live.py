@@ -28,7 +28,7 @@ from obamanet.audio.microphone import Microphone
 from obamanet.cli import boundary
 from obamanet.cli.app import obamanet_app
 from obamanet.constants import SAMPLE_RATE
-from obamanet.errors import FaceError, OptionError, PersonError, SoundError, VideoError
+from obamanet.errors import FaceError, OptionError, PersonError, ProvenanceError, SoundError, VideoError
 from obamanet.face.landmarker import FrameFace
 from obamanet.inference.speaker import Speaker
 from obamanet.person import Person
@@ -132,6 +132,18 @@ class TestLoop:
         for picture in pictures:
             # Of the driver's picture nothing is shown or stored.
             assert not ((picture[..., 1] > 200) & (picture[..., 0] < 60) & (picture[..., 2] < 60)).any()
+
+    def test_a_recording_that_cannot_be_signed_is_not_told_to_be_there(
+        self, speaker: Speaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(path: Path) -> None:
+            raise ProvenanceError("cannot be signed")
+
+        monkeypatch.setattr(live_sinks, "signing", lambda *_: refuse)
+        source = Pictures([GREEN] * 3, VideoError("camera 0 has vanished"))
+        with pytest.raises(ProvenanceError, match="^cannot be signed$"):
+            live(source, Track(speaker.person), speaker, LiveOptions(tmp_path / "out.mp4"))
+        assert not list(tmp_path.iterdir())
 
     def test_a_slow_driver_drops_frames_and_does_not_fall_behind(self, speaker: Speaker, tmp_path: Path) -> None:
         class Slow(Track):

@@ -83,7 +83,7 @@ class LiveSinks:
     """All places that the options name, open inside the ``with`` block.
 
     Attributes:
-        recorded: the recording once it has a picture; None before, or without one.
+        recorded: the recording, once it is complete; None before, or without one.
 
     Args:
         source: whose frame rate and sound they have.
@@ -101,7 +101,7 @@ class LiveSinks:
     ) -> None:
         fps, size = options.fps or source.fps, (person.image_size, person.image_size)
         self.recorded: Path | None = None
-        self._record = options.record
+        self._record, self._written = options.record, False
         self._figures = options.figures
         self._windows = _windows(person, options, stop, progress)
         self._streams = [
@@ -125,6 +125,8 @@ class LiveSinks:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+        if self._written:
+            self.recorded = self._record
 
     def write(self, picture: np.ndarray, time: float, meter: LiveMeter) -> None:
         """Hands on a labelled ``picture`` (S, S, 3) uint8 BGR of ``time`` seconds on the source's time line.
@@ -134,7 +136,7 @@ class LiveSinks:
         """
         for recording in self._recordings:
             recording.write(picture, time)
-            self.recorded = self._record
+        self._written = True
         with_figures = show_figures(picture, meter.fps, meter.latency)
         for stream in self._streams:
             stream.write(with_figures if self._figures else picture, time)
