@@ -141,7 +141,7 @@ class TestLoop:
 
         monkeypatch.setattr(live_sinks, "signing", lambda *_: refuse)
         source = Pictures([GREEN] * 3, VideoError("camera 0 has vanished"))
-        with pytest.raises(ProvenanceError, match="^cannot be signed$"):
+        with pytest.raises(ProvenanceError, match=r"^cannot be signed$"):
             live(source, Track(speaker.person), speaker, LiveOptions(tmp_path / "out.mp4"))
         assert not list(tmp_path.iterdir())
 
