@@ -91,6 +91,11 @@ class TestRetargeter:
         found = driven(another(target), target)
         np.testing.assert_allclose(np.median(found, axis=0), np.median(target, axis=0), atol=0.03 * EYE_DISTANCE)
 
+    def test_the_person_himself_keeps_the_shape_of_the_day(self, target: np.ndarray) -> None:
+        driver = target.copy()
+        driver[:, 17:27, 1] -= 2
+        np.testing.assert_allclose(np.median(driven(driver, target) - driver, axis=0), 0, atol=0.3)
+
     def test_a_head_that_is_held_aslant_or_turned_all_the_time_stays_so(self, target: np.ndarray) -> None:
         def follow(driver: np.ndarray) -> np.ndarray:
             retargeter = Retargeter(at_rest(driver), free)

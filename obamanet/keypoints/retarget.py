@@ -10,7 +10,7 @@ target's renderer was trained on is held back.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -50,6 +50,10 @@ REACH_QUANTILE: Final = 0.995
 
 BEYOND: Final = 0.5
 """Share of the target's largest movement by which a driver's may exceed it."""
+
+SAME_SHAPE: Final = 0.015
+"""Canonical units. Mean difference of a driver's coordinates at rest from the target's up to which the driver is taken
+to be the same person (benchmarks/RESULTS.md, "Face to face"); of another one so alike it would make no difference."""
 
 MAX_LID: Final = 1.35
 """Largest opening of an eye, as a share of its opening at rest."""
@@ -191,12 +195,17 @@ class Retargeter:
 
     Args:
         driver: the driver's face at rest.
-        target: the target's face; with as many landmarks as the driver's, or without irises.
+        target: the target's face; with as many landmarks as the driver's, or without irises. A driver of the same shape
+            is the person himself and keeps it.
     """
 
     def __init__(self, driver: NeutralFace, target: TargetFace) -> None:
-        self._driver, self._target = driver, target
         self._count = len(target.neutral.shape)
+        if _is_same_face(driver, target.neutral):
+            # The same person's hair and light are told by details of the sketch that belong to the day.
+            own = NeutralFace(driver.shape[: self._count], driver.box, target.neutral.size)
+            target = replace(target, neutral=own)
+        self._driver, self._target = driver, target
         mouths = [face.shape[MOUTH] for face in (target.neutral, driver)]
         self._proportion = float(mouth_width(mouths[0]) / mouth_width(mouths[1]))
         self._lids = eye_openings(driver.shape)
@@ -281,6 +290,11 @@ class GapFiller:
         self._returned += seconds
         self._last = self._shown = self._before.towards(movement, _eased(self._returned / RETURN))
         return self._shown
+
+
+def _is_same_face(driver: NeutralFace, target: NeutralFace) -> bool:
+    """Returns whether the driver's face at rest is the target's within SAME_SHAPE."""
+    return bool(np.abs(driver.template - target.template).mean() <= SAME_SHAPE)
 
 
 def _turn(shape: np.ndarray) -> float:
