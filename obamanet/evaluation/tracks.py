@@ -23,7 +23,7 @@ CACHE_VARIABLE = "OBAMANET_CACHE_DIR"
 """Environment variable that names the cache folder."""
 
 TRACKER = "MediaPipe face mesh, 68 points and irises, smoothed"
-TRACKER_VERSION = 3
+TRACKER_VERSION = 4
 """Part of the cache's key; raise it when tracking gives other landmarks."""
 
 

@@ -114,7 +114,7 @@ def load_synthetic_voices(folder: Path) -> SyntheticVoices:
             tuple(SyntheticUtterance(**entry) for entry in content["synthetic-voices"]),
             tuple(ProseUtterance(**entry) for entry in content.get("prose", ())),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         raise DatasetError(f"no synthetic voices: {path}: {error}; make them with: obamanet synthetic-voices") from None
 
 
