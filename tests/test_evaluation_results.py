@@ -143,7 +143,7 @@ def test_the_report_stands_alone(pairs: list[Pair], tmp_path: Path) -> None:
 def test_nothing_is_summarised_as_not_a_number() -> None:
     for summary in summarise([]):
         assert summary.generated is None and summary.reason
-    assert shown(None) == "-" and shown(float("inf")) == "inf"
+    assert [shown(value) for value in (None, float("inf"), float("-inf"), float("nan"))] == ["-", "inf", "-inf", "nan"]
     assert [shown(value) for value in (0.0, 0.12345, 1234.5, -2.5, 99.96)] == [
         "0",
         "0.123",

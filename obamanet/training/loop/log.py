@@ -60,14 +60,12 @@ def _read(path: Path) -> list[dict[str, float]]:
 
 def draw_curves(records: Sequence[dict[str, float]], path: Path) -> None:
     """Draws every number of ``records`` against its step, one panel each, as a PNG at ``path``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = sorted({name for record in records for name in record} - {"step", "seconds"})
     columns = 3
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(4 * columns, 2.6 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
     for number, name in enumerate(names, start=1):
         axes = figure.add_subplot(rows, columns, number)
         shown = [(record["step"], record[name]) for record in records if name in record]
