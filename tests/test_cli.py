@@ -476,6 +476,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("few_noises")
 def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, speech: Path, tmp_path: Path) -> None:
     keypoints = ["train", "keypoints", dataset, "--steps", 2, "--batch-size", 2, "--units", 8, "--val-share", 0.3]
     renderer = ["train", "renderer", dataset, "--steps", 2, "--batch-size", 1, "--width", 4, "--val-share", 0.3]

@@ -52,6 +52,8 @@ from obamanet.training.speech.keypoint_training import (
 from obamanet.training.speech.training_examples import ExampleMaker, Lips, TrainingExamples, lips_of, tracked
 from obamanet.types import Span
 
+pytestmark = pytest.mark.usefixtures("few_noises")
+
 LAG = 3
 """Frames, 120 ms, by which the made mouths follow their sound."""
 

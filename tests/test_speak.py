@@ -336,6 +336,7 @@ class TestInpainting:
         steps = np.array([np.abs(after[:20] - before[:20]).mean() for before, after in pairwise(frames)])
         assert steps.max() <= 3 * np.median(steps) + 1
 
+    @pytest.mark.usefixtures("few_noises")
     def test_from_recorded_sentences(self, grid_s1: Path, tmp_path: Path, common_folder: Path) -> None:
         """Prepared, trained for a moment, put together, and spoken: the whole way of one's own footage."""
         dataset = load_dataset(prepare_recorded(grid_s1, common_folder))
