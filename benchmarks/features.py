@@ -50,11 +50,9 @@ from obamanet.audio.features import (
 from obamanet.audio.load import load_sound
 from obamanet.audio.normalise_features import normalise_utterance
 from obamanet.audio.stack import stacked_size
-from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, MOUTH, SAMPLE_RATE
+from obamanet.constants import FEATURE_RATE, FEATURE_WINDOW, SAMPLE_RATE
 from obamanet.evaluation.metrics import amplitude_ratio, correlation
-from obamanet.keypoints.head import place_head
 from obamanet.keypoints.opening import mouth_opening
-from obamanet.keypoints.placement import to_canonical
 from obamanet.networks.config import PredictorConfig
 from obamanet.networks.keypoint_lstm import build_predictor, run_predictor
 from obamanet.person import MouthModel
@@ -64,12 +62,14 @@ from obamanet.timing import frames_to_cover
 from obamanet.training.data.dataset import Piece, load_dataset, split_dataset
 from obamanet.training.data.synthetic_voices import load_sound_of, load_synthetic_voices, transfer_keypoints
 from obamanet.training.loop.runner import claim_folder
+from obamanet.training.speech.canonical_pieces import canonical_mouth
 from obamanet.training.speech.keypoint_training import (
     ExampleSource,
     KeypointLearner,
     KeypointOptions,
     audible_pieces,
     fit_mouth,
+    open_threshold,
 )
 from obamanet.training.speech.training_examples import NOISE_SECONDS, ExampleMaker, TrainingExamples
 from obamanet.types import FeatureSequence
@@ -357,9 +357,7 @@ def gather(arguments: argparse.Namespace, progress: Progress) -> Material:
     mouth = fit_mouth(train, dataset.fps)
 
     def with_mouths(pieces: Sequence[Piece]) -> list[tuple[Piece, np.ndarray]]:
-        landmarks = [piece.clip.landmarks[piece.start : piece.stop] for piece in pieces]
-        canonical = [to_canonical(points, place_head(points, mouth.head))[:, MOUTH] for points in landmarks]
-        return list(zip(pieces, canonical, strict=True))
+        return [(piece, canonical_mouth(piece, mouth.head)) for piece in pieces]
 
     # A synthetic utterance's times are those of the whole clip.
     whole = [(p, points) for p, points in with_mouths(val) if (p.start, p.stop) == (0, len(p.clip.segment))]
@@ -416,7 +414,7 @@ def measure(
     silence = np.tile(extractor.silence, config.inputs // len(extractor.silence))
     length = round(options.sequence * material.fps)
     source = ExampleSource(examples, material.mouth.rest, silence, delay, length, options)
-    learner = KeypointLearner(config, options, material.mouth, examples.val)
+    learner = KeypointLearner(config, options, material.mouth, open_threshold(examples.recorded), examples.val)
     for step in range(options.steps):
         learner.step(source.batch(step), step)
     learner.save_weights(weights)

@@ -87,11 +87,9 @@ def trained(
 
 def draw(points: list[Point], path: Path) -> None:
     """Plots correlation and error against minutes of footage."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3), layout="constrained")
-    FigureCanvasAgg(figure)
     minutes = [point.minutes for point in points]
     rows = (
         ("opening correlation", [point.correlation for point in points]),

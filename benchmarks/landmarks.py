@@ -76,11 +76,9 @@ def agreement(one: list[Clip], other: list[Clip]) -> list[Row]:
 
 def draw(path: Path, sides: dict[str, list[Clip]], words: list[tuple[Word, ...]], fps: Fraction, shown: int) -> None:
     """Draws the opening in sentence ``shown`` by each model, with the closures of its p, b and m."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for name, clips in sides.items():
         opening = mouth_opening(mouths(clips)[shown])

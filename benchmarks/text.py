@@ -191,7 +191,7 @@ def syllable_means(
     """
     poses, mouths = poses_of(person), defaultdict(list)
     for piece, words in training:
-        canonical = _tracked(piece.clip.landmarks[piece.start : piece.stop], person)
+        canonical = _tracked(piece.landmarks, person)
         for mouth, time in zip(canonical, frame_times(piece.stop, person.fps)[piece.start :], strict=True):
             mouths[_label(words, float(time))].append(mouth)
     stacked = {label: np.stack(many).astype(np.float32) for label, many in mouths.items()}

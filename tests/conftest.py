@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -99,6 +99,16 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Return ``folder``, which the first test process that needs it lets ``make`` write; do not change it."""
+    with locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            made = folder.with_suffix(".part")
+            make(made)
+            made.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def grid_s1(shared_data: Path) -> Path:
     """Return the folder of the GRID talker s1 recordings."""
@@ -163,20 +173,44 @@ def _key_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_curves() -> Iterator[None]:
+    """Have training runs write a few bytes for their curves, whose drawing takes longer than a tiny training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("obamanet.training.loop.log.draw_curves", lambda records, path: path.write_bytes(b"curves"))
+        yield
+
+
 @pytest.fixture(scope="session")
-def tiny_person(tmp_path_factory: pytest.TempPathFactory) -> Person:
+def tiny_person(common_folder: Path) -> Person:
     """Return a whole-face person of 64 x 64 pixels at 25 fps with random weights; do not change its folder."""
+    from obamanet.person import load_person
     from obamanet.types import RenderMode
 
-    return make_person(tmp_path_factory.mktemp("tiny") / "person", RenderMode.WHOLE_FACE)
+    return load_person(made_once(common_folder / "tiny", partial(make_person, mode=RenderMode.WHOLE_FACE)))
 
 
 @pytest.fixture(scope="session")
-def tiny_inpaint_person(tmp_path_factory: pytest.TempPathFactory) -> Person:
+def tiny_inpaint_person(common_folder: Path) -> Person:
     """Return the same person to be in-painted into 2 s of made footage, 120 x 96 pixels; do not change its folder."""
+    from obamanet.person import load_person
     from obamanet.types import RenderMode
 
-    return make_person(tmp_path_factory.mktemp("tiny_inpaint") / "person", RenderMode.INPAINT)
+    return load_person(made_once(common_folder / "tiny_inpaint", partial(make_person, mode=RenderMode.INPAINT)))
+
+
+@pytest.fixture(scope="session")
+def tiny_judges(common_folder: Path) -> Path:
+    """Return a folder with the runs of a tiny SyncNet and a tiny lip reader of random weights; do not change it."""
+    from made import write_judges
+
+    return made_once(common_folder / "judges", write_judges)
+
+
+@pytest.fixture
+def few_noises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make 3 examples of noise and music for a predictor's training, not 96: each takes a tenth of a second."""
+    monkeypatch.setattr("obamanet.training.speech.training_examples.NOISE_EXAMPLES", 3)
 
 
 @pytest.fixture
@@ -220,8 +254,8 @@ def made_landmarks(count: int, size: float = 64.0) -> np.ndarray:
     return ((0.5 + face) * size).astype(np.float32)
 
 
-def make_person(folder: Path, mode: RenderMode) -> Person:
-    """Write a small person with random weights into ``folder`` and return it as loaded from there."""
+def make_person(folder: Path, mode: RenderMode) -> None:
+    """Write a small person with random weights into ``folder``."""
     import keras
 
     from obamanet.audio.features import FeatureOptions
@@ -243,7 +277,6 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
         Origin,
         Person,
         SpeechPart,
-        load_person,
         save_card,
         save_mouth,
         save_reference,
@@ -293,4 +326,3 @@ def make_person(folder: Path, mode: RenderMode) -> Person:
     save_reference(person.folder / "reference.npz", person.reference, person.boxes)
     export_networks(person)
     save_card(person)
-    return load_person(folder)

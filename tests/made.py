@@ -164,7 +164,7 @@ def prepare_recorded(grid_s1: Path, common_folder: Path) -> Path:
     return folder
 
 
-def write_judges(folder: Path) -> Path:
+def write_judges(folder: Path) -> None:
     """Write a tiny judge of sync and a tiny lip reader, of random weights, as runs in the dataset ``folder``."""
     from obamanet.bundle import write_network
     from obamanet.networks.config import LipReaderConfig, SyncNetConfig
@@ -176,4 +176,3 @@ def write_judges(folder: Path) -> Path:
     lips = LipReaderConfig(*LIPREADER.sizes.values(), filters=(4, 4), units=8)
     for kind, network, config in ((SYNCNET, build_syncnet(sync), sync), (LIPREADER, build_lip_reader(lips), lips)):
         write_network(network, kind, config, {"origin": "random weights"}, folder / kind.stem)
-    return folder

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made import recorded_frames, write_judges, write_video
+from made import recorded_frames, write_video
 
 from obamanet.constants import MIRRORED, MOUTH
 from obamanet.errors import EvaluationError, FaceError, VideoError
@@ -19,6 +19,7 @@ from obamanet.evaluation import tracks
 from obamanet.evaluation.alignment import align, covered
 from obamanet.evaluation.catalogue import METRICS
 from obamanet.evaluation.judges.judge_folders import find_judges
+from obamanet.evaluation.judges.lip_reading import NO_TRANSCRIPT
 from obamanet.evaluation.judges.lpips import Supplied
 from obamanet.evaluation.measure import ClipScores, Measurer, Score, _mouth, _unpasted
 from obamanet.evaluation.pairing import Pair
@@ -70,11 +71,12 @@ def test_identical_clips_are_perfect(bench: Bench) -> None:
         assert scores[f"ssim_{crop}"].generated == pytest.approx(1.0, abs=1e-12), crop
     for key in ("tremble", "sharp_face", "sharp_mouth", "cpbd", "flicker", "av_offset", "silence_motion"):
         assert scores[key].generated == scores[key].real, key
+    assert (scores["word_error"].real, scores["word_error"].reason) == (None, NO_TRANSCRIPT)
     assert clip.notes == ()
 
 
-def test_judges_of_ones_own_take_the_place_of_those_of_the_program(bench: Bench, tmp_path: Path) -> None:
-    judges = find_judges(write_judges(tmp_path / "mine"))
+def test_judges_of_ones_own_take_the_place_of_those_of_the_program(bench: Bench, tiny_judges: Path) -> None:
+    judges = find_judges(tiny_judges)
     pair = Pair("bwig3a", bench.real, bench.real, words_of_name("bwig3a"))
     ours, theirs = (
         scores_of(Measurer(bench.folder / "cache", supplied).measure(pair))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from fractions import Fraction
 from multiprocessing import active_children
 from pathlib import Path
@@ -11,7 +12,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from made import foreign_files, recorded_frames, write_judges, write_video
+from made import foreign_files, recorded_frames, write_video
 
 from obamanet.cli import evaluate as command
 from obamanet.cli.app import obamanet_app
@@ -143,7 +144,7 @@ def test_the_report_stands_alone(pairs: list[Pair], tmp_path: Path) -> None:
 def test_nothing_is_summarised_as_not_a_number() -> None:
     for summary in summarise([]):
         assert summary.generated is None and summary.reason
-    assert shown(None) == "-" and shown(float("inf")) == "inf"
+    assert [shown(value) for value in (None, float("inf"), float("-inf"), float("nan"))] == ["-", "inf", "-inf", "nan"]
     assert [shown(value) for value in (0.0, 0.12345, 1234.5, -2.5, 99.96)] == [
         "0",
         "0.123",
@@ -257,8 +258,8 @@ def test_a_wrong_command_is_one_line(
     assert message in line
 
 
-def test_judges_are_found_in_a_run_and_in_a_dataset(tmp_path: Path) -> None:
-    folder = write_judges(tmp_path / "mine")
+def test_judges_are_found_in_a_run_and_in_a_dataset(tiny_judges: Path, tmp_path: Path) -> None:
+    folder = tiny_judges
     assert find_judges(folder) == Judges(folder / "syncnet", folder / "lipreader")
     assert find_judges(folder / "syncnet") == Judges(folder / "syncnet", None)
     (pair,) = [Pair("one", tmp_path / "lost.mp4", tmp_path / "lost.mp4")]
@@ -266,8 +267,10 @@ def test_judges_are_found_in_a_run_and_in_a_dataset(tmp_path: Path) -> None:
     assert dict(setting.versions)["lip reader"].endswith(f", {folder / 'lipreader'}")
 
 
-def test_a_judge_of_another_kind_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = write_judges(tmp_path / "mine")
+def test_a_judge_of_another_kind_is_one_line(
+    tiny_judges: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(tiny_judges, tmp_path / "mine"))
     for end in ("json", "weights.h5", "onnx"):
         (folder / "syncnet" / f"syncnet.{end}").replace(folder / "lipreader" / f"lipreader.{end}")
     arguments = [__file__, __file__, "--judges", str(folder), "--out", str(tmp_path / "out")]

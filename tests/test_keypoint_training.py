@@ -45,11 +45,14 @@ from obamanet.training.speech.keypoint_training import (
     KeypointLearner,
     KeypointOptions,
     fit_mouth,
+    open_threshold,
     start_weights,
     train_keypoints,
 )
 from obamanet.training.speech.training_examples import ExampleMaker, Lips, TrainingExamples, lips_of, tracked
 from obamanet.types import Span
+
+pytestmark = pytest.mark.usefixtures("few_noises")
 
 LAG = 3
 """Frames, 120 ms, by which the made mouths follow their sound."""
@@ -229,7 +232,7 @@ class TestBeginningAsAnother:
         mouth = replace(tiny_person.mouth, pca=other)
         inputs = rng.normal(size=(30, tiny_person.predictor.inputs)).astype(np.float32)
         val = [tracked(inputs, np.zeros((30 - tiny_person.predictor.delay, 20, 2), np.float32))]
-        learner = KeypointLearner(replace(tiny_person.predictor, outputs=count), TINY, mouth, val)
+        learner = KeypointLearner(replace(tiny_person.predictor, outputs=count), TINY, mouth, 0.1, val)
         learner.start_from(trained_predictor(tiny_person.folder))
 
         network = build_predictor(tiny_person.predictor)
@@ -450,7 +453,8 @@ class TestExamples:
         mouths = np.repeat(tiny_person.mouth.rest[None], length, axis=0)
         mouths[:, 17:20, 1] += np.linspace(0.0, 0.3, length)[:, None]
         inputs = rng.normal(size=(1, length + config.delay, config.inputs)).astype(np.float32)
-        learner = KeypointLearner(config, TINY, tiny_person.mouth, [tracked(inputs[0], mouths)])
+        recorded = [tracked(inputs[0], mouths)]
+        learner = KeypointLearner(config, TINY, tiny_person.mouth, open_threshold(recorded), recorded)
 
         def reported(kind: Lips) -> dict[str, float]:
             lips = np.full((1, length), kind, np.int8)
@@ -467,6 +471,13 @@ class TestExamples:
         # Training drops some values of the network, so that its gap is near that of the whole network.
         assert reported(Lips.SHUT)["lips"] == pytest.approx(float(gap.mean()), rel=0.6)
         assert reported(Lips.OPEN)["lips"] < learner._open
+
+    def test_a_vowel_is_as_open_as_the_recordings_widest_quarter(self, tiny_person: Person) -> None:
+        mouths = np.repeat(tiny_person.mouth.rest[None], 101, axis=0)
+        shut = mouth_opening(mouths)[0]
+        mouths[:, 17:20, 1] += np.linspace(0.0, 0.4, 101)[:, None]
+        recorded = [tracked(np.zeros((len(part), 1)), part) for part in (mouths[:40], mouths[40:])]
+        assert open_threshold(recorded) == pytest.approx(shut + 0.3, abs=1e-4)
 
     def test_a_step_draws_always_the_same(self, source: ExampleSource) -> None:
         np.testing.assert_array_equal(source.batch(3)[0], source.batch(3)[0])

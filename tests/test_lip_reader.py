@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -13,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT, Recorded, made_landmarks
-from made import foreign_files, prepare_recorded, recorded_frames, write_judges, write_video
+from made import foreign_files, prepare_recorded, recorded_frames, write_video
 
 from obamanet.errors import DatasetError, EngineError, EvaluationError, OptionError
-from obamanet.evaluation.judges.lip_reading import NO_TRANSCRIPT, LipReader, MouthPair, word_error
+from obamanet.evaluation.judges.lip_reading import LipReader, MouthPair, word_error
 from obamanet.evaluation.measure import Measurer
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import load_protocol
@@ -329,8 +330,8 @@ class TestDamage:
         with pytest.raises(EvaluationError, match=r"lipreader\.json"):
             LipReader(tmp_path)
 
-    def test_a_network_of_another_size(self, tmp_path: Path) -> None:
-        folder = write_judges(tmp_path) / "lipreader"
+    def test_a_network_of_another_size(self, tiny_judges: Path, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(tiny_judges / "lipreader", tmp_path / "lipreader"))
         card = json.loads((folder / "lipreader.json").read_text())
         card["network"]["units"] = 16
         (folder / "lipreader.json").write_text(json.dumps(card))
@@ -449,9 +450,6 @@ class TestRow:
         score = next(score for score in frozen.scores if score.key == "word_error")
         assert score.generated is not None
         assert score.generated >= 50
-        unknown = measurer.measure(Pair("same", real, real))
-        score = next(score for score in unknown.scores if score.key == "word_error")
-        assert (score.generated, score.real, score.reason) == (None, None, NO_TRANSCRIPT)
 
     def test_both_mouths_are_cut_as_the_frames_pass(self) -> None:
         landmarks = made_landmarks(3, 200).astype(np.float64)

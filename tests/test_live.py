@@ -38,7 +38,7 @@ from obamanet.pipelines.live_drivers import LandmarkSmoother, VideoDriver, video
 from obamanet.pipelines.live_report import LiveMeter
 from obamanet.pipelines.live_sinks import LiveOptions
 from obamanet.pipelines.live_sound import SoundDriver, SpokenFile, SpokenLive
-from obamanet.pipelines.speak import SpeakOptions, load_features, place_landmarks, predict_keypoints
+from obamanet.pipelines.speak import SpeakOptions, move_lips, place_landmarks, predict_sound
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.render.caption import label_synthetic
@@ -330,7 +330,7 @@ def test_smoothing_begins_anew_after_a_cut() -> None:
 class TestSound:
     def test_a_file_moves_the_mouth_as_speaking_does(self, speaker: Speaker, tmp_path: Path) -> None:
         sound, person = write_sound(tmp_path / "speech.wav", made_speech(1.3)), speaker.person
-        keypoints = predict_keypoints(load_features(sound, person), speaker, SpeakOptions())
+        keypoints = move_lips(*predict_sound(sound, speaker), person, SpeakOptions())
         wanted = np.stack(list(place_landmarks(keypoints, person)))
         spoken = SpokenFile(sound, person)
         driver = SoundDriver(speaker, spoken)
@@ -432,9 +432,8 @@ class TestMicrophone:
             driver.next(None, time_now)
             mouths.append(driver._mouth(time_now - sound.delay))
         assert all((mouth == person.mouth.rest).all() for mouth in mouths[:20])
-        stream = predict_keypoints(
-            load_features(write_sound(tmp_path / "s.wav", samples), person), speaker, SpeakOptions()
-        )
+        whole = predict_sound(write_sound(tmp_path / "s.wav", samples), speaker)
+        stream = move_lips(*whole, person, SpeakOptions())
         later = np.stack(mouths[21:]).ravel()
         assert np.corrcoef(later, stream.points[: len(mouths) - 21].ravel())[0, 1] > 0.95
 

@@ -27,7 +27,8 @@ from obamanet.keypoints.pca import MouthPca, fit_pca
 from obamanet.person import Person, load_person, poses_of, save_card
 from obamanet.progress import Progress
 from obamanet.training.data.dataset import load_dataset, split_dataset
-from obamanet.training.speech.mouth_pose_fit import add_poses, fit_poses_of, mouth_track
+from obamanet.training.speech.canonical_pieces import canonical_mouth
+from obamanet.training.speech.mouth_pose_fit import add_poses, fit_poses_of
 from obamanet.types import CanonicalKeypoints
 from text2face.pose_sheet import FOOT, GAP, HEAD, LIPS_WIDTH, SILENCE, TILE, TITLE, PoseUse, draw_pose_sheet, pose_use
 from text2face.timed_speech import Phoneme, Syllable
@@ -382,7 +383,7 @@ class TestSheet:
         use = pose_use(split.train, dataset / "align", "en-gb", posed, Progress())
         assert (use.texts, use.spoken.tolist()) == ((SILENCE, "bin", "blue"), [1, 1, 1])
         assert use.frames.sum() == 150
-        shown = poses_of(posed).nearest(posed.mouth.pca.encode(mouth_track(split.train[0], posed.mouth)))
+        shown = poses_of(posed).nearest(posed.mouth.pca.encode(canonical_mouth(split.train[0], posed.mouth.head)))
         np.testing.assert_array_equal(use.frames.sum(axis=0), np.bincount(shown, minlength=poses_of(posed).count))
         # Said from second 1 on; the voice takes about 0.3 s for each.
         first = np.bincount(shown[27:30], minlength=poses_of(posed).count)
@@ -482,7 +483,7 @@ class TestDefaultPerson:
         pieces = split_dataset(dataset, val_share=0.5)
         poses, pca = poses_of(default_person), default_person.mouth.pca
         for piece in (*pieces.train, *pieces.val):
-            mouths = mouth_track(piece, default_person.mouth)
+            mouths = canonical_mouth(piece, default_person.mouth.head)
             seen = pca.decode(poses.centres[poses.nearest(pca.encode(mouths))])
             still = np.linalg.norm(mouths - pca.mean.reshape(20, 2), axis=-1).mean()
             assert np.linalg.norm(mouths - seen, axis=-1).mean() < 0.75 * still

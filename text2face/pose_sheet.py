@@ -21,7 +21,7 @@ from obamanet.render.crop import cut_square
 from obamanet.render.sketch import draw_lips
 from obamanet.timing import frame_times
 from obamanet.training.data.dataset import Piece
-from obamanet.training.speech.mouth_pose_fit import mouth_track
+from obamanet.training.speech.canonical_pieces import canonical_mouth
 from obamanet.types import CanonicalKeypoints, CropBox, RenderMode
 from text2face.mouth.pose_examples import recorded_words
 from text2face.timed_speech import Speech
@@ -107,7 +107,7 @@ def pose_use(pieces: Sequence[Piece], align: Path, language: str, person: Person
     frames: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(poses.count, np.int64))
     spoken: defaultdict[str, int] = defaultdict(int)
     for piece in progress.track(pieces, "timing syllables", len(pieces)):
-        shown = poses.nearest(person.mouth.pca.encode(mouth_track(piece, person.mouth)))
+        shown = poses.nearest(person.mouth.pca.encode(canonical_mouth(piece, person.mouth.head)))
         times = frame_times(piece.stop, person.fps)[piece.start :]
         silent = np.ones(len(times), bool)
         for word in recorded_words(piece, align, language, voiced):

@@ -29,8 +29,8 @@ from obamanet.training.data.synthetic_voices import (
     save_synthetic_voices,
 )
 from obamanet.training.data.word_times import read_word_times, text_of
-from obamanet.training.loop.ema_learner import check_seed
 from obamanet.training.loop.runner import claim_folder
+from obamanet.training.loop.training_options import check_seed
 from obamanet.types import AudioClip
 from text2face.mouth.lip_times import lip_closures, open_vowels
 from text2face.mouth.pose_examples import EVERY_NINTH, prose

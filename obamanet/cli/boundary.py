@@ -37,6 +37,7 @@ EXTRAS = {
     "librosa": "align",
     "moviepy": "montage",
     "openvino": "openvino",
+    "PIL": "montage",
     "pocketsphinx": "align",
     "sounddevice": "live",
 }

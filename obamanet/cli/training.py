@@ -10,8 +10,8 @@ import typer
 
 from obamanet.cli.boundary import result
 from obamanet.cli.declare import Fields
-from obamanet.training.loop.ema_learner import check_seed
 from obamanet.training.loop.runner import NOT_STATED, Limits
+from obamanet.training.loop.training_options import check_seed
 
 if TYPE_CHECKING:
     from obamanet.progress import Progress

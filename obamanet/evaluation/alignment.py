@@ -41,7 +41,6 @@ class Aligned:
         real: landmarks of the recorded face, (F, 78, 2).
         our_mouth: generated keypoints, canonical (F, 20, 2).
         real_mouth: recorded keypoints, canonical (F, 20, 2).
-        our_place: placement of the generated head, F rows.
         real_place: placement of the recorded head, F rows.
         into_reference: similarity from generated to reference pixels; None where frames are of one size.
         size: width and height of the reference's frames in pixels.
@@ -55,7 +54,6 @@ class Aligned:
     real: np.ndarray
     our_mouth: np.ndarray
     real_mouth: np.ndarray
-    our_place: Placement
     real_place: Placement
     into_reference: Placement | None
     size: tuple[int, int]
@@ -84,16 +82,15 @@ def align(generated: ClipTrack, reference: ClipTrack) -> Aligned:
     if generated.size != reference.size:
         into_reference = fit_placement(real.mean(axis=0)[None], ours.mean(axis=0))
         ours = to_pixel(ours, _repeated(into_reference, len(ours)))
-    our_place, real_place = fit_placement(ours, template), fit_placement(real, template)
+    real_place = fit_placement(real, template)
     return Aligned(
         fps=fps,
         count=count,
         faces=faces,
         ours=ours,
         real=real,
-        our_mouth=to_canonical(ours[:, MOUTH], our_place),
+        our_mouth=to_canonical(ours[:, MOUTH], fit_placement(ours, template)),
         real_mouth=to_canonical(real[:, MOUTH], real_place),
-        our_place=our_place,
         real_place=real_place,
         into_reference=into_reference,
         size=reference.size,

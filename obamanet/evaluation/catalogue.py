@@ -12,7 +12,6 @@ class Better(StrEnum):
     HIGHER = "higher"
     LOWER = "lower"
     ONE = "nearer 1"
-    ZERO = "nearer 0"
     REAL = "nearer the real clip's"
 
 

@@ -30,7 +30,7 @@ from obamanet.progress import Progress
 from obamanet.training.judges.judge_card import KINDS
 
 if TYPE_CHECKING:
-    from obamanet.person import Person
+    from obamanet.inference.speaker import Speaker
 
 MEASURED_WITH: Final = (
     *("numpy", "opencv-python-headless", "dlib-bin", "scipy", "scikit-image", "jiwer", "python_speech_features", "av"),
@@ -115,13 +115,15 @@ def render_split(
     Raises:
         ObamanetError: the person or all recordings are missing.
     """
+    from obamanet.person import load_person
+
     progress = progress or Progress()
     recordings = find_recordings(protocol, split, data)
     wanted = [Pair(n, out / "generated" / f"{n}.mp4", r, protocol.words(n)) for n, r in recordings.items()]
     pairs: list[Pair] = []
     failures: list[Failure] = []
     # Refuses a person that cannot be used before a process is started for it.
-    _person(person_folder)
+    load_person(person_folder)
     render = partial(_rendered, person_folder=person_folder, squares=out / "squares")
     # A process of its own, which takes the networks' memory with it when it ends: measuring needs it.
     rendered = map_in_processes(render, wanted, 1, partial(_died, doing="rendered"))
@@ -143,19 +145,20 @@ def _rendered(pair: Pair, person_folder: Path, squares: Path) -> Pair | Failure:
     """Renders the pair's recording by the person, in this process."""
     from obamanet.pipelines.speak import speak
 
-    person = _person(person_folder)
+    speaker = _speaker(person_folder)
     try:
-        speak(pair.reference, pair.generated, person)
-        return replace(pair, square=_square(pair, person, squares))
+        speak(pair.reference, pair.generated, speaker)
+        return replace(pair, square=_square(pair, speaker, squares))
     except ObamanetError as error:
         return Failure(pair, str(error))
 
 
 @cache
-def _person(folder: Path) -> Person:
+def _speaker(folder: Path) -> Speaker:
+    from obamanet.inference.speaker import Speaker
     from obamanet.person import load_person
 
-    return load_person(folder)
+    return Speaker(load_person(folder))
 
 
 def measure_one(pair: Pair, supplied: Supplied) -> ClipScores | Failure:
@@ -171,20 +174,20 @@ def _measurer(supplied: Supplied) -> Measurer:
     return Measurer(supplied=supplied)
 
 
-def _square(pair: Pair, person: Person, folder: Path) -> Path:
+def _square(pair: Pair, speaker: Speaker, folder: Path) -> Path:
     """Returns the video of the renderer's output for ``pair``; for whole faces it is the generated video."""
-    from obamanet.inference.speaker import Speaker
-    from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, render_squares, write_video
+    from obamanet.pipelines.speak import SpeakOptions, move_lips, predict_sound, render_squares, write_video
     from obamanet.types import RenderMode
     from obamanet.video.sound_encoder import SoundSpan
 
+    person = speaker.person
     if person.mode is RenderMode.WHOLE_FACE:
         return pair.generated
     path = folder / pair.generated.name
-    features, options = load_features(pair.reference, person), SpeakOptions()
-    speaker = Speaker(person)
-    keypoints = predict_keypoints(features, speaker, options)
-    squares, soundtrack = render_squares(keypoints, speaker), SoundSpan(pair.reference, duration=features.duration)
+    options = SpeakOptions()
+    predicted, duration = predict_sound(pair.reference, speaker)
+    keypoints = move_lips(predicted, duration, person, options)
+    squares, soundtrack = render_squares(keypoints, speaker), SoundSpan(pair.reference, duration=duration)
     return write_video(squares, keypoints, soundtrack, path, person, options, Progress()).path
 
 

@@ -24,13 +24,13 @@ from obamanet.evaluation.judges.lse import ChungSyncNet
 from obamanet.evaluation.judges.own_syncnet import OwnSyncNet
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.sharpness import cpbd
-from obamanet.evaluation.sync import SoundSteps, find_offset, lag_curve, silences, sound_steps
+from obamanet.evaluation.sync import find_offset, lag_curve, silences, sound_steps
 from obamanet.evaluation.tracks import ClipTrack, Tracker
 from obamanet.face.identity import FaceEmbedder, identity_distance
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.render.picture_quality import MIN_SSIM_SIDE, laplacian_sharpness, psnr, ssim
-from obamanet.types import CropBox
+from obamanet.types import CropBox, FeatureSequence
 from obamanet.video.reader import probe_video, read_frames
 
 FROZEN_DEVIATION: Final = 0.005
@@ -57,6 +57,10 @@ MIRROR_MARGIN: Final = 0.05
 MIRROR_SIDE: Final = 96
 """Pixels. Faces are compared with their mirror image at this size."""
 
+Sounds = tuple[FeatureSequence | str, FeatureSequence | str]
+"""Features of the generated and of the recorded video's sound, or why there are none."""
+
+NEITHER_SOUNDS: Final = "neither video has sound"
 NO_SYNCNET: Final = "give --syncnet FILE, Chung's syncnet_v2.model"
 NO_SQUARE: Final = "with --person only: of other videos the renderer's own square is not known"
 
@@ -147,8 +151,10 @@ class Measurer:
         frozen = _is_frozen(series)
         if frozen:
             notes.append("frozen: the generated mouth does not move")
-        scores += _sound(pair, ours, real, aligned, frozen, notes)
-        scores += self._own_sync(pair, ours, real, aligned, frozen)
+        if real.has_sound and not ours.has_sound:
+            notes.append("the generated video has no sound: measured with the recording's")
+        sounds = _sounds(pair, ours, real)
+        scores += [*_sync(sounds, aligned, frozen), *self._own_sync(sounds, aligned, frozen)]
         tally = self._pictures(pair, ours, aligned)
         scores += [*tally.scores(self._lpips_missing), *_unpasted(pair, aligned), *self._lse(pair, ours, real)]
         scores.append(self._words(pair, tally.mouths))
@@ -157,27 +163,22 @@ class Measurer:
             pair, tuple(scores), series, tuple(notes), portraits, tally.face_features(), self._inception_missing
         )
 
-    def _own_sync(self, pair: Pair, ours: ClipTrack, real: ClipTrack, aligned: Aligned, frozen: bool) -> list[Score]:
-        """Returns offset and confidence of our own SyncNet; a generated video without sound uses the real sound."""
+    def _own_sync(self, sounds: Sounds | None, aligned: Aligned, frozen: bool) -> list[Score]:
+        """Returns offset and confidence of our own SyncNet."""
         keys = ("own_offset", "own_confidence")
-        if not ours.has_sound and not real.has_sound:
-            return [Score(key, None, None, "neither video has sound") for key in keys]
+        if sounds is None:
+            return [Score(key, None, None, NEITHER_SOUNDS) for key in keys]
         self._own_syncnet = self._own_syncnet or OwnSyncNet(self._judges.syncnet)
-        sources = (
-            (pair.generated if ours.has_sound else pair.reference, aligned.our_mouth),
-            (pair.reference if real.has_sound else None, aligned.real_mouth),
-        )
         found: list[tuple[float | None, float | None]] = []
         reasons = []
-        for path, mouth in sources:
+        for sound, mouth in zip(sounds, (aligned.our_mouth, aligned.real_mouth), strict=True):
             try:
-                if path is None:
-                    raise ValueError("no sound")
-                sound = extract_features(stream_sound(path), FeatureOptions())
+                if isinstance(sound, str):
+                    raise ValueError(sound)
                 offset = self._own_syncnet.offset(mouth, aligned.times, sound)
                 found.append((offset.offset, offset.confidence))
                 reasons.append("")
-            except (ValueError, SoundError) as problem:
+            except ValueError as problem:
                 found.append((None, None))
                 reasons.append(str(problem))
         if frozen:
@@ -367,17 +368,29 @@ def _is_frozen(series: MouthSeries) -> bool:
     return bool(np.std(series.generated) < FROZEN_DEVIATION <= np.std(series.real))
 
 
-def _sound(
-    pair: Pair, ours: ClipTrack, real: ClipTrack, aligned: Aligned, frozen: bool, notes: list[str]
-) -> list[Score]:
-    """Returns the scores of sound and mouth; a generated video without sound uses the real sound."""
-    keys = ("av_offset", "av_offset_size", "av_confidence", "silence_motion")
+def _sounds(pair: Pair, ours: ClipTrack, real: ClipTrack) -> Sounds | None:
+    """Returns the sounds of both videos, None when neither has one; a generated video without sound uses the real."""
     if not ours.has_sound and not real.has_sound:
-        return [Score(key, None, None, "neither video has sound") for key in keys]
-    if not ours.has_sound:
-        notes.append("the generated video has no sound: measured with the recording's")
-    sources = pair.generated if ours.has_sound else pair.reference, pair.reference if real.has_sound else None
-    measured = [_one_sound(sources[0], aligned.our_mouth, aligned), _one_sound(sources[1], aligned.real_mouth, aligned)]
+        return None
+    recorded = _features(pair.reference) if real.has_sound else "no sound"
+    return _features(pair.generated) if ours.has_sound else recorded, recorded
+
+
+def _features(path: Path) -> FeatureSequence | str:
+    """Returns the features of a video's sound, or why there are none."""
+    try:
+        return extract_features(stream_sound(path), FeatureOptions())
+    except (SoundError, ValueError) as error:
+        return str(error)
+
+
+def _sync(sounds: Sounds | None, aligned: Aligned, frozen: bool) -> list[Score]:
+    """Returns the scores of sound and mouth together."""
+    keys = ("av_offset", "av_offset_size", "av_confidence", "silence_motion")
+    if sounds is None:
+        return [Score(key, None, None, NEITHER_SOUNDS) for key in keys]
+    mouths = aligned.our_mouth, aligned.real_mouth
+    measured = [_one_sound(sound, mouth, aligned) for sound, mouth in zip(sounds, mouths, strict=True)]
     if frozen:
         measured[0] = [None, None, 0.0, None], "the generated mouth is frozen"
     scores = []
@@ -386,16 +399,16 @@ def _sound(
     return scores
 
 
-def _one_sound(path: Path | None, mouth: np.ndarray, aligned: Aligned) -> tuple[list[float | None], str]:
+def _one_sound(sound: FeatureSequence | str, mouth: np.ndarray, aligned: Aligned) -> tuple[list[float | None], str]:
     """Returns offset, its size, confidence and motion in silence of one video, and why some are missing."""
-    if path is None:
-        return [None] * 4, "no sound"
     times = aligned.times
     found: list[float | None] = [None] * 4
     reasons = []
+    if isinstance(sound, str):
+        return found, sound
     try:
-        steps: SoundSteps = sound_steps(extract_features(stream_sound(path), FeatureOptions()))
-    except (SoundError, ValueError) as error:
+        steps = sound_steps(sound)
+    except ValueError as error:
         return found, str(error)
     try:
         offset = find_offset(lag_curve(mouth, times, steps))

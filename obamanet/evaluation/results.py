@@ -189,7 +189,7 @@ def shown(value: float | None) -> str:
     if value is None:
         return "-"
     if not math.isfinite(value):
-        return "inf" if value > 0 else "-inf"
+        return str(value)
     if value == 0:
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if abs(value) >= 1e-4 else 4
@@ -246,8 +246,6 @@ def _loss(metric: Metric, scores: Sequence[Score]) -> float | None:
             return score.generated
         case Better.ONE:
             return abs(score.generated - 1)
-        case Better.ZERO:
-            return abs(score.generated)
         case Better.REAL:
             return None if score.real is None else abs(score.generated - score.real)
 

@@ -82,11 +82,9 @@ def _write_table(compared: list[EpochMeasures], path: Path) -> None:
 
 
 def _draw(compared: list[EpochMeasures], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
     epochs = [one.epoch for one in compared]
     for place, (title, name) in enumerate(zip(COLUMNS[2:], ("l1", "psnr", "ssim"), strict=True), start=1):
         axes = figure.add_subplot(1, 3, place)

@@ -18,7 +18,7 @@ from obamanet.pix2pix.pictures import (
     write_picture,
 )
 from obamanet.progress import Progress
-from obamanet.training.loop.ema_learner import check_seed
+from obamanet.training.loop.training_options import check_seed
 
 PARTS = ("train", "val", "test")
 """Folders of a split."""

@@ -17,18 +17,16 @@ from typing import Final
 import numpy as np
 
 from obamanet.audio.load import load_sound
-from obamanet.constants import MOUTH
 from obamanet.errors import DatasetError
 from obamanet.files import DAMAGED, atomic_path, open_arrays
 from obamanet.inference.keypoint_predictor import Predictor
-from obamanet.keypoints.head import place_head
-from obamanet.keypoints.placement import to_canonical
 from obamanet.person import Person
 from obamanet.pipelines.speak import load_features
 from obamanet.progress import Progress
 from obamanet.timing import frame_times
 from obamanet.training.data.dataset import Piece
 from obamanet.training.data.word_times import TimedWord, read_word_times, text_of
+from obamanet.training.speech.canonical_pieces import canonical_mouth
 from text2face.mouth.pose_features import Word, describe
 from text2face.syllables.timed import syllables_of
 from text2face.text.normalise import read_out
@@ -86,10 +84,8 @@ def recorded_examples(
     examples = []
     for piece in progress.track(pieces, "timing recorded sentences", len(pieces)):
         words = recorded_words(piece, align, language, voiced)
-        landmarks = piece.clip.landmarks[piece.start : piece.stop]
-        canonical = to_canonical(landmarks, place_head(landmarks, person.mouth.head))
         times = frame_times(piece.stop, person.fps)[piece.start :]
-        examples.append(_example(RECORDED, words, times, canonical[:, MOUTH]))
+        examples.append(_example(RECORDED, words, times, canonical_mouth(piece, person.mouth.head)))
     return examples
 
 

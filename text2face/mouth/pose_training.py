@@ -21,9 +21,10 @@ from obamanet.person import POSES_FILE, Person, poses_of
 from obamanet.progress import Progress
 from obamanet.sources import add_sources
 from obamanet.training.data.dataset import Dataset, Piece, Split
-from obamanet.training.loop.ema_learner import EmaLearner, Losses, check_optimiser_options
+from obamanet.training.loop.ema_learner import EmaLearner, Losses
 from obamanet.training.loop.plots import draw_openings
 from obamanet.training.loop.runner import Limits, Schedule, TrainReport, claim_folder, own_folder, run_training
+from obamanet.training.loop.training_options import EmaOptions
 from text2face.mouth.pose_examples import (
     RECORDED,
     PoserExample,
@@ -43,16 +44,13 @@ below the distances of neighbouring poses, benchmarks/RESULTS.md."""
 
 
 @dataclass(frozen=True)
-class PoserOptions:
+class PoserOptions(EmaOptions):
     """Options of a poser's training.
 
     No loss is on closed lips: with one, lips stay shut in the vowels beside closures too;
     :mod:`obamanet.keypoints.lips` closes them.
 
     Attributes:
-        steps: steps of the whole training.
-        batch_size: examples per step.
-        learning_rate: Adam's at its peak.
         units: values per LSTM layer.
         layers: number of LSTM layers.
         dropout: share of values dropped in training.
@@ -63,10 +61,7 @@ class PoserOptions:
         choice_weight: weight of the loss on the choice of pose; that on position has 1.
         velocity_weight: weight of the loss on differences between frames.
         opening_weight: weight of the loss on the gap between the lips.
-        ema_decay: decay of the exponential moving average of the weights.
-        epoch_steps: steps between two evaluations.
         languages: of the prose.
-        seed: of everything random.
 
     Raises:
         OptionError: an option is out of range.
@@ -85,14 +80,11 @@ class PoserOptions:
     choice_weight: float = 0.005
     velocity_weight: float = 1.0
     opening_weight: float = 2.0
-    ema_decay: float = 0.99
-    epoch_steps: int = 100
     languages: tuple[str, ...] = ("en", "es")
-    seed: int = 1
 
     def __post_init__(self) -> None:
         """Checks the ranges."""
-        check_optimiser_options(self)
+        super().__post_init__()
         if not 0 <= self.prose_share <= 1:
             raise OptionError(f"prose share is out of range: got {self.prose_share}, allowed is 0 to 1")
 

@@ -103,6 +103,11 @@ class Piece:
         """Whether the piece is the whole clip, so that times in the clip are times in the piece."""
         return self.start == 0 and self.stop == len(self.clip.segment)
 
+    @property
+    def landmarks(self) -> np.ndarray:
+        """The clip's steadied landmarks of the piece's frames, (T, 68, 2) float32 in pixels of the source frame."""
+        return self.clip.landmarks[self.start : self.stop]
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -33,7 +33,7 @@ from obamanet.training.encoder.distillation_set import (
 )
 from obamanet.training.encoder.mixtures import find_sounds, read_sounds, sounds_digest
 from obamanet.training.encoder.teacher import HEAD_SIZE, MIDDLE, Dense, Norm, Teacher, TeacherBlock, read_teacher
-from obamanet.training.loop.ema_learner import check_training, cosine_rate
+from obamanet.training.loop.ema_learner import cosine_rate
 from obamanet.training.loop.runner import (
     NOT_STATED,
     Limits,
@@ -44,6 +44,7 @@ from obamanet.training.loop.runner import (
     own_folder,
     run_training,
 )
+from obamanet.training.loop.training_options import TrainingOptions, check_counts
 
 if TYPE_CHECKING:
     import keras
@@ -72,13 +73,10 @@ PRECISIONS: Final = ("mixed_bfloat16", "float32")
 
 
 @dataclass(frozen=True)
-class EncoderOptions:
+class EncoderOptions(TrainingOptions):
     """Options of a speech encoder's training.
 
     Attributes:
-        steps: steps of the whole training.
-        batch_size: mixtures per step.
-        learning_rate: Adam's at its peak.
         mixtures: mixtures for training.
         validating: mixtures for validation.
         outputs: values per step of 20 ms.
@@ -86,16 +84,14 @@ class EncoderOptions:
         before: steps before the current one that a block attends to.
         after: steps after it.
         precision: one of PRECISIONS; mixed_bfloat16 is quicker on processors that support it.
-        epoch_steps: steps between two evaluations.
-        seed: of everything random.
 
     Raises:
         OptionError: an option is out of range.
     """
 
-    steps: int = 1000
     batch_size: int = 8
     learning_rate: float = 3e-4
+    epoch_steps: int = 50
     mixtures: int = 1768
     validating: int = 32
     outputs: int = 96
@@ -103,13 +99,11 @@ class EncoderOptions:
     before: int = 25
     after: int = 12
     precision: str = PRECISIONS[0]
-    epoch_steps: int = 50
-    seed: int = 1
 
     def __post_init__(self) -> None:
         """Checks the ranges."""
-        counts = ("steps", "batch_size", "mixtures", "validating", "epoch_steps", "blocks")
-        check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
+        super().__post_init__()
+        check_counts(mixtures=self.mixtures, validating=self.validating, blocks=self.blocks)
         if self.precision not in PRECISIONS:
             raise OptionError(f"unknown precision: got {self.precision!r}, allowed are {', '.join(PRECISIONS)}")
 
@@ -320,12 +314,10 @@ class EncoderLearner:
 
     def sample(self, folder: Path, step: int) -> None:
         """Draws target and output for the first validation mixture."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         features, targets = examples(self._dataset, self._statistics, [self._dataset.val[0]])
         figure = Figure(figsize=(8, 4), layout="constrained")
-        FigureCanvasAgg(figure)
         outputs = np.asarray(self._run(features))
         for row, (title, values) in enumerate((("target", targets), ("output", outputs)), start=1):
             axes = figure.add_subplot(2, 1, row)

@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from obamanet.bundle import write_network
 from obamanet.errors import DatasetError
 from obamanet.files import atomic_path
 from obamanet.networks.config import LipReaderConfig
@@ -35,6 +34,7 @@ from obamanet.training.judges.grid_grammar import (
     word_error,
 )
 from obamanet.training.judges.judge_card import LIPREADER
+from obamanet.training.judges.judge_writer import write_judge
 from obamanet.training.judges.mouth_crops import (
     HEIGHT,
     MARGIN,
@@ -44,7 +44,7 @@ from obamanet.training.judges.mouth_crops import (
     normalise,
     place_mouths,
 )
-from obamanet.training.loop.ema_learner import EmaLearner, Losses, check_optimiser_options
+from obamanet.training.loop.ema_learner import EmaLearner, Losses
 from obamanet.training.loop.runner import (
     NOT_STATED,
     Limits,
@@ -55,6 +55,7 @@ from obamanet.training.loop.runner import (
     own_folder,
     run_training,
 )
+from obamanet.training.loop.training_options import EmaOptions
 
 WARM_UP = 50
 """Steps over which the learning rate rises."""
@@ -64,13 +65,10 @@ WINDOW = 52
 
 
 @dataclass(frozen=True)
-class LipReaderOptions:
+class LipReaderOptions(EmaOptions):
     """How a lip reader is trained.
 
     Attributes:
-        steps: of the optimiser.
-        batch_size: examples per step.
-        learning_rate: its largest value.
         filters: of each convolution over the picture.
         units: of each convolution over time.
         dropout: share of values left out in training.
@@ -80,14 +78,9 @@ class LipReaderOptions:
         zoom: augmentation: standard deviation of the logarithm of the window's scale.
         noise: augmentation: standard deviation of every normalised grey value.
         label_smoothing: probability spread over all classes.
-        ema_decay: of the exponential moving average of the weights.
-        epoch_steps: steps between validations.
-        seed: of weights and examples.
     """
 
     steps: int = 1600
-    batch_size: int = 16
-    learning_rate: float = 2e-3
     filters: tuple[int, ...] = (16, 32, 48)
     units: int = 128
     dropout: float = 0.4
@@ -97,13 +90,6 @@ class LipReaderOptions:
     zoom: float = 0.05
     noise: float = 0.08
     label_smoothing: float = 0.1
-    ema_decay: float = 0.99
-    epoch_steps: int = 100
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuses what is outside the allowed values."""
-        check_optimiser_options(self)
 
 
 @dataclass(frozen=True)
@@ -169,20 +155,20 @@ def train_lip_reader(
         report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
         from obamanet.networks.lip_reader import build_lip_reader
 
-        finished = build_lip_reader(config)
-        finished.load_weights(folder / "best.weights.h5")
-        about = {
-            "data": sections["data"],
-            "training": sections["training"],
-            "sentences": {"train": len(train), "val": len(val)},
-            "licence": licence,
-            "attribution": attribution,
-            "validation": {"step": report.best_step, "word_error": report.best_score},
-            "fps": READ_FPS,
-            "grammar": " ".join(SLOT_NAMES),
-            "vocabulary": list(VOCABULARY),
-        }
-        write_network(finished, LIPREADER, config, about, folder)
+        write_judge(
+            folder,
+            LIPREADER,
+            build_lip_reader(config),
+            config,
+            sections,
+            (len(train), len(val)),
+            licence=licence,
+            attribution=attribution,
+            validation={"step": report.best_step, "word_error": report.best_score},
+            fps=READ_FPS,
+            grammar=" ".join(SLOT_NAMES),
+            vocabulary=list(VOCABULARY),
+        )
         return report
 
 
@@ -317,12 +303,10 @@ class LipReaderLearner(EmaLearner):
 
     def sample(self, folder: Path, step: int) -> None:
         """Draws the probability of each class in each frame of the first validation sentence."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         sentence = self._val[0]
         figure = Figure(figsize=(7, 5), layout="constrained")
-        FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         axes.imshow(np.exp(frame_scores(self._run, sentence.mouths)).T, aspect="auto", vmin=0, vmax=1, cmap="gray_r")
         axes.plot(sentence.classes, "r_", markersize=5)

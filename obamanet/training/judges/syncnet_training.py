@@ -18,7 +18,6 @@ import numpy as np
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
 from obamanet.audio.normalise_features import normalise_utterance, silence_features
-from obamanet.bundle import write_network
 from obamanet.constants import FEATURE_RATE, MOUTH
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import atomic_path
@@ -29,7 +28,8 @@ from obamanet.sources import add_sources
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.data.dataset import Dataset, Piece, Split
 from obamanet.training.judges.judge_card import SYNCNET
-from obamanet.training.loop.ema_learner import EmaLearner, Losses, check_optimiser_options
+from obamanet.training.judges.judge_writer import write_judge
+from obamanet.training.loop.ema_learner import EmaLearner, Losses
 from obamanet.training.loop.log import logged
 from obamanet.training.loop.runner import (
     NOT_STATED,
@@ -41,6 +41,7 @@ from obamanet.training.loop.runner import (
     own_folder,
     run_training,
 )
+from obamanet.training.loop.training_options import EmaOptions
 from obamanet.types import FeatureSequence
 
 JUDGED_RATE = FEATURE_RATE / SOUND_STEPS
@@ -66,13 +67,10 @@ MIRRORED_MOUTH = np.array([*range(6, -1, -1), *range(11, 6, -1), *range(16, 11, 
 
 
 @dataclass(frozen=True)
-class SyncNetOptions:
+class SyncNetOptions(EmaOptions):
     """How SyncNet is trained.
 
     Attributes:
-        steps: of the optimiser.
-        batch_size: examples per step.
-        learning_rate: its largest value.
         width: filters per layer.
         size: of the embeddings.
         dropout: share of filters left out in training.
@@ -88,14 +86,9 @@ class SyncNetOptions:
         colour: augmentation: standard deviation of every band.
         masking: augmentation: share of examples that lack some bands.
         mirrored: augmentation: share of examples that are mirrored.
-        ema_decay: of the exponential moving average of the weights.
-        epoch_steps: steps between validations.
-        seed: of weights and examples.
     """
 
     steps: int = 600
-    batch_size: int = 16
-    learning_rate: float = 2e-3
     width: int = 64
     size: int = 64
     dropout: float = 0.2
@@ -111,13 +104,10 @@ class SyncNetOptions:
     colour: float = 0.3
     masking: float = 0.3
     mirrored: float = 0.5
-    ema_decay: float = 0.99
-    epoch_steps: int = 100
-    seed: int = 1
 
     def __post_init__(self) -> None:
         """Refuses what is outside the allowed values."""
-        check_optimiser_options(self)
+        super().__post_init__()
         if self.frames < LOST_FRAMES + 2 * WINDOW:
             raise OptionError(
                 f"an example is too short: got {self.frames} frames, needed are {LOST_FRAMES + 2 * WINDOW}"
@@ -227,18 +217,18 @@ def train_syncnet(
         report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
         from obamanet.networks.syncnet import build_syncnet
 
-        network = build_syncnet(config)
-        network.load_weights(folder / "best.weights.h5")
         best = logged(folder, report.best_step)
-        about = {
-            "data": sections["data"],
-            "training": sections["training"],
-            "sentences": {"train": len(train), "val": len(val)},
-            "licence": licence,
-            "attribution": attribution,
-            "validation": {name: best[name] for name in ("step", "score", "told_apart", "in_time") if name in best},
-        }
-        write_network(network, SYNCNET, config, about, folder)
+        write_judge(
+            folder,
+            SYNCNET,
+            build_syncnet(config),
+            config,
+            sections,
+            (len(train), len(val)),
+            licence=licence,
+            attribution=attribution,
+            validation={name: best[name] for name in ("step", "score", "told_apart", "in_time") if name in best},
+        )
         return report
 
 
@@ -252,8 +242,8 @@ def load_samples(pieces: Sequence[Piece], dataset: Dataset, frames: int, progres
     for piece in progress.track(pieces, "reading sound", len(pieces)):
         if piece.clip.sound is None:
             continue
-        landmarks = piece.clip.landmarks[piece.start : piece.stop]
-        upright = to_canonical(landmarks, fit_placement(landmarks, fit_template(landmarks)))[:, MOUTH]
+        placement = fit_placement(piece.landmarks, fit_template(piece.landmarks))
+        upright = to_canonical(piece.landmarks, placement)[:, MOUTH]
         start, end = float(piece.start / dataset.fps), float(piece.stop / dataset.fps)
         sound = load_sound(piece.clip.sound)
         count = int(round((end - start) * float(JUDGED_RATE), 6))
@@ -368,13 +358,11 @@ class SyncNetLearner(EmaLearner):
 
     def sample(self, folder: Path, step: int) -> None:
         """Draws the similarity of each mouth and each sound embedding of the first validation sample."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         sample = self._val[0]
         mouth, sound = (np.asarray(values)[0] for values in self._judge(sample.mouth[None], sample.sound[None]))
         figure = Figure(figsize=(4, 3.6), layout="constrained")
-        FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         axes.imshow(mouth @ sound.T, vmin=-1, vmax=1, cmap="coolwarm")
         axes.set(xlabel="sound (frame)", ylabel="mouth (frame)", title=f"step {step}")

@@ -6,55 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obamanet.errors import OptionError
+from obamanet.training.loop.training_options import EmaOptions
 
 if TYPE_CHECKING:
     import keras
-
-
-MAX_SEED = 2**32 - 1
-"""Largest seed of NumPy's legacy generator, which Keras seeds too."""
-
-MAX_AMOUNT = 1_000_000_000
-"""Largest number of steps, examples or filters that is accepted; a larger one is a typing error."""
-
-
-class OptimiserOptions(Protocol):
-    """The options that a :class:`EmaLearner` needs; the options of every training have them."""
-
-    @property
-    def steps(self) -> int:
-        """Steps of the whole training."""
-        ...
-
-    @property
-    def batch_size(self) -> int:
-        """Examples per step."""
-        ...
-
-    @property
-    def epoch_steps(self) -> int:
-        """Steps between two evaluations."""
-        ...
-
-    @property
-    def learning_rate(self) -> float:
-        """Peak learning rate, above 0 and below 1."""
-        ...
-
-    @property
-    def ema_decay(self) -> float:
-        """Decay of the exponential moving average of the weights, 0 to below 1."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Seed of every random generator, 0 to MAX_SEED."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +40,7 @@ class EmaLearner(ABC):
     def __init__(
         self,
         build: Callable[[], keras.Model],
-        options: OptimiserOptions,
+        options: EmaOptions,
         *,
         weight_decay: float | None = None,
         warm_up: int = 1,
@@ -91,7 +50,7 @@ class EmaLearner(ABC):
 
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(options.seed)
-        self._optimiser_options, self._warm_up = options, warm_up
+        self._training_options, self._warm_up = options, warm_up
         self._network, self._ema = build(), build()
         self._ema.set_weights(self._network.get_weights())
         self._optimizer = keras.optimizers.Adam(options.learning_rate, weight_decay=weight_decay, global_clipnorm=1.0)
@@ -110,8 +69,8 @@ class EmaLearner(ABC):
         """Does step ``number``, counted from 0, on the arrays of ``batch``, and returns the losses by name."""
         import tensorflow as tf
 
-        decay = min(self._optimiser_options.ema_decay, (1 + number) / (10 + number))
-        rate = cosine_rate(self._optimiser_options.learning_rate, number, self._optimiser_options.steps, self._warm_up)
+        decay = min(self._training_options.ema_decay, (1 + number) / (10 + number))
+        rate = cosine_rate(self._training_options.learning_rate, number, self._training_options.steps, self._warm_up)
         reported = self._traced(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *map(tf.constant, batch))
         return {name: float(value) for name, value in reported.items()}
 
@@ -144,38 +103,3 @@ def cosine_rate(peak: float, number: int, steps: int, warm_up: int) -> float:
         warm_up: steps of the warm-up, at least 1.
     """
     return peak * min(1.0, (1 + number) / warm_up) * 0.5 * float(1 + np.cos(np.pi * number / steps))
-
-
-def check_training(learning_rate: float, seed: int, **counts: int) -> None:
-    """Raises :class:`OptionError` for a rate outside 0 to 1, a bad seed, or a count, named as its option, below 1."""
-    for name, count in counts.items():
-        if not 1 <= count <= MAX_AMOUNT:
-            raise OptionError(f"{name.replace('_', ' ')} must be at least 1{_at_most(count)}: got {count}")
-    if not 0 < learning_rate < 1:
-        raise OptionError(f"learning rate must lie between 0 and 1: got {learning_rate}")
-    check_seed(seed)
-
-
-def check_seed(seed: int) -> None:
-    """Raises :class:`OptionError` for a seed outside 0 to MAX_SEED."""
-    if not 0 <= seed <= MAX_SEED:
-        raise OptionError(f"seed is out of range: got {seed}, allowed is 0 to {MAX_SEED}")
-
-
-def check_amounts(**amounts: float) -> None:
-    """Raises :class:`OptionError` for an amount, named as its option, that is below 0 or not finite."""
-    for name, amount in amounts.items():
-        if not 0 <= amount < np.inf:
-            raise OptionError(f"{name.replace('_', ' ')} must be a number of at least 0: got {amount}")
-
-
-def check_optimiser_options(options: OptimiserOptions) -> None:
-    """Raises :class:`OptionError` for steps, batch size, learning rate, ema_decay or seed out of range."""
-    counts = {name: getattr(options, name) for name in ("steps", "batch_size", "epoch_steps")}
-    check_training(options.learning_rate, options.seed, **counts)
-    if not 0 <= options.ema_decay < 1:
-        raise OptionError(f"ema_decay must be from 0 to below 1: got {options.ema_decay}")
-
-
-def _at_most(count: int) -> str:
-    return f" and at most {MAX_AMOUNT}" if count > MAX_AMOUNT else ""

@@ -19,11 +19,9 @@ def draw_openings(recorded: np.ndarray, predicted: np.ndarray, folder: Path, ste
         folder: where the picture goes.
         step: training step, for the title and the file name.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 2.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.plot(mouth_opening(recorded), label="recorded", color="0.5")
     axes.plot(mouth_opening(predicted), label="predicted")

@@ -17,10 +17,10 @@ from obamanet.networks.config import GeneratorConfig
 from obamanet.networks.weights import save_weights
 from obamanet.progress import Progress
 from obamanet.render.picture_quality import laplacian_sharpness
-from obamanet.training.loop.ema_learner import check_amounts, check_training
 from obamanet.training.loop.plots import save_picture
 from obamanet.training.loop.runner import Limits, Schedule, TrainReport, claim_run, own_folder, run_training
 from obamanet.training.loop.trained_networks import TrainedRenderer, load_weights
+from obamanet.training.loop.training_options import EmaOptions, check_amounts, check_counts, check_learning_rate
 
 if TYPE_CHECKING:
     import keras
@@ -91,13 +91,13 @@ class PairSource(Protocol):
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(EmaOptions):
     """Options of a pix2pix training; the defaults of weights, rates and sizes are the paper's (Isola et al. 2017).
 
     Attributes:
-        steps: steps of the whole training.
-        batch_size: pairs per step.
         learning_rate: Adam's, in the first half of the steps; over the second it falls linearly to zero.
+        epoch_steps: maximum number of steps between two evaluations.
+        ema_decay: decay of the exponential moving average of the weights (Karras et al. 2018); 0 for none.
         l1_weight: weight of the L1 loss.
         gan_weight: weight of the adversarial loss; 0 for none.
         matching_weight: weight of the feature-matching loss (Wang et al. 2018), added with the adversarial one; 0 for
@@ -108,14 +108,13 @@ class TrainOptions:
             quicker.
         gan_learning_rate: maximum learning rate once the adversarial loss is added; None for no other than before.
         discriminator_width: filters of the discriminator's first layer.
-        epoch_steps: maximum number of steps between two evaluations.
-        ema_decay: decay of the exponential moving average of the weights (Karras et al. 2018); 0 for none.
-        seed: of everything random.
     """
 
     steps: int = 20_000
     batch_size: int = 1
     learning_rate: float = 2e-4
+    epoch_steps: int = 1000
+    ema_decay: float = 0.999
     l1_weight: float = 100.0
     gan_weight: float = 1.0
     matching_weight: float = 0.0
@@ -123,13 +122,10 @@ class TrainOptions:
     gan_start: float = 0.0
     gan_learning_rate: float | None = None
     discriminator_width: int = 64
-    epoch_steps: int = 1000
-    ema_decay: float = 0.999
-    seed: int = 1
 
     def __post_init__(self) -> None:
-        counts = ("steps", "batch_size", "epoch_steps", "discriminator_width")
-        check_training(self.learning_rate, self.seed, **{name: getattr(self, name) for name in counts})
+        super().__post_init__()
+        check_counts(discriminator_width=self.discriminator_width)
         check_amounts(l1_weight=self.l1_weight, gan_weight=self.gan_weight, matching_weight=self.matching_weight)
         if self.discriminator_width > MAX_DISCRIMINATOR:
             raise OptionError(
@@ -139,11 +135,9 @@ class TrainOptions:
         if not 0 <= self.gan_start <= 1:
             raise OptionError(f"gan start is a share of the run from 0 to 1: got {self.gan_start}")
         if self.gan_learning_rate is not None:
-            check_training(self.gan_learning_rate, self.seed)
+            check_learning_rate(self.gan_learning_rate)
         if not 0 < self.crop <= 1:
             raise OptionError(f"crop is a share of the picture's side from above 0 to 1: got {self.crop}")
-        if not 0 <= self.ema_decay < 1:
-            raise OptionError(f"ema_decay must be from 0 to below 1: got {self.ema_decay}")
 
     @property
     def adversary_from(self) -> float:

@@ -187,7 +187,7 @@ def train_renderer(
 
 def fit_region_of(pieces: Sequence[Piece]) -> MouthRegion:
     """Returns the mouth region of the person in the training ``pieces``, for in-painting."""
-    stretches = [piece.clip.landmarks[piece.start : piece.stop] for piece in pieces]
+    stretches = [piece.landmarks for piece in pieces]
     landmarks = np.concatenate(stretches)
     template = fit_template(landmarks[:: max(1, len(landmarks) // TEMPLATE_FRAMES)])
     return fit_region(stretches, fit_head(stretches, template))

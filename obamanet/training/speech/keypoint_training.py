@@ -15,11 +15,11 @@ from obamanet.audio.stack import stacked_size
 from obamanet.constants import INNER_BOTTOM, INNER_LIPS, INNER_TOP, LEFT_CORNER, MOUTH, RIGHT_CORNER
 from obamanet.errors import DatasetError, OptionError
 from obamanet.files import sha256_of
-from obamanet.keypoints.head import Head, fit_head, place_head
+from obamanet.keypoints.head import fit_head
 from obamanet.keypoints.jaw import fit_jaw
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.pca import fit_pca
-from obamanet.keypoints.placement import fit_template, to_canonical
+from obamanet.keypoints.placement import fit_template
 from obamanet.networks.config import PredictorConfig
 from obamanet.person import MOUTH_FILE, MouthModel, save_mouth
 from obamanet.progress import Progress
@@ -27,7 +27,7 @@ from obamanet.sources import add_sources
 from obamanet.speech.feature_extractor import FeatureExtractor, encoder_digest, feature_size
 from obamanet.training.data.dataset import Dataset, Piece, Split
 from obamanet.training.data.synthetic_voices import SyntheticVoices
-from obamanet.training.loop.ema_learner import Losses, check_amounts, check_optimiser_options
+from obamanet.training.loop.ema_learner import Losses
 from obamanet.training.loop.plots import draw_openings
 from obamanet.training.loop.runner import (
     EXPECTED,
@@ -40,6 +40,8 @@ from obamanet.training.loop.runner import (
     start_hint,
 )
 from obamanet.training.loop.trained_networks import TrainedPredictor, load_weights
+from obamanet.training.loop.training_options import EmaOptions, check_amounts
+from obamanet.training.speech.canonical_pieces import canonical_landmarks, canonical_mouth
 from obamanet.training.speech.lstm_learner import LstmLearner
 from obamanet.training.speech.training_examples import (
     FEATURES_FILE,
@@ -65,13 +67,10 @@ negative."""
 
 
 @dataclass(frozen=True)
-class KeypointOptions:
+class KeypointOptions(EmaOptions):
     """Options of a predictor's training.
 
     Attributes:
-        steps: steps of the whole training.
-        batch_size: examples per step.
-        learning_rate: Adam's at its peak.
         units: values per LSTM layer.
         layers: number of LSTM layers.
         lookahead: seconds of sound after a frame that its prediction uses, 0 to 2.
@@ -87,10 +86,7 @@ class KeypointOptions:
         augmented: share of the examples that are augmented copies: noise, rooms, telephone lines, shifted voices.
         synthetic: share of the examples that are synthetic voices, where there are any.
         prose: share of the examples that are prose by synthetic voices, where there is any.
-        ema_decay: decay of the exponential moving average of the weights.
-        epoch_steps: steps between two evaluations.
         features: kind of sound features.
-        seed: of everything random.
 
     Raises:
         OptionError: an option is out of range.
@@ -98,7 +94,6 @@ class KeypointOptions:
 
     steps: int = 1400
     batch_size: int = 32
-    learning_rate: float = 2e-3
     units: int = 128
     layers: int = 2
     lookahead: float = 0.2
@@ -114,14 +109,11 @@ class KeypointOptions:
     augmented: float = 0.2
     synthetic: float = 0.3
     prose: float = 0.2
-    ema_decay: float = 0.99
-    epoch_steps: int = 100
     features: str = SPEECH
-    seed: int = 1
 
     def __post_init__(self) -> None:
         """Checks the ranges."""
-        check_optimiser_options(self)
+        super().__post_init__()
         weights = ("velocity_weight", "opening_weight", "width_weight", "lips_weight")
         names = (*weights, "noise", "augmented", "synthetic", "prose")
         check_amounts(**{name: getattr(self, name) for name in names})
@@ -205,11 +197,11 @@ def train_keypoints(
         save_mouth(mouth, folder / MOUTH_FILE)
         extractor = FeatureExtractor(features)
         maker = ExampleMaker(extractor, dataset.fps, delay, options.seed, progress)
-        to_learn, to_choose = ([(piece, _mouth(piece, mouth.head)) for piece in side] for side in (train, val))
+        to_learn, to_choose = ([(piece, canonical_mouth(piece, mouth.head)) for piece in side] for side in (train, val))
         examples = maker.make(to_learn, to_choose, options.copies, synthetic_voices, folder)
         silence = np.tile(extractor.silence, config.inputs // len(extractor.silence))
         source = ExampleSource(examples, mouth.rest, silence, delay, round(options.sequence * dataset.fps), options)
-        learner = KeypointLearner(config, options, mouth, examples.val)
+        learner = KeypointLearner(config, options, mouth, open_threshold(examples.recorded), examples.val)
         if start:
             learner.start_from(start)
         schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
@@ -281,8 +273,8 @@ def audible_pieces(dataset: Dataset, split: Split) -> tuple[list[Piece], list[Pi
 def fit_mouth(pieces: Sequence[Piece], fps: Fraction) -> MouthModel:
     """Fits head, PCA, jaw and rest mouth to the training ``pieces``, at ``fps`` frames per second."""
     template = fit_template(_spread_landmarks(pieces))
-    head = fit_head([_landmarks(piece) for piece in pieces], template)
-    canonical = [_canonical(piece, head) for piece in pieces]
+    head = fit_head([piece.landmarks for piece in pieces], template)
+    canonical = [canonical_landmarks(piece, head) for piece in pieces]
     middle = np.concatenate(canonical).mean(axis=0)
     speaking = [face + (middle - face.mean(axis=0)) for face in canonical]
     mouths = np.concatenate(canonical)[:, MOUTH]
@@ -305,6 +297,12 @@ def rest_mouth(keypoints: np.ndarray, levels: np.ndarray) -> np.ndarray:
     opening = mouth_opening(keypoints)
     candidates = keypoints[silent]
     return np.median(candidates[opening[silent] <= np.median(opening[silent])], axis=0).astype(np.float32)
+
+
+def open_threshold(recorded: Sequence[Example]) -> float:
+    """Returns the opening, canonical, that lips have at least in a vowel of prose, from the ``recorded`` examples."""
+    openings = np.concatenate([mouth_opening(utterance.keypoints) for utterance in recorded])
+    return float(OPEN_FROM * np.percentile(openings, 75))
 
 
 class ExampleSource:
@@ -393,23 +391,27 @@ class KeypointLearner(LstmLearner):
         config: sizes of the network.
         options: weights of the losses, and the optimiser's options.
         mouth: PCA of the mouth.
+        open_from: opening from which on lips are open in a vowel of prose, canonical; see :func:`open_threshold`.
         val: validation examples.
     """
 
     def __init__(
-        self, config: PredictorConfig, options: KeypointOptions, mouth: MouthModel, val: Sequence[Example]
+        self,
+        config: PredictorConfig,
+        options: KeypointOptions,
+        mouth: MouthModel,
+        open_from: float,
+        val: Sequence[Example],
     ) -> None:
         import tensorflow as tf
 
         super().__init__(config, options)
-        self._options, self._mouth, self._val = options, mouth, val
+        self._options, self._mouth, self._open, self._val = options, mouth, open_from, val
         self._decode = tf.constant(mouth.pca.components * mouth.pca.spread[:, None])
         self._mean = tf.constant(mouth.pca.mean)
         weights = np.ones(20, dtype=np.float32)
         weights[INNER_LIPS] = INNER_LIP_WEIGHT
         self._point_weights = tf.constant(weights / weights.mean())
-        openings = np.concatenate([mouth_opening(utterance.keypoints) for utterance in val])
-        self._open = float(OPEN_FROM * np.percentile(openings, 75))
 
     def start_from(self, start: TrainedPredictor) -> None:
         """Loads the weights of ``start``, with the output layer changed from its PCA to this person's.
@@ -511,20 +513,8 @@ def _width(keypoints: Any) -> Any:
 
 
 def _spread_landmarks(pieces: Sequence[Piece]) -> np.ndarray:
-    landmarks = np.concatenate([_landmarks(piece) for piece in pieces])
+    landmarks = np.concatenate([piece.landmarks for piece in pieces])
     return landmarks[:: max(1, len(landmarks) // TEMPLATE_FRAMES)]
-
-
-def _landmarks(piece: Piece) -> np.ndarray:
-    return piece.clip.landmarks[piece.start : piece.stop]
-
-
-def _canonical(piece: Piece, head: Head) -> np.ndarray:
-    return to_canonical(_landmarks(piece), place_head(_landmarks(piece), head)).astype(np.float32)
-
-
-def _mouth(piece: Piece, head: Head) -> np.ndarray:
-    return _canonical(piece, head)[:, MOUTH]
 
 
 def _levels(pieces: Sequence[Piece], fps: Fraction) -> np.ndarray:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from obamanet.networks.config import PredictorConfig
-from obamanet.training.loop.ema_learner import EmaLearner, OptimiserOptions
+from obamanet.training.loop.ema_learner import EmaLearner
+from obamanet.training.loop.training_options import EmaOptions
 
 
 class LstmLearner(EmaLearner):
     """Trains a stack of LSTM layers of the sizes ``config``; subclasses define losses, validation and samples."""
 
-    def __init__(self, config: PredictorConfig, options: OptimiserOptions) -> None:
+    def __init__(self, config: PredictorConfig, options: EmaOptions) -> None:
         import tensorflow as tf
 
         from obamanet.networks.keypoint_lstm import build_predictor, run_predictor

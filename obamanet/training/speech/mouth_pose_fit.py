@@ -7,12 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from obamanet.constants import MOUTH
-from obamanet.keypoints.head import place_head
 from obamanet.keypoints.mouth_poses import MouthPoses, fit_poses
-from obamanet.keypoints.placement import to_canonical
 from obamanet.person import POSES_FILE, MouthModel, Person, TextPart, edited_person, load_person, save_card, save_poses
 from obamanet.training.data.dataset import Piece
+from obamanet.training.speech.canonical_pieces import canonical_mouth
 
 
 def fit_poses_of(pieces: Sequence[Piece], mouth: MouthModel, *, seed: int = 1) -> MouthPoses:
@@ -28,14 +26,8 @@ def fit_poses_of(pieces: Sequence[Piece], mouth: MouthModel, *, seed: int = 1) -
     """
     # The PCA was fitted on the footage with sound; in the rest the person may do anything but speak.
     speaking = [piece for piece in pieces if piece.clip.sound] or pieces
-    keypoints = np.concatenate([mouth_track(piece, mouth) for piece in speaking])
+    keypoints = np.concatenate([canonical_mouth(piece, mouth.head) for piece in speaking])
     return fit_poses(keypoints, mouth.pca, mouth.rest, seed=seed)
-
-
-def mouth_track(piece: Piece, mouth: MouthModel) -> np.ndarray:
-    """Returns the canonical keypoints (T, 20, 2) float32 of ``piece``."""
-    landmarks = piece.clip.landmarks[piece.start : piece.stop]
-    return to_canonical(landmarks, place_head(landmarks, mouth.head))[:, MOUTH].astype(np.float32)
 
 
 def add_poses(person: Person, pieces: Sequence[Piece], *, seed: int = 1) -> Person:
