@@ -27,21 +27,11 @@ from obamanet.processes import map_in_processes
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.timing import parse_rate
-from obamanet.training.data.dataset import JPEG_QUALITY, check_image_size
+from obamanet.training.data.dataset import JPEG_QUALITY, Reject, check_image_size
 from obamanet.video.reader import VideoInfo, probe_video, read_frames
 
 MIN_CLIP = 1.0
 """Minimum length of a video's frames with a face, in seconds; less cannot fill one training window."""
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Footage that was left out: the video, the frames (None for all), and why."""
-
-    source: str
-    reason: str
-    first: int | None = None
-    last: int | None = None
 
 
 @dataclass(frozen=True)
