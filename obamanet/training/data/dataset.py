@@ -61,6 +61,13 @@ class Reject:
     first: int | None = None
     last: int | None = None
 
+    @property
+    def frames(self) -> str:
+        """The frames as a text: "all", "3" or "3-17"."""
+        if self.first is None:
+            return "all"
+        return f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+
 
 @dataclass(frozen=True)
 class Clip:

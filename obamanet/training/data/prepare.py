@@ -313,8 +313,8 @@ def _prepare_clip(job: _Job, folder: Path, key: dict[str, object]) -> _Outcome:
         reason = f"a face in only {has_face.sum()} of {len(has_face)} frames; at least {MIN_CLIP:g} s of face is needed"
         return _Outcome(None, 0, False, (Reject(source, reason),), ())
     rejects = (
-        *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found"),
-        *_frame_rejects(source, track.other, "another face than in most of the video"),
+        *frame_rejects(source, (track.segment < 0) & ~track.other, "no face found"),
+        *frame_rejects(source, track.other, "another face than in most of the video"),
     )
     notes = []
     if track.max_faces > 1:
@@ -376,7 +376,7 @@ def _write_clip(part: Path, job: _Job, info: VideoInfo, track: FaceTrack, about:
     atomic_write_json(part / "clip.json", about)
 
 
-def _frame_rejects(source: str, left_out: np.ndarray, reason: str) -> tuple[Reject, ...]:
+def frame_rejects(source: str, left_out: np.ndarray, reason: str) -> tuple[Reject, ...]:
     """Returns each run of frames that ``left_out`` (T,) bool marks."""
     frames = np.flatnonzero(left_out)
     runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(frames) else []
