@@ -132,11 +132,33 @@ def test_verb(
     result(report.page)
 
 
-@command("run data/test --out compared")
-def compare_verb(*, run: Run, pictures: Pictures, out: OutFolder, quiet: Quiet = False) -> None:
-    """Set the weights that --keep-epoch kept against each other: a table and a picture. Prints the page."""
+@command("run data/test --out compared", "run data/test --out compared --epoch 10 --epoch 200 --frame me-00042")
+def compare_verb(
+    *,
+    run: Run,
+    pictures: Pictures,
+    out: OutFolder,
+    epoch: Annotated[
+        list[int] | None,
+        typer.Option("--epoch", help="One of the kept epochs; may be given again.", show_default="all of them"),
+    ] = None,
+    frame: Annotated[
+        str | None,
+        typer.Option(
+            "--frame",
+            metavar="NAME",
+            help="Show this picture over time, named without suffix.",
+            show_default="some of PICTURES",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Set the weights that --keep-epoch kept against each other: figures, curves, pictures. Prints the page.
+
+    epochs.png beside it shows the same pictures and curves, epochs.csv the figures.
+    """
     progress = console(quiet)
-    for one in compare_epochs(run, pictures, out, progress=progress):
+    for one in compare_epochs(run, pictures, out, epochs=epoch or (), frame=frame, progress=progress):
         progress.note(f"epoch {one.epoch:g}: {_figures(one.mean)}")
     result(out / "index.html")
 
