@@ -80,6 +80,7 @@ def test_features_know_opening_turn_nod_and_gaze_whatever_the_heads_place_size_a
     np.testing.assert_allclose(changed - np.diag(np.diag(changed)), 0, atol=1e-9)
     assert (np.diag(changed) > 0.02).all()
 
+    assert np.diag(changed)[3] == pytest.approx(1 / (face[39, 0] - face[36, 0]))  # in eye widths
     turn = np.array([[np.cos(0.3), np.sin(0.3)], [-np.sin(0.3), np.cos(0.3)]])
     np.testing.assert_allclose(face_features(2.5 * faces @ turn + 7).values, features.values, atol=1e-9)
     assert face_features(faces[:, :68]).names == features.names[:3]

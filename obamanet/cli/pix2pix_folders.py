@@ -9,10 +9,11 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import Quiet
+from obamanet.cli.options import Quiet, SketchName
 from obamanet.constants import IMAGE_SIZE
 from obamanet.pix2pix.folders import Shares, combine_folders, resize_folder, split_folder
 from obamanet.pix2pix.frame_choice import COUNT, FrameOptions
+from obamanet.types import SketchStyle
 
 PictureFolder = Annotated[Path, typer.Argument(metavar="PICTURES", help="A folder of pictures; it stays as it is.")]
 OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to make.")]
@@ -39,6 +40,7 @@ def from_video_verb(
             seed="Of the frame that covering starts with: same seed, same frames.",
         ),
     ],
+    sketch: SketchName = SketchStyle.PARTS,
     image_size: Annotated[
         int | None,
         typer.Option(
@@ -65,7 +67,7 @@ def from_video_verb(
 
     progress = console(quiet)
     report = make_pictures(
-        footage, out, options, image_size=image_size, pairs=pairs, workers=workers, progress=progress
+        footage, out, options, sketch=sketch, image_size=image_size, pairs=pairs, workers=workers, progress=progress
     )
     progress.note(f"{report.pictures} frames chosen of {report.usable}; {len(report.rejects)} stretches cannot be used")
     result(report.page)

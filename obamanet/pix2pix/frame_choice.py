@@ -11,6 +11,7 @@ import numpy as np
 
 from obamanet.constants import LANDMARK_COUNT, LEFT_EYE, MOUTH, RIGHT_EYE
 from obamanet.errors import OptionError
+from obamanet.keypoints.eyes import gaze
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.keypoints.placement import LEFT_EYE_CORNER, RIGHT_EYE_CORNER
 from obamanet.training.loop.ema_learner import check_seed
@@ -26,9 +27,6 @@ found wrongly must not stretch the scale."""
 NOSE_TIP: Final = 30
 LEFT_EAR, RIGHT_EAR = 0, 16
 """Indices among the 68 landmarks: the nose's tip, and the ends of the jaw line."""
-
-IRIS_CENTRES: Final = (68, 73)
-"""Indices of the irises' centres, in landmarks that have irises."""
 
 
 class Spread(StrEnum):
@@ -103,7 +101,7 @@ def face_features(landmarks: np.ndarray) -> Features:
     is scaled by its own range in the footage, without the outermost TAIL percent at either end.
 
     Args:
-        landmarks: shape (N, 68 or more, 2), pixels.
+        landmarks: shape (N, 68, 2), or (N, 78, 2) with irises, pixels.
     """
     points = landmarks.astype(np.float64)
     eyes = (points[:, LEFT_EYE].mean(axis=1) + points[:, RIGHT_EYE].mean(axis=1)) / 2
@@ -118,14 +116,7 @@ def face_features(landmarks: np.ndarray) -> Features:
         "head nod": _along(points[:, NOSE_TIP] - eyes, down) / distance,
     }
     if points.shape[1] > LANDMARK_COUNT:
-        # The corners' middle and not the lids': lids follow the gaze.
-        corners = points[:, [LEFT_EYE.start, LEFT_EYE.start + 3, RIGHT_EYE.start, RIGHT_EYE.start + 3]]
-        looking = points[:, list(IRIS_CENTRES)].mean(axis=1) - corners.mean(axis=1)
-        width = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1) + np.linalg.norm(
-            corners[:, 3] - corners[:, 2], axis=1
-        )
-        named["gaze across"] = 2 * _along(looking, across) / width
-        named["gaze down"] = 2 * _along(looking, down) / width
+        named["gaze across"], named["gaze down"] = gaze(points).T
     values = np.stack(list(named.values()), axis=1)
     low, high = np.percentile(values, (TAIL, 100 - TAIL), axis=0)
     span = np.where(high > low, high - low, 1.0)

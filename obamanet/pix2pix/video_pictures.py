@@ -23,6 +23,7 @@ from obamanet.training.data.dataset import Clip, Dataset, Piece, Reject, load_da
 from obamanet.training.data.prepare import frame_rejects, prepare
 from obamanet.training.renderer.pix2pix_training import spread_evenly
 from obamanet.training.renderer.renderer_training import PersonPairs
+from obamanet.types import SketchStyle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,6 +91,7 @@ def make_pictures(
     out: Path,
     options: FrameOptions | None = None,
     *,
+    sketch: SketchStyle = SketchStyle.PARTS,
     image_size: int | None = None,
     pairs: bool = True,
     workers: int | None = None,
@@ -104,6 +106,7 @@ def make_pictures(
         out: folder that gets photos/, sketches/, pairs/ (sketch on the left, photo on the right), report.html,
             pictures.json and sources.json.
         options: which frames.
+        sketch: how the faces are drawn.
         image_size: side of the pictures; None for the dataset's own, or IMAGE_SIZE for videos.
         pairs: whether to write pairs/.
         workers: processes that prepare videos, by default one per core.
@@ -127,11 +130,11 @@ def make_pictures(
             prepared = stack.enter_context(scratch_folder(out.with_name(f"{out.name}-prepared")))
             prepare(footage, prepared, image_size=image_size or IMAGE_SIZE, workers=workers, progress=progress)
             dataset = load_dataset(prepared)
-        return _write_pictures(dataset, out, options, pairs, progress)
+        return _write_pictures(dataset, out, options, sketch, pairs, progress)
 
 
 def _write_pictures(
-    dataset: Dataset, out: Path, options: FrameOptions, pairs: bool, progress: Progress
+    dataset: Dataset, out: Path, options: FrameOptions, sketch: SketchStyle, pairs: bool, progress: Progress
 ) -> PicturesReport:
     frames, landmarks, rejects = _usable(dataset)
     features = face_features(landmarks)
@@ -139,7 +142,7 @@ def _write_pictures(
     if not len(chosen):
         raise DatasetError(f"no usable frame has a number that {options.every} divides: {dataset.folder}; choose more")
     pieces = [Piece(frames[i].clip, frames[i].number, frames[i].number + 1) for i in chosen]
-    source, examples = PersonPairs(pieces, None, dataset.image_size), []
+    source, examples = PersonPairs(pieces, None, dataset.image_size, sketch), []
     shown = set(spread_evenly(len(chosen), EXAMPLES))
     with whole_folder(out) as part:
         for folder in (PHOTOS, SKETCHES, *([PAIRS] if pairs else [])):
@@ -159,6 +162,7 @@ def _write_pictures(
             {
                 "schema": SCHEMA,
                 "image_size": dataset.image_size,
+                "sketch": sketch.value,
                 "options": asdict(options),
                 "sources": sorted({frames[i].clip.source for i in chosen}),
                 "frames": [
