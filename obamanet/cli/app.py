@@ -132,6 +132,7 @@ OBAMANET = Group(
         "prepare": Verb("prepare:prepare_verb", "Videos of one person to a dataset.", PERSON),
         "train": TRAIN,
         "assemble": Verb("assemble:assemble_verb", "Two trained parts to a person with a name and rights.", PERSON),
+        "puppet": Verb("puppet:puppet_verb", "Videos to a person that another video or a camera drives.", PERSON),
         "poses": Verb("mouth_poses:poses_verb", "Find a person's mouth poses, for speaking from text.", PERSON),
         "synthetic-voices": Verb(
             "synthetic_voices:synthetic_voices_verb", "Have the training sentences said by other voices.", PERSON
