@@ -15,8 +15,10 @@ import numpy as np
 from obamanet.errors import DatasetError, OutputError, PersonError
 from obamanet.export import export_networks
 from obamanet.files import locked, read_json
+from obamanet.inference.faces_at_rest import neutral_face
 from obamanet.keypoints.mouth_poses import MouthPoses
 from obamanet.keypoints.reference import SEAM_SECONDS, stitch
+from obamanet.keypoints.retarget import MovementRange, fit_range
 from obamanet.networks.weights import save_half
 from obamanet.person import (
     CARD,
@@ -75,6 +77,9 @@ REFERENCE_SECONDS = 24
 APPEARANCE_FRAMES = 5
 APPEARANCE_SIDE = 32
 """Frames per piece, and pixels per side of their thumbnails, that describe a person's hair and clothes."""
+
+RANGE_FRAMES = 20_000
+"""Frames, spread over the footage, in which the person's range of movement is measured."""
 
 FOOTAGE_SECONDS = 60
 """Seconds. Longest footage of an in-painted person; for longer sound it is played forward and backward."""
@@ -256,7 +261,8 @@ def _write_person(
         written = write_footage(part / FOOTAGE_FILE, _footage(piece, dataset.fps), dataset.fps)
         if written != len(landmarks):
             raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
-    save_reference(part / REFERENCE_FILE, track, boxes)
+    movement = _range(pieces, track, dataset.image_size)
+    save_reference(part / REFERENCE_FILE, track, boxes, movement)
     learned = Sources(videos_of(pieces))
     for run in (predictor, renderer) if predictor else (renderer,):
         # Runs from before sources were recorded name their split only.
@@ -277,6 +283,7 @@ def _write_person(
         region=region,
         landmarks=dataset.landmarks,
         sketch=renderer.sketch,
+        movement=movement,
     )
     export_networks(person)
     save_card(person)
@@ -355,6 +362,17 @@ def _stitched(pieces: Sequence[Piece], dataset: Dataset) -> np.ndarray:
         for i in best[1]
     ]
     return stitch(squares, float(dataset.fps))
+
+
+def _range(pieces: Sequence[Piece], track: LandmarkTrack, size: int) -> MovementRange:
+    """Returns how far the person moves in all of ``pieces``, from its rest in the reference ``track``."""
+    neutral = neutral_face(track.points, size)
+    frames = sum(piece.stop - piece.start for piece in pieces)
+    step = max(1, frames // RANGE_FRAMES)
+    squares = [
+        to_square(piece.clip.landmarks[piece.start : piece.stop : step], piece.clip.box, size) for piece in pieces
+    ]
+    return fit_range(np.concatenate(squares)[:, : track.points.shape[1]], neutral)
 
 
 def _appearance(piece: Piece) -> np.ndarray:

@@ -59,6 +59,13 @@ STABLE_POINTS: Final = (27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45)
 """Indices among the 68 landmarks: nose and eye corners, which speech hardly moves; placements are fitted to them
 alone."""
 
+MIRRORED: Final = (
+    *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+)
+"""Which of the 68 landmarks each becomes in a mirror."""
+
 IMAGE_SIZE: Final = 256
 """Pixels. Default side of the renderer's square images (Isola et al. 2017)."""
 

@@ -46,6 +46,7 @@ from obamanet.keypoints.jaw import LOWER_JAW, JawModel
 from obamanet.keypoints.mouth_poses import MouthPoses, PoseCurve
 from obamanet.keypoints.pca import MouthPca
 from obamanet.keypoints.region import MouthRegion
+from obamanet.keypoints.retarget import MovementRange
 from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig, PredictorConfig
 from obamanet.sources import SOURCES_FILE
 from obamanet.speech.feature_extractor import ENCODER, encoder_card, feature_size
@@ -226,6 +227,7 @@ class Person:
         region: for in-painting, the region that is painted; None for whole faces.
         landmarks: the model that found the landmarks it was trained on.
         sketch: how landmarks are drawn for its renderer.
+        movement: how far it moved in all of its footage; None for an older person.
     """
 
     folder: Path
@@ -242,6 +244,7 @@ class Person:
     region: MouthRegion | None = None
     landmarks: Landmarks = Landmarks.DLIB
     sketch: SketchStyle = SketchStyle.PARTS
+    movement: MovementRange | None = None
 
     @property
     def landmark_count(self) -> int:
@@ -393,6 +396,7 @@ def load_person(folder: Path) -> Person:
         _check_parts(card, mode, files)
         arrays = read_arrays(folder / REFERENCE_FILE)
         points, squares = arrays["landmarks"], arrays["boxes"]
+        moved = [arrays[name] for name in ("reach", "gap", "drift") if name in arrays]
         if squares.ndim != 2 or squares.shape[1] != 3:
             raise CardError(f"{folder / REFERENCE_FILE}: boxes have shape {squares.shape}, needed is (T, 3)")
         person = Person(
@@ -410,6 +414,7 @@ def load_person(folder: Path) -> Person:
             region=load_region(folder / REGION_FILE) if mode is RenderMode.INPAINT else None,
             landmarks=landmarks_of_card(card),
             sketch=_read_style(renderer),
+            movement=MovementRange(moved[0], float(moved[1]), moved[2]) if len(moved) == 3 else None,
         )
         _check_fit(person)
     except CardError as error:
@@ -573,8 +578,10 @@ def poser_of(person: Person) -> PoserCard:
     return person.poser
 
 
-def save_reference(path: Path, track: LandmarkTrack, boxes: tuple[CropBox, ...]) -> None:
-    """Writes the reference track and the squares it was cut from.
+def save_reference(
+    path: Path, track: LandmarkTrack, boxes: tuple[CropBox, ...], movement: MovementRange | None = None
+) -> None:
+    """Writes the reference track, the squares it was cut from, and how far the person moves.
 
     Raises:
         OutputError: ``path`` cannot be written.
@@ -584,6 +591,7 @@ def save_reference(path: Path, track: LandmarkTrack, boxes: tuple[CropBox, ...])
             file,
             landmarks=track.points.astype(np.float32),
             boxes=np.array([(b.left, b.top, b.side) for b in boxes], dtype=np.float64).reshape(-1, 3),
+            **(asdict(movement) if movement else {}),
         )
 
 
@@ -777,7 +785,7 @@ def _check_parts(card: Card, mode: RenderMode, files: dict[str, str]) -> None:
 
 
 def _check_fit(person: Person) -> None:
-    faults = [*_speech_faults(person), *_pose_faults(person), *_region_faults(person)]
+    faults = [*_speech_faults(person), *_pose_faults(person), *_region_faults(person), *_range_faults(person)]
     if (
         person.reference.points.ndim != 3
         or person.reference.points.shape[1:] not in ((LANDMARK_COUNT, 2), (LANDMARKS_WITH_IRISES, 2))
@@ -858,6 +866,17 @@ def _region_faults(person: Person) -> list[str]:
         "outline": (region.outline, (corners, 2)),
     }
     return _shape_faults(REGION_FILE, needed)
+
+
+def _range_faults(person: Person) -> list[str]:
+    if person.movement is None:
+        return []
+    needed: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
+        "reach": (person.movement.reach, (person.landmark_count, 2)),
+        "gap": (np.array(person.movement.gap), ()),
+        "drift": (person.movement.drift, (4,)),
+    }
+    return _shape_faults(REFERENCE_FILE, needed)
 
 
 def _shape_faults(file: str, needed: dict[str, tuple[np.ndarray, tuple[int, ...]]]) -> list[str]:

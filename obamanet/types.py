@@ -125,6 +125,16 @@ class SketchStyle(StrEnum):
     """Filled regions, each part of the face with its own colour, and white irises."""
 
 
+class DrivenPart(StrEnum):
+    """What of a person follows the driver."""
+
+    HEAD = "head"
+    """The whole head: its moves, brows, eyes, gaze, jaw and mouth."""
+
+    MOUTH = "mouth"
+    """The mouth, and the jaw with it; the rest is that of the reference track."""
+
+
 class RenderMode(StrEnum):
     """How a person is rendered; each person has one mode."""
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from made import recorded_frames, write_judges, write_video
 
-from obamanet.constants import MOUTH
+from obamanet.constants import MIRRORED, MOUTH
 from obamanet.errors import EvaluationError, FaceError, VideoError
 from obamanet.evaluation import tracks
 from obamanet.evaluation.alignment import align, covered
 from obamanet.evaluation.catalogue import METRICS
 from obamanet.evaluation.judges.judge_folders import find_judges
 from obamanet.evaluation.judges.lpips import Supplied
-from obamanet.evaluation.measure import MIRRORED_POINTS, ClipScores, Measurer, Score, _mouth, _unpasted
+from obamanet.evaluation.measure import ClipScores, Measurer, Score, _mouth, _unpasted
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.tracks import CACHE_VARIABLE, ClipTrack, Tracker, cache_folder
 from obamanet.render.crop import cut_square
@@ -187,10 +187,10 @@ def test_the_cache_is_where_the_user_wants_it(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_mirror_swaps_left_and_right() -> None:
-    assert sorted(MIRRORED_POINTS.tolist()) == list(range(68))
-    np.testing.assert_array_equal(MIRRORED_POINTS[MIRRORED_POINTS], np.arange(68))
+    assert sorted(MIRRORED) == list(range(68))
+    np.testing.assert_array_equal(np.array(MIRRORED)[list(MIRRORED)], np.arange(68))
     left_corner, right_corner = MOUTH.start, MOUTH.start + 6
-    assert MIRRORED_POINTS[left_corner] == right_corner
+    assert MIRRORED[left_corner] == right_corner
 
 
 def track_of(landmarks: np.ndarray, size: tuple[int, int], fps: int = 25) -> ClipTrack:

@@ -12,6 +12,7 @@ from made import recorded_frames, with_irises
 from obamanet.constants import LEFT_EYE, RIGHT_EYE
 from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.face.track import track_face
+from obamanet.keypoints.blinks import blinks_too_seldom, shut_lids
 from obamanet.keypoints.eyes import eye_openings, find_blinks, gaze
 
 
@@ -64,6 +65,22 @@ class TestBlinks:
 
     def test_those_cut_off_at_the_ends_do_not_count(self) -> None:
         assert find_blinks(self.series(slice(0, 3), slice(20, 23), slice(57, 60))) == [(20, 23)]
+
+    def test_a_track_that_stares_gets_blinks_at_seeded_intervals(self) -> None:
+        staring = np.repeat(made_landmarks(1), 25 * 120, axis=0)
+        times = np.arange(len(staring)) / 25
+        assert blinks_too_seldom(staring, 25)
+        blinking = shut_lids(staring, times)
+        blinks = find_blinks(eye_openings(blinking)[:, 0])
+        assert 15 <= len(blinks) <= 60
+        assert all(2 <= last - first <= 6 for first, last in blinks)
+        gaps = np.diff([first for first, _ in blinks]) / 25
+        assert gaps.min() > 0.5 and gaps.std() > 0.5
+        assert not blinks_too_seldom(blinking, 25)
+        # Pieces of the time are as the whole; all but the lids stays.
+        np.testing.assert_array_equal(shut_lids(staring[1000:2000], times[1000:2000]), blinking[1000:2000])
+        still = np.delete(blinking - staring, [37, 38, 43, 44], axis=1)
+        assert not still.any()
 
     def test_both_eyes_of_the_right_index(self, face: np.ndarray) -> None:
         faces = np.repeat(face[None], 60, axis=0)

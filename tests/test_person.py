@@ -28,6 +28,7 @@ from obamanet.files import locked, sha256_of
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.keypoint_predictor import Predictor
 from obamanet.keypoints.mouth_poses import MouthPoses, PoseCurve
+from obamanet.keypoints.retarget import MovementRange
 from obamanet.networks.config import EncoderConfig
 from obamanet.person import (
     CARD,
@@ -101,14 +102,23 @@ class TestLoad:
     def test_irises_and_the_style_of_its_sketches_come_back(self, tiny_person: Person, folder: Path) -> None:
         track = LandmarkTrack(with_irises(tiny_person.reference.points), tiny_person.fps)
         person = replace(tiny_person, folder=folder, reference=track, sketch=SketchStyle.REGIONS)
-        save_reference(folder / REFERENCE_FILE, track, ())
+        movement = MovementRange(np.full((78, 2), 0.1), 0.2, np.array([0.1, 0.2, 0.3, 0.4]))
+        save_reference(folder / REFERENCE_FILE, track, (), movement)
         save_card(person)
         again = load_person(folder)
         assert (again.landmark_count, again.sketch) == (78, SketchStyle.REGIONS)
+        assert again.movement is not None and again.movement.gap == 0.2
+        np.testing.assert_array_equal(again.movement.drift, movement.drift)
         sketches = draw_sketches(CanonicalKeypoints(np.repeat(person.mouth.rest[None], 3, axis=0), person.fps), again)
         for found in sketches:
             colours = {tuple(colour) for colour in found.sketch.reshape(-1, 3).tolist()}
             assert {(0, 255, 0), (255, 255, 0), (255, 255, 255)} <= colours
+
+    def test_a_range_of_movement_that_does_not_fit(self, tiny_person: Person, folder: Path) -> None:
+        movement = MovementRange(np.ones((78, 2)), 0.2, np.ones(4))
+        save_reference(folder / REFERENCE_FILE, tiny_person.reference, (), movement)
+        save_card(replace(tiny_person, folder=folder))
+        refused(folder, "does not fit", "reach", "(68, 2)")
 
     def test_a_person_of_68_points_gets_no_irises(self, tiny_person: Person) -> None:
         face = tiny_person.reference.points[:1]

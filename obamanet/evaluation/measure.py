@@ -13,7 +13,7 @@ import numpy as np
 
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import stream_sound
-from obamanet.constants import LANDMARK_COUNT, MOUTH
+from obamanet.constants import LANDMARK_COUNT, MIRRORED, MOUTH
 from obamanet.errors import EvaluationError, SoundError
 from obamanet.evaluation import metrics
 from obamanet.evaluation.alignment import Aligned, align, covered, head_onto_head, into_frame
@@ -56,15 +56,6 @@ MIRROR_MARGIN: Final = 0.05
 
 MIRROR_SIDE: Final = 96
 """Pixels. Faces are compared with their mirror image at this size."""
-
-MIRRORED_POINTS = np.array(
-    [
-        *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
-        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-        *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
-    ]
-)
-"""Which of the 68 landmarks each becomes in a mirror."""
 
 NO_SYNCNET: Final = "give --syncnet FILE, Chung's syncnet_v2.model"
 NO_SQUARE: Final = "with --person only: of other videos the renderer's own square is not known"
@@ -453,7 +444,7 @@ def _refuse_mirrored(pair: Pair, aligned: Aligned) -> None:
         if index not in wanted:
             continue
         points, real = aligned.ours[rows[index]], aligned.real[rows[index]]
-        across = points[MIRRORED_POINTS] * (-1, 1) + (picture.shape[1] - 1, 0)
+        across = points[list(MIRRORED)] * (-1, 1) + (picture.shape[1] - 1, 0)
         face = _face_of(truth, real, real)
         straight.append(metrics.correlation(_face_of(picture, points, real), face))
         mirrored.append(metrics.correlation(_face_of(picture[:, ::-1], across, real), face))

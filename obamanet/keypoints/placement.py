@@ -23,10 +23,10 @@ def fit_template(landmarks: np.ndarray, rounds: int = 5) -> np.ndarray:
     updated.
     """
     landmarks = landmarks[:, :LANDMARK_COUNT]
-    template = _upright(landmarks[0].astype(np.float64))
+    template = upright(landmarks[0].astype(np.float64))
     for _ in range(rounds):
         canonical = to_canonical(landmarks, fit_placement(landmarks, template))
-        template = _upright(canonical.mean(axis=0))
+        template = upright(canonical.mean(axis=0))
     return template
 
 
@@ -56,7 +56,8 @@ def to_pixel(points: np.ndarray, placement: Placement) -> np.ndarray:
     return _points(turned + _complex(placement.centre)[:, None])
 
 
-def _upright(face: np.ndarray) -> np.ndarray:
+def upright(face: np.ndarray) -> np.ndarray:
+    """Returns ``face`` (N, 2), of any size, place and tilt, in canonical coordinates: (N, 2) float64."""
     eyes = _complex(face[RIGHT_EYE_CORNER] - face[LEFT_EYE_CORNER])
     return _points((_complex(face) - _complex(face[MOUTH].mean(axis=0))) / eyes)
 

@@ -17,6 +17,7 @@ from obamanet.background import in_background
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
 from obamanet.inference.speaker import Speaker, as_speaker
+from obamanet.keypoints.blinks import blinks_too_seldom, shut_lids
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import place_mouth
 from obamanet.keypoints.lips import uncross_lips
@@ -222,12 +223,17 @@ def draw_sketches(keypoints: CanonicalKeypoints, person: Person) -> Iterator[Fra
 def place_landmarks(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
     """Yields each frame's landmarks: the reference's head with the new mouth and jaw.
 
-    They are (68, 2) or (78, 2), pixels of the square.
+    They are (68, 2) or (78, 2), pixels of the square. Eyes blink as in the reference, and at seeded intervals where it
+    hardly does.
     """
     times = frame_times(len(keypoints.points), keypoints.fps)
+    add_blinks = blinks_too_seldom(person.reference.points, float(person.reference.fps))
     for first in range(0, len(keypoints.points), CHUNK_FRAMES):
         mouth = keypoints.points[first : first + CHUNK_FRAMES]
-        reference = reference_at(person.reference, times[first : first + CHUNK_FRAMES])
+        chunk = times[first : first + CHUNK_FRAMES]
+        reference = reference_at(person.reference, chunk)
+        if add_blinks:
+            reference = shut_lids(reference, chunk)
         placement = place_head(reference, person.mouth.head)
         yield from place_mouth(reference, placement, mouth, person.mouth.jaw)
 

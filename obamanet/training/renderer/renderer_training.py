@@ -28,8 +28,8 @@ from obamanet.training.loop.trained_networks import TrainedRenderer
 from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, train_pix2pix
 from obamanet.types import RenderMode, SketchStyle
 
-MOUTH_WEIGHT, EYES_WEIGHT = 5.0, 3.0
-"""Loss weights of the pixels of mouth and eyes, 1 elsewhere; each are 2 % of the picture."""
+MOUTH_WEIGHT, EYES_WEIGHT = 5.0, 4.0
+"""Loss weights of the pixels of mouth and eyes, 1 elsewhere; 2 and 4 % of the picture."""
 
 MARGIN = 0.35
 """Margin around the mouth and around each eye that has their weight, in their widths."""
