@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,13 +15,18 @@ from made import MadeClip, foreign_files, prepare_recorded, write_dataset
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
 from obamanet.errors import DatasetError, OptionError, OutputError
+from obamanet.networks.config import GeneratorConfig
+from obamanet.pix2pix import train_folder as train_folder_module
 from obamanet.pix2pix.frame_choice import FrameOptions, Spread, choose_frames, covering_radius, face_features
 from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import list_pictures
+from obamanet.pix2pix.train_folder import train_folder
 from obamanet.pix2pix.video_pictures import make_pictures
 from obamanet.render.crop import to_square
 from obamanet.render.sketch import draw_face
+from obamanet.sources import read_sources
 from obamanet.training.data.dataset import load_dataset
+from obamanet.training.renderer.pix2pix_training import TrainOptions
 
 SIZE = 64
 
@@ -178,6 +184,19 @@ def test_rejects_are_listed_with_their_reason_in_card_and_report(dataset: Path, 
 def test_forgetting_knows_every_file(dataset: Path, tmp_path: Path) -> None:
     make_pictures([dataset], tmp_path / "out", FrameOptions(count=5))
     assert foreign_files(tmp_path / "out") == []
+
+
+def test_a_run_on_the_pictures_names_the_footage(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_notes_alone(*_: Any, write_notes: Any, **__: Any) -> None:
+        (tmp_path / "run").mkdir()
+        write_notes()
+
+    make_pictures([dataset], tmp_path / "out", FrameOptions(count=5))
+    monkeypatch.setattr(train_folder_module, "train_pix2pix", write_notes_alone)
+    train_folder(tmp_path / "out" / "pairs", tmp_path / "run", GeneratorConfig(image_size=32), TrainOptions())
+    assert read_sources(tmp_path / "run").videos == {clip.sha256 for clip in load_dataset(dataset).clips}
 
 
 def test_what_is_there_stays_and_a_dataset_keeps_its_size(dataset: Path, tmp_path: Path) -> None:

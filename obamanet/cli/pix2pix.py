@@ -162,7 +162,7 @@ def compare_verb(
     """
     progress = console(quiet)
     for one in compare_epochs(run, pictures, out, epochs=epoch or (), frame=frame, progress=progress):
-        progress.note(f"epoch {one.epoch:g}: {_figures(one.mean)}")
+        progress.note(f"epoch {one.epoch}: {_figures(one.mean)}")
     result(out / "index.html")
 
 

@@ -41,7 +41,7 @@ CELL: Final = 1.7
 class EpochMeasures:
     """Mean measures over a folder, of the weights after ``step`` steps, which are ``epoch`` epochs."""
 
-    epoch: float
+    epoch: int
     step: int
     mean: Measures
 
@@ -97,7 +97,7 @@ def compare_epochs(
         rows[stems[index]] = [Painted("input", pair.condition), Painted("target", pair.target)]
     compared = []
     for step, weights in kept.items():
-        painter, epoch = Painter(run.generator, weights), f"epoch {run.epoch(step):g}"
+        painter, epoch = Painter(run.generator, weights), f"epoch {run.epoch(step)}"
         measured = []
         for index in progress.track(range(len(source)), epoch, len(source)):
             pair = source.pair(index, None)
@@ -114,7 +114,7 @@ def compare_epochs(
             "epochs.html",
             title=f"{checkpoint.resolve().name}: {len(compared)} epochs on {len(source)} pictures",
             measures=list(MEASURES.values()),
-            compared=[(f"{one.epoch:g}", one.step, _numbers(one.mean), _best(one, compared)) for one in compared],
+            compared=[(one.epoch, one.step, _numbers(one.mean), _best(one, compared)) for one in compared],
             curves=embed_figure(_curves(compared)),
             rows=rows,
             embed_picture=embed_picture,
@@ -128,8 +128,7 @@ def _chosen(run: Checkpoint, epochs: Sequence[int]) -> dict[int, Path]:
     kept = run.kept()
     if not kept:
         raise DatasetError(f"no weights were kept in {run.folder}; train with epochs to keep")
-    # A step is the first one at which so many epochs are through.
-    known = {int(run.epoch(step)): step for step in kept}
+    known = {run.epoch(step): step for step in kept}
     missing = [epoch for epoch in epochs if epoch not in known]
     if missing:
         raise OptionError(
@@ -157,7 +156,7 @@ def _write_table(compared: Iterable[EpochMeasures], path: Path) -> None:
         table.writerow(["epoch", "step", "l1", "psnr_db", "ssim"])
         for one in compared:
             numbers = (one.mean.l1, one.mean.psnr, one.mean.ssim)
-            table.writerow([f"{one.epoch:g}", one.step, *(f"{value:.6g}" for value in numbers)])
+            table.writerow([one.epoch, one.step, *(f"{value:.6g}" for value in numbers)])
 
 
 def _draw(rows: Mapping[str, Sequence[Painted]], compared: Sequence[EpochMeasures]) -> Figure:
