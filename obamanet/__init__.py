@@ -14,7 +14,8 @@ Speaking:   :func:`default_person_folder`, :func:`load_person`, :func:`speak`, :
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`; to begin with another's
-            networks :func:`trained_predictor`, :func:`start_weights`, :func:`trained_renderer`
+            networks :func:`trained_predictor`, :func:`start_weights`, :func:`trained_renderer`; all of it in one for a
+            person that another drives: :func:`make_puppet`
 What is in
 a video:    :func:`verify_video`
 Forgetting: :func:`find_traces`, :func:`erase`
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from obamanet.networks.config import GeneratorConfig
     from obamanet.person import Origin, Person, load_person
     from obamanet.pipelines.dub import DubbedVideo, dub
+    from obamanet.pipelines.puppet import make_puppet
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
     from obamanet.progress import ConsoleProgress
     from obamanet.provenance import verify_video
@@ -70,6 +72,7 @@ _HOMES = {
     "start_weights": "training.speech.keypoint_training",
     "load_dataset": "training.data.dataset",
     "load_person": "person",
+    "make_puppet": "pipelines.puppet",
     "parse_rate": "timing",
     "prepare": "training.data.prepare",
     "speak": "pipelines.speak",
@@ -103,6 +106,7 @@ __all__ = [
     "find_traces",
     "load_dataset",
     "load_person",
+    "make_puppet",
     "parse_rate",
     "prepare",
     "speak",

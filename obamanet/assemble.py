@@ -88,7 +88,7 @@ FOOTAGE_SECONDS = 60
 def assemble_person(
     dataset: Dataset,
     split: Split,
-    keypoints_run: Path,
+    keypoints_run: Path | None,
     renderer_run: Path,
     out: Path,
     *,
@@ -107,7 +107,8 @@ def assemble_person(
     Args:
         dataset: the prepared footage.
         split: the split that both runs were trained on.
-        keypoints_run: folder of the predictor's run.
+        keypoints_run: folder of the predictor's run; None for a person without a speech part, which another's movement
+            drives.
         renderer_run: folder of the renderer's run.
         out: the person's folder.
         name: whose face it is.
@@ -128,14 +129,16 @@ def assemble_person(
     out = out.resolve()
     if out.exists() and not can_hold_person(out):
         raise OutputError(f"there is something else than a person, which is not replaced: {out}")
-    predictor, renderer = run_predictor(keypoints_run, weights), run_renderer(renderer_run, weights)
-    for run in (predictor, renderer):
+    predictor = run_predictor(keypoints_run, weights) if keypoints_run else None
+    renderer = run_renderer(renderer_run, weights)
+    for run in (predictor, renderer) if predictor else (renderer,):
         if run.split is not None and run.split != split.digest:
             raise DatasetError(
                 f"run was trained on another split of the footage: {run.folder} has {run.split}, given is "
                 f"{split.digest}; name the split, share and seed that it was trained with, or train it anew"
             )
-    metrics = {**_metrics(keypoints_run, KEYPOINTS, weights), **_metrics(renderer_run, RENDERER, weights)}
+    metrics = _metrics(keypoints_run, KEYPOINTS, weights) if keypoints_run else {}
+    metrics |= _metrics(renderer_run, RENDERER, weights)
     created = not out.exists()
     part = out.with_name(f".{out.name}.part")
     try:
@@ -219,24 +222,18 @@ def _write_person(
     part: Path,
     dataset: Dataset,
     pieces: Sequence[Piece],
-    predictor: TrainedPredictor,
+    predictor: TrainedPredictor | None,
     renderer: TrainedRenderer,
     out: Path,
     name: str,
     origin: Origin,
     metrics: dict[str, float],
 ) -> None:
-    from obamanet.networks.keypoint_lstm import build_predictor
     from obamanet.networks.unet import build_generator
 
-    mode, generator, mouth = renderer.mode, renderer.config, predictor.mouth
+    mode, generator = renderer.mode, renderer.config
     if mode is None:
         raise DatasetError(f"not a renderer's training run: {renderer.folder}: it paints no face")
-    if predictor.encoder and predictor.encoder != encoder_card().sha256:
-        raise DatasetError(
-            f"predictor was trained with another speech encoder than this version's: {predictor.folder}; "
-            "train it anew with: obamanet train keypoints"
-        )
     region = load_region(renderer.folder / REGION_FILE) if mode is RenderMode.INPAINT else None
     if generator.image_size != dataset.image_size:
         raise DatasetError(
@@ -247,14 +244,10 @@ def _write_person(
             f"renderer was trained with irises, which the dataset does not have: {renderer.folder}; prepare "
             f"{dataset.folder} anew, or train the renderer on it"
         )
-    save_mouth(mouth, part / MOUTH_FILE)
-    poses, poser = _poses_and_poser(part, pieces, mouth, out)
-    for network, trained, file in (
-        (build_predictor(predictor.config), predictor.weights, PREDICTOR_FILE),
-        (build_generator(generator), renderer.weights, RENDERER_FILE),
-    ):
-        load_weights(network, trained)
-        save_half(network, part / file)
+    speech, text = _write_speech(part, pieces, predictor, out) if predictor else (None, None)
+    network = build_generator(generator)
+    load_weights(network, renderer.weights)
+    save_half(network, part / RENDERER_FILE)
     boxes: tuple[CropBox, ...] = ()
     if region is None:
         track = LandmarkTrack(_stitched(pieces, dataset)[:, : renderer.landmark_count], dataset.fps)
@@ -270,23 +263,23 @@ def _write_person(
             raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
     movement = _range(pieces, track, dataset.image_size)
     save_reference(part / REFERENCE_FILE, track, boxes, movement)
-    learned = read_sources(predictor.folder) | read_sources(renderer.folder)
-    # Runs from before sources were recorded name their split only.
-    splits = frozenset(run.split for run in (predictor, renderer) if run.split is not None)
-    add_sources(part, learned | Sources(videos_of(pieces), splits))
-    encoder = EncoderCard(encoder_card().config, predictor.encoder) if predictor.encoder else None
+    learned = Sources(videos_of(pieces))
+    for run in (predictor, renderer) if predictor else (renderer,):
+        # Runs from before sources were recorded name their split only.
+        learned |= read_sources(run.folder) | Sources(splits=frozenset([run.split] if run.split else []))
+    add_sources(part, learned)
     person = Person(
         folder=part,
         name=name,
-        fps=predictor.fps,
+        fps=predictor.fps if predictor else dataset.fps,
         mode=mode,
         generator=generator,
         reference=track,
         boxes=boxes,
         origin=origin,
         metrics=metrics,
-        speech=SpeechPart(predictor.features, predictor.config, mouth, encoder, predictor.voices),
-        text=TextPart(poses, poser),
+        speech=speech,
+        text=text,
         region=region,
         landmarks=dataset.landmarks,
         sketch=renderer.sketch,
@@ -294,6 +287,27 @@ def _write_person(
     )
     export_networks(person)
     save_card(person)
+
+
+def _write_speech(
+    part: Path, pieces: Sequence[Piece], predictor: TrainedPredictor, out: Path
+) -> tuple[SpeechPart, TextPart]:
+    """Writes mouth, predictor and mouth poses into ``part``, keeps the poser of the person in ``out``, and returns both
+    parts."""
+    from obamanet.networks.keypoint_lstm import build_predictor
+
+    if predictor.encoder and predictor.encoder != encoder_card().sha256:
+        raise DatasetError(
+            f"predictor was trained with another speech encoder than this version's: {predictor.folder}; "
+            "train it anew with: obamanet train keypoints"
+        )
+    save_mouth(predictor.mouth, part / MOUTH_FILE)
+    text = TextPart(*_poses_and_poser(part, pieces, predictor.mouth, out))
+    network = build_predictor(predictor.config)
+    load_weights(network, predictor.weights)
+    save_half(network, part / PREDICTOR_FILE)
+    encoder = EncoderCard(encoder_card().config, predictor.encoder) if predictor.encoder else None
+    return SpeechPart(predictor.features, predictor.config, predictor.mouth, encoder, predictor.voices), text
 
 
 def _poses_and_poser(

@@ -19,7 +19,7 @@ def export_networks(person: Person) -> None:
         OutputError: a file cannot be written.
     """
     own_encoder = person.folder / ENCODER_FILE
-    if person.encoder_network and not own_encoder.is_file():
+    if person.speech and person.encoder_network and not own_encoder.is_file():
         with atomic_path(own_encoder) as part:
             shutil.copyfile(person.encoder_network.onnx, part)
     for stored in person.networks.values():

@@ -341,8 +341,21 @@ def test_kept_epochs_are_compared(run: Path, pictures: Path, tmp_path: Path) -> 
     assert float(rows[0]["l1"]) != float(rows[1]["l1"])
     assert cv2.imread(str(tmp_path / "out" / "epochs.png")).std() > 0
     html = (tmp_path / "out" / "index.html").read_text("utf-8")
-    assert 'src="epochs.png"' in html
-    assert f"<td>{last.psnr:.2f}</td>" in html
+    assert html.count('src="data:image/') == html.count("src=") == 1 + 4 * 4  # curves; 4 rows: input, target, epochs
+    assert re.search(f"<td>(<b>)?{last.psnr:.2f}(</b>)?</td>", html)
+
+
+def test_one_picture_is_shown_over_the_epochs_that_are_named(run: Path, pictures: Path, tmp_path: Path) -> None:
+    compared = compare_epochs(run, pictures, tmp_path / "out", epochs=[3], frame="p2")
+    assert [one.epoch for one in compared] == [3]
+    html = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "<h2>p2 over time</h2>" in html
+    assert html.count('src="data:image/') == 1 + 3  # curves; input, target, epoch 3
+    with pytest.raises(OptionError, match=r"epoch 2 was not kept in .*: kept are 1, 3"):
+        compare_epochs(run, pictures, tmp_path / "new", epochs=[3, 2])
+    with pytest.raises(OptionError, match="no picture is named 'p9'"):
+        compare_epochs(run, pictures, tmp_path / "new", frame="p9")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_run_that_kept_nothing_cannot_be_compared(run: Path, pictures: Path, tmp_path: Path) -> None:

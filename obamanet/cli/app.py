@@ -25,6 +25,12 @@ obamanet speak speech.wav --person me
 
 PIX2PIX_EXAMPLES = """Examples:
 
+obamanet pix2pix from-video me.mp4 --out me
+
+obamanet pix2pix train me/pairs --out run
+
+Of pictures from elsewhere:
+
 obamanet pix2pix combine photos drawings --out pairs
 
 obamanet pix2pix split pairs --out data
@@ -78,7 +84,7 @@ def before_training() -> None:
 
 
 def pix2pix_overview() -> None:
-    """Train and use pix2pix on folders of A|B pictures."""
+    """Train and use pix2pix on folders of A|B pictures, and make such folders."""
 
 
 TRAIN = Group(
@@ -101,6 +107,7 @@ PIX2PIX = Group(
         "test": Verb("pix2pix:test_verb", "Paint a folder of pictures; shows inputs, outputs and targets."),
         "compare": Verb("pix2pix:compare_verb", "Set the weights of several epochs against each other."),
         "export": Verb("pix2pix:export_verb", "Write the generator as a Keras, ONNX or TensorFlow Lite file."),
+        "from-video": Verb("pix2pix_folders:from_video_verb", "Photos of a person and their sketches, of a video."),
         "resize": Verb("pix2pix_folders:resize_verb", "Make squares of one size."),
         "combine": Verb("pix2pix_folders:combine_verb", "Put pictures of the same name side by side."),
         "split": Verb("pix2pix_folders:split_verb", "Divide pictures into train, val and test."),
@@ -127,6 +134,7 @@ OBAMANET = Group(
         "prepare": Verb("prepare:prepare_verb", "Videos of one person to a dataset.", PERSON),
         "train": TRAIN,
         "assemble": Verb("assemble:assemble_verb", "Two trained parts to a person with a name and rights.", PERSON),
+        "puppet": Verb("puppet:puppet_verb", "Videos to a person that another video or a camera drives.", PERSON),
         "poses": Verb("mouth_poses:poses_verb", "Find a person's mouth poses, for speaking from text.", PERSON),
         "synthetic-voices": Verb(
             "synthetic_voices:synthetic_voices_verb", "Have the training sentences said by other voices.", PERSON

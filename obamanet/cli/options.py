@@ -11,6 +11,7 @@ import typer
 
 from obamanet.engine.formats import Engine
 from obamanet.errors import OptionError
+from obamanet.types import SketchStyle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,14 @@ EngineName = Annotated[
 ]
 Language = Annotated[str, LANGUAGE]
 WordTimes = Annotated[Path, typer.Option("--align", metavar="DIR", help=WORD_TIMES_HELP)]
+SketchName = Annotated[
+    SketchStyle,
+    typer.Option(
+        "--sketch",
+        help="How whole faces are drawn for the renderer: a coloured line for each part, white lines, or coloured "
+        "filled regions.",
+    ),
+]
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder made by obamanet prepare.")]
 
 

@@ -9,20 +9,23 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.export import FormatName, PrecisionName
+from obamanet.cli.export import FormatName, PrecisionName, ReduceChoice
 from obamanet.cli.options import Quiet
 from obamanet.cli.outputs import check_outputs
 from obamanet.cli.training import SEED, RunLimits
 from obamanet.engine.formats import Format, Precision
 from obamanet.errors import OptionError
 from obamanet.networks.config import GeneratorConfig
+from obamanet.pipelines.standalone import table
 from obamanet.pix2pix.checkpoint import Which
 from obamanet.pix2pix.compare import compare_epochs
-from obamanet.pix2pix.export_generator import export_generator, export_graph
+from obamanet.pix2pix.export_generator import export_generator, export_graph, export_reduced
 from obamanet.pix2pix.measures import Measures
 from obamanet.pix2pix.pairs import Direction
 from obamanet.pix2pix.test_folder import test_folder
 from obamanet.pix2pix.train_folder import VAL_SHARE, train_folder
+from obamanet.progress import Progress
+from obamanet.training.renderer.generator_distillation import ReduceOptions
 from obamanet.training.renderer.pix2pix_training import TrainOptions
 
 Pictures = Annotated[
@@ -132,16 +135,42 @@ def test_verb(
     result(report.page)
 
 
-@command("run data/test --out compared")
-def compare_verb(*, run: Run, pictures: Pictures, out: OutFolder, quiet: Quiet = False) -> None:
-    """Set the weights that --keep-epoch kept against each other: a table and a picture. Prints the page."""
+@command("run data/test --out compared", "run data/test --out compared --epoch 10 --epoch 200 --frame me-00042")
+def compare_verb(
+    *,
+    run: Run,
+    pictures: Pictures,
+    out: OutFolder,
+    epoch: Annotated[
+        list[int] | None,
+        typer.Option("--epoch", help="One of the kept epochs; may be given again.", show_default="all of them"),
+    ] = None,
+    frame: Annotated[
+        str | None,
+        typer.Option(
+            "--frame",
+            metavar="NAME",
+            help="Show this picture over time, named without suffix.",
+            show_default="some of PICTURES",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Set the weights that --keep-epoch kept against each other: figures, curves, pictures. Prints the page.
+
+    epochs.png beside it shows the same pictures and curves, epochs.csv the figures.
+    """
     progress = console(quiet)
-    for one in compare_epochs(run, pictures, out, progress=progress):
-        progress.note(f"epoch {one.epoch:g}: {_figures(one.mean)}")
+    for one in compare_epochs(run, pictures, out, epochs=epoch or (), frame=frame, progress=progress):
+        progress.note(f"epoch {one.epoch}: {_figures(one.mean)}")
     result(out / "index.html")
 
 
-@command("run --out generator.keras", "run --to onnx --out generator.onnx")
+@command(
+    "run --out generator.keras",
+    "run --to onnx --out generator.onnx",
+    "run --to onnx --out small.onnx --reduce 16 --pictures data/train",
+)
 def export_verb(
     *,
     run: Run,
@@ -153,13 +182,22 @@ def export_verb(
     to: FormatName = Format.KERAS,
     precision: PrecisionName = None,
     pictures: Annotated[
-        Path | None, typer.Option("--pictures", metavar="DIR", help="A|B pictures that calibrate int8.")
+        Path | None,
+        typer.Option(
+            "--pictures", metavar="DIR", help="A|B pictures that calibrate int8, and that --reduce is taught with."
+        ),
     ] = None,
+    reduction: ReduceChoice,
+    quiet: Quiet = False,
 ) -> None:
     """Write the generator as a Keras, ONNX or TensorFlow Lite file that needs no training code. Prints its path.
 
-    Beside it: NAME.json, which says what goes in and comes out, and for Keras NAME.weights.h5, half the size.
+    Beside it: NAME.json, which says what goes in and comes out, and for Keras NAME.weights.h5, half the size. With
+    --reduce a table tells size, speed and distance of the full generator and the reduced one.
     """
+    if reduction.options:
+        _export_reduced(run, out, weights, to, precision, pictures, reduction.options, console(quiet))
+        return
     if to is not Format.KERAS:
         if out.suffix != f".{to}":
             raise OptionError(f"the exported file must end in .{to}: got {out}")
@@ -171,6 +209,32 @@ def export_verb(
         raise OptionError("--precision and --pictures are for other files: a keras file holds fp32")
     check_outputs((out, out.with_suffix(".weights.h5"), out.with_suffix(".json")), [run])
     result(export_generator(run, out, which=weights).model)
+
+
+def _export_reduced(
+    run: Path,
+    out: Path,
+    weights: Which,
+    to: Format,
+    precision: Precision | None,
+    pictures: Path | None,
+    options: ReduceOptions,
+    progress: Progress,
+) -> None:
+    if out.suffix != f".{to}":
+        raise OptionError(f"the exported file must end in .{to}: got {out}")
+    if to is Format.KERAS and precision not in (None, Precision.FP32):
+        raise OptionError(f"keras files hold fp32: got {precision}; leave --precision out")
+    if pictures is None:
+        raise OptionError("--reduce needs --pictures DIR to be taught with: those that the run was trained on")
+    outputs = [out, out.with_suffix(".json"), *([out.with_suffix(".weights.h5")] if to is Format.KERAS else [])]
+    check_outputs(outputs, [run, pictures])
+    files = export_reduced(
+        run, out, pictures, options, which=weights, precision=precision or Precision.FP16, progress=progress
+    )
+    for line in table(files):
+        progress.note(line)
+    result(out)
 
 
 def _figures(mean: Measures) -> str:

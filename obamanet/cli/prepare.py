@@ -72,16 +72,10 @@ def prepared(report: PrepareReport) -> list[str]:
     ]
     if not report.rejects:
         return lines
-    rows = [(Path(reject.source).name, _frames(reject.first, reject.last), reject.reason) for reject in report.rejects]
+    rows = [(Path(reject.source).name, reject.frames, reject.reason) for reject in report.rejects]
     shown = [("not used", "frames", "reason"), *rows[:REJECTS_SHOWN]]
     widths = [max(len(row[column]) for row in shown) for column in (0, 1)]
     lines += [f"{source:<{widths[0]}}  {frames:<{widths[1]}}  {reason}" for source, frames, reason in shown]
     if len(rows) > REJECTS_SHOWN:
         lines.append(f"and {len(rows) - REJECTS_SHOWN} more: see {report.folder / 'dataset.json'}")
     return lines
-
-
-def _frames(first: int | None, last: int | None) -> str:
-    if first is None:
-        return "all"
-    return f"{first}" if first == last else f"{first}-{last}"

@@ -9,7 +9,7 @@ import typer
 
 from obamanet.cli.boundary import console
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import DatasetFolder, Quiet
+from obamanet.cli.options import DatasetFolder, Quiet, SketchName
 from obamanet.cli.persons import find_start
 from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
 from obamanet.networks.config import GeneratorConfig
@@ -61,14 +61,7 @@ def renderer_verb(
             show_default=f"{RENDERER_FOLD}{OR_START}",
         ),
     ] = None,
-    sketch: Annotated[
-        SketchStyle,
-        typer.Option(
-            "--sketch",
-            help="How the face is drawn for the renderer: a coloured line for each part, white lines, or coloured "
-            "filled regions; not with --mode inpaint.",
-        ),
-    ] = SketchStyle.PARTS,
+    sketch: SketchName = SketchStyle.PARTS,
     options: Annotated[
         TrainOptions,
         Fields(

@@ -65,6 +65,11 @@ DATASET = Layout(
     ("dataset.json", "clips/*/clip.json"),
     (r"clips/[^/]+/(frames/\d{5,}\.jpg|track\.npz|sound\.wav)", r"clips/[^/]+/clip\.json", r"dataset\.json"),
 )
+PICTURES = Layout(
+    "pictures of footage",
+    ("pictures.json",),
+    (r"(photos|sketches|pairs)/[^/]+-\d{5,}\.png", r"report\.html", r"sources\.json", r"pictures\.json"),
+)
 SYNTHETIC_VOICES = Layout(
     "sentences said again",
     ("synthetic_voices.json",),
@@ -112,7 +117,7 @@ EVALUATION = Layout(
         *(re.escape(name) for name in (CSV_FILE, COMPARISON_FILE, RESULTS_FILE)),
     ),
 )
-LAYOUTS = (PERSON, EXPORT, DATASET, SYNTHETIC_VOICES, RUN, JUDGE, CORPUS, EVALUATION)
+LAYOUTS = (PERSON, EXPORT, DATASET, PICTURES, SYNTHETIC_VOICES, RUN, JUDGE, CORPUS, EVALUATION)
 """All kinds of folders that can contain a face; a folder is of the first kind that matches."""
 
 
@@ -165,8 +170,8 @@ def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | 
             for names in (("teacher", "poses"), ("start",))
         )
         return KnownFolder(path, layout, data, sources | _split(data), made_with, start_weights)
-    if layout is EXPORT:
-        return KnownFolder(path, layout, read_object(path / "networks.json"), sources)
+    if layout in (EXPORT, PICTURES):
+        return KnownFolder(path, layout, read_object(path / layout.markers[0]), sources)
     if layout is JUDGE:
         cards = [read_object(path / marker) for marker in layout.markers]
         splits = frozenset().union(*(_split(part).splits for card in cards for part in (card, section(card, "data"))))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
 from obamanet.evaluation.catalogue import BY_KEY
@@ -20,7 +17,7 @@ from obamanet.evaluation.results import Evaluation, bounds, shown
 from obamanet.evaluation.statistics import LEVEL
 from obamanet.files import atomic_write_text
 from obamanet.montage import Clip, MontageOptions, side_by_side
-from obamanet.page_template import fill_template
+from obamanet.page_template import embed, embed_figure, embed_picture, fill_template
 from obamanet.render.crop import cut_square
 from obamanet.video.reader import probe_video, read_frames
 
@@ -38,9 +35,6 @@ SIDE_BY_SIDE_HEIGHT: Final = 288
 """Pixels."""
 SIDE_BY_SIDE_SECONDS: Final = 20
 """Seconds of a longer clip that are shown."""
-
-DOTS_PER_INCH: Final = 130
-"""Of plots: sharp at the page's full width, 1200 pixels."""
 
 MIN_AXIS: Final = 0.01
 """Eye distances that the axis of the opening covers at least."""
@@ -105,7 +99,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
         evaluation=evaluation,
         setting=_setting(evaluation),
         level=f"{LEVEL:.0%}",
-        distributions=_png(_distributions(evaluation.clips)) if evaluation.clips else None,
+        distributions=embed_figure(_distributions(evaluation.clips)) if evaluation.clips else None,
         examples=[_example(chosen, folder) for chosen in choose_clips(evaluation.clips)],
         clip_metrics=[BY_KEY[key] for key in CLIP_METRICS],
         shown=shown,
@@ -158,10 +152,10 @@ def _example(chosen: ChosenClip, folder: Path) -> Example:
         name=clip.pair.name,
         correlation=shown(_correlation(clip)),
         notes="; ".join(clip.notes),
-        opening=_png(_opening(clip)),
+        opening=embed_figure(_opening(clip)),
         frames=_strip(clip),
-        poster=_jpeg(next(frame.image for frame in read_frames(path))),
-        video=_data_url("video/mp4", path.read_bytes()) if path.stat().st_size <= MAX_EMBEDDED else path.name,
+        poster=embed_picture(next(frame.image for frame in read_frames(path))),
+        video=embed("video/mp4", path.read_bytes()) if path.stat().st_size <= MAX_EMBEDDED else path.name,
     )
 
 
@@ -184,13 +178,7 @@ def _strip(clip: ClipScores) -> str:
             columns.append(np.vstack([picture, truth]))
         if index >= last:
             break
-    return _jpeg(np.hstack(columns))
-
-
-def _jpeg(picture: np.ndarray) -> str:
-    """Returns ``picture`` (H, W, 3) as the data URL of a JPEG."""
-    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    return _data_url("image/jpeg", encoded.tobytes())
+    return embed_picture(np.hstack(columns))
 
 
 def _opening(clip: ClipScores) -> Figure:
@@ -239,17 +227,6 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Figure) -> str:
-    """Returns ``figure`` as the data URL of a PNG."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DOTS_PER_INCH)
-    return _data_url("image/png", picture.getvalue())
-
-
-def _data_url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _setting(evaluation: Evaluation) -> dict[str, str]:

@@ -55,9 +55,9 @@ class Checkpoint:
         files = sorted((self.folder / KEPT).glob("step_*.weights.h5"))
         return {int(path.name.removeprefix("step_").removesuffix(".weights.h5")): path for path in files}
 
-    def epoch(self, step: int) -> float:
-        """Returns ``step`` in epochs: passes over all training pairs."""
-        return step * self.batch_size / self.pairs
+    def epoch(self, step: int) -> int:
+        """Returns the number of epochs, passes over all training pairs, that are through after ``step`` steps."""
+        return step * self.batch_size // self.pairs
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from obamanet.engine.formats import Precision
+from obamanet.engine.formats import Engine, Precision
 from obamanet.engine.keras_engine import load_weights
-from obamanet.engine.network import StoredNetwork
+from obamanet.engine.network import Network, StoredNetwork, load_network
 from obamanet.engine.onnx_export import export_weights
-from obamanet.engine.tflite_export import export_tflite
+from obamanet.engine.tflite_export import TfliteNetwork, export_tflite
 from obamanet.errors import OptionError
-from obamanet.files import atomic_write_json
+from obamanet.files import atomic_write_json, scratch_folder
 from obamanet.networks.weights import save_half, save_network
+from obamanet.pipelines.standalone import ExportedFile, measure_file
 from obamanet.pix2pix.checkpoint import Which, load_checkpoint, load_generator
 from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import list_pictures
+from obamanet.progress import Progress
+from obamanet.training.renderer.generator_distillation import RUN, ReduceOptions, distil_generator
+from obamanet.training.renderer.pix2pix_training import spread_evenly
 
 CALIBRATION_PICTURES = 32
 """Maximum number of pictures that calibrate the value ranges of int8."""
+
+MEASURED_PICTURES = 8
+"""Number of pictures on which a reduced generator is compared with the full one; it does not learn from them."""
 
 
 @dataclass(frozen=True)
@@ -121,3 +128,71 @@ def export_graph(
     interface = {"direction": run.direction, "value_range": [0, 255], "channel_order": "BGR", "precision": precision}
     atomic_write_json(about, {**asdict(run.generator), **interface, "model": out.name})
     return about
+
+
+def export_reduced(
+    checkpoint: Path,
+    out: Path,
+    pictures: Path,
+    options: ReduceOptions,
+    *,
+    which: Which = Which.BEST,
+    precision: Precision = Precision.FP16,
+    progress: Progress | None = None,
+) -> tuple[ExportedFile, ExportedFile]:
+    """Writes a smaller generator that learned to paint as the run's does, as a file of :func:`export_generator` or, by
+    the suffix of ``out``, of :func:`export_graph`.
+
+    Args:
+        checkpoint: the run's folder.
+        out: the file to write, NAME.keras, NAME.onnx or NAME.tflite.
+        pictures: folder of A|B pictures whose conditions it learns from.
+        options: size and length.
+        which: the best or the last weights of the run.
+        precision: how weights are stored, but for .keras.
+        progress: gets the figures of each evaluation.
+
+    Returns:
+        The full generator in a file of the same kind, which is not kept, and the reduced one, both measured against the
+        full one in single precision.
+
+    Raises:
+        As the function that writes the file; OptionError also where it would not be smaller.
+    """
+    progress, run = progress or Progress(), load_checkpoint(checkpoint)
+    options.config(run.generator)
+    load_generator(run.generator, run.weights(which))
+    found = list_pictures(pictures)
+    held_out = set(spread_evenly(len(found), MEASURED_PICTURES))
+    pairs = FolderPairs(found, run.generator.image_size, run.direction)
+    calls = [(pairs.pair(index, None).condition[None],) for index in sorted(held_out)]
+    learned = [index for index in range(len(found)) if index not in held_out]
+    full = StoredNetwork("generator", run.generator, out, run.weights(which))
+    sections = {"folder": {"direction": str(run.direction), "pairs": len(learned)}}
+    with scratch_folder(out.with_name(f"{out.stem}-reduced")) as scratch:
+        conditions = (pairs.pair(index, None).condition for index in progress.track(learned, "painting", len(learned)))
+        teacher = load_network(full, Engine.KERAS)
+        small = distil_generator(full, teacher, conditions, scratch, options, progress, sections=sections)
+        measured = []
+        for note, folder, weights, file, stored in (
+            ("full", checkpoint, which, scratch / out.name, full),
+            ("reduced", scratch / RUN, Which.BEST, out, small),
+        ):
+            if out.suffix == ".keras":
+                export_generator(folder, file, which=weights)
+            else:
+                calibration = pictures if precision is Precision.INT8 else None
+                export_graph(folder, file, which=weights, precision=precision, pictures=calibration)
+            network = _loaded(StoredNetwork(stored.kind, stored.config, file, stored.weights))
+            measured.append(measure_file(file, network, full, calls, note=note))
+    return measured[0], measured[1]
+
+
+def _loaded(exported: StoredNetwork) -> Network:
+    """Returns the network in the file that was written; of a .keras file, the graph that it was written from."""
+    match exported.onnx.suffix:
+        case ".keras":
+            return load_network(exported, Engine.KERAS)
+        case ".tflite":
+            return TfliteNetwork(exported.onnx, ["sketch"], ["picture"])
+    return load_network(exported)

@@ -22,18 +22,15 @@ class Picture:
     alt: str
 
 
-def page(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Picture]], *, above: Picture | None = None
-) -> str:
+def page(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Picture]]) -> str:
     """Returns an HTML page with a table.
 
     Args:
         title: of the page.
         columns: heads of the columns.
         rows: cells, each a plain text or a picture.
-        above: a picture between title and table.
     """
-    return fill_template("obamanet.pix2pix", "table.html", title=title, columns=columns, rows=rows, above=above)
+    return fill_template("obamanet.pix2pix", "table.html", title=title, columns=columns, rows=rows)
 
 
 def number(value: float, places: int = 2) -> str:

@@ -14,6 +14,7 @@ from obamanet.networks.config import GeneratorConfig
 from obamanet.pix2pix.pairs import Direction, FolderPairs, default_load_size
 from obamanet.pix2pix.pictures import list_pictures
 from obamanet.progress import Progress
+from obamanet.sources import add_sources, read_sources
 from obamanet.training.loop.runner import Limits, TrainReport
 from obamanet.training.renderer.pix2pix_training import TrainOptions, train_pix2pix
 
@@ -78,6 +79,11 @@ def train_folder(
         "pairs": len(train_pictures),
         "val_pairs": len(val_pictures),
     }
+
+    def write_notes() -> None:
+        # Pictures made of a person's footage name it beside their folder.
+        add_sources(out, read_sources(pictures.resolve().parent))
+
     return train_pix2pix(
         train,
         check,
@@ -85,6 +91,7 @@ def train_folder(
         config,
         options,
         sections={"folder": about},
+        write_notes=write_notes,
         keep_steps=frozenset(_step_of(epoch, len(train_pictures), options.batch_size) for epoch in keep_epochs),
         limits=limits,
         progress=progress,

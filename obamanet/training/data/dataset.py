@@ -53,6 +53,23 @@ KEYPOINTS, RENDERER, PERSON = "keypoints", "renderer", "person"
 
 
 @dataclass(frozen=True)
+class Reject:
+    """Footage that was left out: the video, the frames (None for all), and why."""
+
+    source: str
+    reason: str
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def frames(self) -> str:
+        """The frames as a text: "all", "3" or "3-17"."""
+        if self.first is None:
+            return "all"
+        return f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True)
 class Clip:
     """One prepared video of T frames.
 
@@ -113,15 +130,20 @@ class Piece:
 class Dataset:
     """All clips of a prepared dataset, their common frame rate and the side of their square frames in pixels.
 
-    ``left_out`` are the names of videos without any usable footage, ``landmarks`` the model that found the landmarks.
+    ``rejects`` is the footage that was left out, ``landmarks`` the model that found the landmarks.
     """
 
     folder: Path
     fps: Fraction
     image_size: int
     clips: tuple[Clip, ...]
-    left_out: frozenset[str] = frozenset()
+    rejects: tuple[Reject, ...] = ()
     landmarks: Landmarks = Landmarks.DLIB
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Names of the videos without any usable footage."""
+        return frozenset(Path(one.source).stem for one in self.rejects if one.first is None)
 
     @property
     def landmark_count(self) -> int:
@@ -171,8 +193,7 @@ def load_dataset(folder: Path) -> Dataset:
         for name in names:
             if Path(name).name != name:
                 raise CardError(f"{index_path}: a clip's folder is named {name!r}")
-        rejects = index.parts("rejects") if index.has("rejects") else []
-        left_out = frozenset(Path(one.text("source")).stem for one in rejects if not one.has("first"))
+        rejects = tuple(one.build(Reject) for one in index.parts("rejects")) if index.has("rejects") else ()
     except CardError as error:
         raise DatasetError(f"dataset is damaged: {error}; prepare it anew") from None
     except OptionError as error:
@@ -183,7 +204,7 @@ def load_dataset(folder: Path) -> Dataset:
     # Clips prepared by an older version have no irises.
     points = min(clip.landmarks.shape[1] for clip in clips)
     alike = tuple(replace(clip, landmarks=clip.landmarks[:, :points], raw=clip.raw[:, :points]) for clip in clips)
-    return Dataset(folder, fps, image_size, alike, left_out, landmarks)
+    return Dataset(folder, fps, image_size, alike, rejects, landmarks)
 
 
 def check_image_size(size: int) -> int:

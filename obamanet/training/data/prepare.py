@@ -29,7 +29,7 @@ from obamanet.processes import Workers, one_opencv_thread
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.timing import parse_rate
-from obamanet.training.data.dataset import JPEG_QUALITY, check_image_size
+from obamanet.training.data.dataset import JPEG_QUALITY, Reject, check_image_size
 from obamanet.types import CropBox
 from obamanet.video.reader import VideoInfo, probe_video, read_span
 
@@ -44,16 +44,6 @@ LEAD_FRAMES = 24
 
 MIN_CLIP = 1.0
 """Minimum length of a video's frames with a face, in seconds; less cannot fill one training window."""
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Footage that was left out: the video, the frames (None for all), and why."""
-
-    source: str
-    reason: str
-    first: int | None = None
-    last: int | None = None
 
 
 @dataclass(frozen=True)
@@ -472,8 +462,8 @@ def _outcome_of(job: _Job, track: FaceTrack) -> _Outcome:
     if turn:
         return _left_out(job, f"the face is turned by {turn} degrees in the picture: the file names a wrong rotation")
     rejects = (
-        *_frame_rejects(source, (track.segment < 0) & ~track.other, "no face found, or not wholly in the picture"),
-        *_frame_rejects(source, track.other, "another face than in most of the video"),
+        *frame_rejects(source, (track.segment < 0) & ~track.other, "no face found, or not wholly in the picture"),
+        *frame_rejects(source, track.other, "another face than in most of the video"),
     )
     notes = []
     if track.max_faces > 1:
@@ -548,7 +538,7 @@ def _write_rest(job: _Job, track: FaceTrack, outcome: _Outcome) -> None:
     atomic_write_json(job.part / "clip.json", about)
 
 
-def _frame_rejects(source: str, left_out: np.ndarray, reason: str) -> tuple[Reject, ...]:
+def frame_rejects(source: str, left_out: np.ndarray, reason: str) -> tuple[Reject, ...]:
     """Returns each run of frames that ``left_out`` (T,) bool marks."""
     frames = np.flatnonzero(left_out)
     runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(frames) else []

@@ -287,7 +287,7 @@ class Pix2PixLearner:
         1 + |ln sharpness|.
         """
         errors, ours, theirs = [], [], []
-        for index in _spread(len(self._val), VALIDATION_PAIRS):
+        for index in spread_evenly(len(self._val), VALIDATION_PAIRS):
             pair = self._val.pair(index, None)
             painted = self.paint(pair.condition[None])[0]
             difference = np.abs(painted.astype(np.float32) - pair.target).mean(axis=-1)
@@ -309,7 +309,7 @@ class Pix2PixLearner:
 
     def sample(self, folder: Path, step: int) -> None:
         """Writes a picture with rows of condition, painted and target, of validation pairs."""
-        pairs = [self._val.pair(index, None) for index in _spread(len(self._val), SAMPLE_ROWS)]
+        pairs = [self._val.pair(index, None) for index in spread_evenly(len(self._val), SAMPLE_ROWS)]
         rows = [np.hstack([pair.condition, self.paint(pair.condition[None])[0], pair.target]) for pair in pairs]
         save_picture(np.vstack(rows), folder / f"step_{step:07d}.png")
 
@@ -416,8 +416,8 @@ def _order(seed: int, epoch: int, length: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(length)
 
 
-def _spread(length: int, count: int) -> list[int]:
-    """Returns up to ``count`` indices evenly over ``length``."""
+def spread_evenly(length: int, count: int) -> list[int]:
+    """Returns up to ``count`` different indices below ``length``, at equal distances, both ends included, ascending."""
     return sorted({int(i) for i in np.linspace(0, length - 1, min(count, length)).round()})
 
 
