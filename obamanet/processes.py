@@ -45,7 +45,24 @@ def map_in_processes(
     on_death: Callable[[Item], Result],
     start: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
-    """Yields the result of ``work`` for each of ``items``, in order, from several processes.
+    """Yields the result of ``work`` for each of ``items``, in order; otherwise as :func:`finish_in_processes`."""
+    results: dict[int, Result] = {}
+    yielded = 0
+    for index, result in finish_in_processes(work, items, count, on_death, start):
+        results[index] = result
+        while yielded in results:
+            yield results.pop(yielded)
+            yielded += 1
+
+
+def finish_in_processes(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    count: int,
+    on_death: Callable[[Item], Result],
+    start: Callable[[], None] | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Yields the index and the result of ``work`` for each of ``items``, as they are finished by several processes.
 
     Args:
         work: called in a worker process; what it raises is raised here.
@@ -63,10 +80,9 @@ def map_in_processes(
 
         idle = [new_pool() for _ in range(min(count, len(items)))]
         running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}
-        results: dict[int, Result] = {}
         pending, suspects = list(reversed(range(len(items)))), set[int]()
-        yielded = 0
-        while yielded < len(items):
+        finished: list[tuple[int, Result]] = []
+        while pending or running or finished:
             while idle and pending:
                 index, pool = pending.pop(), idle.pop()
                 try:
@@ -76,22 +92,22 @@ def map_in_processes(
                     pool = new_pool()
                     future = pool.submit(work, items[index])
                 running[future] = index, pool
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            # Every process has work again while the caller deals with these.
+            yield from finished
+            finished = []
+            for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                 index, pool = running.pop(future)
                 try:
-                    results[index] = future.result()
+                    finished.append((index, future.result()))
                 except BrokenProcessPool:
                     # The process may have died just before it took the item; a second death is blamed on the item.
                     if index in suspects:
-                        results[index] = on_death(items[index])
+                        finished.append((index, on_death(items[index])))
                     else:
                         suspects.add(index)
                         pending.append(index)
                     pool = new_pool()
                 idle.append(pool)
-            while yielded in results:
-                yield results.pop(yielded)
-                yielded += 1
 
 
 def _start_worker(lifeline: Connection, start: Callable[[], None] | None) -> None:
