@@ -121,6 +121,7 @@ OBAMANET = Group(
     {
         "speak": Verb("speak:speak_verb", "A sound to a video of a person who says it.", SPEAK),
         "say": SAY,
+        "batch": Verb("batch:batch_verb", "Many videos from one list, gone on with after a stop.", SPEAK),
         "dub": Verb("dub:dub_verb", "A video and a new sound to the video with lips that say it.", SPEAK),
         "prepare": Verb("prepare:prepare_verb", "Videos of one person to a dataset.", PERSON),
         "train": TRAIN,
