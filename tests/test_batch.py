@@ -62,8 +62,8 @@ def sounds(tmp_path: Path) -> Path:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have jobs done in this process, which saves starting others."""
 
-    def do_here(tasks: Sequence[Task], studio: Studio, workers: int | None) -> Iterator[tuple[int, Outcome]]:
-        yield from ((index, do_task(task, studio)) for index, task in enumerate(tasks))
+    def do_here(tasks: Sequence[Task], studio: Studio, workers: int | None) -> Iterator[tuple[Task, Outcome]]:
+        yield from ((task, do_task(task, studio)) for task in tasks)
 
     monkeypatch.setattr("obamanet.batch.run_batch.do_locally", do_here)
 
@@ -311,7 +311,7 @@ def start(*arguments: object, limit: int = resource.RLIM_INFINITY) -> subprocess
     """Start the command; ``limit`` is the largest file in bytes that it may write."""
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, str(limit), "batch", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -22,21 +22,22 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def do_locally(tasks: Sequence[Task], studio: Studio, workers: int | None) -> Generator[tuple[int, Outcome]]:
-    """Yields the index and the outcome of each of ``tasks``, as they are finished.
+def do_locally(tasks: Sequence[Task], studio: Studio, workers: int | None) -> Generator[tuple[Task, Outcome]]:
+    """Yields each of ``tasks`` with its outcome, as they are finished.
 
     When this is closed, the processes end at once.
 
     Args:
-        tasks: what is to be done; ``studio`` has no say in their threads.
-        studio: what the videos are made with.
+        tasks: what is to be done.
+        studio: what the videos are made with; its threads are chosen here.
         workers: processes; None for one per core.
     """
     count = min(workers or count_cores(), len(tasks))
     threads = max(1, count_cores() // max(1, count))
     work = partial(do_task, studio=replace(studio, threads=threads))
     with _threads_of_children(threads):
-        yield from finish_in_processes(work, tasks, count, _died, partial(_use_threads, threads))
+        for index, outcome in finish_in_processes(work, tasks, count, _died, partial(_use_threads, threads)):
+            yield tasks[index], outcome
 
 
 def _died(task: Task) -> Outcome:

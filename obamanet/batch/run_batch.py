@@ -21,6 +21,7 @@ from obamanet.batch.job_file import Job, JobList
 from obamanet.batch.kinds import Studio
 from obamanet.batch.local_workers import do_locally
 from obamanet.batch.manifest import MANIFEST_FILE, Entry, Manifest, ResultFile, State
+from obamanet.batch.ray_workers import do_on_ray
 from obamanet.batch.work import Outcome, Task
 from obamanet.errors import OutputError
 from obamanet.files import locked, made_folder, sha256_of
@@ -39,11 +40,13 @@ class BatchOptions:
 
     Attributes:
         studio: what the videos are made with; its threads are chosen for the number of workers.
-        workers: processes; None for one per core.
+        workers: processes, or actors of a cluster; None for one per core.
+        ray: address of the Ray cluster that makes the jobs; None for this machine.
     """
 
     studio: Studio = field(default_factory=Studio)
     workers: int | None = None
+    ray: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def run_batch(
     Raises:
         OutputError: ``out`` or its manifest cannot be used, another process is at work there, or the disk is full. What
             was made by then is kept.
+        ObamanetError: the cluster cannot be used, or is lost.
     """
     options, progress = options or BatchOptions(), progress or Progress()
     with made_folder(out.absolute()) as folder, locked(folder):
@@ -143,14 +147,17 @@ def _do(tasks: Sequence[Task], manifest: Manifest, folder: Path, options: BatchO
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
     """
-    outcomes = do_locally(tasks, options.studio, options.workers)
+    if options.ray:
+        outcomes = do_on_ray(tasks, options.studio, options.workers, options.ray, progress.note)
+    else:
+        outcomes = do_locally(tasks, options.studio, options.workers)
     with closed_after(outcomes):
-        for index, outcome in progress.track(outcomes, "jobs", len(tasks)):
-            _keep(tasks[index], outcome, manifest, folder)
+        for task, outcome in progress.track(outcomes, "jobs", len(tasks)):
+            _keep(task, outcome, manifest, folder)
             if outcome.disk_full:
                 raise OutputError(f"{outcome.error}; make room and give the same command again")
             if outcome.error:
-                progress.note(f"{tasks[index].job.name}: {outcome.error}")
+                progress.note(f"{task.job.name}: {outcome.error}")
 
 
 def _keep(task: Task, outcome: Outcome, manifest: Manifest, folder: Path) -> None:

@@ -18,7 +18,7 @@ from obamanet.errors import ObamanetError, OptionError
 @command(
     "jobs.csv --out videos",
     "sounds/ --out videos --workers 4 --default fps=30",
-    "jobs.jsonl --out videos --person anna",
+    "jobs.jsonl --out /shared/videos --ray 10.0.0.1:6379",
 )
 def batch_verb(
     *,
@@ -31,7 +31,19 @@ def batch_verb(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the results and manifest.jsonl go.")],
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=1024, help="Processes.", show_default="one per core")
+        int | None,
+        typer.Option(
+            "--workers", min=1, max=1024, help="Processes, or cores of the cluster.", show_default="all cores"
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Have a Ray cluster make them, whose nodes share all folders: its HOST:PORT, or auto.",
+            show_default="this machine",
+        ),
     ] = None,
     person: PersonFolder = None,
     default: Annotated[
@@ -58,16 +70,19 @@ def batch_verb(
     """
     from obamanet.batch.job_file import read_jobs
     from obamanet.batch.kinds import Studio
+    from obamanet.batch.ray_workers import check_ray
     from obamanet.batch.run_batch import BatchOptions, run_batch
     from obamanet.engine.network import check_engine
     from obamanet.provenance import check_key
 
     check_engine(engine)
+    if ray:
+        check_ray()
     signer = signing_key(key_cert, key)
     check_key(signer)
     defaults = dict(_split(one) for one in default or ())
     listed = read_jobs(jobs, lambda given: find_person(given or person), defaults, engine)
-    summary = run_batch(listed, out, BatchOptions(Studio(engine, signer), workers), console(quiet))
+    summary = run_batch(listed, out, BatchOptions(Studio(engine, signer), workers, ray), console(quiet))
     result(summary.manifest)
     if summary.failed:
         first = summary.failed[0]

@@ -38,6 +38,7 @@ EXTRAS = {
     "moviepy": "montage",
     "openvino": "openvino",
     "pocketsphinx": "align",
+    "ray": "ray",
 }
 """The extra of setup.cfg that brings each module which the light installation lacks."""
 
