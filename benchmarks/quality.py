@@ -33,11 +33,11 @@ from obamanet.keypoints.lips import uncross_lips
 from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.person import Person, load_person
+from obamanet.pipelines.into_frames import draw_whole_face
 from obamanet.pipelines.speak import load_features
 from obamanet.progress import ConsoleProgress
 from obamanet.render.crop import to_square
 from obamanet.render.picture_quality import laplacian_sharpness, psnr, ssim
-from obamanet.render.sketch import draw_face
 from obamanet.timing import frame_times
 from obamanet.training.data.dataset import Clip, Piece, load_dataset
 from text2face.mouth.pose_examples import recorded_words
@@ -146,7 +146,7 @@ def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -
         frames = np.flatnonzero(clip.segment >= 0)
         points = to_square(clip.landmarks[frames], clip.box, person.image_size)
         recorded = np.stack([read_square(clip, int(i)) for i in frames])
-        painted = np.stack(list(renderer.paint_all(draw_face(p, person.image_size) for p in points)))
+        painted = np.stack(list(renderer.paint_all(draw_whole_face(p, person) for p in points)))
         psnrs += [psnr(a, b) for a, b in zip(painted, recorded, strict=True)]
         ssims += [ssim(a, b) for a, b in zip(painted, recorded, strict=True)]
         for face, a, b in zip(points, painted, recorded, strict=True):
@@ -163,7 +163,7 @@ def measure_renderer(clips: list[Clip], person: Person, pictures: Path | None) -
         found.append(openings(track.landmarks[again], person))
         true.append(openings(clip.landmarks[frames][again], person))
         middle = int(np.argmax(mouth_opening(points[:, MOUTH])))
-        rows.append(np.hstack([draw_face(points[middle]), painted[middle], recorded[middle]]))
+        rows.append(np.hstack([draw_whole_face(points[middle], person), painted[middle], recorded[middle]]))
     if pictures is not None:
         cv2.imwrite(str(pictures), np.vstack(rows[:: max(1, len(rows) // 6)][:6]))
     return [

@@ -73,8 +73,8 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         from obamanet.inference.frame_renderer import Renderer
         from obamanet.inference.keypoint_predictor import Predictor
         from obamanet.person import load_person
+        from obamanet.pipelines.into_frames import draw_whole_face
         from obamanet.pipelines.speak import load_features, place_landmarks
-        from obamanet.render.sketch import draw_face
         from obamanet.video.writer import VideoWriter
     with timed("start: person and networks"):
         person = load_person(folder)
@@ -88,7 +88,7 @@ def stage_times(folder: Path, seconds: int) -> dict[str, float]:
         with timed("features to keypoints"):
             keypoints = predictor.predict(features)
         with timed("keypoints to sketches"):
-            sketches = np.stack([draw_face(face, person.image_size) for face in place_landmarks(keypoints, person)])
+            sketches = np.stack([draw_whole_face(face, person) for face in place_landmarks(keypoints, person)])
         with timed("sketches to pictures"):
             pictures = list(renderer.paint_all(sketches))
         with (

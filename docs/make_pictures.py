@@ -21,8 +21,8 @@ from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.speaker import Speaker
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import load_person
+from obamanet.pipelines.into_frames import draw_whole_face
 from obamanet.pipelines.speak import SpeakOptions, load_features, place_landmarks, predict_keypoints
-from obamanet.render.sketch import draw_face
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = 7
@@ -38,7 +38,7 @@ def main() -> int:
     arguments = parser.parse_args()
     person = load_person(arguments.person)
     keypoints = predict_keypoints(load_features(arguments.sound, person), Speaker(person), SpeakOptions())
-    sketches = [draw_face(face, person.image_size) for face in place_landmarks(keypoints, person)]
+    sketches = [draw_whole_face(face, person) for face in place_landmarks(keypoints, person)]
     pictures = list(Renderer(person).paint_all(sketches))
 
     by_opening = np.argsort(mouth_opening(keypoints.points))

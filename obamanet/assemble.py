@@ -237,6 +237,11 @@ def _write_person(
         raise DatasetError(
             f"renderer paints {generator.image_size} px, the dataset has {dataset.image_size} px: {renderer.folder}"
         )
+    if renderer.landmark_count > dataset.landmark_count:
+        raise DatasetError(
+            f"renderer was trained with irises, which the dataset does not have: {renderer.folder}; prepare "
+            f"{dataset.folder} anew, or train the renderer on it"
+        )
     save_mouth(mouth, part / MOUTH_FILE)
     poses, poser = _poses_and_poser(part, pieces, mouth, out)
     for network, trained, file in (
@@ -247,13 +252,13 @@ def _write_person(
         save_half(network, part / file)
     boxes: tuple[CropBox, ...] = ()
     if region is None:
-        track = LandmarkTrack(_stitched(pieces, dataset), dataset.fps)
+        track = LandmarkTrack(_stitched(pieces, dataset)[:, : renderer.landmark_count], dataset.fps)
     else:
         save_region(region, part / REGION_FILE)
         piece = max(pieces, key=lambda piece: piece.stop - piece.start)
         piece = Piece(piece.clip, piece.start, min(piece.stop, piece.start + round(FOOTAGE_SECONDS * dataset.fps)))
         landmarks = to_square(piece.clip.landmarks[piece.start : piece.stop], piece.clip.box, dataset.image_size)
-        track = LandmarkTrack(landmarks, dataset.fps)
+        track = LandmarkTrack(landmarks[:, : renderer.landmark_count], dataset.fps)
         boxes = (piece.clip.box,) * len(landmarks)
         written = write_footage(part / FOOTAGE_FILE, _footage(piece, dataset.fps), dataset.fps)
         if written != len(landmarks):
@@ -278,6 +283,7 @@ def _write_person(
         text=TextPart(poses, poser),
         region=region,
         landmarks=dataset.landmarks,
+        sketch=renderer.sketch,
     )
     export_networks(person)
     save_card(person)

@@ -18,6 +18,12 @@ FEATURE_WINDOW: Final = Fraction(25, 1000)
 LANDMARK_COUNT: Final = 68
 """Number of landmarks in the iBUG 300-W scheme (Sagonas et al. 2013), which dlib's predictor uses."""
 
+IRIS_POINTS: Final = 5
+"""Number of points of an iris: its centre, then four on its edge."""
+
+LANDMARKS_WITH_IRISES: Final = LANDMARK_COUNT + 2 * IRIS_POINTS
+"""Number of landmarks where the model sees irises too: the 68, then the left and the right iris in the picture."""
+
 MOUTH: Final = slice(48, 68)
 """Indices of the mouth among the 68 landmarks: 48..59 outer lips, 60..67 inner lips."""
 
@@ -29,6 +35,10 @@ NOSE_BASE: Final = slice(31, 36)
 LEFT_EYE: Final = slice(36, 42)
 RIGHT_EYE: Final = slice(42, 48)
 """Indices of the jaw line, the nose's base and the eyes (left and right in the picture) among the 68 landmarks."""
+
+LEFT_IRIS: Final = slice(68, 73)
+RIGHT_IRIS: Final = slice(73, 78)
+"""Indices of the irises (left and right in the picture) among the 78 landmarks; the first of each is its centre."""
 
 OUTER_LIPS: Final = slice(0, 12)
 """Indices among the 20 keypoints: the closed outer contour of the lips."""

@@ -35,7 +35,7 @@ from obamanet.audio.features import SPEECH, FeatureOptions
 from obamanet.audio.stack import stacked_size
 from obamanet.bundle import BundleKind, read_bundle, write_card
 from obamanet.card import Card, CardError, read_arrays, read_card
-from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, MOUTH_COUNT, PERSON_SCHEMA
+from obamanet.constants import IMAGE_SIZE, LANDMARK_COUNT, LANDMARKS_WITH_IRISES, MOUTH_COUNT, PERSON_SCHEMA
 from obamanet.engine.network import StoredNetwork
 from obamanet.errors import ObamanetError, PersonError
 from obamanet.face.landmark_models import Landmarks
@@ -50,7 +50,7 @@ from obamanet.networks.config import EncoderConfig, GeneratorConfig, PoserConfig
 from obamanet.sources import SOURCES_FILE
 from obamanet.speech.feature_extractor import ENCODER, encoder_card, feature_size
 from obamanet.timing import parse_rate
-from obamanet.types import CropBox, LandmarkTrack, RenderMode
+from obamanet.types import CropBox, LandmarkTrack, RenderMode, SketchStyle
 
 MOUTH_FILE = "mouth.npz"
 PREDICTOR_FILE = "predictor.weights.h5"
@@ -216,7 +216,8 @@ class Person:
         fps: frame rate of the keypoints, frames per second.
         mode: how it is rendered.
         generator: sizes of the renderer.
-        reference: the reference track, in pixels of the square of ``generator.image_size``.
+        reference: the reference track, in pixels of the square of ``generator.image_size``; with irises if the renderer
+            was trained with them.
         boxes: for in-painting, place of that square in each frame of the footage; otherwise empty.
         origin: where it comes from.
         metrics: of its training, by name.
@@ -224,6 +225,7 @@ class Person:
         text: the text part; None without one.
         region: for in-painting, the region that is painted; None for whole faces.
         landmarks: the model that found the landmarks it was trained on.
+        sketch: how landmarks are drawn for its renderer.
     """
 
     folder: Path
@@ -239,6 +241,12 @@ class Person:
     text: TextPart | None = None
     region: MouthRegion | None = None
     landmarks: Landmarks = Landmarks.DLIB
+    sketch: SketchStyle = SketchStyle.PARTS
+
+    @property
+    def landmark_count(self) -> int:
+        """Number of landmarks that are drawn for its renderer: 68, or 78 with irises."""
+        return int(self.reference.points.shape[1])
 
     @property
     def speech_part(self) -> SpeechPart:
@@ -401,6 +409,7 @@ def load_person(folder: Path) -> Person:
             text=_read_text(folder, card, files),
             region=load_region(folder / REGION_FILE) if mode is RenderMode.INPAINT else None,
             landmarks=landmarks_of_card(card),
+            sketch=_read_style(renderer),
         )
         _check_fit(person)
     except CardError as error:
@@ -503,7 +512,11 @@ def save_card(person: Person) -> None:
             "fps": str(person.fps),
             "reference_fps": str(person.reference.fps),
             "landmarks": person.landmarks.value,
-            "renderer": {"mode": person.mode.value, "generator": asdict(person.generator)},
+            "renderer": {
+                "mode": person.mode.value,
+                "sketch": person.sketch.value,
+                "generator": asdict(person.generator),
+            },
             "speech": speech
             and {
                 "features": asdict(speech.features),
@@ -704,6 +717,13 @@ def _read_mode(card: Card) -> RenderMode:
     return RenderMode(mode)
 
 
+def _read_style(card: Card) -> SketchStyle:
+    style = card.text("sketch") if card.has("sketch") else SketchStyle.PARTS
+    if style not in list(SketchStyle):
+        raise CardError(f"{card.path}: sketch must be {' or '.join(SketchStyle)}, got {style!r}")
+    return SketchStyle(style)
+
+
 def _all_files(person: Person) -> list[str]:
     """Returns the names of the files of ``person``: those it needs, and the optional ones that exist."""
     needed = _needed(person.mode, person.speech is not None)
@@ -760,10 +780,10 @@ def _check_fit(person: Person) -> None:
     faults = [*_speech_faults(person), *_pose_faults(person), *_region_faults(person)]
     if (
         person.reference.points.ndim != 3
-        or person.reference.points.shape[1:] != (68, 2)
+        or person.reference.points.shape[1:] not in ((LANDMARK_COUNT, 2), (LANDMARKS_WITH_IRISES, 2))
         or not len(person.reference.points)
     ):
-        faults.append(f"reference track has shape {person.reference.points.shape}, needed is (T, 68, 2)")
+        faults.append(f"reference track has shape {person.reference.points.shape}, needed is (T, 68, 2) or (T, 78, 2)")
     elif not np.isfinite(person.reference.points).all():
         faults.append("reference track has points that are no numbers")
     if person.mode is RenderMode.INPAINT and len(person.boxes) != len(person.reference.points):

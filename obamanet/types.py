@@ -71,10 +71,10 @@ class Span:
 
 @dataclass(frozen=True)
 class LandmarkTrack:
-    """All 68 landmarks of a video; frame n is shown from n / ``fps`` seconds on.
+    """All landmarks of a video; frame n is shown from n / ``fps`` seconds on.
 
     Attributes:
-        points: shape (T, 68, 2) float32, pixels.
+        points: shape (T, 68, 2) float32, or (T, 78, 2) with irises, pixels.
         fps: frames per second.
     """
 
@@ -110,6 +110,29 @@ class CropBox:
     left: float
     top: float
     side: float
+
+
+class SketchStyle(StrEnum):
+    """How landmarks are drawn for the renderer; each person has one style."""
+
+    PARTS = "parts"
+    """A line for each part of the face, each part with its own colour; lips, mouth and irises are filled."""
+
+    LINES = "lines"
+    """White lines, without irises."""
+
+    REGIONS = "regions"
+    """Filled regions, each part of the face with its own colour, and white irises."""
+
+
+class DrivenPart(StrEnum):
+    """What of a person follows the driver."""
+
+    HEAD = "head"
+    """The whole head: its moves, brows, eyes, gaze, jaw and mouth."""
+
+    MOUTH = "mouth"
+    """The mouth, and the jaw with it; the rest is that of the reference track."""
 
 
 class RenderMode(StrEnum):

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from obamanet.constants import DATASET_SCHEMA, SAMPLE_RATE
+from obamanet.constants import DATASET_SCHEMA, LEFT_EYE, RIGHT_EYE, SAMPLE_RATE
 from obamanet.erasure.find import folder_trace
 from obamanet.erasure.layouts import recognise
 from obamanet.provenance import SigningKey
@@ -48,6 +48,16 @@ class MadeClip:
     landmarks: np.ndarray
     samples: np.ndarray | None = None
     segment: np.ndarray | None = None
+
+
+def with_irises(landmarks: np.ndarray) -> np.ndarray:
+    """Return ``landmarks`` (T, 68, 2) with an iris in the middle of each eye, a quarter as wide: (T, 78, 2)."""
+    irises = []
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        corners = landmarks[:, [eye.start, eye.start + 3]]
+        radius = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=-1)[:, None, None] / 8
+        irises.append(corners.mean(axis=1)[:, None] + radius * np.array([(0, 0), (1, 0), (0, -1), (-1, 0), (0, 1)]))
+    return np.concatenate([landmarks, *irises], axis=1).astype(np.float32)
 
 
 def write_dataset(folder: Path, clips: Sequence[MadeClip], fps: Fraction = FPS) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import FPS, UNREADABLE_JSON, MadeClip, write_dataset
+from made import FPS, UNREADABLE_JSON, MadeClip, with_irises, write_dataset
 
 from obamanet.audio.stack import CONTEXT_AFTER, CONTEXT_BEFORE
 from obamanet.constants import DATASET_SCHEMA, FEATURE_RATE, FEATURE_WINDOW
@@ -39,6 +39,15 @@ class TestLoad:
         assert first.sound is None
         assert first.frame_path(7) == ten / "clips" / "c0-00000000" / "frames" / "00007.jpg"
         np.testing.assert_array_equal(first.landmarks, made_landmarks(50))
+
+    def test_irises_are_used_where_all_clips_have_them(self, tmp_path: Path) -> None:
+        old, new = made_landmarks(50), with_irises(made_landmarks(50))
+        alike = load_dataset(write_dataset(tmp_path / "new", [MadeClip(name, new) for name in "ab"]))
+        assert alike.landmark_count == 78
+        np.testing.assert_array_equal(alike.clips[1].landmarks, new)
+        mixed = load_dataset(write_dataset(tmp_path / "mixed", [MadeClip("a", old), MadeClip("b", new)]))
+        assert mixed.landmark_count == 68
+        np.testing.assert_array_equal(mixed.clips[1].raw, old)
 
     def test_a_folder_that_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="obamanet prepare"):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT
-from made import UNREADABLE_JSON, babble, write_sound
+from made import UNREADABLE_JSON, babble, with_irises, write_sound
 
 from obamanet.cli.app import obamanet_app
 from obamanet.cli.boundary import call
@@ -32,6 +32,7 @@ from obamanet.networks.config import EncoderConfig
 from obamanet.person import (
     CARD,
     READY_FOLDER,
+    REFERENCE_FILE,
     Person,
     TextPart,
     load_person,
@@ -41,11 +42,13 @@ from obamanet.person import (
     save_card,
     save_mouth,
     save_poses,
+    save_reference,
     save_region,
 )
-from obamanet.pipelines.speak import load_features, predict_raw, speak
+from obamanet.pipelines.into_frames import draw_whole_face
+from obamanet.pipelines.speak import draw_sketches, load_features, predict_raw, speak
 from obamanet.speech.feature_extractor import encoder_card, encoder_digest
-from obamanet.types import CropBox, RenderMode
+from obamanet.types import CanonicalKeypoints, CropBox, LandmarkTrack, RenderMode, SketchStyle
 
 Change = Callable[[Path, dict[str, Any]], None]
 
@@ -94,6 +97,24 @@ class TestLoad:
         np.testing.assert_array_equal(again.reference.points, tiny_person.reference.points)
         np.testing.assert_array_equal(again.mouth.pca.components, tiny_person.mouth.pca.components)
         assert again.reference.fps == tiny_person.fps == 25
+
+    def test_irises_and_the_style_of_its_sketches_come_back(self, tiny_person: Person, folder: Path) -> None:
+        track = LandmarkTrack(with_irises(tiny_person.reference.points), tiny_person.fps)
+        person = replace(tiny_person, folder=folder, reference=track, sketch=SketchStyle.REGIONS)
+        save_reference(folder / REFERENCE_FILE, track, ())
+        save_card(person)
+        again = load_person(folder)
+        assert (again.landmark_count, again.sketch) == (78, SketchStyle.REGIONS)
+        sketches = draw_sketches(CanonicalKeypoints(np.repeat(person.mouth.rest[None], 3, axis=0), person.fps), again)
+        for found in sketches:
+            colours = {tuple(colour) for colour in found.sketch.reshape(-1, 3).tolist()}
+            assert {(0, 255, 0), (255, 255, 0), (255, 255, 255)} <= colours
+
+    def test_a_person_of_68_points_gets_no_irises(self, tiny_person: Person) -> None:
+        face = tiny_person.reference.points[:1]
+        assert tiny_person.landmark_count == 68
+        seen = draw_whole_face(with_irises(face)[0], tiny_person)
+        np.testing.assert_array_equal(seen, draw_whole_face(face[0], tiny_person))
 
     def test_the_card_says_what_it_must(self, tiny_inpaint_person: Person) -> None:
         card = json.loads((tiny_inpaint_person.folder / "person.json").read_text())
@@ -194,6 +215,7 @@ class TestCard:
         ("key", "value"),
         [
             ("renderer.mode", "puppet"),
+            ("renderer.sketch", "oil"),
             ("fps", "fast"),
             ("fps", "0"),
             ("fps", "1/0"),
@@ -277,6 +299,7 @@ class TestArrays:
             (np.zeros((0, 68, 2)), "(0, 68, 2)"),
             (np.zeros((5, 20, 2)), "(5, 20, 2)"),
             (np.zeros(7), "(7,)"),
+            (np.zeros((5, 70, 2)), "(5, 70, 2)"),
             (np.full((5, 68, 2), np.nan), "no numbers"),
         ],
     )
@@ -377,6 +400,7 @@ def as_schema_1(folder: Path) -> None:
     for path in folder.glob("*.onnx"):
         path.unlink()
     renderer, speech, text, _ = (card.pop(part, None) for part in ("renderer", "speech", "text", "landmarks"))
+    renderer.pop("sketch", None)
     encoder = speech.pop("encoder")
     if encoder:
         card["encoder"] = encoder["sha256"]

@@ -257,7 +257,7 @@ def test_crops_are_around_the_focus_and_anywhere() -> None:
         def pair(self, index: int, random: np.random.Generator | None) -> Pair:
             pair = super().pair(index, random)
             big = np.kron(pair.target, np.ones((8, 8, 1), np.uint8))
-            return Pair(big, big, np.ones(big.shape[:2], np.float32), focus=(60, 200))
+            return Pair(big, big, np.ones(big.shape[:2], np.float32), foci=((60, 200),))
 
     source, options = Focused(6), TrainOptions(batch_size=6, crop=0.25)
     assert crop_side(options.crop, 256) == 64

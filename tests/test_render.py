@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import prepare_recorded
+from made import prepare_recorded, with_irises
 
 from obamanet.constants import MOUTH
 from obamanet.keypoints.head import fit_head
@@ -18,7 +18,7 @@ from obamanet.keypoints.region import MouthRegion, fit_region, place_region
 from obamanet.render.compositor import blend, draw_inpainting, match_colours, paste_square, region_mask, soft_mask
 from obamanet.render.crop import cut_square, from_square, portrait_box, to_square
 from obamanet.render.sketch import draw_face, draw_lips
-from obamanet.types import CropBox
+from obamanet.types import CropBox, SketchStyle
 
 BOXES = [
     CropBox(60.3, 20.7, 180.5),
@@ -137,11 +137,50 @@ class TestSketch:
         assert after[y, x].tolist() == [255, 255, 0]
         assert before[y, x].tolist() == [0, 0, 0]
 
-    def test_every_point_is_drawn(self, face: np.ndarray) -> None:
-        for number in range(68):
+    @pytest.mark.parametrize("style", SketchStyle)
+    def test_every_point_is_drawn(self, face: np.ndarray, style: SketchStyle) -> None:
+        bridge = range(28, 31) if style is SketchStyle.REGIONS else ()
+        for number in set(range(68)) - set(bridge):
             away = face.copy()
             away[number] += (9, -7)
-            assert (draw_face(away) != draw_face(face)).any(), number
+            assert (draw_face(away, 256, style) != draw_face(face, 256, style)).any(), number
+
+    def test_regions_have_the_colours_of_their_parts(self, face: np.ndarray) -> None:
+        sketch = draw_face(opened(with_irises(face[None])[0], 20), 256, SketchStyle.REGIONS)
+        jaw, nose = face[3] + (8, 0), face[[27, 33]].mean(axis=0)
+        inside, lip = opened(face, 20)[60:68].mean(axis=0), opened(face, 20)[[57, 66]].mean(axis=0)
+        iris, eye = face[36:42].mean(axis=0), face[[37, 36, 41]].mean(axis=0)
+        brow = face[[17, 19, 21]].mean(axis=0)
+        for place, colour in (
+            (jaw, (0, 255, 0)),
+            (nose, (255, 0, 255)),
+            (inside, (255, 0, 0)),
+            (lip, (0, 0, 0)),
+            (iris, (255, 255, 255)),
+            (eye, (255, 255, 0)),
+            (brow, (0, 255, 255)),
+        ):
+            x, y = np.round(place).astype(int)
+            np.testing.assert_allclose(sketch[y, x], colour, atol=16)
+
+    def test_lines_are_white_and_have_no_irises(self, face: np.ndarray) -> None:
+        sketch = draw_face(face, 256, SketchStyle.LINES)
+        assert (sketch == sketch[..., :1]).all()
+        np.testing.assert_array_equal(draw_face(with_irises(face[None])[0], 256, SketchStyle.LINES), sketch)
+
+    @pytest.mark.parametrize("style", [SketchStyle.PARTS, SketchStyle.REGIONS])
+    def test_the_iris_follows_the_gaze_and_hides_behind_the_lids(self, face: np.ndarray, style: SketchStyle) -> None:
+        def iris(landmarks: np.ndarray) -> np.ndarray:
+            shown = draw_face(landmarks, 256, style).astype(int) - draw_face(landmarks[:68], 256, style)
+            return np.abs(shown).astype(np.uint8)[85:125, 70:130]
+
+        ahead = with_irises(face[None])[0]
+        aside = ahead.copy()
+        aside[68:] += (4, 0)
+        np.testing.assert_allclose(centre(iris(aside)) - centre(iris(ahead)), (4, 0), atol=0.5)
+        shut = ahead.copy()
+        shut[36:42, 1] = shut[36:42, 1].mean()
+        assert iris(shut).sum() < 0.35 * iris(ahead).sum()  # a line where the lids meet
 
     def test_an_open_mouth_shows_its_inside(self, face: np.ndarray) -> None:
         opened = face.copy()

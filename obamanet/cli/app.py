@@ -123,6 +123,7 @@ OBAMANET = Group(
         "say": SAY,
         "batch": Verb("batch:batch_verb", "Many videos from one list, gone on with after a stop.", SPEAK),
         "dub": Verb("dub:dub_verb", "A video and a new sound to the video with lips that say it.", SPEAK),
+        "reenact": Verb("reenact:reenact_verb", "A video of a face to a video of a person who moves like it.", SPEAK),
         "prepare": Verb("prepare:prepare_verb", "Videos of one person to a dataset.", PERSON),
         "train": TRAIN,
         "assemble": Verb("assemble:assemble_verb", "Two trained parts to a person with a name and rights.", PERSON),

@@ -22,7 +22,7 @@ from obamanet.training.renderer.renderer_training import (
     RENDERER_WIDTH,
     train_renderer,
 )
-from obamanet.types import RenderMode
+from obamanet.types import RenderMode, SketchStyle
 
 
 @command("me", "me --max-minutes 60", "me --mode inpaint --out me/inpaint")
@@ -61,6 +61,14 @@ def renderer_verb(
             show_default=f"{RENDERER_FOLD}{OR_START}",
         ),
     ] = None,
+    sketch: Annotated[
+        SketchStyle,
+        typer.Option(
+            "--sketch",
+            help="How the face is drawn for the renderer: a coloured line for each part, white lines, or coloured "
+            "filled regions; not with --mode inpaint.",
+        ),
+    ] = SketchStyle.PARTS,
     options: Annotated[
         TrainOptions,
         Fields(
@@ -71,7 +79,7 @@ def renderer_verb(
             gan_start="Share of the training, 0 to 1, after which the adversary joins; before is twice as quick.",
             gan_weight="Weight of the adversary; pix2pix's own is 1. 0 paints softer and trains quicker.",
             matching_weight="Weight of matching what the adversary's layers see; pix2pix's own is 0.",
-            crop="Side of the crops that the adversary judges, around the mouth and anywhere, as a share of the "
+            crop="Side of the crops that the adversary judges, around mouth, eyes and anywhere, as a share of the "
             "picture's; pix2pix's own is 1, the whole picture.",
             seed=SEED,
         ),
@@ -97,6 +105,7 @@ def renderer_verb(
         mode,
         config,
         options,
+        sketch=sketch,
         start=beginning,
         limits=limits,
         progress=progress,

@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from obamanet.constants import MOUTH, STABLE_POINTS
+from obamanet.constants import LANDMARKS_WITH_IRISES, MOUTH, STABLE_POINTS
 from obamanet.errors import EvaluationError
 from obamanet.evaluation.tracks import ClipTrack
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical, to_pixel
@@ -37,8 +37,8 @@ class Aligned:
         fps: the reference's frame rate.
         count: its frames that both videos have.
         faces: those among them in which both have a face, (F,).
-        ours: landmarks of the generated face in pixels of the reference's frame, (F, 68, 2).
-        real: landmarks of the recorded face, (F, 68, 2).
+        ours: landmarks of the generated face in pixels of the reference's frame, (F, 78, 2).
+        real: landmarks of the recorded face, (F, 78, 2).
         our_mouth: generated keypoints, canonical (F, 20, 2).
         real_mouth: recorded keypoints, canonical (F, 20, 2).
         our_place: placement of the generated head, F rows.
@@ -140,7 +140,7 @@ def covered(generated_size: tuple[int, int], aligned: Aligned) -> tuple[slice, s
 
 
 def head_onto_head(ours: np.ndarray, real: np.ndarray) -> Placement:
-    """Returns the similarity that lays nose and eyes of landmarks ``ours`` (68, 2) onto those of ``real`` (68, 2)."""
+    """Returns the similarity that lays nose and eyes of landmarks ``ours`` (78, 2) onto those of ``real`` (78, 2)."""
     if np.array_equal(ours[list(STABLE_POINTS)], real[list(STABLE_POINTS)]):
         return Placement(np.zeros((1, 2)), np.ones(1), np.zeros(1))
     return fit_placement(real[None], ours)
@@ -150,7 +150,7 @@ def _at(track: ClipTrack, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns which of ``times`` lie on a frame with a face, and the landmarks there, interpolated."""
     seen = track.seen[nearest_in_time(track.times, times)]
     if not track.seen.any():
-        return seen, np.zeros((len(times), 68, 2))
+        return seen, np.zeros((len(times), LANDMARKS_WITH_IRISES, 2))
     known = track.times[track.seen]
     return seen, resample_in_time(track.landmarks[track.seen].astype(np.float64), known, times)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from obamanet.audio.features import FeatureOptions, extract_features
 from obamanet.audio.load import stream_sound
-from obamanet.constants import MOUTH
+from obamanet.constants import LANDMARK_COUNT, MOUTH
 from obamanet.errors import EvaluationError, SoundError
 from obamanet.evaluation import metrics
 from obamanet.evaluation.alignment import Aligned, align, covered, head_onto_head, into_frame
@@ -362,7 +362,9 @@ def _mouth(aligned: Aligned) -> tuple[list[Score], MouthSeries]:
     ]
     try:
         eye = float(aligned.real_place.scale.mean())
-        jitter, true_jitter = (1000 * metrics.jitter(face, fps) / eye for face in (aligned.ours, aligned.real))
+        jitter, true_jitter = (
+            1000 * metrics.jitter(face[:, :LANDMARK_COUNT], fps) / eye for face in (aligned.ours, aligned.real)
+        )
         scores.append(Score("tremble", jitter, true_jitter))
     except ValueError as error:
         scores.append(Score("tremble", None, None, str(error)))

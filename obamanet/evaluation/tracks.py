@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from obamanet.constants import LANDMARKS_WITH_IRISES
 from obamanet.errors import FaceError, OutputError
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import Landmarker, load_landmarker
@@ -21,8 +22,8 @@ from obamanet.video.reader import probe_video, read_frames
 CACHE_VARIABLE = "OBAMANET_CACHE_DIR"
 """Environment variable that names the cache folder."""
 
-TRACKER = "MediaPipe face mesh, 68 points, smoothed"
-TRACKER_VERSION = 2
+TRACKER = "MediaPipe face mesh, 68 points and irises, smoothed"
+TRACKER_VERSION = 3
 """Part of the cache's key; raise it when tracking gives other landmarks."""
 
 
@@ -32,7 +33,7 @@ class ClipTrack:
 
     Attributes:
         times: of the frames, seconds (T,).
-        landmarks: smoothed, pixels (T, 68, 2), NaN where there is no face.
+        landmarks: smoothed, pixels (T, 78, 2), NaN where there is no face.
         seen: frames with a face, (T,) bool.
         size: width and height of the frames in pixels.
         fps: the standard frame rate nearest to the video's.
@@ -109,5 +110,5 @@ def _read(cached: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
             times, landmarks, seen = arrays["times"], arrays["landmarks"], arrays["seen"]
     except DAMAGED:
         return None
-    fits = landmarks.shape == (len(times), 68, 2) and seen.shape == (len(times),) and len(times) > 0
+    fits = landmarks.shape == (len(times), LANDMARKS_WITH_IRISES, 2) and seen.shape == (len(times),) and len(times) > 0
     return (times, landmarks, seen) if fits else None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from obamanet.constants import LANDMARK_COUNT
 from obamanet.errors import FaceError
 
 SAME_PERSON_DISTANCE = 0.6
@@ -48,13 +49,13 @@ class FaceEmbedder:
 
         Args:
             image: shape (H, W, 3) uint8 BGR.
-            landmarks: of the face, shape (68, 2), pixels.
+            landmarks: of the face, shape (68, 2) or (78, 2), pixels.
 
         Returns:
             Shape (128,) float64.
         """
         points = self._dlib.points()
-        for x, y in np.rint(landmarks).astype(int).tolist():
+        for x, y in np.rint(landmarks[:LANDMARK_COUNT]).astype(int).tolist():
             points.append(self._dlib.point(x, y))
         left, top = (int(value) for value in landmarks.min(axis=0))
         right, bottom = (int(value) for value in landmarks.max(axis=0))

@@ -16,8 +16,8 @@ class FrameFace:
     """The followed face in one frame.
 
     Attributes:
-        landmarks: shape (68, 2) float32, pixels.
-        raw: the same without averaging, shape (68, 2) float32, pixels.
+        landmarks: shape (68, 2) float32, or (78, 2) with irises, pixels.
+        raw: the same without averaging.
     """
 
     landmarks: np.ndarray

@@ -36,8 +36,8 @@ LANDMARKS: Final = (
 # fmt: on
 """Points of the mesh that stand for the 68 landmarks, in their order."""
 
-IRISES: Final = (slice(468, 473), slice(473, 478))
-"""Points of the person's right and left iris; the first of each is its centre."""
+IRISES: Final = tuple(range(468, 478))
+"""Points of the irises, five each, that of the person's right eye, left in the picture, first."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class MeshFace:
 
     @property
     def landmarks(self) -> np.ndarray:
-        """The 68 landmarks, (68, 2) float32 pixels."""
-        return self.points[LANDMARKS, :2]
+        """The 68 landmarks and the irises, (78, 2) float32 pixels."""
+        return self.points[LANDMARKS + IRISES, :2]
 
 
 class FaceMesh:

@@ -1,4 +1,4 @@
-"""Tracks one face through a video: 68 landmarks per frame, segments without gap or cut, and frames of other persons."""
+"""Tracks one face through a video: landmarks per frame, segments without gap or cut, and frames of other persons."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from obamanet.constants import LANDMARK_COUNT, STABLE_POINTS
+from obamanet.constants import STABLE_POINTS
 from obamanet.errors import FaceError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
-from obamanet.face.landmarker import Landmarker
+from obamanet.face.landmarker import FrameFace, Landmarker
 
 MAX_GAP = 3
 """Frames. Longest gap in the detection that is filled by interpolation."""
@@ -37,8 +37,9 @@ class FaceTrack:
     """One face through T frames.
 
     Attributes:
-        landmarks: shape (T, 68, 2) float32, pixels, averaged and smoothed; NaN without a face.
-        raw: shape (T, 68, 2) float32, pixels, the landmarks before averaging; NaN without a detection.
+        landmarks: shape (T, 68, 2) float32, or (T, 78, 2) with irises, pixels, averaged and smoothed; NaN without a
+            face.
+        raw: the landmarks before averaging; NaN without a detection.
         segment: shape (T,) int32; consecutive frames without a gap or cut have one number, -1 means no face.
         max_faces: maximum number of faces in one frame.
         other: shape (T,) bool; frames of another person than the main one, which count as frames without a face. All
@@ -71,9 +72,8 @@ def track_face(
     Raises:
         FaceError: no frame has a face.
     """
-    averaged, unaveraged = [], []
+    found: list[FrameFace | None] = []
     identities = _IdentityChecks(embedder) if embedder else None
-    missing = np.full((LANDMARK_COUNT, 2), np.nan, dtype=np.float32)
     max_faces = 0
     follower = landmarker.follow()
     size = (1, 1)
@@ -81,19 +81,20 @@ def track_face(
         size = image.shape[:2]
         face = follower.next(image)
         max_faces = max(max_faces, follower.faces)
-        averaged.append(face.landmarks if face else missing)
-        unaveraged.append(face.raw if face else missing)
+        found.append(face)
         if identities and face:
             identities.add(image, face.landmarks)
         elif identities:
             identities.skip(image)
-    if not averaged or max_faces == 0:
+    missing = next((np.full_like(face.landmarks, np.nan) for face in found if face), None)
+    if missing is None:
         height, width = size
         needed = (
             f"at {width}x{height} a frontal face of at least {landmarker.smallest_face(width, height)} px is needed"
         )
-        raise FaceError(f"no face in any of {len(averaged)} frames{f'; {needed}' if averaged else ''}")
-    points, raw = np.stack(averaged), np.stack(unaveraged)
+        raise FaceError(f"no face in any of {len(found)} frames{f'; {needed}' if found else ''}")
+    points = np.stack([face.landmarks if face else missing for face in found])
+    raw = np.stack([face.raw if face else missing for face in found])
     segment, other = split_segments(points, cut_jump=cut_jump), np.zeros(len(points), bool)
     if identities:
         other = identities.others(segment)

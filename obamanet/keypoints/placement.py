@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from obamanet.constants import MOUTH, STABLE_POINTS
+from obamanet.constants import LANDMARK_COUNT, MOUTH, STABLE_POINTS
 from obamanet.types import Placement
 
 LEFT_EYE_CORNER, RIGHT_EYE_CORNER = 36, 45
@@ -17,11 +17,12 @@ LEFT_EYE_CORNER, RIGHT_EYE_CORNER = 36, 45
 
 
 def fit_template(landmarks: np.ndarray, rounds: int = 5) -> np.ndarray:
-    """Returns the mean face of ``landmarks`` (T, 68, 2) in canonical coordinates: (68, 2) float64.
+    """Returns the mean face of ``landmarks`` (T, 68, 2) or (T, 78, 2) in canonical coordinates: (68, 2) float64.
 
     Generalised Procrustes analysis (Gower 1975): ``rounds`` times every frame is fitted to the mean and the mean is
     updated.
     """
+    landmarks = landmarks[:, :LANDMARK_COUNT]
     template = _upright(landmarks[0].astype(np.float64))
     for _ in range(rounds):
         canonical = to_canonical(landmarks, fit_placement(landmarks, template))

@@ -25,13 +25,12 @@ from obamanet.keypoints.lips import hold_still
 from obamanet.keypoints.placement import to_pixel
 from obamanet.keypoints.reference import fold
 from obamanet.person import Person
-from obamanet.pipelines.into_frames import FrameSketch, paint_frames, sketch_face
+from obamanet.pipelines.into_frames import FrameSketch, draw_whole_face, paint_frames, sketch_face
 from obamanet.pipelines.labelled import Label, write_labelled
 from obamanet.pipelines.speak import SpeakOptions, check_output, load_features, predict_keypoints, save_keypoints
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic
 from obamanet.render.crop import from_square, portrait_box, to_square
-from obamanet.render.sketch import draw_face
 from obamanet.timing import frame_times
 from obamanet.types import CanonicalKeypoints, CropBox, RenderMode, Span
 from obamanet.video.footage import FootageReader, write_footage
@@ -232,9 +231,7 @@ def _own_faces(person: Person, renderer: Renderer) -> Iterator[tuple[np.ndarray,
     numbers = np.linspace(0, len(person.reference.points) - 1, FACES_COMPARED).round().astype(int)
     landmarks = person.reference.points[numbers]
     if person.mode is RenderMode.WHOLE_FACE:
-        yield from zip(
-            renderer.paint_all(draw_face(face, person.image_size) for face in landmarks), landmarks, strict=True
-        )
+        yield from zip(renderer.paint_all(draw_whole_face(face, person) for face in landmarks), landmarks, strict=True)
         return
     with FootageReader(person.footage) as footage:
         for number, face in zip(numbers, landmarks, strict=True):

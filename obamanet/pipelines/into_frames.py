@@ -62,7 +62,7 @@ def sketch_face(
     Args:
         frame: the recorded frame, shape (H, W, 3) uint8 BGR.
         box: the square around the head.
-        landmarks: of the recorded face, shape (68, 2), pixels of the square.
+        landmarks: of the recorded face, shape (68, 2) or (78, 2), pixels of the square.
         mouth: the new mouth, shape (20, 2), canonical.
         person: whose face it is.
     """
@@ -73,10 +73,20 @@ def sketch_face(
     outline = place_region(region, landmarks[None])[0]
     recorded = cut_square(frame, box, person.image_size)
     if person.mode is RenderMode.WHOLE_FACE:
-        sketch = draw_face(face, person.image_size)
+        sketch = draw_whole_face(face, person)
     else:
         sketch = draw_inpainting(recorded, outline, face)
     return FrameSketch(sketch, frame, FacePatch(box, recorded, landmarks, outline))
+
+
+def draw_whole_face(landmarks: np.ndarray, person: Person) -> np.ndarray:
+    """Returns the sketch that the renderer of ``person`` takes, (S, S, 3) uint8 BGR.
+
+    Args:
+        landmarks: shape (68, 2) or (78, 2), pixels of the square; irises are drawn if the person was trained with them.
+        person: whose renderer it is for.
+    """
+    return draw_face(landmarks[: person.landmark_count], person.image_size, person.sketch)
 
 
 def paint_frames(sketches: Iterable[FrameSketch], person: Person, renderer: Renderer) -> Iterator[np.ndarray]:

@@ -22,10 +22,9 @@ from obamanet.keypoints.jaw import place_mouth
 from obamanet.keypoints.lips import uncross_lips
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
-from obamanet.pipelines.into_frames import FrameSketch, paint_frames, paint_squares, sketch_face
+from obamanet.pipelines.into_frames import FrameSketch, draw_whole_face, paint_frames, paint_squares, sketch_face
 from obamanet.pipelines.labelled import Label, write_labelled
 from obamanet.progress import Progress
-from obamanet.render.sketch import draw_face
 from obamanet.timing import frame_times, frames_to_cover, resample_in_time
 from obamanet.types import CanonicalKeypoints, FeatureSequence, RenderMode
 from obamanet.video.footage import FootageReader
@@ -211,7 +210,7 @@ def draw_sketches(keypoints: CanonicalKeypoints, person: Person) -> Iterator[Fra
     """Yields the sketch of each frame: of the whole face, or drawn into a frame of the person's footage."""
     if person.mode is RenderMode.WHOLE_FACE:
         for landmarks in place_landmarks(keypoints, person):
-            yield FrameSketch(draw_face(landmarks, person.image_size))
+            yield FrameSketch(draw_whole_face(landmarks, person))
         return
     times = frame_times(len(keypoints.points), keypoints.fps)
     with FootageReader(person.footage) as footage:
@@ -221,7 +220,10 @@ def draw_sketches(keypoints: CanonicalKeypoints, person: Person) -> Iterator[Fra
 
 
 def place_landmarks(keypoints: CanonicalKeypoints, person: Person) -> Iterator[np.ndarray]:
-    """Yields each frame's landmarks (68, 2), pixels of the square: the reference's head with the new mouth and jaw."""
+    """Yields each frame's landmarks: the reference's head with the new mouth and jaw.
+
+    They are (68, 2) or (78, 2), pixels of the square.
+    """
     times = frame_times(len(keypoints.points), keypoints.fps)
     for first in range(0, len(keypoints.points), CHUNK_FRAMES):
         mouth = keypoints.points[first : first + CHUNK_FRAMES]

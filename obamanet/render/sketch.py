@@ -1,7 +1,8 @@
 """Draws landmarks as the renderer's condition image.
 
-Lines have sub-pixel ends and are anti-aliased: a sketch of whole pixels makes the rendered face jitter. Each part has
-its own colour, so that the renderer cannot confuse lips and chin. The lips and the inside of the mouth are filled.
+Lines have sub-pixel ends and are anti-aliased: a sketch of whole pixels makes the rendered face jitter. In the default
+style each part has its own colour, so that the renderer cannot confuse lips and chin; the lips, the inside of the mouth
+and the irises are filled.
 """
 
 from __future__ import annotations
@@ -9,7 +10,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from obamanet.constants import IMAGE_SIZE, INNER_LIPS, MOUTH, OUTER_LIPS
+from obamanet.constants import (
+    IMAGE_SIZE,
+    INNER_LIPS,
+    LANDMARK_COUNT,
+    LEFT_EYE,
+    LEFT_IRIS,
+    MOUTH,
+    OUTER_LIPS,
+    RIGHT_EYE,
+    RIGHT_IRIS,
+)
+from obamanet.types import SketchStyle
 
 SUBPIXEL_BITS = 6
 """Fractional bits of a coordinate passed to OpenCV: steps of 1/64 pixel."""
@@ -29,7 +41,27 @@ FACE_LINES: tuple[tuple[tuple[int, ...], bool, Colour], ...] = (
     ((*range(36, 42),), True, (255, 0, 0)),
     ((*range(42, 48),), True, (255, 0, 0)),
 )
-"""Landmarks of each drawn line, whether it is closed, and its colour (BGR)."""
+"""Landmarks of each line of style PARTS, whether it is closed, and its colour (BGR)."""
+
+LIP_LINES: tuple[tuple[int, ...], ...] = (tuple(range(48, 60)), tuple(range(60, 68)))
+"""Landmarks of the closed lines of the lips in style LINES."""
+
+FACE_REGIONS: tuple[tuple[tuple[int, ...], Colour], ...] = (
+    ((*range(0, 17), *range(26, 16, -1)), (0, 255, 0)),
+    (tuple(range(17, 22)), (0, 255, 255)),
+    (tuple(range(22, 27)), (0, 255, 255)),
+    ((27, *range(31, 36)), (255, 0, 255)),
+    (tuple(range(36, 42)), (255, 255, 0)),
+    (tuple(range(42, 48)), (255, 255, 0)),
+    (tuple(range(48, 60)), (0, 0, 0)),
+    (tuple(range(60, 68)), (255, 0, 0)),
+)
+"""Landmarks of each filled region of style REGIONS, in the order of drawing, and its colour (BGR)."""
+
+WHITE: Colour = (255, 255, 255)
+
+EYES: tuple[tuple[slice, slice], ...] = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
+"""Landmarks of each eye and of its iris."""
 
 LIP_FILL: Colour = (0, 0, 255)
 MOUTH_FILL: Colour = (255, 0, 255)
@@ -37,20 +69,32 @@ INNER_LINE: Colour = (0, 255, 255)
 """Colours (BGR) of the lips, of the mouth's inside and of the line between them."""
 
 
-def draw_face(landmarks: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:
+def draw_face(landmarks: np.ndarray, size: int = IMAGE_SIZE, style: SketchStyle = SketchStyle.PARTS) -> np.ndarray:
     """Returns the whole-face sketch.
 
     Args:
-        landmarks: shape (68, 2), pixels of the square; points outside it are clipped.
+        landmarks: shape (68, 2), or (78, 2) with irises, pixels of the square; points outside it are clipped.
         size: side of the square, pixels.
+        style: how it is drawn; irises are drawn where they are known, and style LINES has none.
 
     Returns:
         Shape (size, size, 3) uint8 BGR.
     """
     sketch = np.zeros((size, size, 3), dtype=np.uint8)
-    for indices, closed, colour in FACE_LINES:
-        _line(sketch, landmarks[list(indices)], closed, colour)
-    draw_lips(sketch, landmarks[MOUTH])
+    if style is SketchStyle.REGIONS:
+        for indices, colour in FACE_REGIONS:
+            cv2.fillPoly(sketch, [_fixed(landmarks[list(indices)])], colour, cv2.LINE_AA, SUBPIXEL_BITS)
+    else:
+        for indices, closed, colour in FACE_LINES:
+            _line(sketch, landmarks[list(indices)], closed, colour if style is SketchStyle.PARTS else WHITE)
+    if style is SketchStyle.PARTS:
+        draw_lips(sketch, landmarks[MOUTH])
+    if style is SketchStyle.LINES:
+        for indices in LIP_LINES:
+            _line(sketch, landmarks[list(indices)], True, WHITE)
+    elif len(landmarks) > LANDMARK_COUNT:
+        for eye, iris in EYES:
+            _draw_iris(sketch, landmarks[eye], landmarks[iris])
     return sketch
 
 
@@ -66,6 +110,17 @@ def draw_lips(image: np.ndarray, keypoints: np.ndarray) -> None:
     cv2.fillPoly(image, [outer], LIP_FILL, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.fillPoly(image, [inner], MOUTH_FILL, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.polylines(image, [inner], True, INNER_LINE, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
+def _draw_iris(image: np.ndarray, eye: np.ndarray, iris: np.ndarray) -> None:
+    """Draws what the open ``eye`` (6, 2) shows of the ``iris`` (5, 2), pixels, as a white disc."""
+    centre = iris[0]
+    radius = min(float(np.linalg.norm(iris[1:] - centre, axis=1).mean()), float(max(image.shape)))
+    disc, opening = np.zeros(image.shape[:2], np.uint8), np.zeros(image.shape[:2], np.uint8)
+    middle = tuple(int(value) for value in _fixed(centre))
+    cv2.circle(disc, middle, round(radius * (1 << SUBPIXEL_BITS)), 255, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.fillPoly(opening, [_fixed(eye)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    np.maximum(image, np.minimum(disc, opening)[..., None], out=image)
 
 
 def _line(image: np.ndarray, points: np.ndarray, closed: bool, colour: Colour) -> None:

@@ -14,7 +14,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.card import CardError, read_arrays, read_card
-from obamanet.constants import DATASET_SCHEMA, LANDMARK_COUNT, MAX_IMAGE_SIZE
+from obamanet.constants import DATASET_SCHEMA, LANDMARK_COUNT, LANDMARKS_WITH_IRISES, MAX_IMAGE_SIZE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import landmarks_of_card
@@ -60,7 +60,8 @@ class Clip:
         name: of the video, without suffix.
         folder: where its files are.
         source: path of the video.
-        landmarks: steadied landmarks, (T, 68, 2) float32 in pixels of the source frame; NaN where there is no face.
+        landmarks: steadied landmarks, (T, 68, 2) float32, or (T, 78, 2) with irises, in pixels of the source frame; NaN
+            where there is no face. The clips of a dataset have the same number.
         raw: the same as detected.
         segment: number of the stretch without a cut that a frame belongs to, (T,) int32; -1 for no face.
         box: the square that was cut out of the source frames.
@@ -117,6 +118,11 @@ class Dataset:
     left_out: frozenset[str] = frozenset()
     landmarks: Landmarks = Landmarks.DLIB
 
+    @property
+    def landmark_count(self) -> int:
+        """Number of landmarks of its clips: 68, or 78 with irises."""
+        return int(self.clips[0].landmarks.shape[1])
+
 
 @dataclass(frozen=True)
 class Split:
@@ -166,10 +172,13 @@ def load_dataset(folder: Path) -> Dataset:
         raise DatasetError(f"dataset is damaged: {error}; prepare it anew") from None
     except OptionError as error:
         raise DatasetError(f"dataset is damaged: {index_path}: {error}; prepare it anew") from None
-    clips = tuple(_load_clip(folder / "clips" / name) for name in names)
+    clips = [_load_clip(folder / "clips" / name) for name in names]
     if not clips:
         raise DatasetError(f"{index_path}: the dataset has no clips; see its rejects for the reasons")
-    return Dataset(folder, fps, image_size, clips, left_out, landmarks)
+    # Clips prepared by an older version have no irises.
+    points = min(clip.landmarks.shape[1] for clip in clips)
+    alike = tuple(replace(clip, landmarks=clip.landmarks[:, :points], raw=clip.raw[:, :points]) for clip in clips)
+    return Dataset(folder, fps, image_size, alike, left_out, landmarks)
 
 
 def check_image_size(size: int) -> int:
@@ -247,10 +256,11 @@ def _check_track(track: dict[str, np.ndarray], path: Path) -> None:
             f"{path}: segment must be (T,) whole numbers with a face in one frame at least, got {segment.shape}"
         )
     for name in ("landmarks", "raw"):
-        if track[name].shape != (len(segment), LANDMARK_COUNT, 2) or track[name].dtype.kind != "f":
-            raise CardError(
-                f"{path}: {name} must be {(len(segment), LANDMARK_COUNT, 2)} numbers, got {track[name].shape}"
-            )
+        allowed = [(len(segment), count, 2) for count in (LANDMARK_COUNT, LANDMARKS_WITH_IRISES)]
+        if track[name].shape not in allowed or track[name].dtype.kind != "f":
+            raise CardError(f"{path}: {name} must be {' or '.join(map(str, allowed))} numbers, got {track[name].shape}")
+    if track["landmarks"].shape != track["raw"].shape:
+        raise CardError(f"{path}: landmarks and raw ones differ in number")
     if not np.isfinite(track["landmarks"][segment >= 0]).all():
         raise CardError(f"{path}: landmarks of a face are no numbers")
     if box.shape != (3,) or size.shape != (2,) or not np.isfinite(box).all() or box[2] <= 0 or size.min() < 1:

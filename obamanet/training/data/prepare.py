@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.audio.load import stream_sound
-from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, SAMPLE_RATE
+from obamanet.constants import DATASET_SCHEMA, IMAGE_SIZE, LANDMARKS_WITH_IRISES, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmark_models import Landmarks
@@ -291,6 +291,8 @@ def _prepare_one(job: _Job) -> _Outcome:
     key["same_within"] = SAME_PERSON_DISTANCE
     if job.landmarks is not Landmarks.DLIB:
         key["landmarks"] = job.landmarks.value
+        # Clips that were prepared before irises were looked for are prepared again.
+        key["points"] = LANDMARKS_WITH_IRISES
     folder = job.folder / "clips" / f"{job.video.stem}-{job.sha256[:8]}"
     cached = _cached_outcome(folder, key)
     if cached is not None:

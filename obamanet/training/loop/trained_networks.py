@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from obamanet.audio.features import FeatureOptions
+from obamanet.constants import LANDMARK_COUNT
 from obamanet.errors import DatasetError, ObamanetError
 from obamanet.files import DAMAGED
 from obamanet.networks.config import GeneratorConfig, PredictorConfig
 from obamanet.person import MOUTH_FILE, MouthModel, Person, load_mouth, load_person
 from obamanet.timing import parse_rate
 from obamanet.training.loop.runner import OPTIONS_FILE, read_options
-from obamanet.types import RenderMode
+from obamanet.types import RenderMode, SketchStyle
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class TrainedPredictor:
 class TrainedRenderer:
     """A trained renderer; ``folder``, ``config``, ``weights`` and ``split`` as in :class:`TrainedPredictor`.
 
-    ``mode`` is how its output is put into the frame; None for a generator trained on pairs of pictures.
+    ``mode`` is how its output is put into the frame, None for a generator trained on pairs of pictures; ``sketch`` and
+    ``landmark_count`` are those of :class:`obamanet.person.Person`.
     """
 
     folder: Path
@@ -61,6 +63,8 @@ class TrainedRenderer:
     weights: Path
     mode: RenderMode | None = None
     split: str | None = None
+    sketch: SketchStyle = SketchStyle.PARTS
+    landmark_count: int = LANDMARK_COUNT
 
 
 def trained_predictor(folder: Path) -> TrainedPredictor:
@@ -91,7 +95,14 @@ def trained_renderer(folder: Path) -> TrainedRenderer:
     if (folder / OPTIONS_FILE).is_file():
         return run_renderer(folder)
     person: Person = load_person(folder)
-    return TrainedRenderer(folder, person.generator, _person_weights(person.renderer_weights), person.mode)
+    return TrainedRenderer(
+        folder,
+        person.generator,
+        _person_weights(person.renderer_weights),
+        person.mode,
+        sketch=person.sketch,
+        landmark_count=person.landmark_count,
+    )
 
 
 def run_predictor(run: Path, weights: str = "best") -> TrainedPredictor:
@@ -120,9 +131,16 @@ def run_renderer(run: Path, weights: str = "best") -> TrainedRenderer:
     """Returns the renderer trained in ``run``, its ``weights`` "best" or "last"; raises :class:`DatasetError`."""
     options = read_options(run)
     try:
-        mode = RenderMode(options["render"]["mode"]) if "render" in options else None
-        config = GeneratorConfig(**options["generator"])
-        return TrainedRenderer(run, config, _weights(run, weights), mode, options.get("data", {}).get("split"))
+        render: dict[str, Any] = options.get("render", {})
+        return TrainedRenderer(
+            run,
+            GeneratorConfig(**options["generator"]),
+            _weights(run, weights),
+            RenderMode(render["mode"]) if render else None,
+            options.get("data", {}).get("split"),
+            SketchStyle(render.get("sketch", SketchStyle.PARTS)),
+            int(render.get("landmarks", LANDMARK_COUNT)),
+        )
     except DatasetError:
         raise
     except (*DAMAGED, ObamanetError) as error:

@@ -52,13 +52,13 @@ class Pair:
         condition: shape (S, S, 3) uint8 BGR.
         target: shape (S, S, 3) uint8 BGR.
         weight: loss weight per pixel, shape (S, S) float32.
-        focus: row and column of the pixel that a discriminator of crops looks at most; None for the middle.
+        foci: row and column of the pixels that a discriminator of crops looks at most; empty for the middle.
     """
 
     condition: np.ndarray
     target: np.ndarray
     weight: np.ndarray
-    focus: tuple[int, int] | None = None
+    foci: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class TrainOptions:
         matching_weight: weight of the feature-matching loss (Wang et al. 2018), added with the adversarial one; 0 for
             none.
         crop: side of the crops that the discriminator judges, as a share of the picture's: of each picture one around
-            its focus and one anywhere; 1 for whole pictures.
+            each focus and one anywhere; 1 for whole pictures.
         gan_start: share of the steps after which the adversarial loss is added; steps before are two to three times
             quicker.
         gan_learning_rate: maximum learning rate once the adversarial loss is added; None for no other than before.
@@ -408,13 +408,13 @@ def crop_side(share: float, size: int) -> int:
 
 
 def _crops(pair: Pair, side: int, random: np.random.Generator) -> np.ndarray:
-    """Returns top and left of two crops inside ``pair``, around its focus and anywhere: shape (2, 2) int32."""
+    """Returns top and left of K crops inside ``pair``, around each focus and anywhere: shape (K, 2) int32."""
     size = len(pair.target)
-    focus = np.array(pair.focus or (size // 2, size // 2))
+    foci = np.array(pair.foci or [(size // 2, size // 2)])
     jitter = round(FOCUS_JITTER * side)
-    around = focus - side // 2 + random.integers(-jitter, jitter + 1, 2)
-    anywhere = random.integers(0, size - side + 1, 2)
-    return np.clip(np.stack([around, anywhere]), 0, size - side).astype(np.int32)
+    around = foci - side // 2 + random.integers(-jitter, jitter + 1, foci.shape)
+    anywhere = random.integers(0, size - side + 1, (1, 2))
+    return np.clip(np.concatenate([around, anywhere]), 0, size - side).astype(np.int32)
 
 
 @lru_cache(maxsize=2)

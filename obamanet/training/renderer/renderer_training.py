@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from obamanet.card import CardError
-from obamanet.constants import MOUTH
+from obamanet.constants import LEFT_EYE, MOUTH, RIGHT_EYE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.keypoints.head import fit_head
 from obamanet.keypoints.placement import fit_template
@@ -26,13 +26,13 @@ from obamanet.training.data.dataset import Dataset, Piece, Split
 from obamanet.training.loop.runner import EXPECTED, STATE_FILE, Limits, TrainReport, start_hint
 from obamanet.training.loop.trained_networks import TrainedRenderer
 from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, train_pix2pix
-from obamanet.types import RenderMode
+from obamanet.types import RenderMode, SketchStyle
 
-MOUTH_WEIGHT = 5.0
-"""Loss weight of the mouth's pixels, 1 elsewhere; they are 2 % of the picture."""
+MOUTH_WEIGHT, EYES_WEIGHT = 5.0, 4.0
+"""Loss weights of the pixels of mouth and eyes, 1 elsewhere; 2 and 4 % of the picture."""
 
-MOUTH_MARGIN = 0.35
-"""Margin around the mouth that has the mouth's weight, in mouth widths."""
+MARGIN = 0.35
+"""Margin around the mouth and around each eye that has their weight, in their widths."""
 
 REGION_ONLY = 0.05
 """In-painting: loss weight outside the blanked region, which the compositor does not use."""
@@ -71,11 +71,15 @@ class PersonPairs:
         pieces: the footage.
         region: mouth region to blank for in-painting; None for whole faces from sketches.
         image_size: side of the square frames in pixels.
+        sketch: how whole faces are drawn.
     """
 
-    def __init__(self, pieces: Sequence[Piece], region: MouthRegion | None, image_size: int) -> None:
+    def __init__(
+        self, pieces: Sequence[Piece], region: MouthRegion | None, image_size: int, sketch: SketchStyle
+    ) -> None:
         self._region = region
         self._size = image_size
+        self._sketch = sketch
         self._frames = [(piece.clip, index) for piece in pieces for index in range(piece.start, piece.stop)]
 
     def __len__(self) -> int:
@@ -92,15 +96,19 @@ class PersonPairs:
         if target is None or target.shape[:2] != (self._size, self._size):
             raise DatasetError(f"frame is missing or not {self._size}x{self._size}: {path}; run obamanet prepare again")
         landmarks = to_square(clip.landmarks[number], clip.box, self._size)
-        weight = _mouth_weight(landmarks[MOUTH], self._size)
+        weight = np.ones((self._size, self._size), dtype=np.float32)
+        _weigh(weight, landmarks[MOUTH], MOUTH_WEIGHT)
         if self._region is None:
-            condition = draw_face(landmarks, self._size)
+            _weigh(weight, landmarks[LEFT_EYE], EYES_WEIGHT)
+            _weigh(weight, landmarks[RIGHT_EYE], EYES_WEIGHT)
+            condition = draw_face(landmarks, self._size, self._sketch)
         else:
             outline = place_region(self._region, landmarks[None])[0]
             condition = draw_inpainting(target, outline, landmarks)
             weight[region_mask(outline, self._size) == 0] = REGION_ONLY
-        column, row = landmarks[MOUTH].mean(axis=0).round().astype(int)
-        return Pair(condition, target, weight, (int(row), int(column)))
+        eyes = [] if self._region else [landmarks[LEFT_EYE.start : RIGHT_EYE.stop]]
+        foci = [points.mean(axis=0).round().astype(int) for points in (landmarks[MOUTH], *eyes)]
+        return Pair(condition, target, weight, tuple((int(row), int(column)) for column, row in foci))
 
 
 def train_renderer(
@@ -111,6 +119,7 @@ def train_renderer(
     config: GeneratorConfig,
     options: TrainOptions,
     *,
+    sketch: SketchStyle = SketchStyle.PARTS,
     start: TrainedRenderer | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -124,23 +133,32 @@ def train_renderer(
         mode: whole faces from sketches, or mouths in-painted into footage.
         config: sizes of the generator.
         options: how to train.
+        sketch: how landmarks are drawn for whole faces.
         start: renderer whose weights to start from, of another face or other footage.
         limits: where this session stops.
         progress: gets the metrics of each evaluation.
 
     Raises:
-        OptionError: the generator's image size is not the dataset's, or as in :func:`train_pix2pix`.
+        OptionError: the generator's image size is not the dataset's, a style is asked for in-painting, or as in
+            :func:`train_pix2pix`.
         DatasetError: as in :func:`train_pix2pix`.
     """
     if config.image_size != dataset.image_size:
         raise OptionError(
             f"generator paints {config.image_size} px, the dataset has {dataset.image_size} px: {dataset.folder}"
         )
+    if mode is RenderMode.INPAINT and sketch is not SketchStyle.PARTS:
+        raise OptionError(f"sketch style is for whole faces; in-painting draws {SketchStyle.PARTS}: got {sketch}")
     region = _region(folder, split.train) if mode is RenderMode.INPAINT else None
-    train = PersonPairs(split.train, region, dataset.image_size)
-    val = PersonPairs(split.val, region, dataset.image_size)
+    train = PersonPairs(split.train, region, dataset.image_size, sketch)
+    val = PersonPairs(split.val, region, dataset.image_size, sketch)
     sections: dict[str, dict[str, Any]] = {
-        "render": {"mode": mode.value, "image_size": dataset.image_size},
+        "render": {
+            "mode": mode.value,
+            "image_size": dataset.image_size,
+            "sketch": sketch.value,
+            "landmarks": dataset.landmark_count,
+        },
         "data": {"split": split.digest},
     }
     if region is not None:
@@ -186,12 +204,10 @@ def _region(folder: Path, pieces: Sequence[Piece]) -> MouthRegion:
     return fit_region_of(pieces)
 
 
-def _mouth_weight(keypoints: np.ndarray, size: int) -> np.ndarray:
-    left, top = keypoints.min(axis=0)
-    right, bottom = keypoints.max(axis=0)
-    margin = MOUTH_MARGIN * (right - left)
-    weight = np.ones((size, size), dtype=np.float32)
+def _weigh(weight: np.ndarray, points: np.ndarray, value: float) -> None:
+    """Sets ``weight`` (S, S) to ``value`` in the box around ``points`` (N, 2), in place."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    margin = MARGIN * (right - left)
     rows = slice(max(0, round(top - margin)), max(0, round(bottom + margin)))
     columns = slice(max(0, round(left - margin)), max(0, round(right + margin)))
-    weight[rows, columns] = MOUTH_WEIGHT
-    return weight
+    weight[rows, columns] = value

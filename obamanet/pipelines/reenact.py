@@ -1,0 +1,224 @@
+"""Drives a person with a video of another face: driver, landmarks, movement, sketches, frames, mp4.
+
+The driver's pictures are looked at and dropped: none is shown, pasted or stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from obamanet.about import SOFTWARE
+from obamanet.constants import MOUTH
+from obamanet.errors import FaceError, OptionError
+from obamanet.face.landmark_models import Landmarks
+from obamanet.face.landmarker import load_landmarker
+from obamanet.face.track import track_face
+from obamanet.inference.speaker import Speaker, as_speaker
+from obamanet.keypoints.retarget import GapFiller, Movement, Retargeter, fit_neutral, fit_target
+from obamanet.person import Person
+from obamanet.pipelines.into_frames import FrameSketch, draw_whole_face
+from obamanet.pipelines.labelled import Label, write_labelled
+from obamanet.pipelines.speak import (
+    SpeakOptions,
+    articulate,
+    check_output,
+    draw_sketches,
+    render_frames,
+    save_keypoints,
+)
+from obamanet.progress import Progress
+from obamanet.provenance import Synthetic
+from obamanet.render.crop import portrait_box, to_square
+from obamanet.types import CanonicalKeypoints, DrivenPart, RenderMode, Span
+from obamanet.video.reader import probe_video, read_frames
+from obamanet.video.sound_encoder import SoundSpan
+
+OWN_SQUARE_SECONDS = 2
+"""Seconds from which on a segment between cuts has a square of its own; shorter ones take that of the whole video."""
+
+
+@dataclass(frozen=True)
+class ReenactedVideo:
+    """A finished video.
+
+    Attributes:
+        path: its file.
+        frames: number of frames.
+        fps: frames per second.
+        size: width and height, pixels.
+        without_face: frames of the driver without a face, in which the person comes to rest.
+    """
+
+    path: Path
+    frames: int
+    fps: Fraction
+    size: tuple[int, int]
+    without_face: int
+
+
+@dataclass(frozen=True)
+class DriverTrack:
+    """The driver's face through T frames.
+
+    Attributes:
+        squares: landmarks in the square around the head, shape (T, 78, 2) float32, pixels; NaN without a face.
+        fps: frames per second.
+        max_faces: maximum number of faces in one frame.
+    """
+
+    squares: np.ndarray
+    fps: Fraction
+    max_faces: int
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Frames with a face, shape (T,) bool."""
+        return ~np.isnan(self.squares[:, 0, 0])
+
+
+def reenact(
+    driver: Path,
+    out: Path,
+    speaker: Speaker | Person,
+    options: SpeakOptions | None = None,
+    *,
+    part: DrivenPart = DrivenPart.HEAD,
+    neutral: Span | None = None,
+    progress: Progress | None = None,
+) -> ReenactedVideo:
+    """Writes a video in which a person moves as the face in another video does, with that video's sound.
+
+    The person's shape stays; movement, gaze, blinks, brows and the head's moves are the driver's, within what the
+    person's renderer was trained on. Without a face in a frame the last movement is held, then eases to rest. The video
+    has as many frames as the driver, and is labelled and signed as synthetic.
+
+    Args:
+        driver: the video whose largest face is followed.
+        out: the video; it is written whole, or stays as it was.
+        speaker: who is driven; a :class:`Speaker` keeps its networks loaded from call to call.
+        options: frame rate (None for the driver's own), articulation, key, file for the mouth's keypoints.
+        part: what follows the driver.
+        neutral: where the driver's face is at rest, in seconds of the video; None to find it.
+        progress: reports the progress.
+
+    Raises:
+        ObamanetError: something is wrong with the driver, the person or the output.
+    """
+    options, progress = options or SpeakOptions(), progress or Progress()
+    out, speaker = check_output(driver, out, options), as_speaker(speaker)
+    person = speaker.person
+    if person.mode is RenderMode.INPAINT and part is not DrivenPart.MOUTH:
+        raise OptionError(f"person is painted into its own footage, so only its mouth can be driven: {person.folder}")
+    if neutral is not None and not 0 <= neutral.start < neutral.end:
+        raise OptionError(
+            f"neutral stretch must end after its start: got {neutral.start:g} to {neutral.end:g} s, allowed are times "
+            "from 0 on"
+        )
+    track = track_driver(driver, options.fps, progress)
+    retargeter = make_retargeter(track, person, neutral)
+    movements = list(move_person(track, retargeter))
+    if options.keypoints_out:
+        save_keypoints(take_mouths(movements, retargeter, person, track.fps, options), options.keypoints_out)
+    if part is DrivenPart.MOUTH:
+        sketches = draw_sketches(take_mouths(movements, retargeter, person, track.fps, options), person)
+    else:
+        sketches = draw_moved(movements, retargeter, person, options)
+    frames = render_frames(sketches, speaker)
+    count = len(movements)
+    sound = [SoundSpan(driver, until=count / track.fps)] if probe_video(driver).has_sound else []
+    kind = Synthetic.INPAINTED if person.mode is RenderMode.INPAINT else Synthetic.WHOLE_FACE
+    comment = f"Synthetic video: the face of '{person.name}' was generated by {SOFTWARE} after another one's movement."
+    label = Label(kind, (person.name,), comment, options.key)
+    size = write_labelled(frames, count, track.fps, sound, out, label, progress, "reenacting")
+    return ReenactedVideo(out, count, track.fps, size, int((~track.seen).sum()))
+
+
+def track_driver(path: Path, fps: Fraction | None, progress: Progress) -> DriverTrack:
+    """Follows the largest face of a video.
+
+    Args:
+        path: the video.
+        fps: frames per second of the track; None for the video's own.
+        progress: reports the progress.
+
+    Raises:
+        FaceError: no frame has a face.
+        VideoError: not a video.
+    """
+    info = probe_video(path)
+    fps = fps or info.fps
+    frames = progress.track(read_frames(path, fps), "looking for the face", round(info.duration * fps))
+    try:
+        track = track_face((frame.image for frame in frames), load_landmarker(Landmarks.MESH))
+    except FaceError as error:
+        raise FaceError(f"{error}: {path}") from None
+    if track.max_faces > 1:
+        progress.note(f"up to {track.max_faces} faces in a frame; the largest one is followed: {path}")
+    if (track.segment < 0).any():
+        progress.note(f"{(track.segment < 0).sum()} of {len(track.segment)} frames show no face: {path}")
+    squares = np.full_like(track.landmarks, np.nan)
+    whole = portrait_box(track.landmarks[track.segment >= 0])
+    for number in range(int(track.segment.max()) + 1):
+        inside = track.segment == number
+        box = portrait_box(track.landmarks[inside]) if inside.sum() >= OWN_SQUARE_SECONDS * fps else whole
+        squares[inside] = to_square(track.landmarks[inside], box)
+    return DriverTrack(squares, fps, track.max_faces)
+
+
+def make_retargeter(track: DriverTrack, person: Person, neutral: Span | None = None) -> Retargeter:
+    """Returns what carries the driver's movement over to ``person``.
+
+    Args:
+        track: the driver's face.
+        person: who is driven.
+        neutral: where the driver is at rest, seconds; None to find it in the whole track.
+
+    Raises:
+        OptionError: there is no face in ``neutral``.
+    """
+    at_rest = track.seen
+    if neutral is not None:
+        times = np.arange(len(track.squares)) / float(track.fps)
+        at_rest = at_rest & (times >= neutral.start) & (times < neutral.end)
+        if not at_rest.any():
+            raise OptionError(
+                f"no face in the driver's neutral stretch: got {neutral.start:g} to {neutral.end:g} s, the video has "
+                f"{len(times) / float(track.fps):.2f} s"
+            )
+    return Retargeter(fit_neutral(track.squares[at_rest]), fit_target(person.reference.points))
+
+
+def move_person(track: DriverTrack, retargeter: Retargeter) -> Iterator[Movement]:
+    """Yields the person's movement in each frame of ``track``; frames without a face are filled."""
+    filler, step = GapFiller(retargeter.rest), float(1 / track.fps)
+    for seen, square in zip(track.seen, track.squares, strict=True):
+        yield filler.next(retargeter.movement(square) if seen else None, step)
+
+
+def take_mouths(
+    movements: list[Movement], retargeter: Retargeter, person: Person, fps: Fraction, options: SpeakOptions
+) -> CanonicalKeypoints:
+    """Returns the mouths of ``movements``, with the articulation of ``options``.
+
+    Raises:
+        PersonError: the person has no speech part, whose canonical coordinates they are in.
+    """
+    template = person.mouth.head.template
+    points = np.stack([retargeter.mouth(movement, template) for movement in movements])
+    return articulate(CanonicalKeypoints(points, fps), person.mouth.rest, options.articulation)
+
+
+def draw_moved(
+    movements: list[Movement], retargeter: Retargeter, person: Person, options: SpeakOptions
+) -> Iterator[FrameSketch]:
+    """Yields the sketch of each of ``movements``, with the articulation of ``options``."""
+    rest = retargeter.rest.face[MOUTH]
+    for movement in movements:
+        face = movement.face.copy()
+        face[MOUTH] = rest + options.articulation * (face[MOUTH] - rest)
+        yield FrameSketch(draw_whole_face(retargeter.place(Movement(face, movement.head)), person))
