@@ -32,6 +32,7 @@ from obamanet.person import Person
 from obamanet.processes import finish_in_processes
 from obamanet.progress import Progress
 from obamanet.provenance import verify_video
+from obamanet.types import DrivenPart
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -147,6 +148,22 @@ def test_a_folder_is_a_list_of_its_sounds_and_texts(sounds: Path, tiny_person: P
     assert [(job.name, job.kind) for job in found.jobs] == [*((name, "speak") for name in "abcd"), ("e", "say")]
     assert {job.work.fps for job in found.jobs} == {30}  # type: ignore[union-attr]
     assert found.jobs[-1].work.language == "es"  # type: ignore[union-attr]
+
+
+def test_a_driver_is_reenacted(
+    sounds: Path, tmp_path: Path, tiny_person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def write(driver: Path, out: Path, *given: Any, part: DrivenPart) -> None:
+        asked.append((driver.name, part, given[-1].articulation))
+        out.touch()
+
+    monkeypatch.setattr("obamanet.pipelines.reenact.reenact", write)
+    [job, *_] = listed(sounds, tiny_person, kind="reenact", only="mouth", articulation="0.5").jobs
+    job.work.make(tmp_path, "a", Studio())
+    assert asked == [("a.wav", DrivenPart.MOUTH, 0.5)]
+    assert job.work.results("a") == ("a.mp4",) and (tmp_path / "a.mp4").exists()
 
 
 @pytest.mark.parametrize(

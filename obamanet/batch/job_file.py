@@ -15,7 +15,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from obamanet.batch.kinds import KINDS, EvaluateJob, SayJob, SpeakJob
+from obamanet.batch.kinds import KINDS, SpeakJob, Work
 from obamanet.engine.formats import Engine
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.files import parse_json, sha256_of
@@ -56,7 +56,7 @@ class Job:
 
     name: str
     kind: str
-    work: SpeakJob | SayJob | EvaluateJob
+    work: Work
     fingerprint: str
 
 
@@ -101,7 +101,7 @@ def read_jobs(
     if not source.exists():
         raise OptionError(f"no such job file or folder: {source}")
     if source.is_dir():
-        rows, base = _rows_of_folder(source), source
+        rows, base = _rows_of_folder(source, defaults.get(KIND)), source
     else:
         reader = {".csv": _rows_of_csv, ".jsonl": _rows_of_json_lines}.get(source.suffix.lower())
         if reader is None:
@@ -178,14 +178,16 @@ def _rows_of_json_lines(path: Path) -> Iterator[Row]:
                 yield place, OptionError(str(error))
 
 
-def _rows_of_folder(folder: Path) -> Iterator[Row]:
+def _rows_of_folder(folder: Path, kind: str | None) -> Iterator[Row]:
+    # What is no text is the file that the kind is made from.
+    files = KINDS.get(kind or "", SpeakJob).main[-1]
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not path.is_file():
             continue
         if path.suffix.lower() == TEXT_SUFFIX:
             yield path.name, {"text_file": path.name}
         elif path.suffix.lower() in SOUND_SUFFIXES:
-            yield path.name, {"sound": path.name}
+            yield path.name, {files: path.name}
 
 
 def _job(row: Mapping[str, Any], defaults: Mapping[str, str], base: Path, person_of: PersonOf, engine: Engine) -> Job:
@@ -203,7 +205,7 @@ def _job(row: Mapping[str, Any], defaults: Mapping[str, str], base: Path, person
     values = {column: value for column, value in {**defaults, **given}.items() if column in columns}
     parsed: dict[str, Any] = {}
     if "person" in columns and "person" not in values:
-        parsed["person"] = person_of(None)
+        parsed["person"] = person_of(None).absolute()
     parsed |= {column: _parsed(column, columns[column], value, base, person_of) for column, value in values.items()}
     if name is None:
         name = next((parsed[column].stem for column in KINDS[kind].main if isinstance(parsed.get(column), Path)), None)
@@ -266,7 +268,7 @@ def _parsed(column: str, hint: Any, text: str, base: Path, person_of: PersonOf) 
     """Returns the value of a column of the type ``hint``; raises an ObamanetError for one that is not of it."""
     kind = next((one for one in get_args(hint) if one is not NoneType), hint) if get_origin(hint) is not tuple else hint
     if column == "person":
-        return person_of(base / Path(text).expanduser())
+        return person_of(base / Path(text).expanduser()).absolute()
     if kind is Path:
         path = base / Path(text).expanduser()
         if not path.exists():

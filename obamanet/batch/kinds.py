@@ -1,4 +1,9 @@
-"""The kinds of jobs: what each needs, and how it is made. Each field of a kind is a column of the job file."""
+"""The kinds of jobs: what each needs, and how it is made.
+
+Each field of a kind is a column of the job file. ``main`` are the columns of which one must be given; a job without a
+column ``kind`` is of the kind whose they are. ``results`` tells the files and folders that ``make`` makes in an empty
+folder for a job of some name.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,13 @@ from fractions import Fraction
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from obamanet.engine.formats import Engine
 from obamanet.errors import EvaluationError, OptionError
 from obamanet.pipelines.speak import SpeakOptions
 from obamanet.provenance import SigningKey
+from obamanet.types import DrivenPart
 from text2face.say import MouthSource, SayOptions
 from text2face.timeline import check_timeline_names
 from text2face.voice.voices import choose_voice
@@ -53,28 +59,6 @@ def _speaker(person: Path, engine: Engine, threads: int) -> Speaker:
     from obamanet.person import load_person
 
     return Speaker(load_person(person), engine, threads)
-
-
-class Kind(Protocol):
-    """What one job makes, a frozen dataclass; the command's columns are its fields.
-
-    Attributes:
-        main: columns of which one must be given; a job without a column ``kind`` is of the kind whose it is.
-    """
-
-    main: ClassVar[tuple[str, ...]]
-
-    def results(self, name: str) -> tuple[str, ...]:
-        """Returns the files and folders that :meth:`make` makes for a job called ``name``."""
-        ...
-
-    def make(self, folder: Path, name: str, studio: Studio) -> None:
-        """Makes the results in the empty ``folder``.
-
-        Raises:
-            ObamanetError: they cannot be made.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -187,6 +171,48 @@ class SayJob:
 
 
 @dataclass(frozen=True)
+class ReenactJob:
+    """A video of a person who moves as the face in another video does.
+
+    Attributes:
+        driver: the video whose largest face is followed.
+        person: folder of who is driven.
+        only: what follows the driver.
+        fps: frame rate; None for the driver's own.
+        articulation: as of :class:`SpeakJob`.
+
+    Raises:
+        OptionError: the articulation is out of range.
+    """
+
+    main: ClassVar[tuple[str, ...]] = ("driver",)
+
+    driver: Path
+    person: Path
+    only: DrivenPart = DrivenPart.HEAD
+    fps: Fraction | None = None
+    articulation: float = SpeakOptions.articulation
+
+    def __post_init__(self) -> None:
+        """Checks the options."""
+        self._options(None)
+
+    def results(self, name: str) -> tuple[str, ...]:
+        """Returns the video's name."""
+        return (f"{name}.mp4",)
+
+    def make(self, folder: Path, name: str, studio: Studio) -> None:
+        """Writes the video."""
+        from obamanet.pipelines.reenact import reenact
+
+        speaker, options = studio.speaker(self.person), self._options(studio.key)
+        reenact(self.driver, folder / f"{name}.mp4", speaker, options, part=self.only)
+
+    def _options(self, key: SigningKey | None) -> SpeakOptions:
+        return SpeakOptions(self.fps, key, articulation=self.articulation)
+
+
+@dataclass(frozen=True)
 class EvaluateJob:
     """The evaluation of generated videos against recordings: a folder with a report.
 
@@ -231,9 +257,12 @@ class EvaluateJob:
             raise EvaluationError(f"{failures[0].pair.name} could not be measured: {failures[0].reason}")
 
 
-KINDS: Final[dict[str, type[SpeakJob] | type[SayJob] | type[EvaluateJob]]] = {
+Work = SpeakJob | SayJob | ReenactJob | EvaluateJob
+
+KINDS: Final[dict[str, type[Work]]] = {
     "speak": SpeakJob,
     "say": SayJob,
+    "reenact": ReenactJob,
     "evaluate": EvaluateJob,
 }
 """All kinds of jobs by name; a new one is a line here."""

@@ -64,9 +64,10 @@ def batch_verb(
 ) -> None:
     """Make many videos from one list of jobs, several at once. Prints the manifest's path.
 
-    Columns are name, kind (speak, say or evaluate) and those of the kind: sound, or text or text_file with language,
-    voice, rate, via and timelines (json vtt); person, fps, articulation; or generated and reference. Stop it at any
-    time: the same command goes on, and makes nothing twice. Exit code 1 when a job failed.
+    Columns are name, kind and those of the kind. speak: sound; say: text or text_file, language, voice, rate, via,
+    timelines (json vtt); reenact: driver, only; each of these: person, fps, articulation; evaluate: generated,
+    reference, protocol. Stop it at any time: the same command goes on, and makes nothing twice. Exit code 1 when a job
+    failed.
     """
     from obamanet.batch.job_file import read_jobs
     from obamanet.batch.kinds import Studio
@@ -78,7 +79,8 @@ def batch_verb(
     check_engine(engine)
     if ray:
         check_ray()
-    signer = signing_key(key_cert, key)
+    # The nodes of a cluster have other working folders.
+    signer = signing_key(key_cert and key_cert.absolute(), key and key.absolute())
     check_key(signer)
     defaults = dict(_split(one) for one in default or ())
     listed = read_jobs(jobs, lambda given: find_person(given or person), defaults, engine)
