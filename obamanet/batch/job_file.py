@@ -16,6 +16,7 @@ from types import NoneType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from obamanet.batch.kinds import KINDS, SpeakJob, Work
+from obamanet.batch.manifest import MANIFEST_FILE
 from obamanet.engine.formats import Engine
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.files import parse_json, sha256_of
@@ -107,8 +108,8 @@ def read_jobs(
         if reader is None:
             raise OptionError(f"a job file is .csv or .jsonl, or a folder: got {source}")
         rows, base = reader(source), source.parent
-    jobs: dict[str, Job] = {}
-    places: dict[str, str] = {}
+    jobs: list[Job] = []
+    places = {MANIFEST_FILE: "the manifest"}
     wrong: list[WrongLine] = []
     try:
         for place, row in rows:
@@ -117,17 +118,18 @@ def read_jobs(
                     raise row
                 job = _job(row, defaults, base.absolute(), person_of, engine)
                 # Without regard to case, which some file systems do not tell apart.
-                key = job.name.casefold()
-                if key in jobs:
-                    raise OptionError(f"the name {job.name!r} is also that of {places[key]}; give another one")
-                jobs[key], places[key] = job, place
+                names = {name.casefold() for name in (job.name, *job.work.results(job.name))}
+                if taken := next((places[name] for name in names if name in places), None):
+                    raise OptionError(f"the name {job.name!r} is also that of {taken}; give another one")
+                jobs.append(job)
+                places |= dict.fromkeys(names, place)
             except ObamanetError as error:
                 wrong.append(WrongLine(place, str(error)))
     except OSError as error:
         raise OptionError(f"job file cannot be read ({error.strerror}): {source}") from None
     if not jobs and not wrong:
         raise OptionError(f"there is no job in it: {source}")
-    return JobList(tuple(jobs.values()), tuple(wrong))
+    return JobList(tuple(jobs), tuple(wrong))
 
 
 Row = tuple[str, Mapping[str, Any] | OptionError]

@@ -147,7 +147,10 @@ class SayJob:
     def make(self, folder: Path, name: str, studio: Studio) -> None:
         """Writes the video and the timelines."""
         from text2face.say import say
+        from text2face.voice.espeak import restart
 
+        # Else the sound would depend on what this process has said before.
+        restart()
         options = self._options(folder, name, studio.key)
         say(self._written(), folder / f"{name}.mp4", studio.speaker(self.person), options)
 
