@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from obamanet.about import default_person_folder
-from obamanet.batch.manifest import MANIFEST_FILE, Entry, State, read_manifest
+from obamanet.batch.batch_manifest import MANIFEST_FILE, Entry, State, read_manifest
 from obamanet.batch.run_batch import WORK
 from obamanet.files import atomic_write_text, sha256_of
 

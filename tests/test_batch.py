@@ -19,10 +19,10 @@ from made import babble, write_sound
 
 from obamanet.audio.load import load_sound
 from obamanet.batch import local_workers
+from obamanet.batch.batch_manifest import MANIFEST_FILE, Entry, Manifest, State
 from obamanet.batch.job_file import JobList, read_jobs
 from obamanet.batch.kinds import Studio
 from obamanet.batch.local_workers import count_cores, do_locally
-from obamanet.batch.manifest import MANIFEST_FILE, Entry, Manifest, State
 from obamanet.batch.run_batch import READY, WORK, BatchOptions, BatchSummary, run_batch
 from obamanet.batch.work import Outcome, Task, do_task
 from obamanet.cli.app import obamanet_app

@@ -11,7 +11,7 @@ import pytest
 from made import babble, write_sound
 from test_batch import assert_same_videos, listed, start, wait_for_done
 
-from obamanet.batch.manifest import MANIFEST_FILE
+from obamanet.batch.batch_manifest import MANIFEST_FILE
 from obamanet.batch.ray_workers import check_ray
 from obamanet.batch.run_batch import BatchOptions, run_batch
 from obamanet.errors import EngineError

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
+from obamanet.batch.batch_manifest import MANIFEST_FILE
 from obamanet.batch.kinds import KINDS, SpeakJob, Work
-from obamanet.batch.manifest import MANIFEST_FILE
 from obamanet.engine.formats import Engine
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.files import parse_json, sha256_of

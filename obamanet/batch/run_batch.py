@@ -17,10 +17,10 @@ from secrets import token_hex
 from typing import Final
 
 from obamanet.background import closed_after
+from obamanet.batch.batch_manifest import MANIFEST_FILE, Entry, Manifest, ResultFile, State
 from obamanet.batch.job_file import Job, JobList
 from obamanet.batch.kinds import Studio
 from obamanet.batch.local_workers import do_locally
-from obamanet.batch.manifest import MANIFEST_FILE, Entry, Manifest, ResultFile, State
 from obamanet.batch.ray_workers import do_on_ray
 from obamanet.batch.work import Outcome, Task
 from obamanet.errors import OutputError

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from obamanet.batch.batch_manifest import ResultFile
 from obamanet.batch.job_file import Job
 from obamanet.batch.kinds import Studio
-from obamanet.batch.manifest import ResultFile
 from obamanet.errors import ObamanetError
 from obamanet.files import NO_SPACE, sha256_of
 from obamanet.memory import is_out_of_memory
