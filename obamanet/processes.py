@@ -65,7 +65,19 @@ class Workers:
     def map(
         self, work: Callable[[Item], Result], items: Sequence[Item], on_death: Callable[[Item], Result]
     ) -> Iterator[Result]:
-        """Yields the result of ``work`` for each of ``items``, in order.
+        """Yields the result of ``work`` for each of ``items``, in order; otherwise as :meth:`finish`."""
+        results: dict[int, Result] = {}
+        yielded = 0
+        for index, result in self.finish(work, items, on_death):
+            results[index] = result
+            while yielded in results:
+                yield results.pop(yielded)
+                yielded += 1
+
+    def finish(
+        self, work: Callable[[Item], Result], items: Sequence[Item], on_death: Callable[[Item], Result]
+    ) -> Iterator[tuple[int, Result]]:
+        """Yields the index and the result of ``work`` for each of ``items``, as they are finished.
 
         Args:
             work: called in a worker process; what it raises is raised here.
@@ -76,11 +88,10 @@ class Workers:
         while len(self._idle) < min(self.count, len(items)):
             self._idle.append(self._new_pool())
         running: dict[Future[Result], tuple[int, ProcessPoolExecutor]] = {}
-        results: dict[int, Result] = {}
         pending, suspects = list(reversed(range(len(items)))), set[int]()
-        yielded = 0
+        finished: list[tuple[int, Result]] = []
         try:
-            while yielded < len(items):
+            while pending or running or finished:
                 while self._idle and pending:
                     index, pool = pending.pop(), self._idle.pop()
                     try:
@@ -90,23 +101,23 @@ class Workers:
                         pool = self._new_pool()
                         future = pool.submit(work, items[index])
                     running[future] = index, pool
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                # Every process has work again while the caller deals with these.
+                yield from finished
+                finished = []
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     index, pool = running.pop(future)
                     try:
-                        results[index] = future.result()
+                        finished.append((index, future.result()))
                     except BrokenProcessPool:
                         # It may have died just before it took the item; a second death is blamed on the item.
                         if index in suspects:
-                            results[index] = on_death(items[index])
+                            finished.append((index, on_death(items[index])))
                         else:
                             suspects.add(index)
                             pending.append(index)
                         pool = self._new_pool()
                     finally:
                         self._idle.append(pool)
-                while yielded in results:
-                    yield results.pop(yielded)
-                    yielded += 1
         finally:
             # After an error or an early end the others finish their item first.
             self._idle += [pool for _, pool in running.values()]
@@ -126,6 +137,18 @@ def map_in_processes(
     """Yields the result of ``work`` for each of ``items``, in order, from processes of its own: :meth:`Workers.map`."""
     with Workers(count, start) as workers:
         yield from workers.map(work, items, on_death)
+
+
+def finish_in_processes(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    count: int,
+    on_death: Callable[[Item], Result],
+    start: Callable[[], None] | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Yields index and result for each of ``items``, from processes of its own: :meth:`Workers.finish`."""
+    with Workers(count, start) as workers:
+        yield from workers.finish(work, items, on_death)
 
 
 def one_opencv_thread() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from obamanet.errors import OptionError
-from text2face.voice.espeak import speak, speak_timed
+from text2face.voice.espeak import restart, speak, speak_timed
 
 
 def test_longer_text_takes_longer_and_is_audible() -> None:
@@ -98,3 +98,13 @@ def test_rate_changes_the_length_and_is_not_kept() -> None:
     for rate in (0.4, 3.0, float("nan")):
         with pytest.raises(OptionError, match=r"rate of speech.*0\.5 to 2\.5"):
             speak(text, "en-gb", rate)
+
+
+def test_after_a_restart_a_text_sounds_as_before_to_the_sample() -> None:
+    restart()
+    first, second = (speak_timed("Good morning.", "en-gb") for _ in range(2))
+    assert not np.array_equal(first.clip.samples, second.clip.samples)
+    restart()
+    again = speak_timed("Good morning.", "en-gb")
+    assert np.array_equal(again.clip.samples, first.clip.samples)
+    assert again.words == first.words

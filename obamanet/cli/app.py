@@ -128,6 +128,7 @@ OBAMANET = Group(
     {
         "speak": Verb("speak:speak_verb", "A sound to a video of a person who says it.", SPEAK),
         "say": SAY,
+        "batch": Verb("batch:batch_verb", "Many videos from one list, gone on with after a stop.", SPEAK),
         "dub": Verb("dub:dub_verb", "A video and a new sound to the video with lips that say it.", SPEAK),
         "reenact": Verb("reenact:reenact_verb", "A video of a face to a video of a person who moves like it.", SPEAK),
         "live": Verb("live:live_verb", "A camera or a microphone to a person who moves with it.", SPEAK),

@@ -40,6 +40,7 @@ EXTRAS = {
     "PIL": "montage",
     "pocketsphinx": "align",
     "sounddevice": "live",
+    "ray": "ray",
 }
 """The extra of setup.cfg that brings each module which the light installation lacks."""
 

@@ -23,20 +23,21 @@ QUEUED_PER_THREAD = 4
 class Renderer:
     """A person's sketch-to-picture network, loaded once; safe for several threads.
 
-    Each picture is one call on one thread, which uses all cores without waiting at the end of a batch.
+    Each picture is one call on one thread; several at once use all cores without waiting at the end of a batch.
 
     Args:
         person: whose generator.
         engine: the back end that runs it.
+        threads: pictures painted at once; None for one per core.
 
     Raises:
         EngineError: the network cannot be loaded.
     """
 
-    def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
+    def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME, threads: int | None = None) -> None:
         fast = engine is Engine.FAST
         self._network = load_network(person.fast_renderer_network if fast else person.renderer_network, engine)
-        self._workers = os.cpu_count() or 1
+        self._workers = threads or os.cpu_count() or 1
 
     def paint(self, sketch: np.ndarray) -> np.ndarray:
         """Returns the picture of a ``sketch`` (S, S, 3) uint8 BGR, of the same shape and type."""
@@ -51,7 +52,7 @@ class Renderer:
     def paint_jobs(
         self, jobs: Iterable[Job], sketch_of: Callable[[Job], np.ndarray | None]
     ) -> Iterator[tuple[Job, np.ndarray | None]]:
-        """Renders jobs on all cores. When this iterator is closed, pictures in work are finished first.
+        """Renders jobs on all threads. When this iterator is closed, pictures in work are finished first.
 
         Args:
             jobs: in the order of the result.

@@ -21,18 +21,20 @@ class Speaker:
     Args:
         person: who speaks.
         engine: the back end that runs the networks.
+        threads: pictures painted at once; None for one per core.
 
     Raises:
         EngineError: the engine is not installed; at first use, a network cannot be loaded.
         PersonError: engine fast is chosen and the person has no renderer in eight-bit integers.
     """
 
-    def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME) -> None:
+    def __init__(self, person: Person, engine: Engine = Engine.ONNXRUNTIME, threads: int | None = None) -> None:
         check_engine(engine)
         if engine is Engine.FAST:
             check_fast(person)
         self.person = person
         self.engine = engine
+        self.threads = threads
         self._loaded: dict[str, Any] = {}
         self._loading = threading.Lock()
 
@@ -48,7 +50,7 @@ class Speaker:
     @property
     def renderer(self) -> Renderer:
         """Sketch to picture."""
-        return self._once("renderer", lambda: Renderer(self.person, self.engine))
+        return self._once("renderer", lambda: Renderer(self.person, self.engine, self.threads))
 
     @property
     def poser_network(self) -> Network:

@@ -139,7 +139,8 @@ def speak_timed(text: str, voice: str, rate: float = 1.0, pitch: int = USUAL_PIT
 
     Returns:
         Speech of mono sound at 22050 Hz, ending in a short pause, with phoneme times exact to the sample. A second call
-        in the same process gives slightly different samples, because of the voice's random flutter.
+        in the same process gives slightly different samples, because of the voice's random flutter; see
+        :func:`restart`.
 
     Raises:
         OptionError: eSpeak NG has no such voice, or rate or pitch is out of range.
@@ -181,6 +182,21 @@ def speak_timed(text: str, voice: str, rate: float = 1.0, pitch: int = USUAL_PIT
         )
     clip = AudioClip(samples.astype(np.float32) / 32768, engine.rate, f"eSpeak NG {voice}")
     return Speech(clip, tuple(_words(text, events, clip)))
+
+
+def restart() -> None:
+    """Forgets what was spoken: the next text sounds as it does as the first one of a process, to the sample.
+
+    The phase of the flutter is in variables of the library that nothing but loading it anew sets back.
+    """
+    from _ctypes import dlclose
+
+    with _lock:
+        if _engine.cache_info().currsize:
+            library = _engine().library
+            library.espeak_Terminate()
+            _engine.cache_clear()
+            dlclose(library._handle)
 
 
 def languages() -> tuple[str, ...]:
