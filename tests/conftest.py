@@ -173,6 +173,14 @@ def _key_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_curves() -> Iterator[None]:
+    """Have training runs write a few bytes for their curves, whose drawing takes longer than a tiny training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("obamanet.training.loop.log.draw_curves", lambda records, path: path.write_bytes(b"curves"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_person(common_folder: Path) -> Person:
     """Return a whole-face person of 64 x 64 pixels at 25 fps with random weights; do not change its folder."""

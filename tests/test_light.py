@@ -15,7 +15,7 @@ from obamanet.cli.boundary import ALSO_IN_EVALUATE, EXTRAS
 
 HEAVY = (
     *("tensorflow", "keras", "librosa", "numba", "sklearn", "h5py", "matplotlib", "dlib", "tf2onnx", "onnx", "torch"),
-    *("scipy", "python_speech_features", "imageio_ffmpeg", "moviepy"),
+    *("scipy", "python_speech_features", "imageio_ffmpeg", "moviepy", "PIL"),
 )
 """What only training, aligning and evaluating may import."""
 
@@ -116,7 +116,7 @@ def test_every_extra_module_belongs_to_an_extra() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", "utf-8")
     extras = setup["options.extras_require"]
-    packages = {"sklearn": "scikit-learn", "skimage": "scikit-image", "dlib": "dlib-bin"}
+    packages = {"sklearn": "scikit-learn", "skimage": "scikit-image", "dlib": "dlib-bin", "PIL": "pillow"}
     for module, extra in EXTRAS.items():
         assert packages.get(module, module) in extras[extra], module
     for module in ALSO_IN_EVALUATE:

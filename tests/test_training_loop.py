@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from obamanet.errors import DatasetError, OptionError, OutputError
 from obamanet.files import atomic_write_bytes, locked
 from obamanet.progress import Progress
 from obamanet.training.loop import runner
+from obamanet.training.loop.log import draw_curves
 from obamanet.training.loop.runner import Limits, Schedule, TrainReport, claim_run, own_folder, run_training
 
 
@@ -124,6 +126,17 @@ class TestTheBest:
 
     def test_a_score_that_is_no_number_is_no_best(self, tmp_path: Path) -> None:
         assert train(tmp_path, scores={3: np.nan, 6: 4.0, 9: np.nan, 10: 5.0}).best_step == 6
+
+
+def test_curves_are_drawn_one_panel_for_each_number(tmp_path: Path) -> None:
+    records = [{"step": 10.0 * n, "seconds": 1.0, **{f"loss {i}": n / (i + 1) for i in range(4)}} for n in range(1, 4)]
+    heights = []
+    for count in (3, 4):
+        draw_curves([dict(list(record.items())[: 2 + count]) for record in records], tmp_path / "curves.png")
+        picture = cv2.imread(str(tmp_path / "curves.png"))
+        assert picture.std() > 10
+        heights.append(picture.shape[0])
+    assert heights[1] == 2 * heights[0], "three panels in a row"
 
 
 class TestLimits:
@@ -246,8 +259,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 class TestFullDisk:
-    def test_what_was_there_is_unharmed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("obamanet.training.loop.log.draw_curves", lambda records, path: None)
+    def test_what_was_there_is_unharmed(self, tmp_path: Path) -> None:
         train(tmp_path, Limits(steps=3), size=20_000)
         names = ("best.weights.h5", "last.weights.h5", "state.npz")
         before = {name: (tmp_path / name).read_bytes() for name in names}
