@@ -21,7 +21,7 @@ from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.speaker import Speaker
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import load_person
-from obamanet.pipelines.speak import SpeakOptions, load_features, place_landmarks, predict_keypoints
+from obamanet.pipelines.speak import SpeakOptions, move_lips, place_landmarks, predict_sound
 from obamanet.render.sketch import draw_face
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--sound", type=Path, default=ROOT / "data" / "audio" / "hello_en.wav")
     arguments = parser.parse_args()
     person = load_person(arguments.person)
-    keypoints = predict_keypoints(load_features(arguments.sound, person), Speaker(person), SpeakOptions())
+    keypoints = move_lips(*predict_sound(arguments.sound, Speaker(person)), person, SpeakOptions())
     sketches = [draw_face(face, person.image_size) for face in place_landmarks(keypoints, person)]
     pictures = list(Renderer(person).paint_all(sketches))
 

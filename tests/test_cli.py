@@ -422,7 +422,7 @@ def test_what_cannot_be_written_or_signed_is_told_before_anything_is_rendered(
     from obamanet.pipelines import dub, speak
 
     for module in (speak, dub):
-        monkeypatch.setattr(module, "load_features", lambda *_: pytest.fail("work was begun"))
+        monkeypatch.setattr(module, "predict_sound", lambda *_: pytest.fail("work was begun"))
     key = self_signed(tmp_path)
     sources = [speech] if verb == "speak" else [one_colour(tmp_path / "video.mp4"), "--sf", speech]
     begin = [verb, *sources, "--person", tiny_person.folder, "--out"]

@@ -22,7 +22,7 @@ from obamanet.person import Person, load_person
 from obamanet.pipelines import dub as pipeline
 from obamanet.pipelines.dub import Target, dub, find_faces, rest_after, steady_squares, warn_about_identity
 from obamanet.pipelines.into_frames import paint_frames
-from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints
+from obamanet.pipelines.speak import SpeakOptions, predict_sound
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.timing import frame_times
@@ -268,7 +268,7 @@ class TestRecorded:
         assert len(before) == len(after) == made.frames
         track = track_face(iter(after), MeshLandmarker())
         recorded = track_face(iter(before), MeshLandmarker())
-        asked = predict_keypoints(load_features(sound, default_person), default_person, SpeakOptions())
+        asked, _ = predict_sound(sound, default_person)
         wanted, shown, was = (
             mouth_opening(points) for points in (asked.points, track.landmarks[:, MOUTH], recorded.landmarks[:, MOUTH])
         )

@@ -43,8 +43,8 @@ from obamanet.pipelines.speak import (
     load_features,
     move_lips,
     place_landmarks,
-    predict_keypoints,
     predict_raw,
+    predict_sound,
     render_frames,
     resample_keypoints,
     save_keypoints,
@@ -105,8 +105,20 @@ class TestTime:
 
 def test_a_sound_moves_the_mouth_as_learned(tiny_person: Person, speech: Path) -> None:
     features = load_features(speech, tiny_person)
-    said = predict_keypoints(features, tiny_person, SpeakOptions())
+    said = move_lips(*predict_sound(speech, tiny_person), tiny_person, SpeakOptions())
     np.testing.assert_array_equal(said.points, Predictor(tiny_person).predict(features).points)
+
+
+def test_a_sound_in_pieces_moves_the_mouth_as_the_whole(default_person: Person, tmp_path: Path) -> None:
+    # Longer than a block, of no whole number of frames, with a rest in it.
+    samples = np.concatenate([babble(9.13), np.zeros(SAMPLE_RATE, np.float32), babble(3.4, seed=1)])
+    sound = write_sound(tmp_path / "long.wav", samples)
+    said, duration = predict_sound(sound, default_person)
+    features = load_features(sound, default_person)
+    assert duration == features.duration == Fraction(len(samples), SAMPLE_RATE)
+    whole = predict_raw(features, default_person).points
+    assert said.points.shape == whole.shape
+    np.testing.assert_allclose(said.points, whole, atol=1e-4)
 
 
 def gaps(keypoints: CanonicalKeypoints) -> np.ndarray:
@@ -119,8 +131,10 @@ class TestArticulation:
     """Lips that a text shuts meet however far the mouth moves, and inner lips never cross."""
 
     def test_with_a_sound(self, default_person: Person, articulation: float) -> None:
-        features = load_features(ROOT / "data" / "audio" / "hello_en.wav", default_person)
-        said = predict_keypoints(features, default_person, SpeakOptions(articulation=articulation))
+        options = SpeakOptions(articulation=articulation)
+        said = move_lips(
+            *predict_sound(ROOT / "data" / "audio" / "hello_en.wav", default_person), default_person, options
+        )
         assert gaps(said).min() >= 0
 
     def test_with_a_text(self, default_person: Person, articulation: float, tmp_path: Path) -> None:

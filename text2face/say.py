@@ -356,13 +356,12 @@ def _keypoints(
     mouth: MouthTrack, sound: Path, speaker: Speaker, via: MouthSource
 ) -> tuple[CanonicalKeypoints, Fraction]:
     """Returns the predicted keypoints at the person's frame rate, and the length of ``sound`` in seconds."""
-    from obamanet.pipelines.speak import load_features, predict_raw
+    from obamanet.pipelines.speak import predict_sound
 
     if via is MouthSource.SYLLABLES:
         duration = open_sound(sound).duration
         return mouth.keypoints(duration), duration
-    features = load_features(sound, speaker.person)
-    return predict_raw(features, speaker), features.duration
+    return predict_sound(sound, speaker)
 
 
 def _readings(text: str | Iterable[str], language: str, notes: _Notes) -> Iterator[tuple[str, str]]:

@@ -123,9 +123,7 @@ def extract_features(
             raise OptionError(f"sound is at {blocks.rate} Hz, features were asked for at {rate} Hz: {blocks.source}")
         blocks = [blocks.samples]
     extraction = FeatureExtraction(options, rate)
-    parts = [extraction.push(piece) for piece in _pieces(blocks, BLOCK_FRAMES * extraction.step)]
-    parts.append(extraction.finish())
-    return FeatureSequence(np.concatenate(parts), FEATURE_RATE, extraction.duration)
+    return FeatureSequence(np.concatenate(list(extraction.parts(blocks))), FEATURE_RATE, extraction.duration)
 
 
 class FeatureExtraction:
@@ -149,6 +147,12 @@ class FeatureExtraction:
     def duration(self) -> Fraction:
         """Length of the sound pushed so far, seconds."""
         return Fraction(self._samples, self._rate)
+
+    def parts(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields the features (f, D) float32 of the whole utterance that comes in ``blocks`` (n,); see :meth:`push`."""
+        for piece in _pieces(blocks, BLOCK_FRAMES * self.step):
+            yield self.push(piece)
+        yield self.finish()
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Appends samples.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -104,7 +105,12 @@ def speech_reference(values: np.ndarray) -> float | None:
     Together with :func:`normalise_to_reference` it normalises a part of an utterance as :func:`normalise_utterance`
     does the whole.
     """
-    levels = _levels(values, SPEECH)
+    return speech_reference_of([values])
+
+
+def speech_reference_of(parts: Iterable[np.ndarray]) -> float | None:
+    """Returns :func:`speech_reference` of features that come in ``parts`` (F, D), of which only levels are kept."""
+    levels = np.concatenate([_levels(values, SPEECH) for values in parts if len(values)])
     return None if levels.max() < AUDIBLE_LEVEL else _reference_level(levels)
 
 

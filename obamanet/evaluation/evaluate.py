@@ -176,7 +176,7 @@ def _measurer(supplied: Supplied) -> Measurer:
 
 def _square(pair: Pair, speaker: Speaker, folder: Path) -> Path:
     """Returns the video of the renderer's output for ``pair``; for whole faces it is the generated video."""
-    from obamanet.pipelines.speak import SpeakOptions, load_features, predict_keypoints, render_squares, write_video
+    from obamanet.pipelines.speak import SpeakOptions, move_lips, predict_sound, render_squares, write_video
     from obamanet.types import RenderMode
     from obamanet.video.sound_encoder import SoundSpan
 
@@ -184,9 +184,10 @@ def _square(pair: Pair, speaker: Speaker, folder: Path) -> Path:
     if person.mode is RenderMode.WHOLE_FACE:
         return pair.generated
     path = folder / pair.generated.name
-    features, options = load_features(pair.reference, person), SpeakOptions()
-    keypoints = predict_keypoints(features, speaker, options)
-    squares, soundtrack = render_squares(keypoints, speaker), SoundSpan(pair.reference, duration=features.duration)
+    options = SpeakOptions()
+    predicted, duration = predict_sound(pair.reference, speaker)
+    keypoints = move_lips(predicted, duration, person, options)
+    squares, soundtrack = render_squares(keypoints, speaker), SoundSpan(pair.reference, duration=duration)
     return write_video(squares, keypoints, soundtrack, path, person, options, Progress()).path
 
 

@@ -11,12 +11,14 @@ import numpy as np
 
 from obamanet import provenance
 from obamanet.about import SOFTWARE
-from obamanet.audio.features import extract_features
+from obamanet.audio.features import SPEECH, FeatureExtraction, extract_features
 from obamanet.audio.load import stream_sound
+from obamanet.audio.normalise_features import speech_reference_of
 from obamanet.background import in_background
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
 from obamanet.inference.speaker import Speaker, as_speaker
+from obamanet.inference.streaming import KeypointStream
 from obamanet.keypoints.head import place_head
 from obamanet.keypoints.jaw import place_mouth
 from obamanet.keypoints.lips import uncross_lips
@@ -33,6 +35,9 @@ from obamanet.video.sound_encoder import SoundSpan
 
 CHUNK_FRAMES = 250
 """Frames placed on the reference track at once, ten seconds at 25 fps; changes memory, not the result."""
+
+BLOCK_SECONDS = 4.0
+"""Sound predicted at once; shorter blocks need less memory and more time, as the encoder sees 1.5 s around each."""
 
 FRAMES_AHEAD = 16
 """Frames rendered ahead of the video writer."""
@@ -106,15 +111,13 @@ def speak(
     """
     options, progress = options or SpeakOptions(), progress or Progress()
     out, speaker = check_output(sound, out, options), as_speaker(speaker)
-    features = load_features(sound, speaker.person)
-    keypoints = predict_keypoints(features, speaker, options)
-    spoken = SoundSpan(sound, duration=features.duration)
-    # An hour of features is 115 MB; what follows streams.
-    del features
+    predicted, duration = predict_sound(sound, speaker)
+    keypoints = move_lips(predicted, duration, speaker.person, options)
     if options.keypoints_out:
         save_keypoints(keypoints, options.keypoints_out)
     sketches = draw_sketches(keypoints, speaker.person)
     frames = render_frames(sketches, speaker)
+    spoken = SoundSpan(sound, duration=duration)
     return write_video(frames, keypoints, spoken, out, speaker.person, options, progress)
 
 
@@ -142,12 +145,25 @@ def load_features(sound: Path, person: Person) -> FeatureSequence:
     return extract_features(stream_sound(sound), person.features)
 
 
-def predict_keypoints(
-    features: FeatureSequence, speaker: Speaker | Person, options: SpeakOptions
-) -> CanonicalKeypoints:
-    """Predicts a mouth from features, at the video's frame rate and with the articulation of ``options``."""
+def predict_sound(sound: Path, speaker: Speaker | Person) -> tuple[CanonicalKeypoints, Fraction]:
+    """Predicts a mouth from the file ``sound``, uncorrected, at the person's own frame rate.
+
+    The file is read twice, for its level and piece by piece, since an hour of features is 115 MB; where the person's
+    features or predictor need the whole utterance it is read once.
+
+    Returns:
+        The mouth, and the length of the sound in seconds.
+    """
     speaker = as_speaker(speaker)
-    return move_lips(predict_raw(features, speaker), features.duration, speaker.person, options)
+    person = speaker.person
+    if person.features.kind != SPEECH or person.predictor.bidirectional:
+        features = load_features(sound, person)
+        return predict_raw(features, speaker), features.duration
+    extraction = FeatureExtraction(person.features)
+    stream = KeypointStream(speaker, speech_reference_of(extraction.parts(stream_sound(sound))))
+    parts = [stream.push(samples).points for samples in stream_sound(sound, block_seconds=BLOCK_SECONDS)]
+    parts.append(stream.finish().points)
+    return CanonicalKeypoints(np.concatenate(parts), person.fps), extraction.duration
 
 
 def move_lips(
