@@ -37,6 +37,7 @@ EXTRAS = {
     "librosa": "align",
     "moviepy": "montage",
     "openvino": "openvino",
+    "PIL": "montage",
     "pocketsphinx": "align",
 }
 """The extra of setup.cfg that brings each module which the light installation lacks."""
