@@ -67,7 +67,7 @@ def draw_curves(records: Sequence[dict[str, float]], path: Path) -> None:
     rows = -(-len(names) // columns)
     width, height = 4 * columns, 2.6 * rows
     figure = Figure(figsize=(width, height))
-    # Fixed margins in inches; fitting them to the labels takes as long as drawing.
+    # Fixed margins in inches; fitting them to the labels takes a good part of the drawing.
     figure.subplots_adjust(0.6 / width, 0.5 / height, 1 - 0.1 / width, 1 - 0.3 / height, 0.2, 0.35)
     for number, name in enumerate(names, start=1):
         axes = figure.add_subplot(rows, columns, number)
