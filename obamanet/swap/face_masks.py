@@ -26,7 +26,7 @@ EYE_ROUNDNESS: Final = 0.45
 PART_MARGIN: Final = 0.12
 """Margin around the landmarks of a part, in distances of the outer eye corners."""
 
-SKIN_DISTANCE: Final = 4.0
+SKIN_DISTANCE: Final = 5.0
 """Mahalanobis distance of a pixel's colour from the cheeks', in chroma, beyond which it is not skin."""
 
 MIN_OCCLUSION: Final = 0.01
