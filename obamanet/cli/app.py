@@ -130,6 +130,9 @@ obamanet swap convert -i me.mp4 -m model -o swapped.mp4
 SWAP = Group(
     {
         "extract": Verb("swap_extract:extract_verb", "The faces of a person from a video, pictures or a zip."),
+        "train": Verb("swap_train:train_verb", "The faces of two persons to a model that swaps them."),
+        "convert": Verb("swap_convert:convert_verb", "A video or pictures with one person's face for the other's."),
+        "pairs": Verb("swap_pairs:pairs_verb", "For each face of one person those of the other that are most like it."),
     },
     "Swap one person's face for another's.",
     swap_overview,

@@ -69,8 +69,8 @@ def build_swap_encoder(config: SwapConfig) -> keras.Model:
     return keras.Model(inputs, _up(x, 4 * config.width, "up"), name="swap_encoder")
 
 
-def build_swap_decoder(config: SwapConfig) -> keras.Model:
-    """Returns a decoder.
+def build_swap_decoder(config: SwapConfig, name: str = "swap_decoder") -> keras.Model:
+    """Returns a decoder called ``name``.
 
     Returns:
         Graph from codes (B, 8, 8, 4 * width), to be run by :func:`paint`.
@@ -84,9 +84,23 @@ def build_swap_decoder(config: SwapConfig) -> keras.Model:
             x = SelfAttention(name="attention")(x)
     picture = layers.Conv2D(3, 5, padding="same", activation="sigmoid", name="picture")(x)
     if not config.mask:
-        return keras.Model(inputs, picture, name="swap_decoder")
+        return keras.Model(inputs, picture, name=name)
     mask = layers.Conv2D(1, 5, padding="same", activation="sigmoid", name="mask")(x)
-    return keras.Model(inputs, [picture, mask], name="swap_decoder")
+    return keras.Model(inputs, [picture, mask], name=name)
+
+
+def build_swap(config: SwapConfig) -> keras.Model:
+    """Returns encoder and decoders as one network, whose weights are kept in one file.
+
+    Returns:
+        Graph from a face of A and one of B, (B, S, S, 3) in [0, 1] each, to their own pictures; its parts are layers
+        called "swap_encoder", "decoder_a" and "decoder_b".
+    """
+    encoder = build_swap_encoder(config)
+    faces = [keras.Input((config.image_size, config.image_size, 3)) for _ in "ab"]
+    decoders = [build_swap_decoder(config, f"decoder_{side}") for side in "ab"]
+    pictures = [paint(decoder, encoder(face))[0] for decoder, face in zip(decoders, faces, strict=True)]
+    return keras.Model(faces, pictures, name="swap")
 
 
 def paint(decoder: keras.Model, codes: Any, *, training: bool = False) -> list[Any]:

@@ -38,7 +38,7 @@ class FaceSource:
     @property
     def video(self) -> Path | None:
         """The video, where there is one and nothing else."""
-        return self.items[0] if len(self.items) == 1 and not _is_picture(self.items[0]) else None
+        return self.items[0] if len(self.items) == 1 and not is_picture(self.items[0]) else None
 
     @property
     def fps(self) -> Fraction | None:
@@ -47,7 +47,7 @@ class FaceSource:
 
     def sha256(self) -> frozenset[str]:
         """Returns the sha256 of each video."""
-        return frozenset(sha256_of(path) for path in self.items if not _is_picture(path))
+        return frozenset(sha256_of(path) for path in self.items if not is_picture(path))
 
     def frames(self) -> Iterator[SourceFrame]:
         """Yields all frames under the names of deepfakes/faceswap; what cannot be read is noted and passed over.
@@ -74,7 +74,7 @@ class FaceSource:
         """Returns the number of frames, None where it is not known without reading."""
         if self.video:
             return probe_video(self.video).frame_count
-        return len(self.items) if all(map(_is_picture, self.items)) else None
+        return len(self.items) if all(map(is_picture, self.items)) else None
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def open_source(path: Path, beside: Path) -> Iterator[FaceSource]:
         with unpacked(path, PICTURES | VIDEOS, beside) as folder:
             yield FaceSource(path.name, _items(folder, path))
     else:
-        if not _is_picture(path):
+        if not is_picture(path):
             probe_video(path)
         yield FaceSource(path.name, (path,))
 
@@ -115,12 +115,13 @@ def _items(folder: Path, named: Path | None = None) -> tuple[Path, ...]:
 
 
 def _frames_of(path: Path) -> Iterator[SourceFrame]:
-    if _is_picture(path):
+    if is_picture(path):
         yield SourceFrame(path.stem, read_picture(path), True)
         return
     for number, frame in enumerate(read_frames(path, probe_video(path).fps), 1):
         yield SourceFrame(f"{path.stem}_{number:06d}", frame.image, number == 1)
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
+    """Returns whether ``path`` is named as a picture."""
     return path.suffix.lower() in PICTURES
