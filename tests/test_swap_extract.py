@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made import recorded_frames, write_video
+from made import foreign_files, recorded_frames, write_video
 from PIL import Image
 from skimage.transform import SimilarityTransform
 
@@ -343,6 +343,7 @@ def test_frames_of_a_video_are_named_as_in_faceswap_and_thinned(tmp_path: Path) 
     ]
     eyes = tmp_path / "faces" / "binary_masks" / "face_dst_eyes" / "talk_000001_0.png"
     assert set(np.unique(cv2.imread(str(eyes), cv2.IMREAD_GRAYSCALE))) == {0, 255}
+    assert foreign_files(tmp_path / "faces") == []
     read = read_alignments(tmp_path / "faces" / ALIGNMENTS_FILE)
     assert read.head.fps == "25"
     assert len(read.faces) == 6

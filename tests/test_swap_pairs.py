@@ -8,9 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from made import foreign_files
 
 from obamanet.errors import OptionError
 from obamanet.pix2pix.pictures import list_pictures, read_picture
+from obamanet.sources import Sources, add_sources, read_sources
 from obamanet.swap.look_alikes import PAIRS_FILE, find_look_alikes, write_look_alikes
 
 
@@ -38,9 +40,12 @@ def test_a_planted_near_duplicate_is_found(sides: tuple[Path, Path]) -> None:
 
 
 def test_pairs_are_written_side_by_side_with_their_list(sides: tuple[Path, Path], tmp_path: Path) -> None:
+    add_sources(sides[1], Sources(frozenset(["ab" * 32])))
     assert write_look_alikes(*sides, tmp_path / "pairs") == 5
     lines = [json.loads(line) for line in (tmp_path / "pairs" / PAIRS_FILE).read_text().splitlines()]
     assert [path.name for path in list_pictures(tmp_path / "pairs")] == [line["pair"] for line in lines]
+    assert foreign_files(tmp_path / "pairs") == []
+    assert read_sources(tmp_path / "pairs").videos == {"ab" * 32}
     third = lines[2]
     pair = read_picture(tmp_path / "pairs" / third["pair"])
     assert np.array_equal(pair[:, :64], read_picture(sides[0] / "2.png"))

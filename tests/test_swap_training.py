@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from keras import ops
+from made import foreign_files
 
 from obamanet.errors import DatasetError, ObamanetError, OptionError, SwapError
 from obamanet.networks.config import SwapConfig
@@ -179,24 +180,15 @@ def state_of(folder: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-@pytest.mark.parametrize(
-    ("config", "options"),
-    [(TINY, OPTIONS), (TINY_GAN, replace(OPTIONS, form=Form.GAN, cycle_weight=0.1))],
-    ids=["original", "gan"],
-)
 def test_a_run_in_two_sessions_ends_as_one_does(
-    sides: tuple[Path, Path],
-    tmp_path: Path,
-    config: SwapConfig,
-    options: SwapOptions,
-    monkeypatch: pytest.MonkeyPatch,
+    sides: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("obamanet.swap.swap_training.write_swap", lambda *_: None)
     # Tracing takes seconds for each stage; one has all losses.
     monkeypatch.setattr("obamanet.swap.swap_training.STAGES", ONE_STAGE)
-    train_swap(*sides, tmp_path / "one", config, options, CONSENT)
+    train_swap(*sides, tmp_path / "one", TINY, OPTIONS, CONSENT)
     for stop in (1, 2):
-        train_swap(*sides, tmp_path / "two", config, options, CONSENT, limits=Limits(steps=stop))
+        train_swap(*sides, tmp_path / "two", TINY, OPTIONS, CONSENT, limits=Limits(steps=stop))
     one, two = state_of(tmp_path / "one"), state_of(tmp_path / "two")
     assert one.keys() == two.keys()
     assert all(np.array_equal(one[name], two[name]) for name in one)
@@ -205,16 +197,24 @@ def test_a_run_in_two_sessions_ends_as_one_does(
     assert (tmp_path / "one" / "curves.png").is_file()
 
 
-def test_a_relativistic_adversary_trains_both_sides(sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("adversary", list(Adversary))
+def test_an_adversary_trains_both_sides_and_all_of_its_state_is_saved(
+    sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, adversary: Adversary
+) -> None:
     monkeypatch.setattr("obamanet.swap.swap_training.STAGES", ONE_STAGE)
-    options = replace(OPTIONS, form=Form.GAN, adversary=Adversary.RELATIVISTIC)
+    options = replace(OPTIONS, form=Form.GAN, adversary=adversary)
     sets = (FaceSet(sides[0], 64, 6), FaceSet(sides[1], 64, 6))
     learner = SwapLearner(TINY_GAN, options, sets)
-    before = [[np.asarray(v) for v in net.trainable_variables] for net in (learner.network, *learner.discriminators)]
+    before = [np.asarray(variable) for variable in learner.variables()]
     losses = learner.step(draw_faces(*sets, options, 0), 0)
     assert {"adversarial_a", "adversarial_b", "judges", "mask_tv_a", "edge_b"} <= losses.keys()
-    for net, old in zip((learner.network, *learner.discriminators), before, strict=True):
-        assert any(not np.array_equal(v, w) for v, w in zip(net.trainable_variables, old, strict=True))
+    saved = {id(variable) for variable in learner.variables()}
+    for network in (learner.network, learner.ema, *learner.discriminators):
+        assert {id(variable) for variable in network.variables} <= saved
+    # Weights and both moments of both optimizers, or a resumed run would not go on as it was.
+    changed = sum(not np.array_equal(v, w) for v, w in zip(learner.variables(), before, strict=True))
+    trained = [learner.network, *learner.discriminators]
+    assert changed > 2.5 * sum(len(network.trainable_variables) for network in trained)
 
 
 def test_another_seed_is_another_run_and_is_told(sides: tuple[Path, Path], tmp_path: Path) -> None:
@@ -225,6 +225,7 @@ def test_another_seed_is_another_run_and_is_told(sides: tuple[Path, Path], tmp_p
         train_swap(*sides, tmp_path / "m", TINY, replace(OPTIONS, seed=2), CONSENT)
     with pytest.raises(OptionError, match="width 4 -> 8"):
         train_swap(*sides, tmp_path / "m", replace(TINY, width=8), OPTIONS, CONSENT)
+    assert foreign_files(tmp_path / "m") == []
     model = read_swap(tmp_path / "m")
     assert (model.config, model.form, model.consent) == (TINY, Form.ORIGINAL, CONSENT)
     assert model.painted_name(Direction.A_TO_B) == "Ben"

@@ -11,6 +11,7 @@ from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
 from obamanet.cli.options import Quiet
 from obamanet.cli.training import SEED, STEPS, RunLimits, report_run
+from obamanet.memory import check_memory
 from obamanet.swap.stages import config_of
 from obamanet.swap.swap_model import Consent
 from obamanet.swap.swap_training import SwapOptions, train_swap
@@ -68,6 +69,8 @@ def train_verb(
     losses' curves, snapshots and a backup of the session before are in the folder.
     """
     consent = Consent(name_a or a.resolve().name, name_b or b.resolve().name, i_have_consent)
+    # Before Keras: with too little memory its import may crash, which nobody can catch.
+    check_memory()
     progress = console(quiet)
     config = config_of(options.form, size, lite=lite)
     report = train_swap(a, b, model_dir, config, options, consent, limits=limits, progress=progress)

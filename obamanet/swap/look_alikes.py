@@ -14,6 +14,7 @@ from obamanet.errors import OptionError
 from obamanet.files import atomic_write_text
 from obamanet.pix2pix.pictures import list_pictures, read_picture, scale_picture, whole_folder, write_picture
 from obamanet.progress import Progress
+from obamanet.sources import add_sources, read_sources
 from obamanet.swap.face_set import COVERAGE
 
 PAIRS_FILE: Final = "pairs.jsonl"
@@ -84,6 +85,7 @@ def write_look_alikes(a: Path, b: Path, out: Path, count: int = 1, progress: Pro
             name = f"{pair.a.stem}_{number % count}.png"
             write_picture(part / name, np.hstack([left, right]))
             lines.append(json.dumps({"pair": name, "a": pair.a.name, "b": pair.b.name, "distance": pair.distance}))
+        add_sources(part, read_sources(a) | read_sources(b))
         atomic_write_text(part / PAIRS_FILE, "\n".join(lines) + "\n")
     return len(found)
 
