@@ -76,6 +76,6 @@ def _features(network: Any) -> Any:
         # In their order: a width that comes back later, as behind a bottleneck, counts as it was.
         if len(shape) == 4 and (shape[-1] not in last or next(reversed(last)) == shape[-1]):
             last[shape[-1]] = layer.output
-    found = keras.Model(network.inputs, list(last.values())[:LAYERS])
+    found = keras.Model(network.inputs[0], list(last.values())[:LAYERS])
     found.trainable = False
     return found
