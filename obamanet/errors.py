@@ -54,3 +54,7 @@ class OutputError(ObamanetError):
 
 class EvaluationError(ObamanetError):
     """Two videos cannot be compared, or some of several could not be."""
+
+
+class SwapError(ObamanetError):
+    """A face swap's model is incomplete, altered or of a newer schema, or consent was not declared."""

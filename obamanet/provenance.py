@@ -46,8 +46,14 @@ BOX_HEAD = 8
 
 MIME_TYPE = "video/mp4"
 
-PIXEL_TYPE = "image/png"
-"""Type of the picture that keys are tried on."""
+MOUTH_MOVEMENTS = "mouth movements in this video"
+"""What is synthetic in a video of a person who speaks."""
+
+PICTURE_TYPE = "image/png"
+"""Type of the pictures that are signed, and of the one that keys are tried on."""
+
+PICTURE_START = b"\x89PNG\r\n\x1a\n"
+"""First bytes of such a picture (W3C PNG, section 5.2)."""
 
 SETTINGS: dict[str, Any] = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -131,21 +137,25 @@ def sign_video(
     persons: Sequence[str] = (),
     title: str | None = None,
     parts: Sequence[Path] = (),
+    subject: str = MOUTH_MOVEMENTS,
+    note: str = "",
 ) -> None:
-    """Embeds a signed manifest into an mp4, in place and whole or not at all.
+    """Embeds a signed manifest into an mp4, or a PNG picture, in place and whole or not at all.
 
     The manifest follows the C2PA 2.x specification: the action c2pa.created with a digital source type; where there are
     parts also c2pa.edited, which names them all; and for every mp4 among them whose own manifest, if any, is intact an
     ingredient and c2pa.placed.
 
     Args:
-        path: the mp4.
+        path: the mp4 or the picture.
         kind: how it was made.
         software: name/version, e.g. ``obamanet/0.1.0``.
         key: the user's own; None for the local key, which is made on first use.
         persons: trained persons whose faces it shows, named in the statement.
         title: the video's final name, for a file that is signed before it takes it; None for its present name.
         parts: videos that it was put together from; manifests inside them are kept.
+        subject: what in it is synthetic, in the plural.
+        note: a further sentence for the statement.
 
     Raises:
         ProvenanceError: the key, the video or a part is unfit, or a part cannot be read.
@@ -153,10 +163,11 @@ def sign_video(
     """
     import c2pa
 
-    _require_mp4(path)
+    mime = _mime_type(path)
     signer = _signer(key or local_key())
     ingredients = [part for part in parts if _may_be_ingredient(part)]
-    definition = _manifest(kind, software, persons, _text(title or path.name), _uncovered(path)[0], parts)
+    statement = _statement(subject, persons, note, assembled=bool(parts))
+    definition = _manifest(kind, software, statement, _text(title or path.name), _uncovered(path)[0], parts, mime)
     definition["assertions"][0]["data"]["actions"] += [_placed(number) for number in range(len(ingredients))]
     try:
         with (
@@ -168,7 +179,7 @@ def sign_video(
             for number, ingredient in enumerate(ingredients):
                 _add_ingredient(builder, number, ingredient)
             with path.open("rb") as source, part.open("w+b") as target:
-                builder.sign(signer, MIME_TYPE, source, target)
+                builder.sign(signer, mime, source, target)
             # An mp4 of unusual layout can be signed in a way that does not verify; such a file must not get out.
             signed = verify_video(part)
             if not signed.intact:
@@ -193,13 +204,13 @@ def check_key(key: SigningKey | None) -> None:
     chosen = key or local_key()
     signer, signed = _signer(chosen), io.BytesIO()
     pixel = io.BytesIO(cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes())
-    definition = _manifest(Synthetic.WHOLE_FACE, "key/check", (), "key check", hashlib.sha256().hexdigest())
+    definition = _manifest(Synthetic.WHOLE_FACE, "key/check", "", "key check", hashlib.sha256().hexdigest())
     try:
         with c2pa.Context.from_dict(SETTINGS) as context:
             with signer, c2pa.Builder(definition, context) as builder:
-                builder.sign(signer, PIXEL_TYPE, pixel, signed)
+                builder.sign(signer, PICTURE_TYPE, pixel, signed)
             signed.seek(0)
-            with c2pa.Reader(PIXEL_TYPE, signed, context=context) as reader:
+            with c2pa.Reader(PICTURE_TYPE, signed, context=context) as reader:
                 problems = _problems(reader.get_validation_results() or {})
     except c2pa.C2paError as error:
         problems = [_line(error)]
@@ -208,21 +219,21 @@ def check_key(key: SigningKey | None) -> None:
 
 
 def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
-    """Returns what the manifest in the mp4 at ``path`` says and whether the file is as it was signed.
+    """Returns what the manifest in the mp4 or PNG at ``path`` says and whether the file is as it was signed.
 
     ``trust`` is a PEM file of authorities to trust; without it nobody is trusted.
-    Raises :class:`ProvenanceError` when the file is missing or not an mp4.
+    Raises :class:`ProvenanceError` when the file is missing or of another kind.
     """
     import c2pa
 
-    _require_mp4(path)
+    mime = _mime_type(path)
     comment = comment_of(path)
     settings = SETTINGS if trust is None else {**SETTINGS, "trust": {"user_anchors": _read_pem(trust)}}
     try:
         with (
             c2pa.Context.from_dict(settings) as context,
             path.open("rb") as stream,
-            c2pa.Reader(MIME_TYPE, stream, context=context) as reader,
+            c2pa.Reader(mime, stream, context=context) as reader,
         ):
             manifest = reader.get_active_manifest() or {}
             state = reader.get_validation_state()
@@ -427,16 +438,25 @@ def _algorithm(private: PrivateKeyTypes, key: SigningKey) -> bytes:
     )
 
 
+def _statement(subject: str, persons: Sequence[str], note: str, *, assembled: bool) -> str:
+    """Returns the sentences that say what is synthetic, and whose faces are shown."""
+    made = ", put together from other videos, are to be taken as synthetic" if assembled else " are synthetic"
+    shown = "".join(f"{RENDERED_WITH}{person}." for person in persons)
+    return f"The {subject}{made}.{f' {note}' if note else ''}{shown}"
+
+
 def _manifest(
-    kind: Synthetic, software: str, persons: Sequence[str], title: str, uncovered: str, parts: Sequence[Path] = ()
+    kind: Synthetic,
+    software: str,
+    statement: str,
+    title: str,
+    uncovered: str,
+    parts: Sequence[Path] = (),
+    mime: str = MIME_TYPE,
 ) -> dict[str, Any]:
     """Returns the manifest definition: who generated what, of which ``parts``, and the hash of ``uncovered``."""
     name, _, version = software.partition("/")
     generator = {"name": name, "version": version} if version else {"name": name}
-    made = ", put together from other videos, are to be taken as synthetic" if parts else " are synthetic"
-    statement = f"The mouth movements in this video{made}."
-    for person in persons:
-        statement += f"{RENDERED_WITH}{person}."
     created = {
         "action": "c2pa.created",
         "digitalSourceType": kind.value,
@@ -451,7 +471,7 @@ def _manifest(
     return {
         "claim_generator_info": [generator],
         "title": title,
-        "format": MIME_TYPE,
+        "format": mime,
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [created, *edits]}},
             {"label": UNCOVERED_LABEL, "data": {"alg": "sha256", "hash": uncovered}},
@@ -578,16 +598,25 @@ def _problem(failure: dict[str, Any]) -> str:
     return f"{EXPLAINED.get(code) or failure.get('explanation') or 'the manifest is not valid'} ({code})"
 
 
-def _require_mp4(path: Path) -> None:
+def _mime_type(path: Path) -> str:
+    """Returns the type of the file at ``path``, by its first bytes; raises ProvenanceError for a wrong one."""
+    if _head(path) == PICTURE_START:
+        return PICTURE_TYPE
     if not _is_mp4(path):
         raise ProvenanceError(f"not an mp4 video: {path}")
+    return MIME_TYPE
 
 
 def _is_mp4(path: Path) -> bool:
     """Returns whether ``path`` begins like an ISO base media file (ISO/IEC 14496-12: size, then ftyp)."""
+    return _head(path)[4:] == b"ftyp"
+
+
+def _head(path: Path) -> bytes:
+    """Returns the first eight bytes of the file at ``path``."""
     try:
         with path.open("rb") as stream:
-            return stream.read(8)[4:] == b"ftyp"
+            return stream.read(8)
     except OSError as error:
         raise ProvenanceError(f"video cannot be read ({error.strerror}): {path}") from error
 

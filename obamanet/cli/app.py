@@ -87,6 +87,13 @@ def pix2pix_overview() -> None:
     """Train and use pix2pix on folders of A|B pictures, and make such folders."""
 
 
+def swap_overview() -> None:
+    """Swap faces: extract two persons' faces, train a model of both, convert videos with it.
+
+    Swap nobody who has not agreed: training asks for the consent of both, and every output says what it is.
+    """
+
+
 TRAIN = Group(
     {
         "keypoints": Verb("train_keypoints:keypoints_verb", "Sound to mouth movement: the first of a person's parts."),
@@ -115,6 +122,28 @@ PIX2PIX = Group(
     "Train and use pix2pix on any pictures.",
     pix2pix_overview,
     epilog=PIX2PIX_EXAMPLES,
+    panel=TOOLS,
+)
+
+SWAP_EXAMPLES = """Examples:
+
+obamanet swap extract me.mp4 --out faces/me
+
+obamanet swap train -A faces/me -B faces/her -m model --i-have-consent --name-a Me --name-b Her
+
+obamanet swap convert -i me.mp4 -m model -o swapped.mp4
+"""
+
+SWAP = Group(
+    {
+        "extract": Verb("swap_extract:extract_verb", "The faces of a person from a video, pictures or a zip."),
+        "train": Verb("swap_train:train_verb", "The faces of two persons to a model that swaps them."),
+        "convert": Verb("swap_convert:convert_verb", "A video or pictures with one person's face for the other's."),
+        "pairs": Verb("swap_pairs:pairs_verb", "For each face of one person those of the other that are most like it."),
+    },
+    "Swap one person's face for another's.",
+    swap_overview,
+    epilog=SWAP_EXAMPLES,
     panel=TOOLS,
 )
 
@@ -151,6 +180,7 @@ OBAMANET = Group(
         "corpus": CORPUS,
         "pose-sheet": Verb("mouth_poses:pose_sheet_verb", "Draw a person's mouth poses.", TOOLS),
         "pix2pix": PIX2PIX,
+        "swap": SWAP,
     },
     "Speech to video.",
     obamanet_overview,

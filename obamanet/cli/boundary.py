@@ -34,6 +34,7 @@ EXTRAS = {
     "threadpoolctl": "train",
     **dict.fromkeys(ALSO_IN_EVALUATE, "train"),
     **dict.fromkeys(("jinja2", "jiwer", "skimage"), "evaluate"),
+    "filterpy": "swap",
     "librosa": "align",
     "moviepy": "montage",
     "openvino": "openvino",

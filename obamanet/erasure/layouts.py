@@ -16,6 +16,11 @@ from obamanet.evaluation.results import COMPARISON_FILE, CSV_FILE, RESULTS_FILE
 from obamanet.files import sha256_of
 from obamanet.person import CARD, PARTS, READY_FOLDER
 from obamanet.sources import Sources, read_sources
+from obamanet.swap.alignments import ALIGNMENTS_FILE
+from obamanet.swap.extract_faces import HULL, MOUTH_INSIDE, RAW
+from obamanet.swap.look_alikes import PAIRS_FILE
+from obamanet.swap.swap_model import FILES, SWAP
+from obamanet.swap.swap_training import BACKUP, PREVIEW
 
 UNFINISHED = r"(.+/)?\.[^/]+\.part[./].+"
 """Files and folders that a killed process had not yet renamed; see :func:`obamanet.files.atomic_path`."""
@@ -85,6 +90,9 @@ RUN = Layout(
         r"(state|mouth|region|heard|train|val)\.npz",
         r"log\.jsonl",
         r"curves\.png",
+        # Of a face swap whose model was not written yet.
+        re.escape(PREVIEW),
+        rf"{BACKUP}/((best|last)\.weights\.h5|state\.npz|log\.jsonl|options\.json)",
         r"(lipreader|syncnet)\.(weights\.h5|onnx|json)",
         # Of runs of `train closures`, which is gone.
         r"detector/closures\.(weights\.h5|onnx|json)",
@@ -117,7 +125,49 @@ EVALUATION = Layout(
         *(re.escape(name) for name in (CSV_FILE, COMPARISON_FILE, RESULTS_FILE)),
     ),
 )
-LAYOUTS = (PERSON, EXPORT, DATASET, PICTURES, SYNTHETIC_VOICES, RUN, JUDGE, CORPUS, EVALUATION)
+FACES = Layout(
+    "faces to swap",
+    (ALIGNMENTS_FILE,),
+    (
+        rf"(person_\d+/)?({RAW}/|{HULL}/|{MOUTH_INSIDE}/|binary_masks/face_(src|dst)_eyes/)?[^/]+_\d+\.png",
+        r"(person_\d+/)?index\.html",
+        r"sources\.json",
+        re.escape(ALIGNMENTS_FILE),
+    ),
+)
+FACE_PAIRS = Layout(
+    "pairs of faces",
+    (PAIRS_FILE,),
+    (r"[^/]+_\d+\.png", r"sources\.json", re.escape(PAIRS_FILE)),
+)
+SWAP_MODEL = Layout(
+    "face swap model",
+    (SWAP.card,),
+    (
+        rf"({BACKUP}/)?((best|last)\.weights\.h5|state\.npz|log\.jsonl|options\.json)",
+        r"kept/step_\d+\.weights\.h5",
+        r"samples/step_\d+\.png",
+        r"curves\.png",
+        re.escape(PREVIEW),
+        *map(re.escape, FILES),
+        r"sources\.json",
+        re.escape(SWAP.card),
+    ),
+)
+LAYOUTS = (
+    PERSON,
+    EXPORT,
+    DATASET,
+    PICTURES,
+    SYNTHETIC_VOICES,
+    SWAP_MODEL,
+    RUN,
+    JUDGE,
+    CORPUS,
+    EVALUATION,
+    FACES,
+    FACE_PAIRS,
+)
 """All kinds of folders that can contain a face; a folder is of the first kind that matches."""
 
 
@@ -176,6 +226,8 @@ def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | 
         cards = [read_object(path / marker) for marker in layout.markers]
         splits = frozenset().union(*(_split(part).splits for card in cards for part in (card, section(card, "data"))))
         return KnownFolder(path, layout, {}, Sources(splits=splits))
+    if layout in (SWAP_MODEL, FACES, FACE_PAIRS):
+        return KnownFolder(path, layout, {}, sources)
     about = read_object(path / layout.markers[0])
     video = section(about, "corpus").get("video_sha256")
     return KnownFolder(path, layout, about, Sources(frozenset([str(video)] if video else [])))

@@ -91,6 +91,11 @@ class MeshFollower:
         """Number of faces in the frame before."""
         return len(self._tracks)
 
+    @property
+    def all_landmarks(self) -> list[np.ndarray]:
+        """Landmarks of every face in the frame before, shape (78, 2) each, pixels; the followed one first."""
+        return [track.face.landmarks for track in self._tracks]
+
     def next(self, image: np.ndarray) -> FrameFace | None:
         """Returns the followed face in the next frame, (H, W, 3) uint8 BGR; None where there is none."""
         moved = [

@@ -234,3 +234,39 @@ class SyncNetConfig:
                 f"SyncNet size is wrong: got width {self.width} and embeddings of {self.size}, "
                 "allowed are 8 to 512 and 4 to 512"
             )
+
+
+@dataclass(frozen=True)
+class SwapConfig:
+    """Sizes of a face swap's networks: an encoder that two faces share, and a decoder for each.
+
+    Attributes:
+        image_size: side of the square faces, pixels: 64, 128 or 256.
+        width: filters of the encoder's first layer, 4 to 256.
+        code: units of the layer that all of a face passes through, 16 to 4096.
+        self_attention: whether every place sees every other one, at 16x16 (Zhang et al. 2019, "SAGAN").
+        mask: whether the decoders also paint how much of their picture is to be seen.
+
+    Raises:
+        OptionError: a size is out of range.
+    """
+
+    image_size: int = 64
+    width: int = 128
+    code: int = 1024
+    self_attention: bool = False
+    mask: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the sizes."""
+        if self.image_size not in (64, 128, 256):
+            raise OptionError(f"size of a swap's faces must be 64, 128 or 256: got {self.image_size}")
+        if not 4 <= self.width <= 256 or self.width % 4:
+            raise OptionError(f"swap's width must be a multiple of 4 from 4 to 256: got {self.width}")
+        if not 16 <= self.code <= 4096:
+            raise OptionError(f"swap's code is out of range: got {self.code}, allowed is 16 to 4096")
+
+    @property
+    def code_shape(self) -> tuple[int, int, int]:
+        """Shape of what the encoder makes of a face, and the decoders read."""
+        return (8, 8, 4 * self.width)

@@ -20,8 +20,10 @@ from obamanet.networks.config import (
     LipReaderConfig,
     PoserConfig,
     PredictorConfig,
+    SwapConfig,
     SyncNetConfig,
 )
+from obamanet.networks.face_swap import build_swap_decoder, build_swap_encoder, paint
 from obamanet.networks.keypoint_lstm import build_predictor, run_predictor
 from obamanet.networks.lip_reader import build_lip_reader
 from obamanet.networks.pose_lstm import build_poser
@@ -79,11 +81,11 @@ def _generator(config: GeneratorConfig) -> Signature:
     network = build_generator(config)
     shape = (None, config.image_size, config.image_size)
 
-    def paint(sketches: Any) -> list[Any]:
+    def painted(sketches: Any) -> list[Any]:
         pictures = network(ops.cast(sketches, "float32") / 127.5 - 1.0, training=False)
         return [ops.cast(ops.clip((pictures + 1.0) * 127.5 + 0.5, 0.0, 255.0), "uint8")]
 
-    return Signature(network, (ArraySpec("sketch", (*shape, config.in_channels), "uint8"),), ("picture",), paint)
+    return Signature(network, (ArraySpec("sketch", (*shape, config.in_channels), "uint8"),), ("picture",), painted)
 
 
 def _predictor(config: PredictorConfig) -> Signature:
@@ -127,12 +129,35 @@ def _syncnet(config: SyncNetConfig) -> Signature:
     return Signature(network, inputs, outputs, lambda mouth, sound: network([mouth, sound], training=False))
 
 
+def _swap_encoder(config: SwapConfig) -> Signature:
+    """Aligned faces (n, S, S, 3) uint8 BGR to their codes (n, 8, 8, 4 * width)."""
+    network = build_swap_encoder(config)
+    inputs = (ArraySpec("face", (None, config.image_size, config.image_size, 3), "uint8"),)
+    return Signature(
+        network, inputs, ("code",), lambda faces: [network(ops.cast(faces, "float32") / 255.0, training=False)]
+    )
+
+
+def _swap_decoder(config: SwapConfig) -> Signature:
+    """Codes (n, 8, 8, 4 * width) to faces (n, S, S, 3) uint8 BGR and, where it paints one, their mask (n, S, S, 1)."""
+    network = build_swap_decoder(config)
+
+    def painted(codes: Any) -> list[Any]:
+        picture, *mask = paint(network, codes)
+        return [ops.cast(ops.clip(picture * 255.0 + 0.5, 0.0, 255.0), "uint8"), *mask]
+
+    outputs = ("picture", "mask") if config.mask else ("picture",)
+    return Signature(network, (ArraySpec("code", (None, *config.code_shape)),), outputs, painted)
+
+
 SIGNATURES: dict[str, Callable[[Any], Signature]] = {
     "generator": _generator,
     "predictor": _predictor,
     "poser": _poser,
     "speech_encoder": _speech_encoder,
     "lipreader": _lip_reader,
+    "swap_decoder": _swap_decoder,
+    "swap_encoder": _swap_encoder,
     "syncnet": _syncnet,
 }
 """The graph and signature of each kind of network that is stored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +28,8 @@ class Label:
         comment: the same in words, for the metadata.
         key: who signs it; None for the local key.
         parts: videos that it was put together from.
+        subject: what in it is synthetic, in the plural.
+        note: a further sentence for the signed statement.
     """
 
     kind: provenance.Synthetic
@@ -35,23 +37,26 @@ class Label:
     comment: str
     key: provenance.SigningKey | None = None
     parts: tuple[Path, ...] = ()
+    subject: str = provenance.MOUTH_MOVEMENTS
+    note: str = ""
 
+    def sign(self, path: Path, title: str) -> None:
+        """Signs the finished video or picture at ``path``, whose final name is ``title``.
 
-def signing(label: Label, title: str) -> Callable[[Path], None]:
-    """Returns what signs a complete mp4 with ``label``, under the final name ``title``."""
-
-    def sign(path: Path) -> None:
+        Raises:
+            ObamanetError: it cannot be signed or written.
+        """
         provenance.sign_video(
             path,
-            kind=label.kind,
+            kind=self.kind,
             software=SOFTWARE,
-            key=label.key,
-            persons=label.persons,
+            key=self.key,
+            persons=self.persons,
             title=title,
-            parts=label.parts,
+            parts=self.parts,
+            subject=self.subject,
+            note=self.note,
         )
-
-    return sign
 
 
 def write_labelled(
@@ -82,7 +87,6 @@ def write_labelled(
     Raises:
         ObamanetError: there are fewer or more frames, a sound cannot be read, or the video cannot be written or signed.
     """
-
     with closed_after(frames):
         first = next(frames)
         size = (first.shape[1], first.shape[0])
@@ -92,7 +96,7 @@ def write_labelled(
             fps,
             sound=sound,
             comment=label.comment,
-            finish=signing(label, out.name),
+            finish=lambda path: label.sign(path, out.name),
         ) as writer:
             writer.write(first)
             for frame in progress.track(frames, verb, count - 1):

@@ -1,0 +1,256 @@
+"""Converts: swaps the faces of a video, a folder of pictures or one picture by a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from obamanet.about import SOFTWARE
+from obamanet.background import in_background
+from obamanet.errors import DatasetError, FaceError, OptionError
+from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder
+from obamanet.files import atomic_path, sha256_of
+from obamanet.pipelines.labelled import Label, write_labelled
+from obamanet.pix2pix.pictures import read_picture, whole_folder
+from obamanet.progress import Progress
+from obamanet.provenance import SigningKey, Synthetic
+from obamanet.swap.alignments import Face, of_frame, read_alignments
+from obamanet.swap.extract_faces import ALIGNED_SIZE
+from obamanet.swap.face_finder import FaceModel, FoundFaces, embedding_of, find_faces, load_face_model
+from obamanet.swap.face_set import shown_matrix
+from obamanet.swap.face_sources import FaceSource, open_source
+from obamanet.swap.smooth_tracks import face_matrices
+from obamanet.swap.swap_face import BlendOptions, Painter, PlacedFace, panes, swap_faces
+from obamanet.swap.swap_model import Direction, SwapModel
+from obamanet.video.reader import probe_video, read_frames
+from obamanet.video.sound_encoder import SoundSpan
+
+FRAMES_AHEAD: Final = 4
+"""Frames that are swapped ahead of the encoder."""
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What is converted, and how.
+
+    Attributes:
+        blend: how faces are put in.
+        detector: what finds faces.
+        track: number of the face to swap, as in an alignments file; None for the one that is seen most.
+        like: picture of the person to swap; None for the one who is seen most.
+        every_face: whether all faces are swapped.
+        start: seconds of the video before which frames stay as they are.
+        end: seconds of the video from which on they do; None for its end.
+        smooth: whether places of faces are steadied over time.
+        alignments: alignments file to take faces from; None to find them.
+        key: who signs; None for the local key.
+
+    Raises:
+        OptionError: more than one face is chosen, or the times are no stretch.
+    """
+
+    blend: BlendOptions = field(default_factory=BlendOptions)
+    detector: FaceModel = FaceModel.MESH
+    track: int | None = None
+    like: Path | None = None
+    every_face: bool = False
+    start: float = 0.0
+    end: float | None = None
+    smooth: bool = True
+    alignments: Path | None = None
+    key: SigningKey | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the choice and the times."""
+        if sum((self.track is not None, self.like is not None, self.every_face)) > 1:
+            raise OptionError("choose the face by --track, --like or --every-face, not by two of them")
+        if not self.start >= 0 or (self.end is not None and not self.start < self.end):
+            raise OptionError(f"start must be at least 0 and before the end: got {self.start} and {self.end}")
+
+
+def convert(
+    source: Path,
+    out: Path,
+    model: SwapModel,
+    direction: Direction,
+    painter: Painter,
+    options: ConvertOptions | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Swaps the faces of ``source``.
+
+    Args:
+        source: a video, a picture, or a folder of pictures.
+        out: the mp4, the picture (.png) or the folder to write.
+        model: which the ``painter`` was loaded from; its names go into what is written.
+        direction: whose face is painted.
+        painter: paints the faces.
+        options: what and how.
+        progress: is told how far it is.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        ObamanetError: the source cannot be read, has not the face, or the output cannot be written or signed.
+    """
+    options, progress = options or ConvertOptions(), progress or Progress()
+    with open_source(source, out.absolute().parent) as opened:
+        found = _faces(opened, options, progress)
+        chosen = choose_faces(found, options, opened)
+        label = _label(model, direction, options.key)
+        if opened.video is not None:
+            _convert_video(opened.video, out, chosen, found.frames, painter, label, options, progress)
+        elif source.is_dir():
+            with whole_folder(out) as part:
+                _convert_pictures(opened, part, chosen, painter, label, options, progress)
+        else:
+            _convert_pictures(opened, out, chosen, painter, label, options, progress)
+    return out
+
+
+def choose_faces(found: FoundFaces, options: ConvertOptions, source: FaceSource) -> tuple[Face, ...]:
+    """Returns the faces to swap.
+
+    Raises:
+        FaceError: there is none, or none is the one asked for.
+    """
+    if not found.faces:
+        raise FaceError(f"no face in any of {found.frames} frames: {source.name}")
+    if options.every_face:
+        return found.faces
+    if options.track is not None:
+        chosen = tuple(face for face in found.faces if face.track == options.track)
+        known = sorted({face.track for face in found.faces})
+        if not chosen:
+            shown = ", ".join(map(str, known[:10])) + (", ..." if len(known) > 10 else "")
+            raise FaceError(f"no face has the track {options.track}, there are {shown}: {source.name}")
+        return chosen
+    if options.like is not None:
+        model, embedder = load_face_model(options.detector), FaceEmbedder()
+        wanted = embedding_of(options.like, read_picture(options.like), model, embedder)
+        apart = {track: float(np.linalg.norm(vector - wanted)) for track, vector in found.embeddings.items()}
+        chosen = tuple(face for face in found.faces if apart.get(face.track, np.inf) <= SAME_PERSON_DISTANCE)
+        if not chosen:
+            raise FaceError(f"none of the faces is the person in {options.like}: {source.name}")
+        return chosen
+    # In every frame the face whose track is the largest over all of its frames: two of a size do not alternate.
+    extent: dict[int, float] = {}
+    for face in found.faces:
+        extent[face.track] = extent.get(face.track, 0.0) + face.size
+    return tuple(max(faces, key=lambda face: extent[face.track]) for faces in of_frame(found.faces).values())
+
+
+def place_faces(faces: tuple[Face, ...], size: int, *, smooth: bool) -> dict[int, list[PlacedFace]]:
+    """Returns ``faces`` by frame with their similarity to a painter's ``size``, steadied over time if ``smooth``."""
+    shown = np.vstack([shown_matrix(ALIGNED_SIZE, size), [0, 0, 1]])
+    placed: dict[int, list[PlacedFace]] = {}
+    for face, matrix in zip(faces, face_matrices(faces, ALIGNED_SIZE, smooth=smooth), strict=True):
+        whole = (shown @ np.vstack([matrix, [0, 0, 1]]))[:2]
+        placed.setdefault(face.frame, []).append(PlacedFace(face.landmarks, whole))
+    return placed
+
+
+def _faces(source: FaceSource, options: ConvertOptions, progress: Progress) -> FoundFaces:
+    """Returns the faces of the alignments file, or those that are found."""
+    embedder = FaceEmbedder() if options.like is not None else None
+    if options.alignments is None:
+        frames = progress.track(source.frames(), "finding faces", source.count())
+        return find_faces(frames, load_face_model(options.detector), embedder)
+    if embedder is not None:
+        raise OptionError("with --alignments, choose the face by --track: the file tells each one's")
+    read = read_alignments(options.alignments)
+    if source.video is not None and read.head.sha256 not in ("", sha256_of(source.video)):
+        raise DatasetError(f"alignments are of another video, {read.head.source}: {options.alignments}")
+    return FoundFaces(read.faces, read.head.frames, {})
+
+
+def _label(model: SwapModel, direction: Direction, key: SigningKey | None) -> Label:
+    consent = model.consent
+    painted, under = (consent.b, consent.a) if direction is Direction.A_TO_B else (consent.a, consent.b)
+    return Label(
+        Synthetic.INPAINTED,
+        (consent.a, consent.b),
+        f"Synthetic: the face of {painted} was put in the place of {under}'s by {SOFTWARE}. {consent.statement}",
+        key,
+        subject="swapped faces",
+        note=f"{painted}'s face is in the place of {under}'s. {consent.statement}",
+    )
+
+
+def _convert_video(
+    video: Path,
+    out: Path,
+    faces: tuple[Face, ...],
+    count: int,
+    painter: Painter,
+    label: Label,
+    options: ConvertOptions,
+    progress: Progress,
+) -> None:
+    info = probe_video(video)
+    images = (frame.image for frame in read_frames(video, info.fps))
+    swapped = in_background(swapped_frames(images, faces, info.fps, painter, options), FRAMES_AHEAD)
+    duration = count / info.fps
+    sound = [SoundSpan(video, duration=duration, until=duration)] if info.has_sound else []
+    with closing(swapped):
+        write_labelled(swapped, count, info.fps, sound, out, label, progress, "swapping faces")
+
+
+def swapped_frames(
+    images: Iterator[np.ndarray], faces: tuple[Face, ...], fps: Fraction, painter: Painter, options: ConvertOptions
+) -> Iterator[np.ndarray]:
+    """Yields the frames of a video with swapped faces; those outside the time range, or without a face, unchanged.
+
+    Args:
+        images: frames (H, W, 3) uint8 BGR.
+        faces: to swap.
+        fps: frames per second.
+        painter: paints them.
+        options: what and how.
+    """
+    placed = place_faces(faces, painter.size, smooth=options.smooth)
+    first, end = round(options.start * fps), None if options.end is None else round(options.end * fps)
+    for number, image in enumerate(images):
+        inside = number >= first and (end is None or number < end)
+        result, weights = swap_faces(image, placed.get(number, []) if inside else [], painter, options.blend)
+        yield panes(image, result, weights, options.blend.panes)
+
+
+def _convert_pictures(
+    source: FaceSource,
+    out: Path,
+    faces: tuple[Face, ...],
+    painter: Painter,
+    label: Label,
+    options: ConvertOptions,
+    progress: Progress,
+) -> None:
+    """Writes each picture of ``source`` into the folder ``out``, or the only one as the file ``out``."""
+    placed = place_faces(faces, painter.size, smooth=False)
+    for number, frame in enumerate(progress.track(source.frames(), "swapping faces", source.count())):
+        result, weights = swap_faces(frame.image, placed.get(number, []), painter, options.blend)
+        path = out / f"{frame.name}.png" if out.is_dir() else out
+        write_signed(panes(frame.image, result, weights, options.blend.panes), path, label)
+
+
+def write_signed(picture: np.ndarray, path: Path, label: Label) -> None:
+    """Writes ``picture`` (H, W, 3) uint8 BGR as a lossless PNG that says what it is, signed.
+
+    Raises:
+        OutputError: it cannot be written.
+        ProvenanceError: it cannot be signed.
+    """
+    from PIL import Image, PngImagePlugin
+
+    told = PngImagePlugin.PngInfo()
+    told.add_itxt("Description", label.comment)
+    with atomic_path(path) as part:
+        Image.fromarray(np.ascontiguousarray(picture[..., ::-1])).save(part, "PNG", pnginfo=told)
+        label.sign(part, path.name)

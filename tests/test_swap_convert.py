@@ -1,0 +1,285 @@
+"""The swap in frames, videos and pictures: geometry, colours, blending, parts, choice of faces, smoothing, labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from made import babble, write_sound, write_video
+from test_swap_extract import DrawnFaces, drawn, made_face
+
+from obamanet.errors import DatasetError, FaceError, OptionError
+from obamanet.networks.config import SwapConfig
+from obamanet.pix2pix.pictures import read_picture
+from obamanet.provenance import persons_named, verify_video
+from obamanet.swap import convert_faces
+from obamanet.swap.alignments import Alignments, AlignmentsHead, Face, face_width, write_alignments
+from obamanet.swap.colour_transfer import Colour, match_colour
+from obamanet.swap.convert_faces import ConvertOptions, convert, place_faces, swapped_frames
+from obamanet.swap.face_masks import Part, hull_mask, parts_mask
+from obamanet.swap.smooth_tracks import face_matrices
+from obamanet.swap.stages import Form
+from obamanet.swap.swap_face import Blend, BlendOptions, panes, swap_faces
+from obamanet.swap.swap_model import Consent, Direction, SwapModel
+from obamanet.swap.umeyama import transform
+from obamanet.video.reader import probe_video, read_frames
+
+SIZE = (240, 320)
+MODEL = SwapModel(Path(), SwapConfig(), Form.ORIGINAL, Consent("Ann", "Ben", True), 0.85, 1)
+PLAIN = BlendOptions(colour=Colour.NONE, feather=0)
+
+
+class FlatPainter:
+    """Paints every face in one colour, or as it is, with one alpha."""
+
+    def __init__(self, colour: tuple[int, int, int] | None = (200, 40, 20), alpha: float = 1.0, size: int = 64) -> None:
+        self.size, self._colour, self._alpha = size, colour, alpha
+
+    def paint(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        painted = faces if self._colour is None else np.broadcast_to(np.uint8(self._colour), faces.shape)
+        return painted.copy(), np.full((*faces.shape[:3], 1), self._alpha, np.float32)
+
+
+def made_faces(count: int, *tracks: tuple[float, float]) -> tuple[Face, ...]:
+    """Return faces of ``tracks`` that begin at these places and move right by 2 pixels a frame."""
+    return tuple(
+        Face(frame, f"t_{frame:06d}", number, number, 0, landmarks, size=face_width(landmarks))
+        for frame in range(count)
+        for number, (x, y) in enumerate(tracks)
+        for landmarks in (made_face((x + 2 * frame, y), 30.0),)
+    )
+
+
+def one_face(size: int = 64) -> list:
+    return place_faces(made_faces(1, (160.0, 100.0)), size, smooth=False)[0]
+
+
+@pytest.mark.parametrize("blend", list(Blend))
+def test_alpha_of_0_gives_the_frame_back_bit_for_bit(blend: Blend) -> None:
+    frame = drawn(made_face())
+    result, weights = swap_faces(frame, one_face(), FlatPainter(alpha=0.0), BlendOptions(blend=blend, enhance=1.0))
+    assert np.array_equal(result, frame)
+    assert not weights.any()
+
+
+@pytest.mark.parametrize("blend", list(Blend))
+@pytest.mark.parametrize("colour", list(Colour))
+def test_outside_the_face_every_pixel_stays(blend: Blend, colour: Colour) -> None:
+    frame = drawn(made_face())
+    face = one_face()
+    result, weights = swap_faces(frame, face, FlatPainter(), BlendOptions(colour=colour, blend=blend))
+    outside = hull_mask(face[0].landmarks, SIZE) == 0
+    assert np.array_equal(result[outside], frame[outside])
+    assert weights.max() == 1
+    assert weights[outside].max() == 0
+
+
+def test_the_painted_face_lies_where_the_face_was() -> None:
+    frame = drawn(made_face())
+    face = one_face()
+    result, _ = swap_faces(frame, face, FlatPainter((0, 255, 0)), PLAIN)
+    inside = hull_mask(face[0].landmarks, SIZE) > 0
+    assert (result[inside] == (0, 255, 0)).all()
+
+
+def test_a_painter_that_changes_nothing_changes_nothing_visible() -> None:
+    smooth = cv2.GaussianBlur(drawn(made_face()), (0, 0), 4)
+    result, _ = swap_faces(smooth, one_face(128), FlatPainter(None, size=128), BlendOptions(colour=Colour.NONE))
+    assert np.abs(result.astype(int) - smooth).max() <= 6
+
+
+@pytest.mark.parametrize(
+    "parts", [frozenset(chosen) for count in (1, 2, 3, 4) for chosen in combinations(Part, count)], ids="+".join
+)
+def test_any_union_of_parts_is_swapped_and_nothing_else(parts: frozenset[Part]) -> None:
+    frame = drawn(made_face())
+    face = one_face()
+    result, _ = swap_faces(frame, face, FlatPainter((0, 255, 0)), replace(PLAIN, parts=parts))
+    inside = parts_mask(face[0].landmarks, SIZE, parts) > 0
+    assert (result[inside] == (0, 255, 0)).all()
+    assert np.array_equal(result[~inside], frame[~inside])
+
+
+def test_coverage_shrinks_and_the_feather_softens() -> None:
+    frame, face = drawn(made_face()), one_face()
+    whole = swap_faces(frame, face, FlatPainter(), PLAIN)[1]
+    half = swap_faces(frame, face, FlatPainter(), replace(PLAIN, coverage=0.5))[1]
+    soft = swap_faces(frame, face, FlatPainter(), replace(PLAIN, feather=0.1))[1]
+    assert 0.2 < half.sum() / whole.sum() < 0.3
+    assert set(np.unique(whole)) == {0, 1}
+    assert ((soft > 0.2) & (soft < 0.8)).sum() > 50
+    assert not soft[whole == 0].any()
+
+
+def test_enhancing_sharpens() -> None:
+    frame = cv2.GaussianBlur(drawn(made_face()), (0, 0), 2)
+    cv2.circle(frame, (160, 110), 8, (20, 20, 20), -1)
+    plain, sharp = (
+        swap_faces(frame, one_face(128), FlatPainter(None, size=128), replace(PLAIN, enhance=enhance))[0]
+        for enhance in (0, 1.5)
+    )
+    assert cv2.Laplacian(sharp, cv2.CV_64F).var() > 1.2 * cv2.Laplacian(plain, cv2.CV_64F).var()
+
+
+@pytest.mark.parametrize("colour", [Colour.ADAIN, Colour.ADAIN_XYZ, Colour.HIST_MATCH])
+def test_colours_take_on_mean_and_spread_of_the_frame(colour: Colour) -> None:
+    random = np.random.default_rng(1)
+    given = random.normal((90, 110, 150), 12, (64, 64, 3)).clip(0, 255).astype(np.uint8)
+    painted = random.normal((140, 120, 100), 20, (64, 64, 3)).clip(0, 255).astype(np.uint8)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[8:56, 8:56] = 255
+    matched = match_colour(painted, given, mask, colour)
+    assert np.abs(matched[mask > 0].mean(axis=0) - given[mask > 0].mean(axis=0)).max() < 1.5
+    assert np.abs(matched[mask > 0].std(axis=0) / given[mask > 0].std(axis=0) - 1).max() < 0.3
+    assert np.array_equal(match_colour(painted, given, mask, Colour.NONE), painted)
+    assert np.array_equal(match_colour(painted, given, np.zeros_like(mask), colour), painted)
+
+
+def test_panes_stand_side_by_side() -> None:
+    frame, result = np.zeros((4, 6, 3), np.uint8), np.full((4, 6, 3), 9, np.uint8)
+    weights = np.ones((4, 6), np.float32)
+    assert panes(frame, result, weights, 1) is result
+    assert np.array_equal(panes(frame, result, weights, 2), np.hstack([frame, result]))
+    assert panes(frame, result, weights, 3).shape == (4, 18, 3)
+    assert panes(frame, result, weights, 3)[0, 7].tolist() == [0, 0, 153]
+
+
+def jitter(matrices: list[np.ndarray]) -> float:
+    """Return the standard deviation of the second difference of where the aligned middle lies in the frame, pixels."""
+    middle = np.array([127.5, 127.5])
+    centres = np.array([np.linalg.solve(matrix[:, :2], middle - matrix[:, 2]) for matrix in matrices])
+    return float(np.diff(centres, 2, axis=0).std())
+
+
+def test_smoothing_halves_the_jitter_without_a_lag_and_stops_at_a_cut() -> None:
+    random = np.random.default_rng(1)
+    clean = [made_face((100 + 30 * np.sin(frame / 12), 90)) for frame in range(40)]
+    clean += [made_face((230, 150)) for _ in range(20)]
+    faces = tuple(
+        Face(frame, "", 0, 0, 0, (points + random.normal(0, 0.7, points.shape)).astype(np.float32))
+        for frame, points in enumerate(clean)
+    )
+    raw, smooth = (face_matrices(faces, 256.0, smooth=smooth) for smooth in (False, True))
+    assert jitter(smooth[:40]) < 0.5 * jitter(raw[:40])
+    truth = np.array([127.5, 127.5])
+    for frame in (0, 20, 39, 40, 59):
+        exact = face_matrices((replace(faces[frame], landmarks=clean[frame]),), 256.0)[0]
+        there = np.linalg.solve(exact[:, :2], truth - exact[:, 2])
+        ours = np.linalg.solve(smooth[frame][:, :2], truth - smooth[frame][:, 2])
+        assert np.linalg.norm(there - ours) < 1.5
+
+
+def test_two_faces_are_steadied_apart() -> None:
+    both = made_faces(12, (80.0, 80.0), (200.0, 130.0))
+    together = face_matrices(both, 256.0)
+    alone = face_matrices(tuple(face for face in both if face.track == 1), 256.0)
+    assert np.allclose([m for m, face in zip(together, both, strict=True) if face.track == 1], alone)
+    corner = transform(both[0].landmarks[[36]], together[0])[0]
+    assert np.abs(corner - (0.32 * 256 - 0.5, 0.38 * 256 - 0.5)).max() < 1.5
+
+
+def test_frames_outside_the_time_range_and_without_a_face_are_untouched() -> None:
+    frames = [drawn(made_face(), seed=number) for number in range(10)]
+    faces = tuple(face for face in made_faces(10, (100.0, 90.0)) if face.frame != 5)
+    options = ConvertOptions(start=0.16, end=0.28, blend=BlendOptions())
+    swapped = list(swapped_frames(iter(frames), faces, Fraction(25), FlatPainter(), options))
+    same = [np.array_equal(one, other) for one, other in zip(frames, swapped, strict=True)]
+    assert same == [True] * 4 + [False, True, False] + [True] * 3
+
+
+@pytest.fixture
+def drawn_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have two faces found in every frame, a large and a small one."""
+    faces = [made_face((100.0, 90.0), 40), made_face((250.0, 150.0), 25)]
+    monkeypatch.setattr(convert_faces, "load_face_model", lambda kind: DrawnFaces([faces]))
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_a_video_keeps_its_sound_and_length_and_names_both_persons(tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "speech.wav", babble(0.4))
+    video = write_video(tmp_path / "talk.mp4", [drawn(made_face())] * 10, sound)
+    out = convert(video, tmp_path / "out.mp4", MODEL, Direction.A_TO_B, FlatPainter(), ConvertOptions(blend=PLAIN))
+    made = probe_video(out)
+    assert (made.frame_count, made.has_sound, made.fps, made.width) == (10, True, 25, 320)
+    report = verify_video(out)
+    assert report.intact
+    assert persons_named(report) == ("Ann", "Ben")
+    assert "Ben's face is in the place of Ann's" in str(report.statement)
+    assert "Ann and Ben consented" in str(report.statement)
+    frame = next(iter(read_frames(out))).image
+    before = next(iter(read_frames(video))).image
+    assert np.abs(frame[90, 100].astype(int) - before[90, 100]).max() > 20
+    assert np.abs(frame[150:156, 247:253].astype(int) - before[150:156, 247:253]).mean() < 4
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_pictures_are_swapped_without_loss_outside_and_signed(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(2):
+        cv2.imwrite(str(photos / f"p{number}.png"), drawn(made_face(), seed=number))
+    convert(photos, tmp_path / "out", MODEL, Direction.B_TO_A, FlatPainter(), ConvertOptions(every_face=True))
+    convert(photos / "p1.png", tmp_path / "one.png", MODEL, Direction.B_TO_A, FlatPainter(), ConvertOptions())
+    outside = hull_mask(made_face((100.0, 90.0), 40), SIZE) + hull_mask(made_face((250.0, 150.0), 25), SIZE) == 0
+    for path, source in ((tmp_path / "out" / "p0.png", "p0.png"), (tmp_path / "one.png", "p1.png")):
+        assert np.array_equal(read_picture(path)[outside], read_picture(photos / source)[outside])
+        report = verify_video(path)
+        assert report.intact
+        assert persons_named(report) == ("Ann", "Ben")
+        assert "Ann's face is in the place of Ben's" in str(report.statement)
+    assert not np.array_equal(read_picture(tmp_path / "out" / "p0.png"), read_picture(photos / "p0.png"))
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_the_face_can_be_chosen_and_a_wrong_choice_is_told(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "talk.mp4", [drawn(made_face())] * 4)
+    arguments = (video, tmp_path / "out.mp4", MODEL, Direction.A_TO_B, FlatPainter())
+    with pytest.raises(FaceError, match="no face has the track 7, there are 0, 1"):
+        convert(*arguments, ConvertOptions(track=7))
+    convert(*arguments, ConvertOptions(track=1, blend=PLAIN))
+    frame, before = (next(iter(read_frames(path))).image for path in (tmp_path / "out.mp4", video))
+    assert np.abs(frame[150:156, 247:253].astype(int) - before[150:156, 247:253]).mean() > 20
+    with pytest.raises(OptionError, match="not by two"):
+        ConvertOptions(track=1, every_face=True)
+    with pytest.raises(OptionError, match="before the end"):
+        ConvertOptions(start=2, end=1)
+
+
+def test_faces_come_from_the_alignments_file_and_one_of_another_video_is_refused(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "talk.mp4", [drawn(made_face())] * 3)
+    path = tmp_path / "alignments.jsonl"
+    arguments = (video, tmp_path / "out.mp4", MODEL, Direction.A_TO_B, FlatPainter())
+    # A person has taken the face out of the second frame.
+    faces = tuple(face for face in made_faces(3, (160.0, 100.0)) if face.frame != 1)
+    head = AlignmentsHead("talk.mp4", "", "25", 3, "mesh")
+    write_alignments(path, Alignments(head, faces))
+    convert(*arguments, ConvertOptions(alignments=path))
+    changed = [
+        np.abs(one.image.astype(int) - other.image)[80:110, 150:170].mean() > 20
+        for one, other in zip(read_frames(video), read_frames(tmp_path / "out.mp4"), strict=True)
+    ]
+    assert changed == [True, False, True]
+    write_alignments(path, Alignments(replace(head, sha256="0" * 64), faces))
+    with pytest.raises(DatasetError, match="another video"):
+        convert(*arguments, ConvertOptions(alignments=path))
+
+
+@pytest.mark.parametrize("values", [{"coverage": 0.0}, {"feather": 0.9}, {"enhance": 3.0}, {"panes": 4}])
+def test_blending_out_of_range_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match=f"{next(iter(values))} must be from"):
+        BlendOptions(**values)  # type: ignore[arg-type]
+
+
+def test_a_face_at_the_edge_of_the_frame_is_swapped_as_far_as_it_is_there() -> None:
+    frame = drawn(made_face())
+    face = place_faces(made_faces(1, (5.0, 5.0)), 64, smooth=False)[0]
+    result, weights = swap_faces(frame, face, FlatPainter(), BlendOptions(blend=Blend.SEAMLESS))
+    assert weights.any()
+    assert np.array_equal(result[weights == 0], frame[weights == 0])
+    away = place_faces(made_faces(1, (-400.0, 5.0)), 64, smooth=False)[0]
+    assert np.array_equal(swap_faces(frame, away, FlatPainter(), BlendOptions())[0], frame)
