@@ -115,7 +115,7 @@ def both_seen(*tracks: FaceTrack) -> np.ndarray:
 
 def measure_self(clips: Sequence[Clip], speaker: Speaker, folder: Path, mesh: MeshLandmarker) -> list[Row]:
     """Drives the person with his own recordings, and compares the result with them."""
-    followed, psnrs, ssims, distances = Followed(), [], [], []
+    followed, again, psnrs, ssims, distances = Followed(), Followed(), [], [], []
     for clip in clips:
         made = reenact(Path(clip.source), folder / f"{clip.name}.mp4", speaker)
         images = images_of(made.path)
@@ -123,10 +123,11 @@ def measure_self(clips: Sequence[Clip], speaker: Speaker, folder: Path, mesh: Me
         frames = both_seen(result, FaceTrack(clip.landmarks, clip.raw, clip.segment, 1, clip.segment < 0))
         recorded = to_square(clip.landmarks[frames], clip.box, speaker.person.image_size)
         followed.add(recorded, result.landmarks[frames], float(made.fps))
+        squares = [cv2.imread(str(clip.frame_path(int(frame)))) for frame in frames]
+        again.add(recorded, track_face(squares, mesh).landmarks, float(made.fps))
         scale = 256 / speaker.person.image_size
         distances.append(scale * landmark_distance(result.landmarks[frames][:, MOUTH], recorded[:, MOUTH]))
-        for frame in frames[::5]:
-            truth = cv2.imread(str(clip.frame_path(int(frame))))
+        for frame, truth in zip(frames[::5], squares[::5], strict=True):
             psnrs.append(psnr(images[frame], truth))
             ssims.append(ssim(images[frame], truth))
     return [
@@ -134,6 +135,7 @@ def measure_self(clips: Sequence[Clip], speaker: Speaker, folder: Path, mesh: Me
         Row("himself: portrait SSIM", float(np.mean(ssims))),
         Row("himself: mouth LMD", float(np.mean(distances)), "px", "<= 1.2"),
         *followed.rows("himself", {"opening": ">= 0.95", "blinks": ">= 0.9", "gaze, sideways": ">= 0.8"}),
+        *again.rows("his recorded squares, looked at again", {"blinks": ""}),
     ]
 
 

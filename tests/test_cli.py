@@ -1062,7 +1062,8 @@ LIBRARIES = SLOW | {
 """What the program needs beside typer and rich; the help of the whole and of the main jobs loads none of it."""
 
 ALLOWED = re.compile(
-    r"obamanet(\.(about|constants|errors|cli(\..*)?|engine|engine\.formats|face|face\.landmark_models))?"
+    r"obamanet(\.(about|constants|errors|types|cli(\..*)?|engine|engine\.formats|face|face\.landmark_models|"
+    r"networks|networks\.config|training(\.(loop|loop\.training_options|renderer|renderer\.reduce_options))?))?"
 )
 """The project's own modules that such a help may load."""
 

@@ -28,7 +28,8 @@ from obamanet.networks.weights import save_weights
 from obamanet.person import Person, load_person, save_card
 from obamanet.pipelines import standalone
 from obamanet.training.renderer.filter_pruning import prune_filters
-from obamanet.training.renderer.generator_distillation import ReduceOptions, distil_generator
+from obamanet.training.renderer.generator_distillation import distil_generator
+from obamanet.training.renderer.reduce_options import ReduceOptions
 
 FULL = GeneratorConfig(image_size=32, width=8)
 

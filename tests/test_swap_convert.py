@@ -94,7 +94,9 @@ def test_a_painter_that_changes_nothing_changes_nothing_visible() -> None:
 
 
 @pytest.mark.parametrize(
-    "parts", [frozenset(chosen) for count in (1, 2, 3, 4) for chosen in combinations(Part, count)], ids="+".join
+    "parts",
+    [frozenset(chosen) for count in (1, 2, 3, 4) for chosen in combinations(Part, count)],
+    ids=lambda parts: "+".join(sorted(parts)),
 )
 def test_any_union_of_parts_is_swapped_and_nothing_else(parts: frozenset[Part]) -> None:
     frame = drawn(made_face())

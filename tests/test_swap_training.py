@@ -14,11 +14,7 @@ from made import foreign_files
 
 from obamanet.errors import DatasetError, ObamanetError, OptionError, SwapError
 from obamanet.networks.config import SwapConfig
-from obamanet.swap.extract_faces import Side
-from obamanet.swap.face_set import FaceSet
-from obamanet.swap.perceptual import load_features
-from obamanet.swap.stages import STAGES, WEIGHTS, Adversary, Form, LossWeights, Stage, stage_of
-from obamanet.swap.swap_losses import (
+from obamanet.networks.face_swap_losses import (
     edge_loss,
     mask_hinge,
     masked_l1,
@@ -29,6 +25,10 @@ from obamanet.swap.swap_losses import (
     total_loss,
     total_variation,
 )
+from obamanet.swap.extract_faces import Side
+from obamanet.swap.face_set import FaceSet
+from obamanet.swap.perceptual import load_features
+from obamanet.swap.stages import STAGES, WEIGHTS, Adversary, Form, LossWeights, Stage, stage_of
 from obamanet.swap.swap_model import SWAP, Consent, Direction, Swapper, read_swap
 from obamanet.swap.swap_training import BACKUP, PREVIEW, SwapLearner, SwapOptions, draw_faces, train_swap
 from obamanet.training.loop.runner import Limits

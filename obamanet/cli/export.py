@@ -10,12 +10,11 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import command
-from obamanet.cli.options import Quiet
+from obamanet.cli.options import SEED, Quiet
 from obamanet.cli.persons import find_person
-from obamanet.cli.training import SEED
 from obamanet.engine.formats import Format, Precision
 from obamanet.errors import OptionError
-from obamanet.training.renderer.generator_distillation import ReduceOptions
+from obamanet.training.renderer.reduce_options import ReduceOptions
 
 PrecisionName = Annotated[
     Precision | None,

@@ -24,6 +24,8 @@ SOUND_HELP = (
     "The speech: a sound file of any kind (wav, mp3, flac, ogg, m4a, ...) or a video with sound; 0.1 s to 24 h."
 )
 
+SEED = typer.Option("--seed", help="Makes a run repeatable: same seed, same split, same weights.")
+
 LANGUAGE = typer.Option("--lang", help="The text's language: en-gb, en-us, es, es-419 or another one of eSpeak NG.")
 
 DEFAULT_LANGUAGE = "en-gb"

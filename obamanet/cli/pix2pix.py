@@ -10,9 +10,9 @@ import typer
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
 from obamanet.cli.export import FormatName, PrecisionName, ReduceChoice
-from obamanet.cli.options import Quiet
+from obamanet.cli.options import SEED, Quiet
 from obamanet.cli.outputs import check_outputs
-from obamanet.cli.training import SEED, RunLimits
+from obamanet.cli.training import RunLimits
 from obamanet.engine.formats import Format, Precision
 from obamanet.errors import OptionError
 from obamanet.networks.config import GeneratorConfig
@@ -25,8 +25,8 @@ from obamanet.pix2pix.pairs import Direction
 from obamanet.pix2pix.test_folder import test_folder
 from obamanet.pix2pix.train_folder import VAL_SHARE, train_folder
 from obamanet.progress import Progress
-from obamanet.training.renderer.generator_distillation import ReduceOptions
 from obamanet.training.renderer.pix2pix_training import TrainOptions
+from obamanet.training.renderer.reduce_options import ReduceOptions
 
 Pictures = Annotated[
     Path, typer.Argument(metavar="PICTURES", help="A folder of A|B pictures: both halves side by side; png, jpg, jpeg.")

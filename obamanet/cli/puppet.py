@@ -10,9 +10,9 @@ import typer
 from obamanet.cli.assemble import CardOptions
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import Quiet, SketchName
+from obamanet.cli.options import SEED, Quiet, SketchName
 from obamanet.cli.prepare import prepared
-from obamanet.cli.training import SEED, STEPS, RunLimits, report_run
+from obamanet.cli.training import STEPS, RunLimits, report_run
 from obamanet.networks.config import GeneratorConfig
 from obamanet.pipelines.puppet import CONFIG, make_puppet
 from obamanet.training.renderer.pix2pix_training import TrainOptions

@@ -9,8 +9,8 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import Quiet
-from obamanet.cli.training import SEED, STEPS, RunLimits, report_run
+from obamanet.cli.options import SEED, Quiet
+from obamanet.cli.training import STEPS, RunLimits, report_run
 from obamanet.memory import check_memory
 from obamanet.swap.stages import config_of
 from obamanet.swap.swap_model import Consent

@@ -10,8 +10,8 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import LANGUAGE, DatasetFolder, Quiet, WordTimes
-from obamanet.cli.training import SEED, SplitOptions
+from obamanet.cli.options import LANGUAGE, SEED, DatasetFolder, Quiet, WordTimes
+from obamanet.cli.training import SplitOptions
 from obamanet.training.data.dataset import load_dataset
 from text2face.voice.voices import known_language
 from text2face.voice_augmentation import SyntheticVoiceOptions, make_synthetic_voices

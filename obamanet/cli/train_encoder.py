@@ -9,8 +9,8 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import Quiet
-from obamanet.cli.training import SEED, STEPS, NewRunFolder, RunLimits, report_run
+from obamanet.cli.options import SEED, Quiet
+from obamanet.cli.training import STEPS, NewRunFolder, RunLimits, report_run
 from obamanet.training.encoder.distillation import RESULT, EncoderOptions, train_encoder
 from obamanet.training.loop.runner import NOT_STATED
 

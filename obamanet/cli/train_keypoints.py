@@ -11,9 +11,9 @@ import typer
 
 from obamanet.cli.boundary import console
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import DatasetFolder, Quiet
+from obamanet.cli.options import SEED, DatasetFolder, Quiet
 from obamanet.cli.persons import find_start
-from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
+from obamanet.cli.training import OR_START, STEPS, RunLimits, SplitOptions, finish_part, run_folder
 from obamanet.training.data.dataset import KEYPOINTS, load_dataset
 from obamanet.training.data.synthetic_voices import load_synthetic_voices
 from obamanet.training.loop.trained_networks import trained_predictor

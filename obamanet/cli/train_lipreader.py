@@ -9,8 +9,8 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import DatasetFolder, Quiet
-from obamanet.cli.training import SEED, STEPS, RightsOptions, RunLimits, SplitOptions, report_run, run_folder
+from obamanet.cli.options import SEED, DatasetFolder, Quiet
+from obamanet.cli.training import STEPS, RightsOptions, RunLimits, SplitOptions, report_run, run_folder
 from obamanet.training.data.dataset import load_dataset
 from obamanet.training.judges.lip_reader_training import LipReaderOptions, train_lip_reader
 

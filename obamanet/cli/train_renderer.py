@@ -9,9 +9,9 @@ import typer
 
 from obamanet.cli.boundary import console
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import DatasetFolder, Quiet, SketchName
+from obamanet.cli.options import SEED, DatasetFolder, Quiet, SketchName
 from obamanet.cli.persons import find_start
-from obamanet.cli.training import OR_START, SEED, STEPS, RunLimits, SplitOptions, finish_part, run_folder
+from obamanet.cli.training import OR_START, STEPS, RunLimits, SplitOptions, finish_part, run_folder
 from obamanet.networks.config import GeneratorConfig
 from obamanet.training.data.dataset import RENDERER, load_dataset
 from obamanet.training.loop.trained_networks import trained_renderer

@@ -7,10 +7,9 @@ from typing import Annotated
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import DEFAULT_LANGUAGE, DatasetFolder, Language, PersonFolder, Quiet, WordTimes
+from obamanet.cli.options import DEFAULT_LANGUAGE, SEED, DatasetFolder, Language, PersonFolder, Quiet, WordTimes
 from obamanet.cli.persons import find_person
 from obamanet.cli.training import (
-    SEED,
     STEPS,
     RunLimits,
     SplitOptions,

@@ -10,6 +10,7 @@ import typer
 
 from obamanet.cli.boundary import result
 from obamanet.cli.declare import Fields
+from obamanet.cli.options import SEED
 from obamanet.training.loop.runner import NOT_STATED, Limits
 from obamanet.training.loop.training_options import check_seed
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 STEPS = "Length of the whole training in batches."
 OR_START = ", or as --start has it"
 
-SEED = typer.Option("--seed", help="Makes a run repeatable: same seed, same split, same weights.")
 
 NewRunFolder = Annotated[
     Path, typer.Option("--out", "-o", metavar="RUN", help="The run's folder, to make or to go on with.")

@@ -24,8 +24,9 @@ from obamanet.pipelines.speak import draw_sketches
 from obamanet.progress import Progress
 from obamanet.sources import Sources, add_sources, read_sources
 from obamanet.training.data.dataset import Dataset, Piece
-from obamanet.training.renderer.generator_distillation import ReduceOptions, distil_generator
+from obamanet.training.renderer.generator_distillation import distil_generator
 from obamanet.training.renderer.pix2pix_training import spread_evenly
+from obamanet.training.renderer.reduce_options import ReduceOptions
 from obamanet.training.renderer.renderer_training import PersonPairs
 from obamanet.types import CanonicalKeypoints
 

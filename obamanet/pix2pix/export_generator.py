@@ -18,8 +18,9 @@ from obamanet.pix2pix.checkpoint import Which, load_checkpoint, load_generator
 from obamanet.pix2pix.pairs import FolderPairs
 from obamanet.pix2pix.pictures import list_pictures
 from obamanet.progress import Progress
-from obamanet.training.renderer.generator_distillation import RUN, ReduceOptions, distil_generator
+from obamanet.training.renderer.generator_distillation import RUN, distil_generator
 from obamanet.training.renderer.pix2pix_training import spread_evenly
+from obamanet.training.renderer.reduce_options import ReduceOptions
 
 CALIBRATION_PICTURES = 32
 """Maximum number of pictures that calibrate the value ranges of int8."""

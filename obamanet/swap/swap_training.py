@@ -278,8 +278,14 @@ class SwapLearner:
         from keras import ops
 
         from obamanet.networks.face_swap import compose
+        from obamanet.networks.face_swap_losses import (
+            edge_loss,
+            mask_hinge,
+            masked_l1,
+            perceptual_loss,
+            total_variation,
+        )
         from obamanet.networks.unet import l1_loss
-        from obamanet.swap.swap_losses import edge_loss, mask_hinge, masked_l1, perceptual_loss, total_variation
 
         given, target, eyes = faces
         own, other = ("ab"[number] for number in (side, 1 - side))
@@ -372,7 +378,7 @@ class SwapLearner:
     ) -> dict[str, Any]:
         import tensorflow as tf
 
-        from obamanet.swap.swap_losses import total_loss
+        from obamanet.networks.face_swap_losses import total_loss
 
         reported: dict[str, Any] = {}
         self._optimizer.learning_rate.assign(rate)
@@ -395,7 +401,7 @@ class SwapLearner:
         return reported
 
     def _generator_loss(self, side: int, faces: list[Any], painted: Any) -> Any:
-        from obamanet.swap.swap_losses import mixup_generator_loss, relativistic_loss
+        from obamanet.networks.face_swap_losses import mixup_generator_loss, relativistic_loss
 
         judge = self._judge(side, faces[0])
         if self.options.adversary is Adversary.RELATIVISTIC:
@@ -405,7 +411,7 @@ class SwapLearner:
     def _judges_step(self, sides: list[list[Any]], shown: list[Any], rate: Any, shares: Any) -> Any:
         import tensorflow as tf
 
-        from obamanet.swap.swap_losses import mixup_discriminator_loss, relativistic_loss
+        from obamanet.networks.face_swap_losses import mixup_discriminator_loss, relativistic_loss
 
         self._judges_optimizer.learning_rate.assign(rate)
         with tf.GradientTape() as tape:

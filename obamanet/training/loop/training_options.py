@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from obamanet.errors import OptionError
 
@@ -83,5 +82,5 @@ def check_seed(seed: int) -> None:
 def check_amounts(**amounts: float) -> None:
     """Raises :class:`OptionError` for an amount, named as its option, that is below 0 or not finite."""
     for name, amount in amounts.items():
-        if not 0 <= amount < np.inf:
+        if not 0 <= amount < math.inf:
             raise OptionError(f"{name.replace('_', ' ')} must be a number of at least 0: got {amount}")

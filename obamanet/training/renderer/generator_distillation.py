@@ -17,12 +17,12 @@ from obamanet.engine.network import Network, StoredNetwork
 from obamanet.errors import OptionError
 from obamanet.progress import Progress
 from obamanet.training.loop.trained_networks import TrainedRenderer
-from obamanet.training.loop.training_options import check_counts, check_seed
 from obamanet.training.renderer.filter_pruning import prune_filters
 from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, train_pix2pix
+from obamanet.training.renderer.reduce_options import ReduceOptions
 
 if TYPE_CHECKING:
-    from obamanet.networks.config import GeneratorConfig
+    pass
 
 LEARNING: Final = TrainOptions(batch_size=4, learning_rate=2e-3, gan_weight=0.0, epoch_steps=500, ema_decay=0.995)
 """Without an adversary: the targets depend on the sketch alone, so that the smallest error is sharp, too. The figures
@@ -36,34 +36,6 @@ MIN_SKETCHES: Final = 20
 
 RUN, START_FILE = "distillation", "start.weights.h5"
 """Names of the training's folder, and of the weights it begins with."""
-
-
-@dataclass(frozen=True)
-class ReduceOptions:
-    """How a generator is made smaller.
-
-    Attributes:
-        width: filters of the small generator's first layer; those of the other layers follow from it.
-        steps: batches of 4 sketches that it learns from.
-        seed: of everything random.
-
-    Raises:
-        OptionError: a number is out of range.
-    """
-
-    width: int
-    steps: int = 3000
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        check_counts(steps=self.steps)
-        check_seed(self.seed)
-
-    def config(self, full: GeneratorConfig) -> GeneratorConfig:
-        """Returns the sizes of the small generator; raises :class:`OptionError` when it would not be smaller."""
-        if self.width >= full.width:
-            raise OptionError(f"reduced width must be below the full one, {full.width}: got {self.width}")
-        return replace(full, width=self.width)
 
 
 class TeacherPairs:
