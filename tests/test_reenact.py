@@ -16,10 +16,11 @@ from obamanet.errors import FaceError, OptionError, OutputError, PersonError
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.person import Person
 from obamanet.pipelines import reenact as pipeline
-from obamanet.pipelines.reenact import DriverTrack, reenact, track_driver
+from obamanet.pipelines.reenact import DriverTrack, follow_head, reenact, track_driver
 from obamanet.pipelines.speak import SpeakOptions
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
+from obamanet.render.crop import portrait_box, to_square
 from obamanet.types import DrivenPart, Span
 from obamanet.video.reader import probe_video, read_frames
 
@@ -128,6 +129,22 @@ class TestReenactedVideo:
     def test_the_driver_is_not_replaced(self, driver: Path, tiny_person: Person) -> None:
         with pytest.raises(OutputError, match="would replace"):
             reenact(driver, driver, tiny_person)
+
+
+class TestFollowHead:
+    def test_a_short_segment_has_one_square(self) -> None:
+        landmarks = made_landmarks(75)
+        assert set(follow_head(landmarks, Fraction(25))) == {portrait_box(landmarks)}
+
+    def test_a_head_that_wanders_stays_in_the_middle(self) -> None:
+        landmarks = made_landmarks(500) + np.float32((1, 0.5)) * np.arange(500, dtype=np.float32)[:, None, None] / 10
+        boxes = follow_head(landmarks, Fraction(25))
+        squares = np.stack([to_square(face, box) for face, box in zip(landmarks, boxes, strict=True)])
+        middles = squares.mean(axis=1)
+        # One square for all of it would let the head go by more than half of its side.
+        assert np.ptp(to_square(landmarks, portrait_box(landmarks)).mean(axis=1), axis=0)[0] > 50
+        assert np.ptp(middles[50:450], axis=0).max() < 10
+        assert np.abs(np.diff(middles, axis=0)).max() < 2
 
 
 class TestTrackDriver:

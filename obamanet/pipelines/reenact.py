@@ -35,12 +35,16 @@ from obamanet.pipelines.speak import (
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic
 from obamanet.render.crop import portrait_box, to_square
-from obamanet.types import CanonicalKeypoints, DrivenPart, RenderMode, Span
+from obamanet.types import CanonicalKeypoints, CropBox, DrivenPart, RenderMode, Span
 from obamanet.video.reader import probe_video, read_frames
 from obamanet.video.sound_encoder import SoundSpan
 
 OWN_SQUARE_SECONDS = 2
-"""Seconds from which on a segment between cuts has a square of its own; shorter ones take that of the whole video."""
+"""Seconds from which on a segment between cuts has squares of its own; shorter ones take that of the whole video."""
+
+SQUARE_SECONDS = 3
+"""Seconds of a driver that one square is fitted to; it follows a head that wanders for longer, which no renderer has
+seen: in training each clip has its square."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +168,28 @@ def track_driver(path: Path, fps: Fraction | None, progress: Progress) -> Driver
     whole = portrait_box(track.landmarks[track.segment >= 0])
     for number in range(int(track.segment.max()) + 1):
         inside = track.segment == number
-        box = portrait_box(track.landmarks[inside]) if inside.sum() >= OWN_SQUARE_SECONDS * fps else whole
-        squares[inside] = to_square(track.landmarks[inside], box)
+        landmarks = track.landmarks[inside]
+        boxes = follow_head(landmarks, fps) if len(landmarks) >= OWN_SQUARE_SECONDS * fps else [whole] * len(landmarks)
+        squares[inside] = [to_square(face, box) for face, box in zip(landmarks, boxes, strict=True)]
     return DriverTrack(squares, fps, track.max_faces)
+
+
+def follow_head(landmarks: np.ndarray, fps: Fraction) -> list[CropBox]:
+    """Returns the square around the head in each frame of a segment, which moves slowly with it.
+
+    Squares of SQUARE_SECONDS, fitted once a second, are interpolated; a segment that is no longer has one.
+
+    Args:
+        landmarks: shape (T, N, 2), pixels.
+        fps: frames per second.
+    """
+    window, count = min(len(landmarks), round(SQUARE_SECONDS * fps)), len(landmarks)
+    starts = np.arange(0, count - window + 1, max(1, round(fps)))
+    fitted = [portrait_box(landmarks[start : start + window]) for start in starts]
+    middles = starts + (window - 1) / 2
+    edges = [[box.left, box.top, box.side] for box in fitted]
+    moved = [np.interp(np.arange(count), middles, values) for values in np.transpose(edges)]
+    return [CropBox(*map(float, box)) for box in np.transpose(moved)]
 
 
 def make_retargeter(track: DriverTrack, person: Person, neutral: Span | None = None) -> Retargeter:
