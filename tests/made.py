@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from obamanet.constants import DATASET_SCHEMA, LEFT_EYE, RIGHT_EYE, SAMPLE_RATE
 from obamanet.erasure.find import folder_trace
 from obamanet.erasure.layouts import recognise
+from obamanet.progress import Progress
 from obamanet.provenance import SigningKey
 from obamanet.video.reader import read_frames
 from obamanet.video.writer import VideoWriter
@@ -38,6 +39,17 @@ UNREADABLE_JSON = {
     "beyond a float": '{"schema": 1e999}',
 }
 """What a reader of JSON without care dies of."""
+
+
+class Notes(Progress):
+    """Keeps what the user is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep ``text``."""
+        self.told.append(text)
 
 
 @dataclass(frozen=True)

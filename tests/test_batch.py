@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made import babble, write_sound
+from made import Notes, babble, write_sound
 
 from obamanet.audio.load import load_sound
 from obamanet.batch import local_workers
@@ -31,7 +31,6 @@ from obamanet.errors import OptionError, OutputError
 from obamanet.files import locked, sha256_of
 from obamanet.person import Person
 from obamanet.processes import finish_in_processes
-from obamanet.progress import Progress
 from obamanet.provenance import verify_video
 from obamanet.types import DrivenPart
 from obamanet.video.reader import read_frames
@@ -39,16 +38,6 @@ from obamanet.video.reader import read_frames
 ROOT = Path(__file__).resolve().parent.parent
 
 ONE = BatchOptions(workers=1)
-
-
-class Notes(Progress):
-    """Keeps what is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture
@@ -242,7 +231,7 @@ def test_one_bad_job_does_not_stop_the_others(sounds: Path, tmp_path: Path, tiny
     assert (summary.made, summary.kept) == (2, 0)
     assert [entry.job for entry in summary.failed] == ["b", "d", "e"]
     assert {entry.state for entry in summary.failed} == {State.FAILED}
-    assert any(note.startswith("b: ") for note in notes.notes)
+    assert any(note.startswith("b: ") for note in notes.told)
     assert (out / "d.mp4").read_text() == "of somebody else"
     assert sorted(streams(out)) == ["a.mp4", "c.mp4"]
     write_sound(sounds / "b.wav", babble(0.6))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import babble, ffmpeg, one_colour, recorded_frames, write_sound, write_video
+from made import Notes, babble, ffmpeg, one_colour, recorded_frames, write_sound, write_video
 
 from obamanet.audio.load import load_sound, open_sound
 from obamanet.constants import MOUTH
@@ -32,16 +32,6 @@ from obamanet.video.reader import probe_video, read_frames
 ROOT = Path(__file__).resolve().parent.parent
 NTSC = Fraction(30000, 1001)
 FACELESS = slice(20, 26)
-
-
-class Notes(Progress):
-    """Keeps what the user is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
-from made import babble, write_sound, write_video
+from made import Notes, babble, write_sound, write_video
 from test_streaming import made_speech
 
 from obamanet import default_person_folder, load_person
@@ -40,7 +40,6 @@ from obamanet.pipelines.live_report import LiveMeter
 from obamanet.pipelines.live_sinks import LiveOptions
 from obamanet.pipelines.live_sound import SoundDriver, SpokenFile, SpokenLive
 from obamanet.pipelines.speak import SpeakOptions, move_lips, place_landmarks, predict_sound
-from obamanet.progress import Progress
 from obamanet.provenance import Synthetic, verify_video
 from obamanet.render.caption import label_synthetic
 from obamanet.render.sketch import draw_face
@@ -91,14 +90,6 @@ class Track:
         if number >= self.broken:
             raise FaceError("driver is broken")
         return self.person.reference.points[number]
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 class TestLoop:
@@ -211,7 +202,7 @@ class TestLoop:
         monkeypatch.setattr(live_sinks, "why_no_window", lambda: "there is no display")
         notes, source = Notes(), Pictures([GREEN])
         live(source, Track(speaker.person), speaker, LiveOptions(tmp_path / "out.mp4", show=True), progress=notes)
-        assert notes.lines == ["no window is shown: there is no display"]
+        assert notes.told == ["no window is shown: there is no display"]
         with pytest.raises(OptionError, match="no window can be shown: there is no display; give --record"):
             live(source, Track(speaker.person), speaker, LiveOptions(show=True))
 

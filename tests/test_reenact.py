@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import ffmpeg, one_colour, recorded_frames, with_irises, write_video
+from made import Notes, ffmpeg, one_colour, recorded_frames, with_irises, write_video
 
 from obamanet.constants import MOUTH
 from obamanet.errors import FaceError, OptionError, OutputError, PersonError
@@ -28,16 +28,6 @@ NTSC = Fraction(30000, 1001)
 FACELESS = slice(20, 26)
 
 
-class Notes(Progress):
-    """Keeps what the user is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
-
-
 @pytest.fixture
 def driver(tmp_path: Path) -> Path:
     """Return a video of 40 frames at 29.97 fps, bright green as no painted frame is."""
@@ -50,7 +40,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> DriverTrack:
     """Have the made video show a drawn face, which no detector finds, but for FACELESS."""
     squares = with_irises(1.3 * made_landmarks(40) + np.float32((30, 10)))
     squares[FACELESS] = np.nan
-    track = DriverTrack(squares, NTSC, 1)
+    track = DriverTrack(squares, NTSC)
     monkeypatch.setattr(pipeline, "track_driver", lambda path, fps, progress: replace(track, fps=fps or NTSC))
     return track
 

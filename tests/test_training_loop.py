@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from made import Notes
 
 from obamanet.errors import DatasetError, OptionError, OutputError
 from obamanet.files import atomic_write_bytes, locked
@@ -62,16 +63,6 @@ class Learner:
 
     def sample(self, folder: Path, step: int) -> None:
         pass
-
-
-class Notes(Progress):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 SCORES = {3: 5.0, 4: 0.5, 6: 4.0, 7: 0.1, 9: 6.0, 10: 7.0}
@@ -155,7 +146,7 @@ class TestHowLongItTakes:
         monkeypatch.setattr(runner, "TIMED_SECONDS", 0.0)
         notes = Notes()
         train(tmp_path, schedule=Schedule(40, 10, 1), progress=notes)
-        told = [line for line in notes.lines if "on this machine" in line]
+        told = [line for line in notes.told if "on this machine" in line]
         # Of the first 14 steps ten are timed: the first three settle, and the one after an evaluation has it in it.
         assert told == ["the 26 steps left take about 0 s on this machine"]
 

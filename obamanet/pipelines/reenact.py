@@ -73,12 +73,10 @@ class DriverTrack:
     Attributes:
         squares: landmarks in the square around the head, shape (T, 78, 2) float32, pixels; NaN without a face.
         fps: frames per second.
-        max_faces: maximum number of faces in one frame.
     """
 
     squares: np.ndarray
     fps: Fraction
-    max_faces: int
 
     @property
     def seen(self) -> np.ndarray:
@@ -171,7 +169,7 @@ def track_driver(path: Path, fps: Fraction | None, progress: Progress) -> Driver
         landmarks = track.landmarks[inside]
         boxes = follow_head(landmarks, fps) if len(landmarks) >= OWN_SQUARE_SECONDS * fps else [whole] * len(landmarks)
         squares[inside] = [to_square(face, box) for face, box in zip(landmarks, boxes, strict=True)]
-    return DriverTrack(squares, fps, track.max_faces)
+    return DriverTrack(squares, fps)
 
 
 def follow_head(landmarks: np.ndarray, fps: Fraction) -> list[CropBox]:
