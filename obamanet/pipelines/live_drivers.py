@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, Protocol
 
 import cv2
@@ -30,6 +31,9 @@ CUT_RATE: Final = 25.0
 
 SEARCH_SIDE: Final = 640
 """Pixels. Larger pictures are shrunk to it, since a search for a face that is not there takes longer than a frame."""
+
+SQUARE_SECONDS: Final = 3.0
+"""Time constant with which the driver's square follows the head, seconds: in training each clip of 3 s has its own."""
 
 NEUTRAL_SECONDS: Final = 2.0
 """Seconds of a driver's face from which its rest is learned."""
@@ -92,7 +96,7 @@ class VideoDriver:
         """Returns the movement to ``landmarks`` (N, 2), pixels; None while it is not known what the face is at rest."""
         if self._smoother.is_new or time - self._seen > ABSENT_SECONDS:
             self._first, self._begun = [], time
-        self.has_seen, self._seen = True, time
+        elapsed, self.has_seen, self._seen = time - self._seen, True, time
         if self._first is not None:
             self._first.append(landmarks)
             if time - self._begun < NEUTRAL_SECONDS:
@@ -100,7 +104,18 @@ class VideoDriver:
             first, self._first = np.stack(self._first), None
             self._box = portrait_box(first)
             self._retargeter = Retargeter(neutral_face(to_square(first, self._box), IMAGE_SIZE), self._target)
+        else:
+            self._box = _nearer(self._box, portrait_box(landmarks[None]), 1 - math.exp(-elapsed / SQUARE_SECONDS))
         return self._retargeter.movement(to_square(landmarks, self._box))
+
+
+def _nearer(box: CropBox, other: CropBox, share: float) -> CropBox:
+    """Returns the square ``share`` of the way from ``box`` to ``other``."""
+    return CropBox(
+        box.left + share * (other.left - box.left),
+        box.top + share * (other.top - box.top),
+        box.side + share * (other.side - box.side),
+    )
 
 
 def video_driver(person: Person) -> VideoDriver:
