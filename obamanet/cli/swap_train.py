@@ -27,7 +27,7 @@ def train_verb(
     b: Annotated[Path, typer.Option("--input-B", "-B", metavar="DIR", help="The faces of B.")],
     model_dir: Annotated[Path, typer.Option("--model-dir", "-m", metavar="MODEL", help="The model's folder.")],
     size: Annotated[int, typer.Option("--size", help="Side of the painted face in pixels: 64, 128 or 256.")] = 64,
-    lite: Annotated[bool, typer.Option("--lite", help="Half as many filters; about a quarter of the time.")] = False,
+    lite: Annotated[bool, typer.Option("--lite", help="A quarter of the filters; about a tenth of the time.")] = False,
     options: Annotated[
         SwapOptions,
         Fields(

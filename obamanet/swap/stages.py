@@ -82,18 +82,19 @@ class Stage:
 
 WEIGHTS: Final[Mapping[Form, LossWeights]] = {
     Form.ORIGINAL: LossWeights(eyes=0.2),
-    Form.GAN: LossWeights(edge=0.5, eyes=0.3, adversarial=0.05, mask_l1=0.01, mask_hinge=0.05, mask_tv=0.02),
+    Form.GAN: LossWeights(edge=0.5, eyes=0.3, adversarial=0.05, mask_l1=0.005, mask_hinge=0.05, mask_tv=0.02),
 }
 """What each form is trained on; "perceptual" and "cycle" are added where they are asked for."""
 
 STAGES: Final[Mapping[Form, tuple[Stage, ...]]] = {
-    Form.ORIGINAL: (Stage(0.0), Stage(0.8, rate=0.3)),
+    Form.ORIGINAL: (Stage(0.0), Stage(0.6, rate=0.3), Stage(0.85, rate=0.1)),
     Form.GAN: (
-        # First a likeness; then the adversary, which has something to judge by then; the mask opens, then tightens.
+        # First a likeness; then the adversary, which has something to judge by then. The mask opens before it tightens.
         Stage(0.0, {"adversarial": 0.0, "perceptual": 0.0, "cycle": 0.0, "mask_l1": 0.0, "mask_hinge": 0.2}),
         Stage(0.2, {"cycle": 0.0, "mask_hinge": 0.1}),
         Stage(0.5),
-        Stage(0.8, {"mask_l1": 0.02, "mask_hinge": 0.0}, rate=0.3),
+        Stage(0.6, rate=0.3),
+        Stage(0.85, rate=0.1),
     ),
 }
 """The stages of each form's run."""
@@ -105,6 +106,6 @@ def stage_of(stages: tuple[Stage, ...], step: int, steps: int) -> int:
 
 
 def config_of(form: Form, size: int, *, lite: bool) -> SwapConfig:
-    """Returns the sizes of a ``form`` that paints ``size`` pixels; ``lite`` ones compute about a quarter."""
+    """Returns the sizes of a ``form`` that paints ``size`` pixels; ``lite`` ones compute about a fifteenth."""
     gan = form is Form.GAN
-    return SwapConfig(size, 64 if lite else 128, 512 if lite else 1024, self_attention=gan, mask=gan)
+    return SwapConfig(size, 32 if lite else 128, 256 if lite else 1024, self_attention=gan, mask=gan)

@@ -84,7 +84,7 @@ class SwapOptions(EmaOptions):
 
     steps: int = 18_000
     batch_size: int = 16
-    learning_rate: float = 1e-4
+    learning_rate: float = 5e-4
     epoch_steps: int = 250
     ema_decay: float = 0.995
     form: Form = Form.ORIGINAL
