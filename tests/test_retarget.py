@@ -159,7 +159,8 @@ class TestRetargeter:
         far += (300, -200)
         far[17:27, 1] -= 80
         movement = retargeter.movement(far)
-        assert (np.abs(movement.head[:2]) <= (1 + BEYOND) * face.range.drift[:2] + 1e-6).all()
+        # In all directions together, not in each: a corner of them is a place that the footage did not have.
+        assert np.linalg.norm(movement.head / face.range.drift) <= 1 + BEYOND + 1e-6
         raised = np.abs(movement.face - face.neutral.shape)[17:27]
         assert (raised <= (1 + BEYOND) * face.range.reach[17:27] + 1e-6).all()
         assert (raised[:, 1] > face.range.reach[17:27, 1]).all()

@@ -235,7 +235,7 @@ class Retargeter:
             _set_lids(face[eye], target.neutral.shape[eye], float(shares[number]))
             if self._count > LANDMARK_COUNT:
                 _set_iris(face, eye, iris, canonical, driver.shape, target.neutral.shape)
-        return Movement(face, _limited(_moves(placement, driver)[0], target.range.drift))
+        return Movement(face, _limited_together(_moves(placement, driver)[0], target.range.drift))
 
     def mouth(self, movement: Movement, template: np.ndarray) -> np.ndarray:
         """Returns the mouth of ``movement`` without the head's turn: (20, 2) float32, canonical.
@@ -319,6 +319,15 @@ def _limited(values: np.ndarray | float, reach: np.ndarray | float) -> np.ndarra
     room = np.maximum(BEYOND * np.asarray(reach), 1e-9)
     held = reach + room * np.tanh((size - reach) / room)
     return np.sign(values) * np.where(size <= reach, size, held)
+
+
+def _limited_together(moves: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Returns ``moves`` in their direction, held as :func:`_limited` holds the length of ``moves / reach`` at 1.
+
+    Each alone within its reach may still be a corner that the renderer has not seen.
+    """
+    length = float(np.linalg.norm(moves / np.maximum(reach, 1e-9)))
+    return moves if length <= 1 else moves * (float(_limited(length, 1.0)) / length)
 
 
 def _set_gap(mouth: np.ndarray, gap: float) -> None:
