@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 
 from obamanet.errors import DatasetError
+from obamanet.keypoints.eyes import BLINK_SHARE, eye_openings
 from obamanet.pix2pix.pictures import list_pictures, read_picture
+from obamanet.swap.alignments import ALIGNMENTS_FILE, read_alignments
 from obamanet.swap.extract_faces import Side
 
 MIN_FACES: Final = 25
@@ -32,6 +34,10 @@ MAX_TURN, MAX_ZOOM, MAX_SHIFT = 10.0, 0.05, 0.04
 WARP_POINTS: Final = 5
 WARP_SIGMA: Final = 0.02
 """Points along a side of the grid that warps a face, and the standard deviation of their shifts as a share of it."""
+
+SHUT_SHARE: Final = 0.25
+"""Share of the faces drawn whose eyes are shut, where there are any: of a hundred frames a blink has some, and which of
+the two faces blinks must not matter to the encoder."""
 
 COLOUR_GAIN, COLOUR_SHIFT = 0.08, 8.0
 """Standard deviations of each channel's factor, and of its shift in grey levels."""
@@ -88,6 +94,7 @@ class FaceSet:
         held_out = max(1, round(VALIDATION_SHARE * len(self.pictures)))
         self.train = range(len(self.pictures) - held_out)
         self.val = range(len(self.pictures) - held_out, len(self.pictures))
+        self._shut = self._find_shut()
 
     def face(self, index: int) -> np.ndarray:
         """Returns face ``index`` as a swap sees it: shape (S, S, 3) uint8 BGR."""
@@ -96,7 +103,11 @@ class FaceSet:
     def draw(self, count: int, random: np.random.Generator, *, flip: bool) -> FaceBatch:
         """Returns ``count`` training faces, augmented with ``random``; ``flip`` mirrors every second."""
         given, target, eyes = [], [], []
-        for index in random.choice(len(self.train), count, replace=count > len(self.train)):
+        chosen = random.choice(len(self.train), count, replace=count > len(self.train))
+        if len(self._shut):
+            shut = round(SHUT_SHARE * count)
+            chosen[:shut] = random.choice(self._shut, shut)
+        for index in chosen:
             side = self._load(int(index))[0].shape[0]
             turned = _shown(side, self.size) @ _random_turn(self.size, random, flip)
             face, mask = self._cut(int(index), turned, None)
@@ -129,6 +140,16 @@ class FaceSet:
         if path is not None:
             eyes = cv2.resize(read_picture(path)[..., 0], (side, side), interpolation=cv2.INTER_NEAREST)
         return face, eyes
+
+    def _find_shut(self) -> np.ndarray:
+        """Returns the training faces with shut eyes, by their landmarks; none where these are not there."""
+        path = self.folder / ALIGNMENTS_FILE
+        if not path.is_file():
+            return np.empty(0, int)
+        openings = {face.file: eye_openings(face.landmarks).mean() for face in read_alignments(path).faces}
+        known = [index for index in self.train if self.pictures[index].stem in openings]
+        seen = np.array([openings[self.pictures[index].stem] for index in known])
+        return np.array(known, int)[seen < BLINK_SHARE * np.median(seen)] if known else np.empty(0, int)
 
     def _eyes_of(self, picture: Path) -> Path | None:
         places = (self.folder / side.eyes / f"{picture.stem}.png" for side in Side)

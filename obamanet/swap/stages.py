@@ -81,8 +81,8 @@ class Stage:
 
 
 WEIGHTS: Final[Mapping[Form, LossWeights]] = {
-    Form.ORIGINAL: LossWeights(eyes=0.2),
-    Form.GAN: LossWeights(edge=0.5, eyes=0.3, adversarial=0.05, mask_l1=0.005, mask_hinge=0.05, mask_tv=0.02),
+    Form.ORIGINAL: LossWeights(eyes=0.5),
+    Form.GAN: LossWeights(edge=0.5, eyes=0.5, adversarial=0.05, mask_l1=0.005, mask_hinge=0.05, mask_tv=0.02),
 }
 """What each form is trained on; "perceptual" and "cycle" are added where they are asked for."""
 
