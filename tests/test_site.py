@@ -12,7 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -183,6 +183,23 @@ def test_the_formats_tell_the_fields_that_there_are() -> None:
     setting = re.search(r"^\| `setting` \| (.+) \|$", (ROOT / "docs" / "formats.md").read_text("utf-8"), re.MULTILINE)
     assert setting is not None
     assert set(re.findall(r"`(\w+)`", setting[1])) == names_of(Setting)
+
+
+def test_the_servers_page_tells_its_endpoints() -> None:
+    server = pytest.importorskip("obamanet.web.server", reason="there is no obamanet web yet")
+    from obamanet.web.request_metrics import Metrics
+
+    api = server.create_app(SimpleNamespace(access=None, limits=None), Metrics()).openapi()
+    there = {(method.upper(), path) for path, methods in api["paths"].items() for method in methods}
+    text = (ROOT / "docs" / "server.md").read_text("utf-8")
+    told = re.findall(r"^\| ([A-Z]+) \| `([^`]+)` \| (.+) \|$", text, re.MULTILINE)
+    assert {(method, path) for method, path, _ in told} == there
+    fields = api["components"]["schemas"]["Text"]["properties"]
+    assert set(re.findall(r"`(\w+)`", next(what for _, path, what in told if path == "/api/say"))) == set(fields)
+    paths = [re.sub(r"\{[^}]+\}", "[^/ ]+", path) for _, path in there]
+    for asked in re.findall(r"^curl .*http://[^/ ]+(/\S+)$", text, re.MULTILINE):
+        assert any(re.fullmatch(path, asked) for path in paths), asked
+    assert set(re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)) >= {str(code) for code in server.STATUS.values()}
 
 
 def test_the_workflow_says_what_it_runs_on() -> None:
