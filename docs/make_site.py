@@ -247,10 +247,10 @@ def described(entry: Entry) -> str:
     help_text = (entry.function.__doc__ or "").strip()
     lines += ["\n\n".join(escaped(" ".join(part.split())) for part in help_text.split("\n\n")) + "\n"]
     lines += ["```sh", *(f"{entry.path} {example}".rstrip() for example in entry.function.examples), "```\n"]
-    for kind, title in (("argument", "argument"), ("option", "option")):
+    for kind in ("argument", "option"):
         parameters = [parameter for parameter in command.params if parameter.param_type_name == kind]
         if parameters:
-            lines += [f"| {title} | what it is | default |", "|---|---|---|"]
+            lines += [f"| {kind} | what it is | default |", "|---|---|---|"]
             lines += [row(parameter) for parameter in parameters]
             lines.append("")
     return "\n".join(lines)
@@ -258,36 +258,34 @@ def described(entry: Entry) -> str:
 
 def row(parameter: Any) -> str:
     """Returns the row of a table about an argument or option."""
-    names = [parameter.metavar] if parameter.param_type_name == "argument" else [*parameter.opts]
-    names += [name for name in parameter.secondary_opts if name not in names]
-    value = "" if parameter.param_type_name == "argument" else value_of(parameter)
-    shown = ", ".join(f"`{name}`" for name in names) + (f" {value}" if value else "")
+    if parameter.param_type_name == "argument":
+        shown = f"`{parameter.metavar}`"
+    else:
+        names = [*parameter.opts, *(name for name in parameter.secondary_opts if name not in parameter.opts)]
+        shown = " ".join([", ".join(f"`{name}`" for name in names), value_of(parameter)]).strip()
     return f"| {shown} | {cell(parameter.help or '')} | {default_of(parameter)} |"
 
 
 def value_of(parameter: Any) -> str:
-    """Returns what follows an option: its choices, or the word for its value."""
+    """Returns what follows an option: its choices, or a word for its value; "" for a flag."""
     if parameter.is_flag:
         return ""
-    choices = getattr(parameter.type, "choices", None)
-    if choices:
+    if choices := getattr(parameter.type, "choices", None):
         return " or ".join(f"`{getattr(choice, 'value', choice)}`" for choice in choices)
-    names = {"int": "NUMBER", "integer": "NUMBER", "float": "NUMBER", "text": "TEXT", "str": "TEXT"}
-    kind = str(getattr(parameter.type, "name", "")).lower()
-    return escaped(parameter.metavar or names.get(kind.split()[0] if kind else "", "NUMBER"))
+    is_text = str(getattr(parameter.type, "name", "")).lower() in {"text", "str"}
+    return escaped(parameter.metavar or ("TEXT" if is_text else "NUMBER"))
 
 
 def default_of(parameter: Any) -> str:
-    """Returns the default of an option in words."""
-    shown = getattr(parameter, "show_default", None)
+    """Returns the default of an argument or option in words."""
+    shown, value = getattr(parameter, "show_default", None), parameter.default
     if parameter.required:
         return "needed"
     if isinstance(shown, str):
         return escaped(shown)
-    value = parameter.default
-    if parameter.is_flag if parameter.param_type_name == "option" else False:
+    if getattr(parameter, "is_flag", False):
         return f"`{parameter.opts[0]}`" if value is True else ""
-    return "" if value in (None, (), []) or callable(value) else f"`{getattr(value, 'value', value)}`"
+    return "" if value is None or callable(value) else f"`{getattr(value, 'value', value)}`"
 
 
 def escaped(text: str) -> str:

@@ -202,6 +202,14 @@ def test_the_servers_page_tells_its_endpoints() -> None:
     assert set(re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)) >= {str(code) for code in server.STATUS.values()}
 
 
+def test_the_pages_tabs_are_told() -> None:
+    texts = pytest.importorskip("obamanet.web.page_texts", reason="there is no page yet").TEXTS
+    source = (ROOT / "obamanet" / "web" / "page_mount.py").read_text("utf-8")
+    tabs = [texts[name][0] for name in re.findall(r'gr\.Tab\(texts\("(\w+)"\)', source)]
+    text = (ROOT / "docs" / "page.md").read_text("utf-8")
+    assert tabs and re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE) == tabs
+
+
 def test_the_workflow_says_what_it_runs_on() -> None:
     text = WORKFLOW.read_text("utf-8")
     workflow = yaml.safe_load(text)
