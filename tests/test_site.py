@@ -131,6 +131,9 @@ def test_every_command_is_on_a_page(staged: Path) -> None:
             assert verb.summary in told
             if isinstance(verb, Group):
                 rooms.append((f"{path} {name}", verb))
+            else:
+                about = told.partition(f"## {path} {name}\n")[2].partition("\n## ")[0]
+                assert f"\n{path} {name}" in about.partition("```sh")[2], "an example"
     speak = told.partition("## obamanet speak\n")[2].partition("\n## ")[0]
     assert "obamanet speak speech.wav --out talk.mp4 --fps 29.97" in speak
     assert re.search(r"^\| `--out`, `-o` MP4 \| The video to write\. \| out/NAME\.mp4", speak, re.MULTILINE)
