@@ -38,7 +38,7 @@ format: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/make_site.py
-	cd build/docs && "$(CURDIR)/$(BIN)/python" -m zensical build --strict
+	$(BIN)/python -m zensical build --strict --config-file build/docs/zensical.toml
 
 samples: $(VENV)/.installed
 	$(BIN)/python data/make_samples.py

@@ -1,4 +1,4 @@
-"""Puts the pages of the site together in build/docs, from where `zensical build` makes HTML of them.
+"""Puts the pages of the site together in build/docs, of which `zensical build` makes HTML.
 
     python docs/make_site.py [FOLDER]
 
