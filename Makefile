@@ -7,13 +7,14 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 SOUND = data/audio/hello_en.wav
 VIDEO = out/hello_en.mp4
 
-.PHONY: help demo test lint format samples benchmark install install-test clean
+.PHONY: help demo test lint format docs samples benchmark install install-test install-docs clean
 
 help:
 	@echo 'make demo        write $(VIDEO): the default person says $(SOUND)'
 	@echo 'make test        run the tests'
 	@echo 'make lint        check style, types and layers'
 	@echo 'make format      put the style right where that needs no thought'
+	@echo 'make docs        make the site: build/docs/site'
 	@echo 'make samples     make the sample sounds in data/audio anew'
 	@echo 'make benchmark   measure speed, memory and quality'
 	@echo 'make install     make $(VENV) with the program in it; install-test adds what tests and lint need'
@@ -35,6 +36,10 @@ format: $(VENV)/.installed-test
 	$(BIN)/python -m ruff check --fix
 	$(BIN)/python -m ruff format
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/make_site.py
+	$(BIN)/python -m zensical build --strict --config-file build/docs/zensical.toml
+
 samples: $(VENV)/.installed
 	$(BIN)/python data/make_samples.py
 
@@ -44,6 +49,8 @@ benchmark: $(VENV)/.installed-test
 install: $(VENV)/.installed
 
 install-test: $(VENV)/.installed-test
+
+install-docs: $(VENV)/.installed-docs
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -57,6 +64,10 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) install --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) install --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import multiprocessing
 import os
@@ -94,6 +93,8 @@ def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep other test processes out of the block until it ends; ``path`` is made for this and stays."""
+    import fcntl  # Windows has none; tests that need no common folder run there.
+
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
