@@ -88,7 +88,7 @@ class ExtractOptions:
 
     size: int = ALIGNED_SIZE
     detector: FaceModel = FaceModel.MESH
-    eye_mask: EyeMask = EyeMask.CONTOUR
+    eye_mask: EyeMask = EyeMask.ELLIPSE
     side: Side = Side.SRC
     every: int = 1
     min_size: float = 40.0
