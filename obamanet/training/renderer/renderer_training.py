@@ -28,12 +28,8 @@ from obamanet.training.loop.trained_networks import TrainedRenderer
 from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, train_pix2pix
 from obamanet.types import RenderMode, SketchStyle
 
-MOUTH_WEIGHT, EYES_WEIGHT = 5.0, 6.0
+MOUTH_WEIGHT, EYES_WEIGHT = 5.0, 4.0
 """Loss weights of the pixels of mouth and eyes, 1 elsewhere; 2 and 4 % of the picture."""
-
-MAX_SHIFT = 0.04
-"""Share of the side by which a whole face is moved at random while it is learned: in each clip of the footage the head
-is in the middle of its square, and a driver's head wanders."""
 
 MARGIN = 0.35
 """Margin around the mouth and around each eye that has their weight, in their widths."""
@@ -90,7 +86,7 @@ class PersonPairs:
         return len(self._frames)
 
     def pair(self, index: int, random: np.random.Generator | None) -> Pair:
-        """Returns the pair of frame ``index``, a whole face moved at random with ``random``.
+        """Returns the pair of frame ``index``; ``random`` is not used, as head movement varies the frames enough.
 
         Raises :class:`DatasetError` when the frame's file is missing or of another size.
         """
@@ -101,13 +97,6 @@ class PersonPairs:
             raise DatasetError(f"frame is missing or not {self._size}x{self._size}: {path}; run obamanet prepare again")
         landmarks = to_square(clip.landmarks[number], clip.box, self._size)
         weight = np.ones((self._size, self._size), dtype=np.float32)
-        if random is not None and self._region is None:
-            most = round(MAX_SHIFT * self._size)
-            shift = random.integers(-most, most + 1, 2)
-            landmarks = landmarks + shift
-            # Whole pixels, so that nothing is blurred; what comes in at the border was not recorded and has no weight.
-            target = _moved(target, shift, cv2.BORDER_REFLECT_101)
-            weight = _moved(weight, shift, cv2.BORDER_CONSTANT)
         _weigh(weight, landmarks[MOUTH], MOUTH_WEIGHT)
         if self._region is None:
             _weigh(weight, landmarks[LEFT_EYE], EYES_WEIGHT)
@@ -213,12 +202,6 @@ def _region(folder: Path, pieces: Sequence[Piece]) -> MouthRegion:
         except CardError as error:
             raise DatasetError(f"region of the run is damaged: {error}; train in another folder") from error
     return fit_region_of(pieces)
-
-
-def _moved(picture: np.ndarray, shift: np.ndarray, border: int) -> np.ndarray:
-    """Returns ``picture`` (S, S) or (S, S, 3) moved by ``shift`` (2,), whole pixels to the right and down."""
-    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], dtype=np.float32)
-    return cv2.warpAffine(picture, matrix, picture.shape[1::-1], flags=cv2.INTER_NEAREST, borderMode=border)
 
 
 def _weigh(weight: np.ndarray, points: np.ndarray, value: float) -> None:
