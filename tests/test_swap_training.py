@@ -9,9 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import made_landmarks
 from keras import ops
 from made import foreign_files
 
+from obamanet.constants import LEFT_EYE, RIGHT_EYE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, SwapError
 from obamanet.networks.config import SwapConfig
 from obamanet.networks.face_swap_losses import (
@@ -25,6 +27,7 @@ from obamanet.networks.face_swap_losses import (
     total_loss,
     total_variation,
 )
+from obamanet.swap.alignments import ALIGNMENTS_FILE, Alignments, AlignmentsHead, Face, write_alignments
 from obamanet.swap.extract_faces import Side
 from obamanet.swap.face_set import FaceSet
 from obamanet.swap.perceptual import load_features
@@ -300,5 +303,19 @@ def test_one_folder_for_both_sides_is_refused(sides: tuple[Path, Path], tmp_path
     assert not (tmp_path / "m").exists()
 
 
-def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(faces: Path) -> None:
-    pass
+def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(tmp_path: Path) -> None:
+    folder = write_faces(tmp_path / "a", 20)
+    landmarks = np.repeat(made_landmarks(1), 20, axis=0)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        landmarks[3, eye, 1] = landmarks[3, eye, 1].mean()
+    cv2.imwrite(str(folder / "f_000003_0.png"), np.full((80, 80, 3), 250, np.uint8))
+    shares = []
+    for known in (False, True):
+        if known:
+            found = tuple(Face(n, f"f_{n:06d}", 0, 0, 0, points) for n, points in enumerate(landmarks))
+            write_alignments(folder / ALIGNMENTS_FILE, Alignments(AlignmentsHead("a.mp4", "", "25", 20, "mesh"), found))
+        faces = FaceSet(folder, 64, 10)
+        drawn = [faces.draw(8, np.random.default_rng(seed), flip=True).target for seed in range(40)]
+        shares.append((np.concatenate(drawn).mean(axis=(1, 2, 3)) > 200).mean())
+    assert shares[0] < 0.12
+    assert shares[1] > 0.24
