@@ -114,7 +114,9 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._part = ensure_output_path(self.path) if self.fragments else stack.enter_context(atomic_path(self.path))
+            self._part = (
+                ensure_output_path(self.path) if self.fragments else stack.enter_context(atomic_path(self.path))
+            )
             self._open(stack)
             self._thread = ThreadPoolExecutor(1, "encoder")
             # Runs before the container is closed: what waits is given up, what runs is awaited.

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -153,6 +153,7 @@ class JobQueue:
         studio: what the jobs are made with.
         warm: folder of the person that each process loads before its first job; None for none.
         max_seconds: that a job may take.
+        on_end: called with each job that has ended, in one of the queue's threads; must be quick.
 
     Raises:
         OutputError: the folder cannot be used, or another server uses it.
@@ -169,11 +170,12 @@ class JobQueue:
         studio: Studio,
         warm: Path | None = None,
         max_seconds: float = JOB_SECONDS,
+        on_end: Callable[[JobView], None] | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.max_queued, self.max_per_client = max_queued, max_per_client
         self.keep_seconds, self.max_seconds = keep_seconds, max_seconds
-        self._studio, self._warm = studio, warm
+        self._studio, self._warm, self._on_end = studio, warm, on_end
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._jobs: dict[str, _Job] = {}
@@ -320,6 +322,11 @@ class JobQueue:
             states = [job.view.state for job in self._jobs.values()]
         return {state: states.count(state) for state in JobState}
 
+    @property
+    def is_healthy(self) -> bool:
+        """Whether jobs are made."""
+        return not self._closing.is_set() and all(thread.is_alive() for thread in self._threads)
+
     def close(self) -> None:
         """Ends all jobs and processes and removes all results; nothing can be submitted afterwards."""
         with self._changed:
@@ -425,6 +432,8 @@ class JobQueue:
         if job.inputs is not None:
             shutil.rmtree(job.inputs, ignore_errors=True)
         self._change(job, state=state, error=error, ended=time.monotonic())
+        if self._on_end is not None:
+            self._on_end(job.view)
 
     def _change(self, job: _Job, **changes: object) -> None:
         job.view = replace(job.view, **changes)  # type: ignore[arg-type]
