@@ -149,6 +149,7 @@ def create_app(service: Service, metrics: Metrics) -> FastAPI:
         docs_url=None,  # The usual page of docs loads scripts of another host.
         redoc_url=None,
     )
+    app.state.service = service
     _tell_errors(app)
     _add_making(app, service)
     _add_jobs(app, service)
