@@ -42,7 +42,7 @@ from obamanet.video.writer import VideoWriter
 from obamanet.web import server as server_module
 from obamanet.web import uploads as uploads_module
 from obamanet.web.guard import COOKIE, Access, Rate
-from obamanet.web.job_queue import JobState
+from obamanet.web.job_queue import JobState, JobView
 from obamanet.web.limits import Limits
 from obamanet.web.request_metrics import Metrics
 from obamanet.web.serve import ServerOptions, opened_app
@@ -625,14 +625,23 @@ def test_the_server_tells_of_itself(server: Running) -> None:
     assert b"<script" not in page and not re.search(rb'(?:src|href)="(?:https?:)?//', page)
     status, headers, told = server.ask("GET", "/metrics")
     assert headers["content-type"].startswith("text/plain")
-    assert b'route="/api/jobs/{id}"' in told or b'route="/version"' in told
-    assert b'obamanet_jobs_total{kind="speak",state="done"}' in told
+    assert b'route="/version"' in told and b'obamanet_jobs_kept{state="running"}' in told
+
+
+def test_jobs_are_counted_by_how_they_ended() -> None:
+    metrics = Metrics()
+    view = JobView("id", "speak", "x", JobState.DONE, None, 1.0, "", None, (), 10.0, 11.0, 13.0)
+    for state in (JobState.DONE, JobState.DONE, JobState.FAILED):
+        metrics.job_ended(replace(view, state=state))
+    told = metrics.text().decode()
+    assert 'obamanet_jobs_total{kind="speak",state="done"} 2.0' in told
+    assert 'obamanet_job_wait_seconds_sum{kind="speak"} 3.0' in told
+    assert 'obamanet_job_work_seconds_sum{kind="speak"} 6.0' in told
 
 
 def test_a_bug_is_one_line_too(client: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = client()
     monkeypatch.setattr(server_module, "voices", lambda: 1 / 0)
-    asked.app_state = {}
     quiet = TestClient(asked.app, "http://127.0.0.1", raise_server_exceptions=False)
     answer = quiet.get("/api/voices")
     assert answer.status_code == 500 and answer.json() == {"error": "this is a bug in obamanet: ZeroDivisionError"}
