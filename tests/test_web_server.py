@@ -407,6 +407,17 @@ def test_a_full_disk_is_told_and_nothing_kept(server: Running, sound: Path, monk
     assert is_clean(server)
 
 
+def test_a_disk_that_is_full_for_forms_is_told(
+    client: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", full)
+    answer = client().post("/api/speak", files={"sound": b"x"})
+    assert answer.status_code == 503 and "disk" in answer.json()["error"]
+
+
 @dataclass(frozen=True)
 class Gated(SpeakJob):
     """Writes a video in fragments, of which the second half waits for a file beside the person's folder."""
@@ -484,6 +495,17 @@ def test_a_client_that_hangs_up_ends_its_stream(server: Running, sound: Path, ga
     connection.close()
     wait_for(lambda: not list(server.service.queue.folder.iterdir()))
     assert not server.service.queue.counts()[JobState.RUNNING]
+
+
+def test_a_stream_that_fails_breaks_off(server: Running, tmp_path: Path, gated: None) -> None:
+    connection, answer = stream(server, write_sound(tmp_path / "speech.wav", babble(2.4)))
+    assert answer.read1(1)
+    (folder,) = server.service.queue.folder.glob("job-*")
+    server.service.queue.cancel(folder.name.removeprefix("job-"))
+    with pytest.raises(http.client.IncompleteRead):
+        answer.read()
+    connection.close()
+    wait_for(lambda: not list(server.service.queue.folder.iterdir()))
 
 
 def test_a_spoken_stream_is_labelled(server: Running, sound: Path, tmp_path: Path) -> None:

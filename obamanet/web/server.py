@@ -185,6 +185,8 @@ def _tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, OSError):  # While a form was read, which takes room for its file.
+            return await disk(request, error.__cause__)
         answer = refused(error.status_code, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
