@@ -231,6 +231,7 @@ def test_a_text_becomes_a_video_with_its_times(server: Running) -> None:
         ({"text": "x", "out": "/tmp/x"}, "out"),
         ({"text": ""}, "text"),
         ({"text": 7}, "text"),
+        ({"text": "\ud800"}, "text"),
         ({}, "text"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -35,6 +34,7 @@ from obamanet.web.job_queue import (
     TooManyJobsError,
     UnknownJobError,
     file_name,
+    without_folders,
 )
 from obamanet.web.persons import UnknownPersonError
 from obamanet.web.request_metrics import Metrics
@@ -170,7 +170,7 @@ def _tell_errors(app: FastAPI) -> None:
     @app.exception_handler(ObamanetError)
     async def told(request: Request, error: ObamanetError) -> Response:
         status = status_of(error)
-        return refused(status, _without_folders(str(error)), RETRY_SECONDS if status in {429, 503} else None)
+        return refused(status, without_folders(str(error)), RETRY_SECONDS if status in {429, 503} else None)
 
     @app.exception_handler(OSError)
     async def disk(request: Request, error: OSError) -> Response:
@@ -502,8 +502,3 @@ async def _remove(id: str, service: Service) -> None:
 def _stem(upload: UploadFile) -> str:
     """Returns the name of an uploaded file, for people alone."""
     return Path((upload.filename or "").replace("\\", "/")).stem[:60]
-
-
-def _without_folders(text: str) -> str:
-    """Returns a message without folders of this machine."""
-    return re.sub(r"(?:(?<=\s)|^)/(?:[^/\s]+/)+", "", text)
