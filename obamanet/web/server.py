@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import anyio
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -234,7 +235,7 @@ def _add_making(app: FastAPI, service: Service) -> None:
             articulation=text.articulation,
         )
         name = " ".join(text.text.split()[:6])[:60]
-        return await service.in_thread(service.queue.submit, work, name, client_of(request.scope))
+        return await run_sync(service.queue.submit, work, name, client_of(request.scope))
 
     @app.post("/api/speak", status_code=202, responses=FOUND, tags=["make"])
     async def speak(
@@ -310,7 +311,7 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
     async def cancel(id: str) -> JobAnswer:
         """Cancels a job that waits or runs, and removes the results of one that is done."""
         view = service.queue.get(id)
-        await service.in_thread(service.queue.remove, id)
+        await run_sync(service.queue.remove, id)
         return _answer(view if view.state.is_final else replace(view, state=JobState.CANCELLED), service)
 
     @app.get("/api/jobs/{id}/events", response_class=StreamingResponse, responses=FOUND, tags=["jobs"])
@@ -336,7 +337,7 @@ def _add_about(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.get("/api/persons", responses=FOUND, tags=["about"])
     async def persons() -> list[dict[str, Any]]:
         """Tells who can be shown, the default person first, with licence and ground of consent."""
-        return [asdict(info) for info in await service.in_thread(service.persons.all)]
+        return [asdict(info) for info in await run_sync(service.persons.all)]
 
     @app.get("/api/voices", responses=FOUND, tags=["about"])
     async def all_voices() -> list[dict[str, Any]]:
@@ -494,7 +495,7 @@ async def _pieces(file: Path, id: str, request: Request, service: Service) -> As
 async def _remove(id: str, service: Service) -> None:
     with anyio.CancelScope(shield=True):
         try:
-            await service.in_thread(service.queue.remove, id)
+            await run_sync(service.queue.remove, id)
         except UnknownJobError:
             return
 
