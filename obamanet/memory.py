@@ -38,6 +38,17 @@ def check_memory() -> None:
         )
 
 
+def limit_memory(size: int) -> None:
+    """Limits this process's address space to ``size`` bytes, or leaves a tighter limit; on Windows nothing is done."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = min((limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY), default=size)
+    resource.setrlimit(resource.RLIMIT_AS, (min(size, allowed), hard))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Returns whether ``error`` reports a lack of memory."""
     return isinstance(error, MemoryError) or any(message in str(error).lower() for message in OUT_OF_MEMORY_MESSAGES)

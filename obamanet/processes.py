@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Tell = Callable[[Any], None]
+"""Sends a message from a worker process to whoever waits for its work."""
 
 
 @contextmanager
@@ -127,6 +131,82 @@ class Workers:
         return self._pools.enter_context(_worker(self._start))
 
 
+class WorkerDiedError(Exception):
+    """A worker process ended at an item: it crashed, was killed for lack of memory, or was ended."""
+
+
+class WorkerProcess:
+    """One process that does one item after the other, sends messages meanwhile, and can be ended at any time.
+
+    Args:
+        start: called first in the process.
+
+    Raises:
+        OSError: no process can be started.
+    """
+
+    def __init__(self, start: Callable[[], None] | None = None) -> None:
+        # Spawned, as the pools above.
+        context = get_context("spawn")
+        self._connection, served = context.Pipe()
+        held, self._lifeline = context.Pipe(duplex=False)
+        with served, held:
+            self._process = context.Process(target=_serve, args=(served, held, start), daemon=True)
+            self._process.start()
+        self._ended = False
+        self._ending = Lock()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can take work."""
+        return not self._ended and self._process.is_alive()
+
+    def do(
+        self,
+        work: Callable[[Item, Tell], Result],
+        item: Item,
+        hear: Tell | None = None,
+        timeout: float | None = None,
+    ) -> Result:
+        """Has ``work`` done in the process; for one thread at a time.
+
+        Args:
+            work: called there with the item and a function that sends messages; what it raises is raised here.
+            item: its argument.
+            hear: called here with each message.
+            timeout: seconds after which the process is ended; None for no limit.
+
+        Raises:
+            WorkerDiedError: the process ended before the work did.
+            TimeoutError: it took longer than ``timeout``.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            self._connection.send((work, item))
+            while True:
+                if not self._connection.poll(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                    self.end()
+                    raise TimeoutError
+                kind, value = self._connection.recv()
+                match kind:
+                    case "message" if hear is not None:
+                        hear(value)
+                    case "result":
+                        return value
+                    case "error":
+                        raise value
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise WorkerDiedError from None
+
+    def end(self) -> None:
+        """Ends the process at once, whatever it does; from any thread, and any number of times."""
+        self._ended = True
+        with self._ending:
+            self._process.kill()
+            self._process.join()
+            self._lifeline.close()
+
+
 def map_in_processes(
     work: Callable[[Item], Result],
     items: Sequence[Item],
@@ -156,6 +236,19 @@ def one_opencv_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+
+
+def _serve(connection: Connection, lifeline: Connection, start: Callable[[], None] | None) -> None:
+    """Does, in a worker process, what comes through ``connection`` until its other end closes."""
+    _start_worker(lifeline, start)
+    with suppress(EOFError, OSError):
+        while True:
+            work, item = connection.recv()
+            try:
+                answer = "result", work(item, lambda message: connection.send(("message", message)))
+            except Exception as error:
+                answer = "error", error
+            connection.send(answer)
 
 
 def _start_worker(lifeline: Connection, start: Callable[[], None] | None) -> None:

@@ -62,8 +62,8 @@ class ConsoleProgress(Progress):
             now = time.monotonic()
             if now - reported >= LINE_SECONDS and count != total:
                 reported = now
-                self.note(_line(description, count, total, now - started))
-        self.note(_line(description, count, total, time.monotonic() - started))
+                self.note(progress_line(description, count, total, now - started))
+        self.note(progress_line(description, count, total, time.monotonic() - started))
 
 
 def _bar(console: Console) -> Bar:
@@ -75,7 +75,7 @@ def _bar(console: Console) -> Bar:
     return Bar(*columns, TimeRemainingColumn(), console=console, transient=True)
 
 
-def _line(description: str, count: int, total: int | None, seconds: float) -> str:
+def progress_line(description: str, count: int, total: int | None, seconds: float) -> str:
     """Returns, for example, ``speaking: 120/1500, 31.2/s, 44 s left``."""
     rate = count / max(seconds, 1e-9)
     parts = [f"{description}: {count}/{total}" if total else f"{description}: {count}"]

@@ -16,7 +16,7 @@ from types import NoneType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from obamanet.batch.batch_manifest import MANIFEST_FILE
-from obamanet.batch.kinds import KINDS, SpeakJob, Work
+from obamanet.batch.kinds import KINDS, ListedWork, SpeakJob
 from obamanet.engine.formats import Engine
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.files import parse_json, sha256_of
@@ -57,7 +57,7 @@ class Job:
 
     name: str
     kind: str
-    work: Work
+    work: ListedWork
     fingerprint: str
 
 

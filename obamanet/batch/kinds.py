@@ -7,16 +7,18 @@ folder for a job of some name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from obamanet.engine.formats import Engine
 from obamanet.errors import EvaluationError, OptionError
+from obamanet.person import CARD
 from obamanet.pipelines.speak import SpeakOptions
+from obamanet.progress import Progress
 from obamanet.provenance import SigningKey
 from obamanet.types import DrivenPart
 from text2face.say import MouthSource, SayOptions
@@ -38,23 +40,60 @@ class Studio:
         engine: the back end that runs the networks.
         key: signs the videos; None for the local key of the machine that makes them.
         threads: processor threads of one job.
+        progress: gets the progress of the job.
     """
 
     engine: Engine = Engine.ONNXRUNTIME
     key: SigningKey | None = None
     threads: int = 1
+    progress: Progress = field(default_factory=Progress)
 
     def speaker(self, person: Path) -> Speaker:
-        """Returns the person in the folder ``person``, loaded once in this process.
+        """Returns the person in the folder ``person``, loaded once in this process, and again when its card changes.
 
         Raises:
             ObamanetError: the person or the engine cannot be used.
         """
-        return _speaker(person, self.engine, self.threads)
+        return _speaker(person, _change_time(person / CARD), self.engine, self.threads)
+
+    def load(self, person: Path) -> None:
+        """Loads a person's networks before they are needed, so that the first job does not wait for them.
+
+        Raises:
+            ObamanetError: the person or the engine cannot be used.
+        """
+        import numpy as np
+
+        speaker = self.speaker(person)
+        size = speaker.person.image_size
+        # A network's first call takes several times as long.
+        speaker.renderer.paint(np.zeros((size, size, 3), np.uint8))
+        if speaker.person.speech is not None:
+            speaker.predictor  # noqa: B018  # it is loaded when it is asked for
+        if speaker.person.poser is not None:
+            speaker.poser_network  # noqa: B018
+
+
+class Work(Protocol):
+    """What a job makes."""
+
+    def make(self, folder: Path, name: str, studio: Studio) -> None:
+        """Makes it in the empty folder ``folder``, in files called ``name``.
+
+        Raises:
+            ObamanetError: it cannot be made.
+        """
+
+
+def _change_time(file: Path) -> int | None:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None  # Loading the person tells what is wrong.
 
 
 @lru_cache(KEPT_SPEAKERS)
-def _speaker(person: Path, engine: Engine, threads: int) -> Speaker:
+def _speaker(person: Path, changed: int | None, engine: Engine, threads: int) -> Speaker:
     from obamanet.inference.speaker import Speaker
     from obamanet.person import load_person
 
@@ -94,7 +133,9 @@ class SpeakJob:
         """Writes the video."""
         from obamanet.pipelines.speak import speak
 
-        speak(self.sound, folder / f"{name}.mp4", studio.speaker(self.person), self._options(studio.key))
+        speak(
+            self.sound, folder / f"{name}.mp4", studio.speaker(self.person), self._options(studio.key), studio.progress
+        )
 
     def _options(self, key: SigningKey | None) -> SpeakOptions:
         return SpeakOptions(self.fps, key, articulation=self.articulation)
@@ -152,7 +193,7 @@ class SayJob:
         # Else the sound would depend on what this process has said before.
         restart()
         options = self._options(folder, name, studio.key)
-        say(self._written(), folder / f"{name}.mp4", studio.speaker(self.person), options)
+        say(self._written(), folder / f"{name}.mp4", studio.speaker(self.person), options, studio.progress)
 
     def _options(self, folder: Path, name: str, key: SigningKey | None) -> SayOptions:
         timelines = tuple(folder / f"{name}.{suffix}" for suffix in self.timelines)
@@ -209,7 +250,7 @@ class ReenactJob:
         from obamanet.pipelines.reenact import reenact
 
         speaker, options = studio.speaker(self.person), self._options(studio.key)
-        reenact(self.driver, folder / f"{name}.mp4", speaker, options, part=self.only)
+        reenact(self.driver, folder / f"{name}.mp4", speaker, options, part=self.only, progress=studio.progress)
 
     def _options(self, key: SigningKey | None) -> SpeakOptions:
         return SpeakOptions(self.fps, key, articulation=self.articulation)
@@ -260,9 +301,9 @@ class EvaluateJob:
             raise EvaluationError(f"{failures[0].pair.name} could not be measured: {failures[0].reason}")
 
 
-Work = SpeakJob | SayJob | ReenactJob | EvaluateJob
+ListedWork = SpeakJob | SayJob | ReenactJob | EvaluateJob
 
-KINDS: Final[dict[str, type[Work]]] = {
+KINDS: Final[dict[str, type[ListedWork]]] = {
     "speak": SpeakJob,
     "say": SayJob,
     "reenact": ReenactJob,

@@ -35,8 +35,8 @@ def do_locally(tasks: Sequence[Task], studio: Studio, workers: int | None) -> Ge
     count = min(workers or count_cores(), len(tasks))
     threads = max(1, count_cores() // max(1, count))
     work = partial(do_task, studio=replace(studio, threads=threads))
-    with _threads_of_children(threads):
-        for index, outcome in finish_in_processes(work, tasks, count, _died, partial(_use_threads, threads)):
+    with threads_of_children(threads):
+        for index, outcome in finish_in_processes(work, tasks, count, _died, partial(use_threads, threads)):
             yield tasks[index], outcome
 
 
@@ -45,14 +45,15 @@ def _died(task: Task) -> Outcome:
     return Outcome(error="the process that made it was killed twice, perhaps of too little memory")
 
 
-def _use_threads(count: int) -> None:
+def use_threads(count: int) -> None:
+    """Keeps OpenCV to ``count`` threads in this process."""
     import cv2
 
     cv2.setNumThreads(count)
 
 
 @contextmanager
-def _threads_of_children(count: int) -> Iterator[None]:
+def threads_of_children(count: int) -> Iterator[None]:
     """Tells processes that are started in the block how many threads to use, where the user has not."""
     added = [name for name in THREAD_VARIABLES if name not in os.environ]
     os.environ.update(dict.fromkeys(added, str(count)))

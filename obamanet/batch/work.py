@@ -9,7 +9,7 @@ from typing import Final
 
 from obamanet.batch.batch_manifest import ResultFile
 from obamanet.batch.job_file import Job
-from obamanet.batch.kinds import Studio
+from obamanet.batch.kinds import Studio, Work
 from obamanet.errors import ObamanetError
 from obamanet.files import NO_SPACE, sha256_of
 from obamanet.memory import is_out_of_memory
@@ -43,15 +43,23 @@ class Outcome:
 
 
 def do_task(task: Task, studio: Studio) -> Outcome:
-    """Makes the results of a job in its folder; errors become the outcome, and then nothing is left of the folder."""
-    shutil.rmtree(task.folder, ignore_errors=True)
+    """Makes the results of a job in its folder, as :func:`do_work`."""
+    return do_work(task.job.work, task.job.name, task.folder, studio)
+
+
+def do_work(work: Work, name: str, folder: Path, studio: Studio) -> Outcome:
+    """Makes the results ``name`` of some work in an empty ``folder``.
+
+    Errors become the outcome, and then nothing is left of the folder.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
     try:
-        task.folder.mkdir(parents=True)
-        task.job.work.make(task.folder, task.job.name, studio)
-        return Outcome(tuple(_described(task.folder)))
+        folder.mkdir(parents=True)
+        work.make(folder, name, studio)
+        return Outcome(tuple(_described(folder)))
     except Exception as error:  # one job must not end the others, not even by a bug
-        full = _is_disk_full(error, task.folder)
-        shutil.rmtree(task.folder, ignore_errors=True)
+        full = _is_disk_full(error, folder)
+        shutil.rmtree(folder, ignore_errors=True)
         return Outcome(error=_explained(error), disk_full=full)
 
 

@@ -161,6 +161,7 @@ OBAMANET = Group(
         "dub": Verb("dub:dub_verb", "A video and a new sound to the video with lips that say it.", SPEAK),
         "reenact": Verb("reenact:reenact_verb", "A video of a face to a video of a person who moves like it.", SPEAK),
         "live": Verb("live:live_verb", "A camera or a microphone to a person who moves with it.", SPEAK),
+        "web": Verb("web:web_verb", "Videos over HTTP, for many at once.", SPEAK),
         "prepare": Verb("prepare:prepare_verb", "Videos of one person to a dataset.", PERSON),
         "train": TRAIN,
         "assemble": Verb("assemble:assemble_verb", "Two trained parts to a person with a name and rights.", PERSON),

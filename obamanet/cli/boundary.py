@@ -42,6 +42,7 @@ EXTRAS = {
     "pocketsphinx": "align",
     "sounddevice": "live",
     "ray": "ray",
+    **dict.fromkeys(("fastapi", "gradio", "prometheus_client", "uvicorn"), "web"),
 }
 """The extra of setup.cfg that brings each module which the light installation lacks."""
 

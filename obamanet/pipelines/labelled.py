@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from obamanet.about import SOFTWARE
 from obamanet.background import closed_after
 from obamanet.errors import OutputError
 from obamanet.progress import Progress
+from obamanet.render.caption import label_synthetic
 from obamanet.video.sound_encoder import SoundSpan
 from obamanet.video.writer import VideoWriter
 
@@ -68,8 +70,12 @@ def write_labelled(
     label: Label,
     progress: Progress,
     verb: str = "speaking",
+    *,
+    streamed: bool = False,
 ) -> tuple[int, int]:
     """Encodes frames with their sound into an mp4 and signs it, whole or not at all.
+
+    What is read while it is written cannot be signed: there the label is burnt into every picture.
 
     Args:
         frames: (H, W, 3) uint8 BGR of one size; closed at the end.
@@ -80,6 +86,7 @@ def write_labelled(
         label: what it says of itself.
         progress: tells how the work is getting on.
         verb: what the work is called there.
+        streamed: whether it is written in fragments, to be read meanwhile; what is incomplete stays then.
 
     Returns:
         Width and height in pixels.
@@ -96,11 +103,11 @@ def write_labelled(
             fps,
             sound=sound,
             comment=label.comment,
-            finish=lambda path: label.sign(path, out.name),
+            fragments=streamed,
+            finish=None if streamed else lambda path: label.sign(path, out.name),
         ) as writer:
-            writer.write(first)
-            for frame in progress.track(frames, verb, count - 1):
-                writer.write(frame)
+            for frame in progress.track(chain([first], frames), verb, count):
+                writer.write(label_synthetic(frame) if streamed else frame)
             if writer.frame_count != count:
                 raise OutputError(f"video is incomplete: {writer.frame_count} of {count} frames: {out}")
     return size

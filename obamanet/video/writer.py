@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from obamanet.errors import OutputError, VideoError
-from obamanet.files import NO_SPACE, atomic_path
+from obamanet.files import NO_SPACE, atomic_path, ensure_output_path
 from obamanet.timing import frames_to_cover
 from obamanet.video.sound_encoder import ArrivingSound, SoundEncoder, SoundSpan
 
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 
 FRAMES_AHEAD: Final = 4
 """Frames that wait for the encoder at most, so that rendering goes on meanwhile and memory stays bounded."""
+
+FRAGMENT_SECONDS: Final = 0.4
+"""Longest fragment of a video that is read while it is written."""
+
+FRAGMENTED: Final = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "frag_duration": str(round(FRAGMENT_SECONDS * 1_000_000)),
+    "flush_packets": "1",
+}
+"""Options of FFmpeg's mp4 writer for such a video: each fragment is told by itself, as Media Source Extensions need it,
+and is in the file as soon as it is complete."""
 
 BT709: Final = 1
 """Code of ITU-R BT.709 as primaries, transfer characteristics and matrix (ITU-T H.273, tables 2 to 4). Frames are
@@ -53,6 +64,8 @@ class VideoWriter:
         preset: x264's preset, which trades speed for size.
         threads: of the encoder; one leaves the other cores to rendering.
         group: frames from one keyframe to the next; None for the encoder's own choice.
+        fragments: whether the file is written in fragments of FRAGMENT_SECONDS, straight at ``path``, where it can be
+            read while it grows; an incomplete one stays.
         finish: called with the complete file before it takes its name, e.g. to sign it.
 
     Raises:
@@ -75,6 +88,7 @@ class VideoWriter:
         preset: str = "veryfast",
         threads: int = 1,
         group: int | None = None,
+        fragments: bool = False,
         finish: Callable[[Path], None] | None = None,
     ) -> None:
         if min(size) < 1:
@@ -92,6 +106,7 @@ class VideoWriter:
         self.preset = preset
         self.threads = threads
         self.group = group
+        self.fragments = fragments
         self.finish = finish
         self.frame_count = 0
         self._stack = ExitStack()
@@ -99,7 +114,9 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._part = stack.enter_context(atomic_path(self.path))
+            self._part = (
+                ensure_output_path(self.path) if self.fragments else stack.enter_context(atomic_path(self.path))
+            )
             self._open(stack)
             self._thread = ThreadPoolExecutor(1, "encoder")
             # Runs before the container is closed: what waits is given up, what runs is awaited.
@@ -149,8 +166,13 @@ class VideoWriter:
         options = {"preset": self.preset, "crf": str(self.crf)}
         if self.group is not None:
             options["g"] = str(self.group)
+        layout = {"movflags": "+faststart"}
+        if self.fragments:
+            # Else the encoder would hold back frames to look ahead.
+            options["tune"] = "zerolatency"
+            layout = FRAGMENTED
         with self._explained():
-            self._container = av.open(str(self._part), "w", format="mp4", options={"movflags": "+faststart"})
+            self._container = av.open(str(self._part), "w", format="mp4", options=layout)
             stack.callback(self._abandon)
             if self.comment:
                 self._container.metadata["comment"] = self.comment

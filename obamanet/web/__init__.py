@@ -1,0 +1,1 @@
+"""The server: jobs over HTTP, a queue of worker processes, and the page."""
