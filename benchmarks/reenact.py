@@ -120,7 +120,10 @@ def measure_self(clips: Sequence[Clip], speaker: Speaker, folder: Path, mesh: Me
         made = reenact(Path(clip.source), folder / f"{clip.name}.mp4", speaker)
         images = images_of(made.path)
         result = track_face(images, mesh)
-        frames = both_seen(result, FaceTrack(clip.landmarks, clip.raw, clip.segment, 1, clip.segment < 0))
+        frames = both_seen(
+            result,
+            FaceTrack(clip.landmarks, clip.raw, clip.segment, 1, clip.segment < 0, np.zeros(len(clip.segment), bool)),
+        )
         recorded = to_square(clip.landmarks[frames], clip.box, speaker.person.image_size)
         followed.add(recorded, result.landmarks[frames], float(made.fps))
         squares = [cv2.imread(str(clip.frame_path(int(frame)))) for frame in frames]

@@ -5,11 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     # Help texts know the enumerations here, and load no library.
     import numpy as np
+
+
+class Picture(Protocol):
+    """A picture (H, W, 3) uint8 BGR: an array, or what stands for one and converts only what is looked at."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and 3."""
+        ...
+
+    def __getitem__(self, where: tuple[slice, slice], /) -> np.ndarray:
+        """Returns the pixels of two slices, those of the rows first."""
+        ...
+
+    def __array__(self, dtype: None = None, /, *, copy: bool | None = None) -> np.ndarray:
+        """Returns the whole, as :func:`numpy.asarray` does."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import made_landmarks
-from made import FPS, UNREADABLE_JSON, MadeClip, with_irises, write_dataset
+from made import FPS, UNREADABLE_JSON, MadeClip, Notes, with_irises, write_dataset
 
 from obamanet.audio.stack import CONTEXT_AFTER, CONTEXT_BEFORE
 from obamanet.constants import DATASET_SCHEMA, FEATURE_RATE, FEATURE_WINDOW
 from obamanet.errors import DatasetError, OptionError
+from obamanet.networks.config import GeneratorConfig
 from obamanet.speech.feature_extractor import STRIDE, encoder_card
 from obamanet.training.data.dataset import Piece, load_dataset, split_dataset
+from obamanet.training.renderer import renderer_training
 from obamanet.training.speech.keypoint_training import KeypointOptions
+from obamanet.types import RenderMode
 
 
 def clip(name: str, seconds: float = 2.0, segment: Sequence[int] | None = None) -> MadeClip:
@@ -48,6 +51,22 @@ class TestLoad:
         mixed = load_dataset(write_dataset(tmp_path / "mixed", [MadeClip("a", old), MadeClip("b", new)]))
         assert mixed.landmark_count == 68
         np.testing.assert_array_equal(mixed.clips[1].raw, old)
+
+    @pytest.mark.parametrize(
+        ("irises", "mode", "told"),
+        [(False, RenderMode.WHOLE_FACE, 1), (True, RenderMode.WHOLE_FACE, 0), (False, RenderMode.INPAINT, 0)],
+    )
+    def test_a_renderer_s_training_says_that_irises_are_missing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, irises: bool, mode: RenderMode, told: int
+    ) -> None:
+        monkeypatch.setattr(renderer_training, "train_pix2pix", lambda *_, **__: None)
+        landmarks = with_irises(made_landmarks(50)) if irises else made_landmarks(50)
+        dataset = load_dataset(write_dataset(tmp_path / "d", [MadeClip(name, landmarks) for name in "ab"]))
+        config, notes = GeneratorConfig(image_size=64, width=4), Notes()
+        split, options = split_dataset(dataset, val_share=0.5), renderer_training.RENDERER_OPTIONS
+        renderer_training.train_renderer(dataset, split, tmp_path / "r", mode, config, options, progress=notes)
+        assert len(notes.told) == told
+        assert all("clips without irises" in note and "obamanet prepare" in note for note in notes.told)
 
     def test_a_folder_that_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="obamanet prepare"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,12 @@ from conftest import made_landmarks
 from made import recorded_frames
 
 from obamanet.errors import FaceError
+from obamanet.face.covered_mouth import covered_frames, lip_contrast
 from obamanet.face.detector import FaceBox, FaceDetector, smallest_face
 from obamanet.face.dlib_landmarker import DlibLandmarker
 from obamanet.face.landmarker import FrameFace
 from obamanet.face.landmarks import LandmarkPredictor, landmark_model_path
+from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.face.track import (
     SMOOTHING,
     FaceTrack,
@@ -25,6 +28,7 @@ from obamanet.face.track import (
     fill_gaps,
     finish_track,
     join_seen,
+    see_faces,
     smooth_segments,
     split_segments,
     track_face,
@@ -316,6 +320,11 @@ class TestIdentity:
         assert np.isfinite(track.landmarks[~track.other]).all()
         np.testing.assert_array_equal(track.identity, np.eye(128)[0])
 
+    def test_a_face_that_is_there_for_less_than_the_time_between_two_checks(self) -> None:
+        # At the same place, so that the landmarks do not jump, but the picture does.
+        track = self.follow((40, 55), (200, 30), (40, 60))
+        assert track.other.tolist() == [False] * 55 + [True] * 30 + [False] * 60
+
     def test_whoever_is_seen_longer_stays(self) -> None:
         track = self.follow((40, 60), (200, 120))
         assert track.segment.tolist() == [-1] * 60 + [0] * 120
@@ -329,6 +338,65 @@ class TestIdentity:
         assert not track.other[64 + 2 * gap :].any()
         assert track.segment[59] != track.segment[64 + 2 * gap]
         assert (track.segment[60 + gap : 64 + gap] == -1).all()
+
+
+def skin_hand(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return ``image`` with four fingers of the cheeks' colour over the mouth, shaded where they meet."""
+    mouth, width = points[48:68].mean(axis=0), np.ptp(points[48:60, 0])
+    cheek = np.rint((points[2] + points[31]) / 2).astype(int)
+    skin = np.median(image[cheek[1] - 2 : cheek[1] + 3, cheek[0] - 2 : cheek[0] + 3].reshape(-1, 3), axis=0)
+    covered = image.copy()
+    for finger in range(4):
+        x = mouth[0] + 0.32 * width * (finger - 1.5)
+        for share, shade in ((0.36, 0.75), (0.22, 1.0)):
+            ends = [(round(x), round(mouth[1] + step * width)) for step in (-0.35, 1.2)]
+            cv2.line(covered, *ends, (shade * skin).tolist(), max(2, round(share * width)), cv2.LINE_AA)
+    return covered
+
+
+class TestCoveredMouth:
+    def test_a_hand_is_noticed_and_a_free_mouth_is_not_taken_for_covered(self, grid_s1: Path) -> None:
+        images = recorded_frames(grid_s1 / "video" / "bbaf2n.mpg", 50)
+        seen = see_faces(images, MeshLandmarker(), watch_mouth=True)
+        assert not finish_track(seen).covered.any()
+        assert seen.lips is not None
+        lips = seen.lips.copy()
+        for number in range(20, 38):
+            face = seen.faces[number]
+            assert face is not None
+            lips[number] = lip_contrast(skin_hand(images[number], face.landmarks), face.landmarks)
+        track = finish_track(replace(seen, lips=lips))
+        # Two more on each side may be half covered.
+        assert np.flatnonzero(track.covered).tolist() == list(range(18, 40))
+        assert track.segment.tolist() == [0] * 18 + [-1] * 22 + [1] * 10
+        assert np.isnan(track.landmarks[18:40]).all()
+
+    def test_contrast_is_that_of_the_colours_whatever_the_size_and_turn(self) -> None:
+        for size, turn in ((100, 0), (300, 0), (300, 90)):
+            points = made_landmarks(1, size)[0]
+            picture = np.full((size, size, 3), (120, 150, 200), np.uint8)
+            cv2.fillPoly(picture, [np.round(points[48:60]).astype(np.int32)], (90, 90, 200))
+            if turn:
+                picture, points = (
+                    np.rot90(picture, -1).copy(),
+                    np.stack([size - 1 - points[:, 1], points[:, 0]], axis=1),
+                )
+            colours = np.array([[(90, 90, 200), (120, 150, 200)]], np.uint8)
+            lips, skin = cv2.cvtColor(colours, cv2.COLOR_BGR2LAB)[0, :, 1:].astype(int)
+            np.testing.assert_allclose(lip_contrast(picture, points), lips - skin, atol=2)
+
+    def test_noise_pale_lips_and_single_frames_are_no_cover(self) -> None:
+        random, segment = np.random.default_rng(1), np.zeros(60, np.int32)
+        lips = (np.array([18.0, -6.0]) + random.normal(0, 1, (60, 2))).astype(np.float32)
+        assert not covered_frames(lips, segment).any()
+        lips[30:32] = 0
+        assert not covered_frames(lips, segment).any()
+        lips[30:33] = 0
+        assert np.flatnonzero(covered_frames(lips, segment)).tolist() == list(range(28, 35))
+        # Another light after a cut is no cover, and of pale lips nothing is said.
+        assert not covered_frames(np.repeat([[18.0, -6], [7, -3]], 30, axis=0), np.repeat([0, 1], 30)).any()
+        assert not covered_frames(np.where(np.arange(60)[:, None] < 10, 0, lips / 5), segment).any()
+        assert not covered_frames(np.full((5, 2), np.nan), np.full(5, -1)).any()
 
 
 class TestSpans:

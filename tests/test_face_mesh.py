@@ -15,7 +15,7 @@ from made import recorded_frames
 from obamanet.constants import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from obamanet.errors import FaceError
 from obamanet.face import face_models
-from obamanet.face.blazeface import BlazeFace, smallest_face
+from obamanet.face.blazeface import BlazeFace, DetectedFace, smallest_face
 from obamanet.face.face_models import DETECTOR, MESH, face_network
 from obamanet.face.landmark_models import Landmarks
 from obamanet.face.mesh import IRISES, FaceMesh, MeshFace, cut_around
@@ -23,6 +23,7 @@ from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.face.track import track_face
 from obamanet.training.data.dataset import load_dataset
 from obamanet.training.data.prepare import prepare
+from obamanet.types import Picture
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,12 @@ class TestDetector:
         found = detector.detect(np.hstack([other, frame]))
         assert len(found) == 2
         assert found[0].side > found[1].side and found[0].box[0] > other.shape[1]
+
+    def test_a_large_face_is_found_in_a_thinned_picture(self, frame: np.ndarray, detector: BlazeFace) -> None:
+        picture = cv2.resize(frame, (1800, 1440), interpolation=cv2.INTER_CUBIC)
+        [found], [known] = detector.detect_large(picture), detector.detect(picture)
+        np.testing.assert_allclose(found.box, known.box, atol=0.05 * known.side)
+        np.testing.assert_allclose(found.points, known.points, atol=0.05 * known.side)
 
     def test_no_face(self, detector: BlazeFace) -> None:
         noise = np.random.default_rng(1).integers(0, 256, (200, 300, 3), dtype=np.uint8)
@@ -206,6 +213,29 @@ class TestFollowing:
         assert seen[:10].all()
         assert seen[-2:].all()
         assert np.abs(track.landmarks[seen, 33, 0] - 284).max() < 10
+
+    def test_where_no_face_was_a_small_one_is_looked_for_now_and_then(
+        self, frame: np.ndarray, landmarker: MeshLandmarker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        searches = []
+        detect = landmarker.detector.detect
+
+        def counted(picture: Picture) -> list[DetectedFace]:
+            searches.append(picture)
+            return detect(picture)
+
+        monkeypatch.setattr(landmarker.detector, "detect", counted)
+        empty = np.full((720, 1280, 3), 128, np.uint8)
+        small = empty.copy()
+        small[300:400, 500:625] = cv2.resize(frame, (125, 100), interpolation=cv2.INTER_AREA)
+        follower = landmarker.follow()
+        seen = [follower.next(picture) is not None for picture in [*[small] * 2, *[empty] * 15, *[small] * 14]]
+        assert seen[:2] == [True] * 2 and not any(seen[2:17])
+        assert seen[-1], "a face that comes back is found within half a second"
+        assert len(searches) <= 4, "a search through all tiles takes up to 2 s in 4K"
+        # A large one is found at once.
+        follower = landmarker.follow()
+        assert [follower.next(picture) is not None for picture in (empty, empty, cv2.resize(frame, (1280, 720)))][-1]
 
     @pytest.mark.parametrize("shown", [0.5, 0.75])
     def test_a_face_that_the_picture_cuts_off_is_none(

@@ -22,6 +22,8 @@ from made import babble, ffmpeg, foreign_files, prepare_recorded, recorded_frame
 
 from obamanet.audio.load import load_sound
 from obamanet.errors import DatasetError, OptionError, OutputError
+from obamanet.face.mesh_landmarker import MeshLandmarker
+from obamanet.face.track import track_face
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, to_square
 from obamanet.training.data import prepare as prepare_module
@@ -212,6 +214,24 @@ class TestStrangers:
         # It stays told when the others are prepared again.
         prepare([tmp_path / "a.mp4"], tmp_path / "d", image_size=64, workers=1)
         assert load_dataset(report.folder).left_out == {"b"}
+
+
+class TestCoveredMouth:
+    def test_frames_in_which_something_is_before_the_mouth_are_left_out_and_told(
+        self, grid_s1: Path, tmp_path: Path
+    ) -> None:
+        frames = recorded_frames(grid_s1 / "video" / "bbaf2n.mpg", 50)
+        mouth = track_face(frames[:1], MeshLandmarker()).landmarks[0, 48:60]
+        middle, width = mouth.mean(axis=0).astype(int).tolist(), int(np.ptp(mouth[:, 0]))
+        for number in range(25, 40):
+            frames[number] = cv2.ellipse(frames[number].copy(), middle, (width, width), 0, 0, 360, (40, 40, 40), -1)
+        write_video(tmp_path / "microphone.mp4", frames)
+        report = prepare([tmp_path / "microphone.mp4"], tmp_path / "d", image_size=64, workers=1)
+        [(reason, first, last)] = rejected(report, "microphone.mp4")
+        assert (reason, first, last) == ("the mouth is covered", 23, 41)
+        assert any("the mouth is covered in 19 frames, which are left out" in note for note in report.notes)
+        [one] = load_dataset(report.folder).clips
+        assert (np.flatnonzero(one.segment < 0) == np.arange(23, 42)).all()
 
 
 class TestSpans:

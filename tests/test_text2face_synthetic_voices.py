@@ -127,6 +127,12 @@ class TestFolder:
             assert len(lips.shut) == 6
             assert len(lips.opened) >= 4
             assert all(0 < span.start < span.end < len(sound) / SAMPLE_RATE for span in (*lips.shut, *lips.opened))
+        # Prose needs no word times.
+        options = SyntheticVoiceOptions(prose=2)
+        alone = make_synthetic_voices((), None, tmp_path / "alone", options, Progress())
+        assert (alone.entries, len(alone.prose)) == ((), 4)
+        with pytest.raises(OptionError, match="nothing to say"):
+            make_synthetic_voices((), None, tmp_path / "none", replace(options, prose=0), Progress())
         assert make_prose(tmp_path, SyntheticVoiceOptions(prose=0), Progress()) == ()
         (tmp_path / made.prose[0].file).write_bytes(b"no")
         with pytest.raises(DatasetError, match="synthetic utterance is damaged"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from made import ffmpeg
@@ -19,7 +20,8 @@ from obamanet.audio.load import load_sound
 from obamanet.errors import OutputError, SoundError, VideoError
 from obamanet.timing import frames_to_cover, parse_rate
 from obamanet.video import Frame, VideoWriter, probe_video, read_frames, reader
-from obamanet.video.reader import Shape, _resample, _Source, read_span
+from obamanet.video.picture import BgrConverter
+from obamanet.video.reader import _resample, _Source, read_span
 
 WIDTH, HEIGHT = 64, 48
 STEP = 8  # Grey levels between neighbouring frames: many times what H.264 at this quality loses.
@@ -241,10 +243,7 @@ class TestRead:
         count = frames_to_cover(Fraction(3600), source)
         times = np.round(np.arange(count) / float(source), 3)  # As a container with a millisecond clock gives them.
         pictures = [np.full((1, 1, 3), number, np.uint8) for number in range(251)]
-        decoded = (
-            _Source(float(time), float(1 / source), None, Shape(1, 1), pictures[n % 251])  # type: ignore[arg-type]
-            for n, time in enumerate(times)
-        )
+        decoded = (_Source(float(time), float(1 / source), pictures[n % 251]) for n, time in enumerate(times))
         seen = np.array([int(frame.image[0, 0, 0]) for frame in _resample(decoded, Fraction(25))])
         assert len(seen) == frames_to_cover(count / source, Fraction(25))
         exact = np.arange(len(seen)) / 25
@@ -428,8 +427,76 @@ class TestConversion:
         for frame, known in zip(frames, expected, strict=True):
             assert combing(frame.image) < 1.3 * combing(known.image)
 
+    @pytest.mark.parametrize("first", ["tff", "bff"])
+    def test_interlaced_frames_that_are_not_marked_so_are_made_whole(self, tmp_path: Path, first: str) -> None:
+        source, whole, woven = (tmp_path / name for name in ("source.mp4", "whole.mkv", "woven.mkv"))
+        # Natural pictures are smooth; drawn test patterns look woven as they are.
+        texture = cv2.GaussianBlur(np.random.default_rng(1).normal(0, 1, (256, 520)), (0, 0), 3)
+        texture = np.clip(128 + 60 * texture / texture.std(), 0, 255).astype(np.uint8)
+        with VideoWriter(source, (320, 256), Fraction(50)) as writer:
+            for number in range(60):
+                writer.write(np.repeat(texture[:, 3 * number : 3 * number + 320, None], 3, axis=2))
+        ffmpeg("-i", source, "-vf", "fps=25", "-c:v", "ffv1", whole)
+        ffmpeg("-i", source, "-vf", f"interlace=scan={first}:lowpass=0,setfield=prog", "-c:v", "ffv1", woven)
+        assert probe_video(woven).converted == ("interlaced without being marked so",)
+        assert probe_video(whole).converted == ()
+        frames, expected = list(read_frames(woven)), list(read_frames(whole))
+        assert [frame.time for frame in frames] == pytest.approx([n / 25 for n in range(30)], abs=1e-3)
+        for frame, known in zip(frames, expected, strict=True):
+            assert combing(frame.image) < 1.3 * combing(known.image)
+
     def test_plain_video_is_not_touched(self, greys: Path) -> None:
         assert probe_video(greys).converted == ()
+
+    def test_recordings_are_not_taken_for_interlaced(self, shared_data: Path) -> None:
+        videos = [*sorted((shared_data / "grid_s1" / "video").iterdir())[:8], *(shared_data / "grid_other").iterdir()]
+        assert {probe_video(path).converted for path in videos if path.suffix == ".mpg"} == {()}
+
+
+class TestParts:
+    """A picture that is looked at in part is converted in part, with the numbers of the whole."""
+
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [
+            ("plain.mp4", ("-pix_fmt", "yuv420p")),
+            ("high.mp4", ("-vf", "scale=960:720", "-pix_fmt", "yuv422p")),
+            ("ten.mkv", ("-c:v", "ffv1", "-pix_fmt", "yuv420p10le")),
+            ("odd.mkv", ("-vf", "crop=319:239:exact=1,format=yuv420p", "-c:v", "ffv1")),
+            ("rgb.mkv", ("-c:v", "ffv1", "-pix_fmt", "bgr0")),
+            ("wide.mp4", ("-vf", "setsar=4/3", "-pix_fmt", "yuv420p")),
+        ],
+    )
+    @pytest.mark.parametrize("turn", [0, 90, 180, 270])
+    def test_a_part_is_that_of_the_whole(self, tmp_path: Path, name: str, options: tuple[str, ...], turn: int) -> None:
+        if turn and not name.endswith("mp4"):
+            pytest.skip("only mp4 stores a turn")
+        path = tmp_path / name
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=0.2", *options, path)
+        if turn:
+            ffmpeg("-display_rotation", str(turn), "-i", path, "-c", "copy", tmp_path / f"turned-{name}")
+            path = tmp_path / f"turned-{name}"
+        random = np.random.default_rng(turn)
+        for frame in read_frames(path):
+            height, width = frame.picture.shape[:2]
+            corners = [(random.integers(height - 9), random.integers(width - 9)) for _ in range(4)]
+            places = [(slice(t, t + height // 3), slice(left, left + width // 3)) for t, left in map(np.array, corners)]
+            places += [(slice(0, 40), slice(0, 40)), (slice(height - 5, height + 9), slice(width - 70, width))]
+            parts, few = [frame.picture[place] for place in places], frame.picture[::4, ::4]
+            for place, part in zip(places, parts, strict=True):
+                np.testing.assert_array_equal(part, frame.image[place])
+            assert few.shape == frame.image[::4, ::4].shape
+            small = frame.image[: height // 4 * 4, : width // 4 * 4].reshape(height // 4, 4, width // 4, 4, 3)
+            assert np.corrcoef(few[: height // 4, : width // 4].ravel(), small.mean(axis=(1, 3)).ravel())[0, 1] > 0.8
+
+    def test_only_that_part_is_converted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        ffmpeg(
+            "-f", "lavfi", "-i", "testsrc2=size=640x480:rate=25:duration=0.2", "-pix_fmt", "yuv420p", tmp_path / "a.mp4"
+        )
+        monkeypatch.setattr(BgrConverter, "whole", lambda *_: pytest.fail("the whole is converted"))
+        for frame in read_frames(tmp_path / "a.mp4"):
+            assert frame.picture[100:200, 300:400].shape == (100, 100, 3)
+            assert frame.picture[::5, ::5].shape == (96, 128, 3)
 
 
 def combing(image: np.ndarray) -> float:

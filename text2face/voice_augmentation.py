@@ -128,34 +128,35 @@ class SpeakingStyle:
 
 
 def make_synthetic_voices(
-    pieces: Sequence[Piece], align_folder: Path, folder: Path, options: SyntheticVoiceOptions, progress: Progress
+    pieces: Sequence[Piece],
+    align_folder: Path | None,
+    folder: Path,
+    options: SyntheticVoiceOptions,
+    progress: Progress,
 ) -> SyntheticVoices:
-    """Speaks the sentences of ``pieces`` by synthetic voices, aligned to the recordings.
+    """Speaks the sentences of ``pieces`` by synthetic voices, aligned to the recordings, and prose.
 
     Args:
         pieces: the footage; only pieces that are whole clips are used.
-        align_folder: word times of the clips.
+        align_folder: word times of the clips; None for prose alone.
         folder: folder to write; files already there are kept.
         options: voices, language and seed.
         progress: gets the progress over sentences.
 
     Raises:
-        OptionError: ``folder`` holds synthetic voices of other options.
+        OptionError: ``folder`` holds synthetic voices of other options, or there is nothing to say.
         DatasetError: no piece is a whole clip, or word times are missing.
         SoundError: a clip has no sound, or a voice is not installed.
     """
-    whole = [piece for piece in pieces if piece.is_whole]
-    if not whole:
-        raise DatasetError(
-            f"no clip to say again: all {len(pieces)} pieces are cut from longer clips; cut the footage into sentences"
-        )
+    if align_folder is None and not options.prose:
+        raise OptionError("nothing to say: sentences need their word times, and prose, which needs none, is left out")
+    sentences = _sentences(pieces, align_folder) if align_folder else []
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         claim_folder(folder, {"synthetic-voices": {**asdict(options), "named": list(options.named)}})
-        add_sources(folder, Sources(videos_of(whole)))
+        add_sources(folder, Sources(videos_of([piece for piece, _ in sentences])))
         entries = []
-        for piece in progress.track(whole, "saying sentences again", len(whole)):
-            text = text_of(read_word_times(align_folder, piece.clip.name))
+        for piece, text in progress.track(sentences, "saying sentences again", len(sentences)):
             for number, style in enumerate(draw_styles(piece.clip.name, options)):
                 name = piece.clip.folder.name
                 entry = SyntheticUtterance(name, style.voice, style.rate, style.pitch, f"{name}-{number}.npz")
@@ -166,6 +167,16 @@ def make_synthetic_voices(
         synthetic_voices = SyntheticVoices(folder, made, tuple(entries), make_prose(folder, options, progress))
         save_synthetic_voices(synthetic_voices)
         return synthetic_voices
+
+
+def _sentences(pieces: Sequence[Piece], align_folder: Path) -> list[tuple[Piece, str]]:
+    """Returns those of ``pieces`` that are whole clips, each with its text."""
+    whole = [piece for piece in pieces if piece.is_whole]
+    if not whole:
+        raise DatasetError(
+            f"no clip to say again: all {len(pieces)} pieces are cut from longer clips; cut the footage into sentences"
+        )
+    return [(piece, text_of(read_word_times(align_folder, piece.clip.name))) for piece in whole]
 
 
 def make_prose(folder: Path, options: SyntheticVoiceOptions, progress: Progress) -> tuple[ProseUtterance, ...]:

@@ -10,18 +10,21 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import Fields, command
-from obamanet.cli.options import LANGUAGE, SEED, DatasetFolder, Quiet, WordTimes
+from obamanet.cli.options import LANGUAGE, SEED, WORD_TIMES_HELP, DatasetFolder, Quiet
 from obamanet.cli.training import SplitOptions
 from obamanet.training.data.dataset import load_dataset
 from text2face.voice.voices import known_language
 from text2face.voice_augmentation import SyntheticVoiceOptions, make_synthetic_voices
 
 
-@command("me --align me/align --out voices")
+@command("me --align me/align --out voices", "me --out prose")
 def synthetic_voices_verb(
     *,
     dataset: DatasetFolder,
-    align: WordTimes,
+    align: Annotated[
+        Path | None,
+        typer.Option("--align", metavar="DIR", help=f"{WORD_TIMES_HELP} Without them, only prose is said."),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Where the synthetic voices go; made when missing.")
     ],

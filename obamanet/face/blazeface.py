@@ -12,6 +12,7 @@ import numpy as np
 
 from obamanet.engine.network import load_network
 from obamanet.face.face_models import DETECTOR, face_network
+from obamanet.types import Picture
 
 ANCHOR_GRIDS: Final = ((16, 2), (8, 6))
 """Cells along a side, and anchors in each cell: strides 8 and 16 of 128 pixels."""
@@ -36,6 +37,9 @@ MIN_SHARE: Final = 0.16
 
 MIN_TILE: Final = 200
 """Pixels: side of the smallest tile that is searched, in which a face of 40 px takes a fifth."""
+
+SMALL_SIDE: Final = 512
+"""Pixels. Longer side to which pictures are thinned where only large faces are looked for: four times the network's."""
 
 
 @dataclass(frozen=True)
@@ -65,28 +69,44 @@ class BlazeFace:
         self._network = load_network(stored, threads=threads)
         self._anchors = np.concatenate([_cell_centres(cells, count) for cells, count in ANCHOR_GRIDS])
 
-    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+    def detect(self, picture: Picture) -> list[DetectedFace]:
         """Finds the faces of a picture: in the whole picture first, then in ever smaller tiles until there is one.
 
         Where no face is sure, the picture is searched upside down too: as such its face would be taken for another.
 
         Args:
-            image: shape (H, W, 3) uint8 BGR.
+            picture: shape (H, W, 3) uint8 BGR.
 
         Returns:
             The faces, the largest first; an empty list when there is none.
         """
-        height, width = image.shape[:2]
-        side: float = max(height, width)
+        image = np.asarray(picture)
+        side: float = max(image.shape)
         while True:
-            faces = self._find_at(image, side)
-            if faces and _best(faces) < SURE_SCORE:
-                turned = self._find_at(np.ascontiguousarray(image[::-1, ::-1]), side)
-                if _best(turned) > _best(faces) + CLEARLY:
-                    faces = [_turned_back(face, width, height) for face in turned]
+            faces = self._upright_at(image, side)
             if faces or side <= MIN_TILE:
-                return sorted(faces, key=lambda face: -face.side)
+                return faces
             side = max(side / 2, MIN_TILE)
+
+    def detect_large(self, picture: Picture) -> list[DetectedFace]:
+        """Finds the faces that take MIN_SHARE of a picture's side, in small: in 4K at a hundredth of the time.
+
+        Takes and returns what :meth:`detect` does.
+        """
+        step = max(1, max(picture.shape) // SMALL_SIDE)
+        small = np.ascontiguousarray(picture[::step, ::step])
+        faces = self._upright_at(small, max(small.shape))
+        return [DetectedFace(step * face.box, step * face.points, face.score) for face in faces]
+
+    def _upright_at(self, image: np.ndarray, side: float) -> list[DetectedFace]:
+        """Finds faces in square tiles of ``side`` pixels, the largest first, and upside down where none is sure."""
+        height, width = image.shape[:2]
+        faces = self._find_at(image, side)
+        if faces and _best(faces) < SURE_SCORE:
+            turned = self._find_at(np.ascontiguousarray(image[::-1, ::-1]), side)
+            if _best(turned) > _best(faces) + CLEARLY:
+                faces = [_turned_back(face, width, height) for face in turned]
+        return sorted(faces, key=lambda face: -face.side)
 
     def _find_at(self, image: np.ndarray, side: float) -> list[DetectedFace]:
         """Finds faces in square tiles of ``side`` pixels."""

@@ -7,6 +7,7 @@ import numpy as np
 from obamanet.face.detector import FaceBox, FaceDetector, smallest_face
 from obamanet.face.landmarker import FrameFace
 from obamanet.face.landmarks import LandmarkPredictor
+from obamanet.types import Picture
 
 
 class DlibLandmarker:
@@ -37,8 +38,9 @@ class DlibFollower:
         """Number of faces in the frame before."""
         return self._faces
 
-    def next(self, image: np.ndarray) -> FrameFace | None:
+    def next(self, picture: Picture) -> FrameFace | None:
         """Returns the followed face in the next frame, (H, W, 3) uint8 BGR; None where there is none."""
+        image = np.asarray(picture)
         boxes = self._models.detector.detect(image)
         self._faces = len(boxes)
         if not boxes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from obamanet.constants import LANDMARK_COUNT
 from obamanet.errors import FaceError
+from obamanet.types import Picture
 
 SAME_PERSON_DISTANCE = 0.6
 """Euclidean distance from a person's mean embedding up to which a face is that person's: the threshold dlib's model is
@@ -44,7 +45,7 @@ class FaceEmbedder:
         self._dlib = dlib
         self._model = dlib.face_recognition_model_v1(str(embedding_model_path()))
 
-    def embed(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    def embed(self, image: Picture, landmarks: np.ndarray) -> np.ndarray:
         """Returns the embedding of a face.
 
         Args:
@@ -60,7 +61,7 @@ class FaceEmbedder:
         left, top = (int(value) for value in landmarks.min(axis=0))
         right, bottom = (int(value) for value in landmarks.max(axis=0))
         face = self._dlib.full_object_detection(self._dlib.rectangle(left, top, right, bottom), points)
-        return np.array(self._model.compute_face_descriptor(np.ascontiguousarray(image[..., ::-1]), face))
+        return np.array(self._model.compute_face_descriptor(np.ascontiguousarray(np.asarray(image)[..., ::-1]), face))
 
 
 def main_face(faces: np.ndarray, weights: np.ndarray) -> np.ndarray:

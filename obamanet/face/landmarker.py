@@ -9,6 +9,7 @@ import numpy as np
 
 from obamanet.card import Card, CardError
 from obamanet.face.landmark_models import Landmarks
+from obamanet.types import Picture
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class FaceFollower(Protocol):
         """Number of faces in the frame before."""
         ...
 
-    def next(self, image: np.ndarray) -> FrameFace | None:
+    def next(self, image: Picture) -> FrameFace | None:
         """Returns the followed face in the next frame, (H, W, 3) uint8 BGR; None where there is none."""
         ...
 

@@ -12,6 +12,7 @@ import numpy as np
 from obamanet.engine.network import load_network
 from obamanet.face.blazeface import DetectedFace
 from obamanet.face.face_models import MESH, face_network
+from obamanet.types import Picture
 
 POINTS: Final = 478
 
@@ -70,12 +71,11 @@ class FaceMesh:
         self._side = stored.config.side
         self._network = load_network(stored, threads=threads)
 
-    def predict(self, image: np.ndarray, cut: FaceCut) -> MeshFace:
+    def predict(self, image: Picture, cut: FaceCut) -> MeshFace:
         """Finds the points of the face in ``cut`` of a picture (H, W, 3) uint8 BGR; where none is, the score is low."""
         to_cut = _to_cut(cut, self._side)
-        piece = cv2.warpAffine(image, to_cut, (self._side, self._side), flags=cv2.INTER_LINEAR)
-        rgb = cv2.cvtColor(piece, cv2.COLOR_BGR2RGB)[None].astype(np.float32) * np.float32(1 / 255)
-        values, logit = self._network(rgb)
+        rgb = cv2.cvtColor(warp_part(image, to_cut, self._side), cv2.COLOR_BGR2RGB)
+        values, logit = self._network(np.multiply(rgb[None], np.float32(1 / 255), dtype=np.float32))
         points = values.reshape(POINTS, 3)
         back = cv2.invertAffineTransform(to_cut)
         placed = points[:, :2] @ back[:, :2].T + back[:, 2]
@@ -83,12 +83,31 @@ class FaceMesh:
         score = 1.0 / (1.0 + math.exp(-float(np.clip(logit.ravel()[0], -100, 100))))
         return MeshFace(np.concatenate([placed, depth], axis=1).astype(np.float32), score)
 
-    def look(self, image: np.ndarray, face: DetectedFace) -> MeshFace:
+    def look(self, image: Picture, face: DetectedFace) -> MeshFace:
         """Finds the points of a face that the detector found, in :data:`ROUNDS` looks, each around the one before."""
         found = self.predict(image, cut_around_face(face))
         for _ in range(ROUNDS - 1):
             found = self.predict(image, cut_around(found.points))
         return found
+
+
+def warp_part(image: Picture, matrix: np.ndarray, side: int) -> np.ndarray:
+    """Returns ``cv2.warpAffine(image, matrix, (side, side))``, looking only at the part of ``image`` that it shows.
+
+    Args:
+        image: shape (H, W, 3) uint8 BGR.
+        matrix: shape (2, 3), from pixels of the picture to pixels of what is returned.
+        side: pixels.
+    """
+    back = cv2.invertAffineTransform(matrix)
+    corners = np.array([(0, 0), (side, 0), (0, side), (side, side)]) @ back[:, :2].T + back[:, 2]
+    low, high = np.floor(corners.min(axis=0)).astype(int) - 1, np.ceil(corners.max(axis=0)).astype(int) + 2
+    height, width = image.shape[:2]
+    # What lies outside of the picture is black, however far away.
+    left, top = min(max(int(low[0]), 0), width - 1), min(max(int(low[1]), 0), height - 1)
+    piece = image[top : max(int(high[1]), top + 1), left : max(int(high[0]), left + 1)]
+    moved = np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ (left, top)])
+    return cv2.warpAffine(piece, moved, (side, side))
 
 
 def cut_around(points: np.ndarray) -> FaceCut:

@@ -11,20 +11,20 @@ import numpy as np
 from obamanet.constants import LEFT_EYE, NOSE_BASE, RIGHT_EYE
 from obamanet.face.blazeface import BlazeFace, DetectedFace, smallest_face
 from obamanet.face.landmarker import FrameFace
-from obamanet.face.mesh import FaceMesh, MeshFace, cut_around
+from obamanet.face.mesh import FaceMesh, MeshFace, cut_around, warp_part
+from obamanet.types import Picture
 
 MIN_SCORE: Final = 0.5
 """Probability of the mesh below which the face is taken to be lost, MediaPipe's own."""
 
 DETECTION_STEP: Final = 12
-"""Frames between two searches for further faces, about half a second."""
+"""Frames between two searches of the whole picture for small faces too, about half a second."""
 
 MAX_STEP: Final = 0.25
 """Share of the face's size; a larger move between two frames may be another face, which is looked for anew."""
 
 MAX_SCALE: Final = 1.35
 """Ratio of the face's size from frame to frame beyond which it is looked for anew."""
-
 
 PATIENCE: Final = 50
 """Frames that a lost face is waited for while others are there, about two seconds."""
@@ -76,13 +76,15 @@ class MeshFollower:
     """A :class:`obamanet.face.landmarker.FaceFollower`; every face of the picture has a track of its own.
 
     The largest face of the first frame that has one is followed. Where it is lost while others are there, as when one
-    passes before it, it is waited for; where it was alone, the largest that comes is followed.
+    passes before it, it is waited for; where it was alone, the largest that comes is followed. Where no face was found
+    a small one is looked for only every DETECTION_STEP frames, a large one in each.
     """
 
     def __init__(self, models: MeshLandmarker) -> None:
         self._models = models
         self._tracks: list[_Track] = []
         self._frame = 0
+        self._next_search = 0
         self._last: _Track | None = None
         self._missed = 0
 
@@ -96,16 +98,19 @@ class MeshFollower:
         """Landmarks of every face in the frame before, shape (78, 2) each, pixels; the followed one first."""
         return [track.face.landmarks for track in self._tracks]
 
-    def next(self, image: np.ndarray) -> FrameFace | None:
+    def next(self, image: Picture) -> FrameFace | None:
         """Returns the followed face in the next frame, (H, W, 3) uint8 BGR; None where there is none."""
         moved = [
             replace(track, face=seen) for track in self._tracks if (seen := self._moved(image, track.face)) is not None
         ]
         tracks = _told_apart(image, moved)
         followed = next((track for track in tracks if track.followed), None)
-        lost = len(tracks) < len(self._tracks) or followed is None
-        if lost or self._frame % DETECTION_STEP == 0:
-            tracks += self._new_tracks(image, tracks)
+        lost = len(tracks) < len(self._tracks)
+        if lost or self._frame >= self._next_search:
+            tracks += self._new_tracks(image, tracks, self._models.detector.detect(image))
+            self._next_search = self._frame + DETECTION_STEP
+        elif followed is None:
+            tracks += self._new_tracks(image, tracks, self._models.detector.detect_large(image))
         followed = followed or self._choose(image, tracks)
         self._missed = 0 if followed else self._missed + 1
         self._last = followed or self._last
@@ -114,15 +119,15 @@ class MeshFollower:
         self._frame += 1
         return FrameFace(followed.face.landmarks, followed.face.landmarks) if followed else None
 
-    def _moved(self, image: np.ndarray, face: MeshFace) -> MeshFace | None:
+    def _moved(self, image: Picture, face: MeshFace) -> MeshFace | None:
         """Returns ``face`` in the next frame; None where it is lost or something else is there."""
         seen = self._models.mesh.predict(image, cut_around(face.points))
         return seen if seen.score >= MIN_SCORE and _is_near(face, seen) else None
 
-    def _new_tracks(self, image: np.ndarray, tracks: list[_Track]) -> list[_Track]:
-        """Returns the faces in ``image`` that have no track yet."""
+    def _new_tracks(self, image: Picture, tracks: list[_Track], detected: list[DetectedFace]) -> list[_Track]:
+        """Returns those of the ``detected`` faces of ``image`` that have no track yet."""
         new: list[_Track] = []
-        for face in self._models.detector.detect(image):
+        for face in detected:
             if any(_is_at(face, track.face) for track in tracks):
                 continue
             seen = self._models.mesh.look(image, face)
@@ -130,7 +135,7 @@ class MeshFollower:
                 new.append(_Track(seen))
         return new
 
-    def _choose(self, image: np.ndarray, tracks: list[_Track]) -> _Track | None:
+    def _choose(self, image: Picture, tracks: list[_Track]) -> _Track | None:
         """Returns the one of ``tracks`` to follow where the one that was followed is not there; None to wait for it."""
         others = [track for track in tracks if track.look is not None]
         if not others or self._last is None or self._missed >= PATIENCE:
@@ -142,7 +147,7 @@ class MeshFollower:
         return None
 
 
-def _told_apart(image: np.ndarray, tracks: list[_Track]) -> list[_Track]:
+def _told_apart(image: Picture, tracks: list[_Track]) -> list[_Track]:
     """Returns those of ``tracks`` whose faces look as they did: one before another takes the other's place in the mesh.
 
     Looks are learned while the followed face is there and the faces are apart.
@@ -167,12 +172,12 @@ def _is_like(look: np.ndarray, track: _Track, others: list[_Track]) -> bool:
     return _likeness(look, track) >= max(MIN_LIKENESS, *(_likeness(look, other) for other in others))
 
 
-def _look(image: np.ndarray, face: MeshFace) -> np.ndarray:
+def _look(image: Picture, face: MeshFace) -> np.ndarray:
     """Returns the face's middle, levelled and brought to one size and contrast: (LOOK_SIDE, LOOK_SIDE, 3) float32."""
     points = face.landmarks
     corners = np.stack([points[part].mean(axis=0) for part in (LEFT_EYE, RIGHT_EYE, NOSE_BASE)])
     matrix = cv2.getAffineTransform(corners.astype(np.float32), LOOK_CORNERS)
-    look = cv2.warpAffine(image, matrix, (LOOK_SIDE, LOOK_SIDE)).astype(np.float32)
+    look = warp_part(image, matrix, LOOK_SIDE).astype(np.float32)
     look -= look.mean()
     return look / max(float(np.linalg.norm(look)), 1e-6)
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from obamanet.constants import JAW, LANDMARK_COUNT, LEFT_EYE, RIGHT_EYE, STABLE_POINTS
 from obamanet.errors import FaceError
+from obamanet.face.covered_mouth import covered_frames, lip_contrast
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
 from obamanet.face.landmarker import FrameFace, Landmarker
+from obamanet.types import Picture
 
 MAX_GAP = 3
 """Frames. Longest gap in the detection that is filled by interpolation."""
@@ -20,9 +22,15 @@ MAX_GAP = 3
 CUT_JUMP = 0.25
 """Share of the face's width. A larger mean move of nose and eyes between two frames is a cut."""
 
-IDENTITY_STEP = 25
-"""Frames between two identity checks, beside those after every cut and gap; a check costs as much as tracking two or
-three frames."""
+IDENTITY_STEP = 50
+"""Frames between two identity checks, beside those after every cut, gap and jump of the picture; a check costs as much
+as tracking ten frames."""
+
+PICTURE_JUMP = 12.0
+"""Mean difference of thumbnails, of 255, from which on the picture may have been cut where the landmarks have not."""
+
+JUMP_RATIO = 3.0
+"""Times the difference of the frame before that a jump is at least; a picture that moves all the time has none."""
 
 AGREE_FRAMES = 3
 """Frames before the place where two spans meet in which both must have seen the same."""
@@ -50,6 +58,8 @@ class FaceTrack:
         max_faces: maximum number of faces in one frame.
         other: shape (T,) bool; frames of another person than the main one, which count as frames without a face. All
             False without an identity check.
+        covered: shape (T,) bool; frames in which something is before the mouth, which count as frames without a face.
+            All False where it was not watched.
         identity: mean embedding of the main person, shape (128,); None without an identity check.
     """
 
@@ -58,11 +68,12 @@ class FaceTrack:
     segment: np.ndarray
     max_faces: int
     other: np.ndarray
+    covered: np.ndarray
     identity: np.ndarray | None = None
 
 
 def track_face(
-    images: Iterable[np.ndarray],
+    images: Iterable[Picture],
     landmarker: Landmarker,
     embedder: FaceEmbedder | None = None,
     cut_jump: float = CUT_JUMP,
@@ -94,6 +105,8 @@ class SeenFaces:
         size: height and width of the frames in pixels.
         smallest_face: pixels, side of the smallest face that is found in frames of this size.
         checked: whether identities were checked.
+        lips: contrast of lips and skin in each frame, shape (T, 2), NaN without a face, as
+            :func:`obamanet.face.covered_mouth.lip_contrast` gives it; None where it was not watched.
     """
 
     faces: tuple[FrameFace | None, ...]
@@ -104,14 +117,17 @@ class SeenFaces:
     size: tuple[int, int]
     smallest_face: int
     checked: bool
+    lips: np.ndarray | None = None
 
 
 def see_faces(
-    images: Iterable[np.ndarray],
+    images: Iterable[Picture],
     landmarker: Landmarker,
     embedder: FaceEmbedder | None = None,
     first: int = 0,
     before: int = 0,
+    *,
+    watch_mouth: bool = False,
 ) -> SeenFaces:
     """Looks at the frames of a video, or of a span of it, with one frame in memory at a time.
 
@@ -121,20 +137,24 @@ def see_faces(
         embedder: checks the identity; None for no check.
         first: number of the span's first frame.
         before: frames at the beginning of ``images`` that lie before ``first`` and only let the follower find the face.
+        watch_mouth: whether frames in which something is before the mouth are to be noticed.
     """
     found: list[FrameFace | None] = []
     identities = _IdentityChecks(embedder, first - before, first) if embedder else None
+    lips: list[np.ndarray] = []
     max_faces = 0
     follower = landmarker.follow()
     size = (1, 1)
     for image in images:
-        size = image.shape[:2]
+        size = (image.shape[0], image.shape[1])
         face = follower.next(image)
         if face and _is_cut_off(face.landmarks, size):
             face = None
         if len(found) >= before:
             max_faces = max(max_faces, follower.faces)
         found.append(face)
+        if watch_mouth:
+            lips.append(lip_contrast(image, face.landmarks) if face else np.full(2, np.nan, np.float32))
         if identities:
             identities.add(image, face.landmarks if face else None)
     return SeenFaces(
@@ -146,6 +166,7 @@ def see_faces(
         size=size,
         smallest_face=landmarker.smallest_face(size[1], size[0]),
         checked=identities is not None,
+        lips=np.array(lips[before:], np.float32).reshape(-1, 2) if watch_mouth else None,
     )
 
 
@@ -162,11 +183,12 @@ def join_seen(spans: Sequence[SeenFaces]) -> SeenFaces | None:
         max_faces=max(span.max_faces for span in spans),
         checks=tuple(itertools.chain.from_iterable(span.checks for span in spans)),
         change=tuple(itertools.chain.from_iterable(span.change for span in spans)),
+        lips=None if spans[0].lips is None else np.concatenate([span.lips for span in spans if span.lips is not None]),
     )
 
 
 def finish_track(seen: SeenFaces, cut_jump: float = CUT_JUMP) -> FaceTrack:
-    """Makes the track of what was seen in a whole video: segments, other persons, gaps filled, landmarks smoothed.
+    """Makes the track of what was seen in a whole video: segments, other persons, covered mouths, gaps, smoothing.
 
     Args:
         seen: what was seen.
@@ -184,14 +206,19 @@ def finish_track(seen: SeenFaces, cut_jump: float = CUT_JUMP) -> FaceTrack:
         raise FaceError(f"no face in any of {len(seen.faces)} frames{f'; {needed}' if seen.faces else ''}")
     points = np.stack([face.landmarks if face else missing for face in seen.faces])
     raw = np.stack([face.raw if face else missing for face in seen.faces])
-    segment, other, identity = split_segments(points, cut_jump=cut_jump), np.zeros(len(points), bool), None
+    segment, identity = split_segments(points, cut_jump=cut_jump), None
+    other = covered = np.zeros(len(points), bool)
     if seen.checked:
         identity = _main_identity(seen)
         other = _other_persons(seen, segment, identity)
         points[other] = raw[other] = np.nan
         segment = split_segments(points, other, cut_jump)
+    if seen.lips is not None:
+        covered = covered_frames(seen.lips, segment)
+        points[covered] = raw[covered] = np.nan
+        segment = split_segments(points, other | covered, cut_jump)
     landmarks = smooth_segments(fill_gaps(points, segment), segment)
-    return FaceTrack(landmarks, raw, segment, seen.max_faces, other, identity)
+    return FaceTrack(landmarks, raw, segment, seen.max_faces, other, covered, identity)
 
 
 def face_turn(landmarks: np.ndarray) -> int:
@@ -222,13 +249,15 @@ class _IdentityChecks:
         self._thumbnail: np.ndarray | None = None
         self._before: np.ndarray | None = None
 
-    def add(self, image: np.ndarray, points: np.ndarray | None) -> None:
+    def add(self, image: Picture, points: np.ndarray | None) -> None:
         """Records a frame with a face at ``points`` (68, 2), or none, and embeds it when a check is due."""
         small = _thumbnail(image)
+        usual = self.change[-1] if self.change else 0.0
         self.change.append(0.0 if self._thumbnail is None else float(np.abs(small - self._thumbnail).mean()))
         self._thumbnail = small
+        jumps = self.change[-1] > max(PICTURE_JUMP, JUMP_RATIO * usual)
         if points is not None and self._frame >= self._first:
-            begins = self._before is None or _is_cut(self._before, points, CUT_JUMP)
+            begins = self._before is None or jumps or _is_cut(self._before, points, CUT_JUMP)
             # By the video's own count, so that spans of it are checked at the same frames as the whole.
             if begins or self._frame % IDENTITY_STEP == 0:
                 self.checks.append((self._frame, self._embedder.embed(image, points)))
@@ -236,7 +265,7 @@ class _IdentityChecks:
         self._frame += 1
 
 
-def _thumbnail(image: np.ndarray) -> np.ndarray:
+def _thumbnail(image: Picture) -> np.ndarray:
     """Returns ``image`` (H, W, 3) in small, of every n-th pixel, since averaging over all of them costs as much as the
     landmarks: (32, 32, 3) float32."""
     step = max(1, min(image.shape[:2]) // (4 * THUMBNAIL_SIDE))
@@ -294,7 +323,7 @@ def split_segments(points: np.ndarray, other: np.ndarray | None = None, cut_jump
 
     Args:
         points: landmarks, shape (T, 68, 2), NaN without a detection.
-        other: frames of another person, shape (T,) bool.
+        other: frames that are left out, shape (T,) bool: of another person, or with a covered mouth.
         cut_jump: share of the face's width; a larger move per frame is a cut.
 
     Returns:

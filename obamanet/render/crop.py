@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from obamanet.constants import IMAGE_SIZE, JAW, LEFT_EYE, RIGHT_EYE
-from obamanet.types import CropBox
+from obamanet.types import CropBox, Picture
 
 PORTRAIT_SIDE = 2.3
 """Side of the square in units of the height from eyes to chin; holds hair and neck, the face takes about half the
@@ -32,7 +32,7 @@ def portrait_box(landmarks: np.ndarray) -> CropBox:
     return CropBox(left=middle_x - side / 2, top=middle_y - side / 2, side=side)
 
 
-def cut_square(image: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
+def cut_square(image: Picture, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:
     """Returns the square ``box`` of ``image`` (H, W, 3) uint8, resized to (size, size, 3).
 
     Beyond the frame the edge pixels are repeated.
@@ -40,20 +40,19 @@ def cut_square(image: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.nd
     zoom = size / box.side
     # Pixel centres lie at half pixels, so the middle of the box lands in the middle of the square.
     shift = (zoom - 1) / 2
-    matrix = np.array([[zoom, 0, shift - box.left * zoom], [0, zoom, shift - box.top * zoom]])
+    # What the square shows, with as much around it as interpolation and, where it shrinks, the blur reach.
+    reach = math.ceil(2 / zoom) + 4
+    left = min(max(math.floor(box.left) - reach, 0), image.shape[1] - 1)
+    top = min(max(math.floor(box.top) - reach, 0), image.shape[0] - 1)
+    right, bottom = math.ceil(box.left + box.side) + reach, math.ceil(box.top + box.side) + reach
+    part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    matrix = np.array([[zoom, 0, shift - (box.left - left) * zoom], [0, zoom, shift - (box.top - top) * zoom]])
     interpolation = cv2.INTER_CUBIC
     if zoom < 1:
-        # warpAffine does not average when shrinking: blur by the shrink first, so that nothing flickers. Blurred is
-        # what the square shows, with as much around it as the blur reaches.
-        reach = math.ceil(2 / zoom) + 4
-        left = min(max(math.floor(box.left) - reach, 0), image.shape[1] - 1)
-        top = min(max(math.floor(box.top) - reach, 0), image.shape[0] - 1)
-        right, bottom = math.ceil(box.left + box.side) + reach, math.ceil(box.top + box.side) + reach
-        image = image[top : max(bottom, top + 1), left : max(right, left + 1)]
-        matrix[:, 2] += zoom * np.array([left, top])
-        image = cv2.GaussianBlur(image, (0, 0), 0.5 / zoom)
+        # warpAffine does not average when shrinking: blur by the shrink first, so that nothing flickers.
+        part = cv2.GaussianBlur(part, (0, 0), 0.5 / zoom)
         interpolation = cv2.INTER_LINEAR
-    return cv2.warpAffine(image, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(part, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def to_square(points: np.ndarray, box: CropBox, size: int = IMAGE_SIZE) -> np.ndarray:

@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 
 from obamanet.errors import VideoError
-from obamanet.video.reader import Shape, upright_bgr
+from obamanet.video.picture import BgrConverter, Shape
 from obamanet.video.writer import VideoWriter
 
 GROUP = 12
@@ -43,6 +43,7 @@ class FootageReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._group: dict[int, np.ndarray] = {}
+        self._converter = BgrConverter()
 
     def __enter__(self) -> FootageReader:
         import av
@@ -80,5 +81,5 @@ class FootageReader:
             number = round(frame.pts / self._per_frame)
             if frame.key_frame and number > index:
                 break
-            group[number] = upright_bgr(frame, Shape(frame.width, frame.height))
+            group[number] = self._converter.whole(frame, Shape(frame.width, frame.height))
         return group

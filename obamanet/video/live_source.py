@@ -15,7 +15,8 @@ import numpy as np
 
 from obamanet.errors import VideoError
 from obamanet.timing import standard_rate
-from obamanet.video.reader import Shape, probe_video, read_frames, upright_bgr
+from obamanet.video.picture import BgrConverter, Shape
+from obamanet.video.reader import probe_video, read_frames
 from obamanet.video.sound_encoder import ArrivingSound, SoundSpan
 
 if TYPE_CHECKING:
@@ -192,9 +193,10 @@ class NetworkStream:
             VideoError: the stream breaks off.
         """
         start: float | None = None
+        converter = BgrConverter()
         with self._container, self._explained("stream has vanished"):
             for native in self._container.decode(self._stream):
-                image = upright_bgr(native, Shape(native.width, native.height))
+                image = converter.whole(native, Shape(native.width, native.height))
                 arrived = time.monotonic()
                 start = arrived if start is None else start
                 yield LiveFrame(arrived - start, arrived, image)

@@ -7,15 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import cv2
 import numpy as np
 
 from obamanet.errors import VideoError
 from obamanet.timing import standard_rate
+from obamanet.types import Picture
+from obamanet.video.interlacing import woven_parity
+from obamanet.video.picture import BgrConverter, DecodedPicture, Shape
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -33,9 +36,6 @@ USUAL_WITHIN = 0.5
 END_TOLERANCE = 0.001
 """Seconds. Containers such as Matroska round timestamps to a millisecond, which must not add a frame at the end."""
 
-UNTAGGED = 2
-"""Code of a video that does not say its colour matrix (ITU-T H.273, table 4)."""
-
 HIGH_DYNAMIC_RANGE = {16: "PQ", 18: "HLG"}
 """Transfer characteristics (ITU-T H.273, table 3) of pictures that are far too dull when taken for plain ones."""
 
@@ -52,9 +52,6 @@ SEEK_LEAD = 0.5
 
 SEEK_BACK = (0.0, 3.0, 15.0)
 """Seconds to go back further, in turns: streams without an index, such as MPEG's, are entered between keyframes."""
-
-HIGH_DEFINITION = 720
-"""Lines. Untagged pictures at least this high are BT.709, lower ones BT.601, as players assume."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +79,15 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: ``time`` in seconds from the container's start, ``image`` (H, W, 3) uint8 BGR, upright."""
+    """One frame: ``time`` in seconds from the container's start, ``picture`` upright, converted where it is indexed."""
 
     time: float
-    image: np.ndarray
+    picture: Picture
+
+    @property
+    def image(self) -> np.ndarray:
+        """The whole picture, (H, W, 3) uint8 BGR."""
+        return np.asarray(self.picture)
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -121,21 +123,21 @@ def probe_video(path: Path) -> VideoInfo:
             variable_rate=variable,
             rotation=shape.turn,
             has_sound=bool(container.streams.audio),
-            converted=_conversions(first),
+            converted=_conversions(first, _woven_parity(path)),
         )
 
 
 def read_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
     """Yields the frames of the video at ``path`` in order, upright and with square pixels.
 
-    Interlaced frames are made whole, and HDR (HLG and PQ) is brought to BT.709.
+    Interlaced frames are made whole, also where they are not marked as such, and HDR (HLG and PQ) is brought to BT.709.
     Times count from the container's start, which is the sound's zero too. With ``fps`` the n-th yielded frame belongs
     to n / fps seconds and shows the source frame closest to that time; one that comes later is taken only when it is
     less than half an output frame away, so that a held picture stays held. Memory does not grow with length.
 
     Raises :class:`VideoError` when the file cannot be read, or after the last readable frame when it is cut off.
     """
-    yield from (_Source.frame(source) for source in _decode(path)) if fps is None else read_span(path, fps)
+    yield from (Frame(source.time, source.picture) for source in _decode(path)) if fps is None else read_span(path, fps)
 
 
 def read_span(path: Path, fps: Fraction, first: int = 0, stop: int | None = None) -> Iterator[Frame]:
@@ -150,41 +152,12 @@ def read_span(path: Path, fps: Fraction, first: int = 0, stop: int | None = None
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How a decoded frame is brought upright with square pixels.
-
-    Attributes:
-        width: pixels, before the turn.
-        height: pixels, before the turn.
-        turn: degrees counter-clockwise: 0, 90, 180 or 270.
-        mirrored: whether it is stored mirrored, as cameras that face their user do.
-    """
-
-    width: int
-    height: int
-    turn: int = 0
-    mirrored: bool = False
-
-
-@dataclass
 class _Source:
-    """A decoded frame that is turned into an array only when it is wanted, and then once."""
+    """A decoded frame: its time and length in seconds."""
 
     time: float
     length: float
-    native: VideoFrame
-    shape: Shape
-    array: np.ndarray | None = None
-
-    def frame(self) -> Frame:
-        """Returns the frame at its own time."""
-        return Frame(self.time, self.image())
-
-    def image(self) -> np.ndarray:
-        """Returns the upright picture (H, W, 3) uint8 BGR."""
-        if self.array is None:
-            self.array = upright_bgr(self.native, self.shape)
-        return self.array
+    picture: Picture
 
 
 def _resample(sources: Iterator[_Source], fps: Fraction, first: int = 0) -> Iterator[Frame]:
@@ -202,14 +175,14 @@ def _resample(sources: Iterator[_Source], fps: Fraction, first: int = 0) -> Iter
                 ahead = following.time - time
                 if ahead < half and ahead < time - current.time:
                     break
-                yield Frame(time, current.image())
+                yield Frame(time, current.picture)
                 index += 1
         current = following
     if current is None:
         return
     end = current.time + current.length - END_TOLERANCE
     while index == 0 or time_of(index) < end:
-        yield Frame(time_of(index), current.image())
+        yield Frame(time_of(index), current.picture)
         index += 1
 
 
@@ -261,6 +234,7 @@ def _sources(
 
     start, length = _start(container), 1.0 / float(_declared_rate(stream) or 25)
     shape: Shape | None = None
+    converter = BgrConverter()
     time, count = -length, 0
     try:
         for native in _plain(frames, path):
@@ -269,7 +243,7 @@ def _sources(
             time = time + length if native.time is None else native.time - start
             count += 1
             own = float(native.duration * native.time_base) if native.duration and native.time_base else length
-            yield _Source(time, own, native, shape)
+            yield _Source(time, own, DecodedPicture(native, shape, converter))
     except av.FFmpegError as error:
         what = f"video breaks off after {count} frames" if count else "not a readable video"
         raise VideoError(f"{what} ({error.strerror}): {path}") from error
@@ -283,7 +257,9 @@ def _plain(frames: Iterable[VideoFrame], path: Path) -> Iterator[VideoFrame]:
     """Yields ``frames`` deinterlaced and brought to BT.709 from the first that needs it on; others as they are."""
     graph: Graph | None = None
     built: tuple[object, ...] = ()
-    interlaced = False
+    parity = _woven_parity(path)
+    deinterlace = f"deint=all:parity={parity}" if parity else "deint=interlaced"
+    interlaced = parity is not None
     for frame in frames:
         interlaced = interlaced or frame.interlaced_frame
         high = frame.color_trc in HIGH_DYNAMIC_RANGE
@@ -291,7 +267,7 @@ def _plain(frames: Iterable[VideoFrame], path: Path) -> Iterator[VideoFrame]:
         if wanted != built and (interlaced or high):
             if graph:
                 yield from _flushed(graph)
-            graph, built = _graph(frame, path, interlaced=interlaced, high=high), wanted
+            graph, built = _graph(frame, path, deinterlace if interlaced else "", high=high), wanted
         if graph is None:
             yield frame
             continue
@@ -301,24 +277,24 @@ def _plain(frames: Iterable[VideoFrame], path: Path) -> Iterator[VideoFrame]:
         yield from _flushed(graph)
 
 
-def _graph(frame: VideoFrame, path: Path, *, interlaced: bool, high: bool) -> Graph:
-    """Returns the filters that frames like ``frame`` need, linked and ready."""
+def _graph(frame: VideoFrame, path: Path, deinterlace: str, *, high: bool) -> Graph:
+    """Returns the filters that frames like ``frame`` need, linked and ready; ``deinterlace`` has FFmpeg's options."""
     import av
     from av.filter import Graph
 
     graph = Graph()
     chain = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)]
     try:
-        if interlaced:
-            chain.append(graph.add("bwdif", "mode=send_frame:deint=interlaced"))
+        if deinterlace:
+            chain.append(graph.add("bwdif", f"mode=send_frame:{deinterlace}"))
         if high:
             chain += [graph.add("scale", TO_PLAIN), graph.add("format", "yuv444p")]
         graph.link_nodes(*chain, graph.add("buffersink")).configure()
     except (av.FFmpegError, ValueError) as error:
-        what = " and ".join(_conversions(frame))
+        what = " and ".join(_conversions(frame, None))
         raise VideoError(
             f"video is {what}, which the FFmpeg at hand does not convert ({error}); convert it with: "
-            f"ffmpeg -i IN -vf {f'bwdif,{BY_HAND}' if interlaced else BY_HAND} OUT: {path}"
+            f"ffmpeg -i IN -vf {f'bwdif,{BY_HAND}' if deinterlace else BY_HAND} OUT: {path}"
         ) from error
     return graph
 
@@ -339,9 +315,29 @@ def _flushed(graph: Graph) -> Iterator[VideoFrame]:
     yield from _pulled(graph)
 
 
-def _conversions(frame: VideoFrame) -> tuple[str, ...]:
+def _conversions(frame: VideoFrame, parity: str | None) -> tuple[str, ...]:
+    """Returns in words what is mended of frames like ``frame``, woven with ``parity``, where nothing says so."""
     high = HIGH_DYNAMIC_RANGE.get(frame.color_trc)
-    return (*(["interlaced"] if frame.interlaced_frame else []), *([f"HDR ({high})"] if high else []))
+    woven = ["interlaced without being marked so"] if parity else []
+    return (*(["interlaced"] if frame.interlaced_frame else woven), *([f"HDR ({high})"] if high else []))
+
+
+def _woven_parity(path: Path) -> str | None:
+    """Returns :func:`woven_parity` of the file as it is now."""
+    about = path.stat()
+    return _parity_of_file(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=256)
+def _parity_of_file(path: Path, _changed: int, _size: int) -> str | None:
+    import av
+
+    with _opened(path) as container:
+        stream = _video_stream(container, path)
+        try:
+            return woven_parity(container.decode(stream))
+        except (av.FFmpegError, ValueError):
+            return None  # Reading says what is wrong, and where.
 
 
 @contextmanager
@@ -426,29 +422,6 @@ def _shape(stream: VideoStream, frame: VideoFrame) -> Shape:
     elif 0 < aspect < 1:
         height = round(height / aspect)
     return Shape(width, height, round(frame.rotation / 90) % 4 * 90, _is_mirrored(frame))
-
-
-def upright_bgr(frame: VideoFrame, shape: Shape) -> np.ndarray:
-    """Returns ``frame`` as (H, W, 3) uint8 BGR, brought to ``shape``."""
-    from av.video.reformatter import Colorspace, Interpolation
-
-    untagged = frame.colorspace == UNTAGGED
-    source = Colorspace.ITU709 if untagged and frame.height >= HIGH_DEFINITION else None
-    # The faster default is off by up to three levels, and dithers when only the rounding is asked for.
-    careful = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-    # Planes, not "bgr24", for which swscale has no vector code when it is careful: the same numbers in half the time.
-    planar = frame.reformat(
-        format="gbrp", width=shape.width, height=shape.height, src_colorspace=source, interpolation=careful
-    )
-    green, blue, red = (
-        np.frombuffer(cast("bytes", plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-        for plane in planar.planes
-    )
-    image = np.rot90(cv2.merge([blue, green, red]), shape.turn // 90)
-    if shape.mirrored:
-        # The turn has brought the picture's rows upright; what is mirrored is the direction across them.
-        image = image[:, ::-1] if shape.turn in (90, 270) else image[::-1]
-    return np.ascontiguousarray(image)
 
 
 def _is_mirrored(frame: VideoFrame) -> bool:

@@ -30,7 +30,7 @@ from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
 from obamanet.timing import parse_rate
 from obamanet.training.data.dataset import JPEG_QUALITY, Reject, check_image_size
-from obamanet.types import CropBox
+from obamanet.types import CropBox, Picture
 from obamanet.video.reader import VideoInfo, probe_video, read_span
 
 MIN_SPAN, MAX_SPAN = 10.0, 60.0
@@ -128,9 +128,9 @@ class _Span:
     first: int = 0
     stop: int | None = None
 
-    def frames(self, before: int = 0) -> Iterator[np.ndarray]:
+    def frames(self, before: int = 0) -> Iterator[Picture]:
         """Yields the pictures of the span, and of ``before`` frames before it."""
-        return (frame.image for frame in read_span(self.job.video, self.job.fps, self.first - before, self.stop))
+        return (frame.picture for frame in read_span(self.job.video, self.job.fps, self.first - before, self.stop))
 
 
 @dataclass(frozen=True)
@@ -444,7 +444,7 @@ def _joined(spans: list[_Span], seen: list[SeenFaces]) -> SeenFaces | None:
 def _see_span(span: _Span) -> SeenFaces:
     landmarker, embedder = _models(span.job.landmarks)
     before = min(LEAD_FRAMES, span.first)
-    return see_faces(span.frames(before), landmarker, embedder, span.first, before)
+    return see_faces(span.frames(before), landmarker, embedder, span.first, before, watch_mouth=True)
 
 
 def _left_out(job: _Job, reason: str) -> _Outcome:
@@ -462,10 +462,15 @@ def _outcome_of(job: _Job, track: FaceTrack) -> _Outcome:
     if turn:
         return _left_out(job, f"the face is turned by {turn} degrees in the picture: the file names a wrong rotation")
     rejects = (
-        *frame_rejects(source, (track.segment < 0) & ~track.other, "no face found, or not wholly in the picture"),
+        *frame_rejects(
+            source, ~has_face & ~track.other & ~track.covered, "no face found, or not wholly in the picture"
+        ),
         *frame_rejects(source, track.other, "another face than in most of the video"),
+        *frame_rejects(source, track.covered, "the mouth is covered"),
     )
     notes = []
+    if track.covered.any():
+        notes.append(f"{source}: the mouth is covered in {track.covered.sum()} frames, which are left out")
     if track.max_faces > 1:
         notes.append(f"{source}: up to {track.max_faces} faces in a frame; the larger one is followed")
     cuts = int(track.segment.max())

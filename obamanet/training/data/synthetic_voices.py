@@ -126,8 +126,7 @@ def save_sound(path: Path, samples: np.ndarray, times: np.ndarray) -> None:
         samples: sound (N,) in [-1, 1] at 16 kHz.
         times: (F,) seconds in the clip, one per 10 ms of sound.
     """
-    with atomic_path(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, sound=_whole_numbers(samples), times=times.astype(np.float32))
+    _save(path, samples, times=times.astype(np.float32))
 
 
 def save_prose(path: Path, samples: np.ndarray, lips: LipTimes) -> None:
@@ -136,12 +135,7 @@ def save_prose(path: Path, samples: np.ndarray, lips: LipTimes) -> None:
         np.array([(span.start, span.end) for span in spans], np.float32).reshape(-1, 2)
         for spans in (lips.shut, lips.opened)
     )
-    with atomic_path(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, sound=_whole_numbers(samples), shut=shut, opened=opened)
-
-
-def _whole_numbers(samples: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
+    _save(path, samples, shut=shut, opened=opened)
 
 
 def load_sound_of(synthetic_voices: SyntheticVoices, entry: SyntheticUtterance) -> tuple[np.ndarray, np.ndarray]:
@@ -151,12 +145,8 @@ def load_sound_of(synthetic_voices: SyntheticVoices, entry: SyntheticUtterance) 
         samples: (N,) float32 in [-1, 1] at 16 kHz.
         times: (F,) float64, seconds in the clip, one per 10 ms of sound.
     """
-    path = synthetic_voices.folder / entry.file
-    try:
-        with open_arrays(path) as arrays:
-            return arrays["sound"].astype(np.float32) / FULL_SCALE, arrays["times"].astype(np.float64)
-    except DAMAGED as error:
-        raise DatasetError(f"synthetic utterance is damaged: {path}: {error}; make them anew") from None
+    samples, arrays = _load(synthetic_voices.folder / entry.file, "times")
+    return samples, arrays["times"].astype(np.float64)
 
 
 def load_prose_of(synthetic_voices: SyntheticVoices, entry: ProseUtterance) -> tuple[np.ndarray, LipTimes]:
@@ -165,13 +155,23 @@ def load_prose_of(synthetic_voices: SyntheticVoices, entry: ProseUtterance) -> t
     Raises:
         DatasetError: the file is damaged.
     """
-    path = synthetic_voices.folder / entry.file
+    samples, arrays = _load(synthetic_voices.folder / entry.file, "shut", "opened")
+    shut, opened = (tuple(Span(float(a), float(b)) for a, b in arrays[name].reshape(-1, 2)) for name in arrays)
+    return samples, LipTimes(shut, opened)
+
+
+def _save(path: Path, samples: np.ndarray, **about: np.ndarray) -> None:
+    """Writes one utterance, ``samples`` (N,) in [-1, 1] at 16 kHz, with what is known ``about`` it."""
+    sound = np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, sound=sound, **about)  # type: ignore[arg-type]  # numpy takes any name for an array
+
+
+def _load(path: Path, *names: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Reads samples (N,) float32 in [-1, 1] and the arrays ``names``; raises DatasetError when the file is damaged."""
     try:
         with open_arrays(path) as arrays:
-            shut, opened = (
-                tuple(Span(float(start), float(end)) for start, end in arrays[name]) for name in ("shut", "opened")
-            )
-            return arrays["sound"].astype(np.float32) / FULL_SCALE, LipTimes(shut, opened)
+            return arrays["sound"].astype(np.float32) / FULL_SCALE, {name: arrays[name] for name in names}
     except DAMAGED as error:
         raise DatasetError(f"synthetic utterance is damaged: {path}: {error}; make them anew") from None
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from obamanet.card import CardError
-from obamanet.constants import LEFT_EYE, MOUTH, RIGHT_EYE
+from obamanet.constants import LANDMARKS_WITH_IRISES, LEFT_EYE, MOUTH, RIGHT_EYE
 from obamanet.errors import DatasetError, OptionError
 from obamanet.keypoints.head import fit_head
 from obamanet.keypoints.placement import fit_template
@@ -149,6 +149,11 @@ def train_renderer(
         )
     if mode is RenderMode.INPAINT and sketch is not SketchStyle.PARTS:
         raise OptionError(f"sketch style is for whole faces; in-painting draws {SketchStyle.PARTS}: got {sketch}")
+    if progress and mode is RenderMode.WHOLE_FACE and dataset.landmark_count < LANDMARKS_WITH_IRISES:
+        progress.note(
+            f"{dataset.folder}: clips without irises, so that the painted eyes do not learn to look anywhere; obamanet "
+            "prepare finds irises when it is given the videos again"
+        )
     region = _region(folder, split.train) if mode is RenderMode.INPAINT else None
     train = PersonPairs(split.train, region, dataset.image_size, sketch)
     val = PersonPairs(split.val, region, dataset.image_size, sketch)

@@ -251,7 +251,7 @@ def describe_training_data(pieces: int, options: KeypointOptions, synthetic_voic
     if synthetic_voices:
         parts.append(f"synthetic voices ({synthetic_voices.made}; list {synthetic_voices.digest})")
     shares = f"examples: {options.augmented:.0%} augmented" + (
-        f", {options.synthetic:.0%} synthetic" if synthetic_voices else ""
+        f", {options.synthetic:.0%} synthetic" if synthetic_voices and synthetic_voices.entries else ""
     )
     if synthetic_voices and synthetic_voices.prose:
         parts.append(f"{len(synthetic_voices.prose)} sentences of prose, of which only closures and vowels are known")
