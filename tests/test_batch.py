@@ -31,6 +31,7 @@ from obamanet.errors import OptionError, OutputError
 from obamanet.files import locked, sha256_of
 from obamanet.person import Person
 from obamanet.processes import finish_in_processes
+from obamanet.progress import Progress
 from obamanet.provenance import verify_video
 from obamanet.types import DrivenPart
 from obamanet.video.reader import read_frames
@@ -163,7 +164,7 @@ def test_a_driver_is_reenacted(
 ) -> None:
     asked: list[Any] = []
 
-    def write(driver: Path, out: Path, *given: Any, part: DrivenPart) -> None:
+    def write(driver: Path, out: Path, *given: Any, part: DrivenPart, progress: Progress) -> None:
         asked.append((driver.name, part, given[-1].articulation))
         out.touch()
 

@@ -134,3 +134,17 @@ def test_a_checkout_keeps_its_person_once() -> None:
 def test_both_packages_run_as_modules(installed: Path, tmp_path: Path) -> None:
     assert run_python(installed, tmp_path, "-m", "obamanet", "--version") == f"{VERSION}\n"
     assert "Usage: text2face" in run_python(installed, tmp_path, "-m", "text2face", "--help")
+
+
+def test_the_image_is_built_of_files_that_are_there_and_of_all_a_wheel_needs() -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ").splitlines()
+    copied = [
+        name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]
+    ]
+    assert set(SOURCES) | {"checkpoints/grid_s1"} == set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+    sent = [line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")]
+    assert set(sent) == set(copied)
+    assert "USER obamanet" in lines
+    assert any(line.startswith("HEALTHCHECK") and "/health" in line for line in lines)
+    assert any("pip install" in line and '".[web]"' in line for line in lines)

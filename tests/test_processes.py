@@ -14,7 +14,7 @@ from threading import Thread, Timer, main_thread
 
 import pytest
 
-from obamanet.processes import Workers, map_in_processes
+from obamanet.processes import Tell, WorkerDiedError, WorkerProcess, Workers, map_in_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -136,3 +136,37 @@ def test_workers_of_a_killed_parent_end(tmp_path: Path) -> None:
     finally:
         for worker in filter(is_running, workers):
             os.kill(worker, signal.SIGKILL)
+
+
+def told_work(number: int, tell: Tell) -> str:
+    """Send a message, and do :func:`work`; 5 waits for long."""
+    tell(f"at {number}")
+    if number == 5:
+        time.sleep(600)
+    return work(number)
+
+
+def test_one_process_does_one_thing_after_the_other_and_tells_of_it() -> None:
+    worker, heard = WorkerProcess(), list[str]()
+    try:
+        assert [worker.do(told_work, number, heard.append) for number in (1, 2)] == ["1", "2"]
+        with pytest.raises(LookupError, match="four"):
+            worker.do(told_work, 4, heard.append)
+        assert worker.is_alive
+        assert worker.do(told_work, 6) == "6"
+    finally:
+        worker.end()
+    assert heard == ["at 1", "at 2", "at 4"]
+    assert not worker.is_alive
+
+
+@pytest.mark.parametrize("how", ["killed", "ended", "too long"])
+def test_the_end_of_a_process_is_told_at_its_work(how: str) -> None:
+    worker = WorkerProcess()
+    end = worker.end if how == "ended" else lambda: None
+    timeout = 0.2 if how == "too long" else None
+    with pytest.raises(TimeoutError if timeout else WorkerDiedError):
+        worker.do(told_work, 3 if how == "killed" else 5, lambda told: end(), timeout)
+    worker.end()
+    assert not worker.is_alive
+    assert not active_children()

@@ -53,6 +53,9 @@ FORM_BYTES: Final = 64_000
 PIECE_SECONDS: Final = 30.0
 """Seconds that a client may take for the next piece of what it sends."""
 
+API_POLICY: Final = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""What a browser may load for an answer of the API: a video, which it shows in a page of its own making."""
+
 CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods that change something."""
 
@@ -256,7 +259,7 @@ def _guarded(scope: Scope, send: Send) -> Send:
             headers.setdefault("Referrer-Policy", "no-referrer")
             if scope["path"].startswith("/api/"):
                 headers.setdefault("Cache-Control", "no-store")
-                headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+                headers.setdefault("Content-Security-Policy", API_POLICY)
         await send(message)
 
     return guarded

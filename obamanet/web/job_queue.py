@@ -472,8 +472,7 @@ class JobQueue:
         return replace(job.view, position=position)
 
     def _tidy(self, text: str) -> str:
-        """Returns a message without the folders of this machine, which are no client's business."""
-        return FOLDERS.sub("", text.replace(f"{self.folder}/", ""))
+        return without_folders(text.replace(f"{self.folder}/", ""))
 
     def _check_room(self) -> None:
         try:
@@ -489,6 +488,11 @@ RESULTS, INPUTS = "job-", "in-"
 
 FOLDERS: Final = re.compile(r"(?:(?<=\s)|^)/(?:[^/\s]+/)+|(?:job|in)-[\w-]{22}/")
 """The folders of a file in a message."""
+
+
+def without_folders(text: str) -> str:
+    """Returns a message without the folders of this machine, which are no client's business."""
+    return FOLDERS.sub("", text)
 
 
 def file_name(name: str) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.training.data.dataset import Dataset, load_dataset
+from obamanet.web.job_queue import without_folders
 from obamanet.web.own_projects import Project, Projects, ProjectState, Stage
-from obamanet.web.page_parts import Tab, error_box, missing_box, take_upload, without_folders
+from obamanet.web.page_parts import Tab, error_box, missing_box, take_upload
 from obamanet.web.page_texts import Texts
 
 if TYPE_CHECKING:

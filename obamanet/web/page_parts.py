@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anyio import sleep
+from anyio.to_thread import run_sync
 
 from obamanet.batch.kinds import Work
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.timing import parse_rate
 from obamanet.web.guard import client_of
-from obamanet.web.job_queue import FOLDERS, JobQueue, JobState, JobView, UnknownJobError
+from obamanet.web.job_queue import JobQueue, JobState, JobView, UnknownJobError, without_folders
 from obamanet.web.page_texts import Texts
 from obamanet.web.service import Service
 
@@ -199,7 +200,7 @@ class JobPlace:
                 await sleep(LOOK_SECONDS)
                 continue
             seen = view
-            yield await service.in_thread(self._shown_of, view), self._button(not view.state.is_final)
+            yield await run_sync(self._shown_of, view), self._button(not view.state.is_final)
 
     def _shown_of(self, view: JobView) -> str:
         texts = self._tab.texts
@@ -220,11 +221,6 @@ class JobPlace:
     def _cancel(self, id: str) -> None:
         with suppress(UnknownJobError):
             self._tab.service.queue.cancel(id)
-
-
-def without_folders(message: str) -> str:
-    """Returns an error's message without the folders of this machine, which are nobody's business."""
-    return FOLDERS.sub("", message)
 
 
 def empty(texts: Texts, name: str = "result.empty") -> str:

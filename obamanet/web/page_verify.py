@@ -7,7 +7,8 @@ from pathlib import Path
 
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.provenance import ProvenanceReport, Synthetic
-from obamanet.web.page_parts import Tab, empty, error_box, facts, without_folders
+from obamanet.web.job_queue import without_folders
+from obamanet.web.page_parts import Tab, empty, error_box, facts
 from obamanet.web.page_texts import Texts
 
 

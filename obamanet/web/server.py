@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import anyio
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -35,6 +35,7 @@ from obamanet.web.job_queue import (
     TooManyJobsError,
     UnknownJobError,
     file_name,
+    without_folders,
 )
 from obamanet.web.persons import UnknownPersonError
 from obamanet.web.request_metrics import Metrics
@@ -149,6 +150,7 @@ def create_app(service: Service, metrics: Metrics) -> FastAPI:
         docs_url=None,  # The usual page of docs loads scripts of another host.
         redoc_url=None,
     )
+    app.state.service = service
     _tell_errors(app)
     _add_making(app, service)
     _add_jobs(app, service)
@@ -169,7 +171,7 @@ def _tell_errors(app: FastAPI) -> None:
     @app.exception_handler(ObamanetError)
     async def told(request: Request, error: ObamanetError) -> Response:
         status = status_of(error)
-        return refused(status, _without_folders(str(error)), RETRY_SECONDS if status in {429, 503} else None)
+        return refused(status, without_folders(str(error)), RETRY_SECONDS if status in {429, 503} else None)
 
     @app.exception_handler(OSError)
     async def disk(request: Request, error: OSError) -> Response:
@@ -184,6 +186,8 @@ def _tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, OSError):  # While a form was read, which takes room for its file.
+            return await disk(request, error.__cause__)
         answer = refused(error.status_code, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
@@ -231,7 +235,7 @@ def _add_making(app: FastAPI, service: Service) -> None:
             articulation=text.articulation,
         )
         name = " ".join(text.text.split()[:6])[:60]
-        return await service.in_thread(service.queue.submit, work, name, client_of(request.scope))
+        return await run_sync(service.queue.submit, work, name, client_of(request.scope))
 
     @app.post("/api/speak", status_code=202, responses=FOUND, tags=["make"])
     async def speak(
@@ -307,7 +311,7 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
     async def cancel(id: str) -> JobAnswer:
         """Cancels a job that waits or runs, and removes the results of one that is done."""
         view = service.queue.get(id)
-        await service.in_thread(service.queue.remove, id)
+        await run_sync(service.queue.remove, id)
         return _answer(view if view.state.is_final else replace(view, state=JobState.CANCELLED), service)
 
     @app.get("/api/jobs/{id}/events", response_class=StreamingResponse, responses=FOUND, tags=["jobs"])
@@ -333,7 +337,7 @@ def _add_about(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.get("/api/persons", responses=FOUND, tags=["about"])
     async def persons() -> list[dict[str, Any]]:
         """Tells who can be shown, the default person first, with licence and ground of consent."""
-        return [asdict(info) for info in await service.in_thread(service.persons.all)]
+        return [asdict(info) for info in await run_sync(service.persons.all)]
 
     @app.get("/api/voices", responses=FOUND, tags=["about"])
     async def all_voices() -> list[dict[str, Any]]:
@@ -491,7 +495,7 @@ async def _pieces(file: Path, id: str, request: Request, service: Service) -> As
 async def _remove(id: str, service: Service) -> None:
     with anyio.CancelScope(shield=True):
         try:
-            await service.in_thread(service.queue.remove, id)
+            await run_sync(service.queue.remove, id)
         except UnknownJobError:
             return
 
@@ -499,8 +503,3 @@ async def _remove(id: str, service: Service) -> None:
 def _stem(upload: UploadFile) -> str:
     """Returns the name of an uploaded file, for people alone."""
     return Path((upload.filename or "").replace("\\", "/")).stem[:60]
-
-
-def _without_folders(text: str) -> str:
-    """Returns a message without folders of this machine."""
-    return re.sub(r"(?:(?<=\s)|^)/(?:[^/\s]+/)+", "", text)

@@ -21,7 +21,7 @@ from obamanet.web.uploads import Uploads
 Result = TypeVar("Result")
 
 THREADS: Final = 16
-"""Requests that may wait for a disk or for an upload's check at once; the others wait for these."""
+"""Uploads that are checked, or wait for a process that checks them, at once; the others wait for these."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Service:
         uploads: checks what comes in.
         access: who may ask.
         limits: how much.
-        threads: in which work is done that would keep up other requests.
+        threads: in which uploads are dealt with, few enough that they keep up nothing else.
     """
 
     queue: JobQueue
@@ -45,7 +45,7 @@ class Service:
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
 
     async def in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Returns what ``work`` returns, called in a thread."""
+        """Returns what ``work``, which deals with an upload, returns, called in a thread."""
         return await to_thread.run_sync(work, *arguments, limiter=self.threads)
 
     def submit_upload(
