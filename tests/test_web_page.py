@@ -33,7 +33,7 @@ from obamanet.web.page_theme import ACCENT, CARD, DANGER, FIELD, FIELD_LINE, INK
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-LONG = 120_000.0
+LONG = 300_000.0
 """Milliseconds that the browser waits at most; the machine may be loaded."""
 
 MOUSE = "<img src=x onerror=alert(1)>"
