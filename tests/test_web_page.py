@@ -316,7 +316,7 @@ def test_a_person_is_made_paused_and_gone_on_with(page: Page, site: Site, spoken
     shown = result(page, "own")
     shown.get_by_role("alert").filter(has_text="tick the declaration").wait_for()
     page.get_by_label("I declare that the person in the footage").check()
-    page.get_by_label("Consent", exact=True).fill("It is me.")
+    page.locator("#own-consent").locator("input, textarea").fill("It is me.")
     upload(page, "#own-footage", spoken)
     page.locator("#own-start").click()
     shown.locator("[data-state=ready]").wait_for()
