@@ -53,6 +53,16 @@ def web_verb(
             show_default="the default person",
         ),
     ] = None,
+    swap: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--swap",
+            metavar="NAME=DIR",
+            help="A trained face swap that the page offers, with its folder; may be given several times.",
+            show_default="none",
+        ),
+    ] = None,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="Show the page, or serve the API alone.")] = True,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, max=256, help="Jobs at once, a process each.", show_default="half the cores"),
@@ -81,7 +91,7 @@ def web_verb(
     key: Key = None,
     quiet: Quiet = False,
 ) -> None:
-    """Serve videos over HTTP: speech, texts and movement in, jobs and videos out. Prints the address.
+    """Show a page to use everything in a browser, and serve an HTTP API. Prints the address.
 
     /docs tells the API. Clients take turns; results expire. Ctrl-C ends it, and the jobs that are being made.
     """
@@ -91,13 +101,19 @@ def web_verb(
     from obamanet.batch.kinds import Studio
     from obamanet.engine.network import check_engine
     from obamanet.provenance import check_key
+    from obamanet.swap.swap_model import read_swap
     from obamanet.web.limits import Limits
+    from obamanet.web.page_options import PageOptions
     from obamanet.web.serve import ServerOptions, serve
 
     check_engine(engine)
     signer = signing_key(key_cert and key_cert.absolute(), key and key.absolute())
     check_key(signer)
-    persons = dict(_named(one) for one in person or ()) or {DEFAULT_NAME: find_person(None)}
+    named = (_named(one, "--person") for one in person or ())
+    persons = {name: find_person(found) for name, found in named} or {DEFAULT_NAME: find_person(None)}
+    swaps = {name: found.absolute() for name, found in (_named(one, "--swap") for one in swap or ())}
+    for found in swaps.values():
+        read_swap(found)  # A wrong folder is told now.
     limits = Limits(
         upload_bytes=max_upload * 1_000_000,
         sound_seconds=max_seconds,
@@ -110,18 +126,20 @@ def web_verb(
     own = folder or user_cache_path("obamanet", appauthor=False) / "web" / str(port or f"process-{os.getpid()}")
     progress = console(quiet)
 
+    offered = PageOptions(swaps=swaps) if page else None
+
     def ready(address: str) -> None:
         progress.note(f"serving {', '.join(persons)} at {address}, the API is told at {address}docs; Ctrl-C ends it")
         print(address, flush=True)
 
     try:
-        serve(ServerOptions(persons, own, host, port, token, workers, limits, Studio(engine, signer)), ready)
+        serve(ServerOptions(persons, own, host, port, token, workers, limits, Studio(engine, signer), offered), ready)
     except KeyboardInterrupt:
         progress.note("the server has ended")
 
 
-def _named(given: str) -> tuple[str, Path]:
+def _named(given: str, option: str) -> tuple[str, Path]:
     name, equals, folder = given.partition("=")
     if not equals or not folder:
-        raise OptionError(f"--person needs NAME=DIR here: got {given!r}")
-    return name, find_person(Path(folder))
+        raise OptionError(f"{option} needs NAME=DIR here: got {given!r}")
+    return name, Path(folder)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from html import escape
 from itertools import count
@@ -25,6 +23,7 @@ from obamanet.web.job_queue import UnknownJobError, file_name
 from obamanet.web.own_projects import Projects, Stage
 from obamanet.web.page_evaluate import evaluate_tab
 from obamanet.web.page_live import LiveSessions, live_routes
+from obamanet.web.page_options import PageOptions
 from obamanet.web.page_own import own_tab
 from obamanet.web.page_parts import Tab
 from obamanet.web.page_reenact import reenact_tab
@@ -82,21 +81,6 @@ ICON: Final = (
     .replace("var(--page-on-accent)", ON_ACCENT[0])
 )
 """The same for the browser's tab, which knows no variables."""
-
-
-@dataclass(frozen=True)
-class PageOptions:
-    """What the page offers beside the server's persons.
-
-    Attributes:
-        folder: for persons in the making, which are kept; None for a place among the user's data.
-        swaps: folders of face swap models, by name.
-        program: the command line that prepares and trains persons.
-    """
-
-    folder: Path | None = None
-    swaps: Mapping[str, Path] = field(default_factory=dict)
-    program: tuple[str, ...] = (sys.executable, "-m", "obamanet")
 
 
 def mount_page(app: FastAPI, service: Service, options: PageOptions | None = None) -> None:

@@ -18,6 +18,7 @@ from obamanet.errors import OptionError
 from obamanet.web.guard import Access
 from obamanet.web.job_queue import JobQueue
 from obamanet.web.limits import Limits
+from obamanet.web.page_options import PageOptions
 from obamanet.web.persons import Persons
 from obamanet.web.request_metrics import Metrics
 from obamanet.web.server import create_app
@@ -44,6 +45,7 @@ class ServerOptions:
         workers: processes that make jobs; None for one per two cores.
         limits: what clients may ask.
         studio: what the videos are made with; its threads are chosen here.
+        page: what the page offers; None for the API alone.
     """
 
     persons: dict[str, Path]
@@ -54,6 +56,7 @@ class ServerOptions:
     workers: int | None = None
     limits: Limits = field(default_factory=Limits)
     studio: Studio = field(default_factory=Studio)
+    page: PageOptions | None = None
 
 
 def serve(options: ServerOptions, ready: Callable[[str], None]) -> None:
@@ -103,7 +106,13 @@ def opened_app(options: ServerOptions, access: Access) -> Iterator[FastAPI]:
         Uploads(limits) as uploads,
     ):
         metrics.watch(queue)
-        yield create_app(Service(queue, persons, uploads, access, limits), metrics)
+        service = Service(queue, persons, uploads, access, limits)
+        app = create_app(service, metrics)
+        if options.page is not None:
+            from obamanet.web.page_mount import mount_page
+
+            mount_page(app, service, options.page)
+        yield app
 
 
 @contextmanager
