@@ -60,6 +60,9 @@ def train_verb(
     i_have_consent: Annotated[
         bool, typer.Option("--i-have-consent", help="Declare that both persons have agreed; needed, and kept.")
     ] = False,
+    two_persons: Annotated[
+        bool, typer.Option("--two-persons", help="A and B are two persons though they look like one, such as twins.")
+    ] = False,
     limits: RunLimits,
     quiet: Quiet = False,
 ) -> None:
@@ -73,6 +76,8 @@ def train_verb(
     check_memory()
     progress = console(quiet)
     config = config_of(options.form, size, lite=lite)
-    report = train_swap(a, b, model_dir, config, options, consent, limits=limits, progress=progress)
+    report = train_swap(
+        a, b, model_dir, config, options, consent, two_persons=two_persons, limits=limits, progress=progress
+    )
     report_run(report, progress)
     result(report.folder)
