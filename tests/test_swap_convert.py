@@ -13,6 +13,7 @@ import pytest
 from made import babble, write_sound, write_video
 from test_swap_extract import DrawnFaces, drawn, made_face, write_turned
 
+from obamanet.cli.swap_convert import SwapRequest
 from obamanet.errors import DatasetError, FaceError, OptionError
 from obamanet.networks.config import SwapConfig
 from obamanet.pix2pix.pictures import read_picture
@@ -266,6 +267,27 @@ def test_grey_alpha_and_turned_pictures_are_swapped_as_they_are_seen(tmp_path: P
     outside = np.s_[200:, :]
     assert np.array_equal(made["alpha"][outside], image[outside])
     assert np.array_equal(made["turned"][outside], read_picture(photos / "turned.jpg")[outside])
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "target"),
+    [
+        ("me.mp4", "out.mp4", "out.mp4"),
+        ("me.mp4", "converted", "converted/me.mp4"),
+        ("me.jpg", "converted", "converted/me.png"),
+        ("me.jpg", "out.jpg", "out.jpg"),
+        ("me.mp4", "there.is", "there.is/me.mp4"),
+        ("photos", "converted", "converted"),
+    ],
+)
+def test_an_output_that_is_a_folder_gets_a_file_of_the_inputs_name(
+    tmp_path: Path, source: str, out: str, target: str
+) -> None:
+    for folder in ("there.is", "photos"):
+        (tmp_path / folder).mkdir()
+    request = SwapRequest(source=tmp_path / source, model=tmp_path, out=tmp_path / out)
+    request.check()
+    assert request.target == tmp_path / target
 
 
 @pytest.mark.parametrize("name", ["me.zip", "folder"])

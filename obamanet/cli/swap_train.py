@@ -48,7 +48,9 @@ def train_verb(
             ),
             perceptual_weight="Weight of the perceptual loss.",
             cycle_weight=typer.Option("--cycle", help="Weight of the loss of a swap there and back."),
-            eyes_weight=typer.Option("--eyes", help="Weight of the eyes.", show_default="the form's own"),
+            eyes_weight=typer.Option(
+                "--eyes", help="Weight of the eyes; with 0 no masks of them are needed.", show_default="the form's own"
+            ),
             snapshot_steps=typer.Option(
                 "--snapshot-steps", help="Keep the weights every so many steps.", show_default="never"
             ),
