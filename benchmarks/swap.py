@@ -54,8 +54,8 @@ BLINK_FRAMES = 3
 IDENTITY_STEP, IDENTITY_FACES = 3, 60
 """Frames of a clip from one face embedding to the next, and faces whose mean embedding is a person's."""
 
-MOVING = 0.5
-"""Pixels per frame from which on a face counts as moving."""
+MOVING = 0.2
+"""Pixels per frame, mean of five, from which on a face counts as moving."""
 
 SPEED_BATCH, SPEED_STEPS, SPEED_WARM_UP = 16, 30, 5
 """Faces a side and step of a timed training, its steps, and those before them that are not timed."""
@@ -138,7 +138,7 @@ def measure(folder: Path, clips: list[Clip], faces_b: Path, a: np.ndarray, b: np
 def measure_swap(swapper: Swapper, clips: list[Clip], a: np.ndarray, b: np.ndarray) -> Rows:
     """Returns what of expression and identity is in the converted ``clips``; ``a`` and ``b`` are mean embeddings."""
     embedder = FaceEmbedder()
-    openings, sharpness, blinked, kept = [], [], 0, 0
+    openings, lids, sharpness, blinked, kept = [], [], [], 0, 0
     apart: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for clip in clips:
         swapped = list(swapped_frames(iter(clip.images), clip.faces, clip.fps, swapper, ConvertOptions()))
@@ -146,6 +146,7 @@ def measure_swap(swapper: Swapper, clips: list[Clip], a: np.ndarray, b: np.ndarr
         both = np.isfinite(clip.landmarks[:, 0, 0]) & np.isfinite(after[:, 0, 0])
         one, other = clip.landmarks[both], after[both]
         openings.append(correlation(mouth_opening(other[:, MOUTH]), mouth_opening(one[:, MOUTH])))
+        lids.append(correlation(eye_opening(other), eye_opening(one)))
         there, found = blinks(eye_opening(one)), blinks(eye_opening(other))
         blinked += len(there)
         kept += sum(any(abs(blink - near) <= BLINK_FRAMES for near in found) for blink in there)
@@ -165,6 +166,7 @@ def measure_swap(swapper: Swapper, clips: list[Clip], a: np.ndarray, b: np.ndarr
     return {
         "A as B, sharpness in the frame, share of the recorded": f"{np.mean(sharpness):.2f}",
         "mouth opening, correlation with the source (worst clip)": f"{np.mean(openings):.2f} ({min(openings):.2f})",
+        "eye opening, correlation with the source": f"{np.mean(lids):.2f}",
         "blinks kept": f"{kept} of {blinked}",
         "frames nearer to B than to A (before the swap)": f"{nearer[True]:.0f} % ({nearer[False]:.0f} %)",
         "embedding's distance to B, to A": f"{to_b:.2f}, {to_a:.2f}",
