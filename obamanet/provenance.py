@@ -50,10 +50,10 @@ MOUTH_MOVEMENTS = "mouth movements in this video"
 """What is synthetic in a video of a person who speaks."""
 
 PICTURE_TYPE = "image/png"
-"""Type of the pictures that are signed, and of the one that keys are tried on."""
+"""Type of the picture that keys are tried on."""
 
-PICTURE_START = b"\x89PNG\r\n\x1a\n"
-"""First bytes of such a picture (W3C PNG, section 5.2)."""
+PICTURE_TYPES = {b"\x89PNG\r\n\x1a\n": PICTURE_TYPE, b"\xff\xd8\xff": "image/jpeg"}
+"""Types of the pictures that are signed, by their first bytes (W3C PNG, section 5.2; ITU-T T.81, table B.1)."""
 
 SETTINGS: dict[str, Any] = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -140,7 +140,7 @@ def sign_video(
     subject: str = MOUTH_MOVEMENTS,
     note: str = "",
 ) -> None:
-    """Embeds a signed manifest into an mp4, or a PNG picture, in place and whole or not at all.
+    """Embeds a signed manifest into an mp4, or a PNG or JPEG picture, in place and whole or not at all.
 
     The manifest follows the C2PA 2.x specification: the action c2pa.created with a digital source type; where there are
     parts also c2pa.edited, which names them all; and for every mp4 among them whose own manifest, if any, is intact an
@@ -219,7 +219,7 @@ def check_key(key: SigningKey | None) -> None:
 
 
 def verify_video(path: Path, trust: Path | None = None) -> ProvenanceReport:
-    """Returns what the manifest in the mp4 or PNG at ``path`` says and whether the file is as it was signed.
+    """Returns what the manifest in the mp4, PNG or JPEG at ``path`` says and whether the file is as it was signed.
 
     ``trust`` is a PEM file of authorities to trust; without it nobody is trusted.
     Raises :class:`ProvenanceError` when the file is missing or of another kind.
@@ -600,8 +600,9 @@ def _problem(failure: dict[str, Any]) -> str:
 
 def _mime_type(path: Path) -> str:
     """Returns the type of the file at ``path``, by its first bytes; raises ProvenanceError for a wrong one."""
-    if _head(path) == PICTURE_START:
-        return PICTURE_TYPE
+    head = _head(path)
+    if picture := next((kind for start, kind in PICTURE_TYPES.items() if head.startswith(start)), None):
+        return picture
     if not _is_mp4(path):
         raise ProvenanceError(f"not an mp4 video: {path}")
     return MIME_TYPE

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ from obamanet.person import Person
 from obamanet.processes import finish_in_processes
 from obamanet.progress import Progress
 from obamanet.provenance import verify_video
+from obamanet.swap.colour_transfer import Colour
+from obamanet.swap.swap_model import Direction
 from obamanet.types import DrivenPart
 from obamanet.video.reader import read_frames
 
@@ -175,10 +178,40 @@ def test_a_driver_is_reenacted(
     assert job.work.results("a") == ("a.mp4",) and (tmp_path / "a.mp4").exists()
 
 
+def test_a_face_is_swapped_by_the_model_that_the_line_names(
+    sounds: Path, tmp_path: Path, tiny_person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def write(source: Path, out: Path, model: Any, direction: Direction, painter: Any, options: Any) -> None:
+        asked.append((source.name, model, direction, sorted(options.blend.parts), options.blend.colour))
+        out.touch()
+
+    monkeypatch.setattr("obamanet.swap.convert_faces.convert", write)
+    monkeypatch.setattr("obamanet.batch.kinds.Swapper", lambda model, *_: SimpleNamespace(model=model))
+    monkeypatch.setattr("obamanet.batch.kinds.read_swap", lambda folder: folder.name)
+    (sounds / "model").mkdir()
+    (sounds / "me.png").touch()
+    file = write_lines(
+        sounds / "jobs.jsonl",
+        {"source": "a.wav", "model": "model", "direction": "BtoA", "parts": "mouth eyes", "colour": "none"},
+        {"source": "me.png", "model": "model"},
+        {"source": "b.wav"},
+        {"source": "c.wav", "model": "model", "parts": "ears"},
+        {"source": "d.wav", "model": "model", "feather": 3},
+    )
+    found = listed(file, tiny_person)
+    assert [job.work.results(job.name) for job in found.jobs] == [("a.mp4",), ("me.png",)]
+    wrong = [line.error for line in found.wrong]
+    assert ["needs a model" in wrong[0], "got ears" in wrong[1], "feather" in wrong[2]] == [True] * 3
+    found.jobs[0].work.make(tmp_path, "a", Studio())
+    assert asked == [("a.wav", "model", Direction.B_TO_A, ["eyes", "mouth"], Colour.NONE)]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("jobs.csv", "name,colour\na,red\n", "line 1: no such column"),
+        ("jobs.csv", "name,pitch\na,high\n", "line 1: no such column"),
         ("jobs.csv", "sound\n", "no job"),
         ("jobs.csv", b"sound\n\xff.wav\n", "not UTF-8"),
         ("jobs.txt", "a.wav\n", ".csv or .jsonl"),

@@ -1096,7 +1096,16 @@ def test_help_is_complete_and_loads_nothing_slow() -> None:
     assert len(COMMANDS) >= 33
     told, modules = helped(COMMANDS)
     assert not SLOW & modules
-    for option in ("--fps", "--key-cert", "--max-minutes", "--gan-start", "--bidirectional", "--consent", "--workers"):
+    for option in (
+        "--fps",
+        "--key-cert",
+        "--max-minutes",
+        "--gan-start",
+        "--bidirectional",
+        "--consent",
+        "--workers",
+        "--i-have-consent",
+    ):
         assert option in told
     for default in ("25, 29.97 or 30000/1001", "the default person", "DIR/keypoints", "0.0005", "whole-face"):
         assert default in told
@@ -1107,7 +1116,7 @@ def test_help_is_complete_and_loads_nothing_slow() -> None:
     "words",
     [
         [[]],
-        [["train"], ["pix2pix"], ["voices"]],
+        [["train"], ["pix2pix"], ["swap"], ["voices"]],
         [["speak"], ["dub"], ["prepare"], ["verify"], ["person"], ["export"], ["forget"]],
     ],
     ids=["all verbs", "groups", "verbs"],
@@ -1188,6 +1197,12 @@ def test_refusals_are_quick(speech: Path, tmp_path: Path) -> None:
         ["pix2pix", "train", empty, "--out", tmp_path / "out"],
         ["pix2pix", "test", empty, empty, "--out", tmp_path / "out"],
         ["pix2pix", "export", empty, "--out", tmp_path / "out" / "g.keras"],
+        ["swap", "extract", empty, "--out", tmp_path / "out"],
+        ["swap", "train", "-A", empty, "-B", empty, "-m", tmp_path / "out"],
+        ["swap", "train", "-A", empty, "-B", empty, "-m", tmp_path / "out", "--i-have-consent"],
+        ["swap", "convert", "-i", speech, "-m", empty, "-o", tmp_path / "out" / "a.mp4"],
+        ["swap", "convert", "-i", speech, "-m", empty, "-o", tmp_path / "out" / "a.avi"],
+        ["swap", "pairs", "-A", empty, "-B", empty, "--out", tmp_path / "out"],
     ]
     code = f"""
 import json, sys

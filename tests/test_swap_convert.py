@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 from made import babble, write_sound, write_video
-from test_swap_extract import DrawnFaces, drawn, made_face
+from test_swap_extract import DrawnFaces, drawn, made_face, write_turned
 
+from obamanet.cli.swap_convert import SwapRequest
 from obamanet.errors import DatasetError, FaceError, OptionError
 from obamanet.networks.config import SwapConfig
 from obamanet.pix2pix.pictures import read_picture
@@ -235,6 +236,113 @@ def test_pictures_are_swapped_without_loss_outside_and_signed(tmp_path: Path) ->
         assert persons_named(report) == ("Ann", "Ben")
         assert "Ann's face is in the place of Ben's" in str(report.statement)
     assert not np.array_equal(read_picture(tmp_path / "out" / "p0.png"), read_picture(photos / "p0.png"))
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_a_picture_is_written_in_the_format_of_its_name(tmp_path: Path) -> None:
+    image = drawn(made_face())
+    cv2.imwrite(str(tmp_path / "me.png"), image)
+    out = convert(tmp_path / "me.png", tmp_path / "out.jpg", MODEL, Direction.A_TO_B, FlatPainter(), ConvertOptions())
+    assert out.read_bytes()[:2] == b"\xff\xd8"
+    assert read_picture(out).shape == image.shape
+    report = verify_video(out)
+    assert report.intact
+    assert persons_named(report) == ("Ann", "Ben")
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_grey_alpha_and_turned_pictures_are_swapped_as_they_are_seen(tmp_path: Path) -> None:
+    photos, image = tmp_path / "photos", drawn(made_face())
+    photos.mkdir()
+    cv2.imwrite(str(photos / "grey.png"), cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+    cv2.imwrite(str(photos / "alpha.png"), np.dstack([image, np.full(image.shape[:2], 128, np.uint8)]))
+    write_turned(photos / "turned.jpg", image)
+    convert(photos, tmp_path / "out", MODEL, Direction.A_TO_B, FlatPainter(), ConvertOptions(blend=PLAIN))
+    made = {path.stem: read_picture(path) for path in (tmp_path / "out").iterdir()}
+    assert {name: picture.shape for name, picture in made.items()} == dict.fromkeys(
+        ("alpha", "grey", "turned"), image.shape
+    )
+    for picture in made.values():
+        assert (picture[90, 100] == (200, 40, 20)).all()
+    outside = np.s_[200:, :]
+    assert np.array_equal(made["alpha"][outside], image[outside])
+    assert np.array_equal(made["turned"][outside], read_picture(photos / "turned.jpg")[outside])
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "target"),
+    [
+        ("me.mp4", "out.mp4", "out.mp4"),
+        ("me.mp4", "converted", "converted/me.mp4"),
+        ("me.jpg", "converted", "converted/me.png"),
+        ("me.jpg", "out.jpg", "out.jpg"),
+        ("me.mp4", "there.is", "there.is/me.mp4"),
+        ("photos", "converted", "converted"),
+    ],
+)
+def test_an_output_that_is_a_folder_gets_a_file_of_the_inputs_name(
+    tmp_path: Path, source: str, out: str, target: str
+) -> None:
+    for folder in ("there.is", "photos"):
+        (tmp_path / folder).mkdir()
+    request = SwapRequest(source=tmp_path / source, model=tmp_path, out=tmp_path / out)
+    request.check()
+    assert request.target == tmp_path / target
+
+
+@pytest.mark.parametrize("name", ["me.zip", "folder"])
+def test_what_cannot_be_converted_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    write_video(tmp_path / "folder" / "talk.mp4", [drawn(made_face())] * 2)
+    (tmp_path / "me.zip").touch()
+    with pytest.raises(DatasetError, match=r"unpack it first|convert it by itself"):
+        convert(tmp_path / name, tmp_path / "out", MODEL, Direction.A_TO_B, FlatPainter())
+    assert not (tmp_path / "out").exists()
+
+
+class InterruptedPainter(FlatPainter):
+    """Is interrupted at its third face, as by Ctrl-C."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 3
+
+    def paint(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self._left -= 1
+        if not self._left:
+            raise KeyboardInterrupt
+        return super().paint(faces)
+
+
+@pytest.mark.usefixtures("drawn_model")
+@pytest.mark.parametrize("source", ["talk.mp4", "photos"])
+def test_interrupted_nothing_half_written_is_left(tmp_path: Path, source: str) -> None:
+    write_video(tmp_path / "talk.mp4", [drawn(made_face())] * 6)
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / "photos" / f"{number}.png"), drawn(made_face()))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    out = tmp_path / ("out.mp4" if source == "talk.mp4" else "out")
+    with pytest.raises(KeyboardInterrupt):
+        convert(tmp_path / source, out, MODEL, Direction.A_TO_B, InterruptedPainter())
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_video_whose_face_count_changes_is_swapped_as_far_as_there_are_faces() -> None:
+    both = made_faces(8, (80.0, 80.0), (220.0, 130.0))
+    # One face, then two, then none, then the other one.
+    shown = {(0, 0), (1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (6, 1), (7, 1)}
+    faces = tuple(face for face in both if (face.frame, face.track) in shown)
+    frames = [drawn(made_face(), seed=number) for number in range(8)]
+    swapped = list(swapped_frames(iter(frames), faces, Fraction(25), FlatPainter(), ConvertOptions(blend=PLAIN)))
+    for number, (before, after) in enumerate(zip(frames, swapped, strict=True)):
+        outside = np.ones(SIZE, bool)
+        for face in faces:
+            if face.frame == number:
+                mask = cv2.dilate(hull_mask(face.landmarks, SIZE), np.ones((5, 5))) > 0
+                assert np.abs(after[mask].astype(int) - before[mask]).mean() > 20
+                outside &= ~mask
+        assert np.array_equal(after[outside], before[outside])
 
 
 @pytest.mark.usefixtures("drawn_model")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from conftest import made_landmarks
 from keras import ops
-from made import foreign_files
+from made import Notes, foreign_files, recorded_frames
 
 from obamanet.constants import LEFT_EYE, RIGHT_EYE
 from obamanet.errors import DatasetError, ObamanetError, OptionError, SwapError
@@ -27,6 +29,7 @@ from obamanet.networks.face_swap_losses import (
     total_loss,
     total_variation,
 )
+from obamanet.swap import two_persons
 from obamanet.swap.alignments import ALIGNMENTS_FILE, Alignments, AlignmentsHead, Face, write_alignments
 from obamanet.swap.extract_faces import Side
 from obamanet.swap.face_set import FaceSet
@@ -34,6 +37,7 @@ from obamanet.swap.perceptual import load_features
 from obamanet.swap.stages import STAGES, WEIGHTS, Adversary, Form, LossWeights, Stage, stage_of
 from obamanet.swap.swap_model import SWAP, Consent, Direction, Swapper, read_swap
 from obamanet.swap.swap_training import BACKUP, PREVIEW, SwapLearner, SwapOptions, draw_faces, train_swap
+from obamanet.swap.two_persons import check_two_persons
 from obamanet.training.loop.runner import Limits
 
 TINY = SwapConfig(image_size=64, width=4, code=16)
@@ -183,15 +187,28 @@ def state_of(folder: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def test_a_run_in_two_sessions_ends_as_one_does(
+def test_an_interrupted_run_ends_as_one_that_was_not(
     sides: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("obamanet.swap.swap_training.write_swap", lambda *_: None)
     # Tracing takes seconds for each stage; one has all losses.
     monkeypatch.setattr("obamanet.swap.swap_training.STAGES", ONE_STAGE)
-    train_swap(*sides, tmp_path / "one", TINY, OPTIONS, CONSENT)
-    for stop in (1, 2):
-        train_swap(*sides, tmp_path / "two", TINY, OPTIONS, CONSENT, limits=Limits(steps=stop))
+    train_swap(*sides, tmp_path / "one", TINY, OPTIONS, CONSENT, two_persons=True)
+    step = SwapLearner.step
+
+    def interrupted(self: SwapLearner, batch: Any, number: int) -> dict[str, float]:
+        if number == 1:
+            raise KeyboardInterrupt
+        return step(self, batch, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SwapLearner, "step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train_swap(*sides, tmp_path / "two", TINY, OPTIONS, CONSENT, two_persons=True)
+    assert not list((tmp_path / "two").glob(".*.part*"))
+    with pytest.raises(SwapError, match="interrupted before it wrote the model"):
+        read_swap(tmp_path / "two")
+    train_swap(*sides, tmp_path / "two", TINY, OPTIONS, CONSENT)
     one, two = state_of(tmp_path / "one"), state_of(tmp_path / "two")
     assert one.keys() == two.keys()
     assert all(np.array_equal(one[name], two[name]) for name in one)
@@ -222,7 +239,8 @@ def test_an_adversary_trains_both_sides_and_all_of_its_state_is_saved(
 
 def test_another_seed_is_another_run_and_is_told(sides: tuple[Path, Path], tmp_path: Path) -> None:
     limits = Limits(steps=1)
-    train_swap(*sides, tmp_path / "m", TINY, replace(OPTIONS, snapshot_steps=1), CONSENT, limits=limits)
+    options = replace(OPTIONS, snapshot_steps=1)
+    train_swap(*sides, tmp_path / "m", TINY, options, CONSENT, two_persons=True, limits=limits)
     assert (tmp_path / "m" / "kept" / "step_0000001.weights.h5").is_file()
     with pytest.raises(OptionError, match="seed 1 -> 2"):
         train_swap(*sides, tmp_path / "m", TINY, replace(OPTIONS, seed=2), CONSENT)
@@ -250,6 +268,13 @@ def test_another_seed_is_another_run_and_is_told(sides: tuple[Path, Path], tmp_p
         with pytest.raises(SwapError, match=told):
             read_swap(tmp_path / "m")
         (tmp_path / "m" / SWAP.card).write_text(before)
+    with pytest.raises(OptionError, match="image_size 64 -> 128"):
+        train_swap(*sides, tmp_path / "m", replace(TINY, image_size=128), OPTIONS, CONSENT)
+    card = json.loads(before)
+    card["network"]["image_size"] = 128
+    (tmp_path / "m" / SWAP.card).write_text(json.dumps(card))
+    with pytest.raises(ObamanetError, match=r"encoder\.onnx"):
+        Swapper(read_swap(tmp_path / "m"), Direction.A_TO_B).paint(np.zeros((1, 128, 128, 3), np.uint8))
 
 
 def test_a_trained_swap_can_be_the_perceptual_network(sides: tuple[Path, Path], tmp_path: Path) -> None:
@@ -319,3 +344,28 @@ def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(tmp_path: Path) ->
         shares.append((np.concatenate(drawn).mean(axis=(1, 2, 3)) > 200).mean())
     assert shares[0] < 0.12
     assert shares[1] > 0.24
+
+
+def test_one_person_on_both_sides_is_told_by_the_faces(shared_data: Path, tmp_path: Path) -> None:
+    clips = {"a": "grid_s1/video/bbaf2n", "b": "grid_s1/video/bbaf3s", "c": "grid_other/pwij3p"}
+    for side, clip in clips.items():
+        (tmp_path / side / "raw").mkdir(parents=True)
+        (frame,) = recorded_frames(shared_data / f"{clip}.mpg", 1)
+        cv2.imwrite(str(tmp_path / side / "raw" / "f_0.png"), frame)
+    notes = Notes()
+    check_two_persons(tmp_path / "a", tmp_path / "c", notes)
+    assert notes.told == []
+    with pytest.raises(OptionError, match=r"look like one person.*--two-persons"):
+        check_two_persons(tmp_path / "a", tmp_path / "b", notes)
+
+
+def test_without_dlib_or_a_face_it_is_told_that_persons_were_not_compared(
+    sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = Notes()
+    monkeypatch.setattr(two_persons, "FaceEmbedder", object)
+    check_two_persons(*sides, notes)
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    check_two_persons(*sides, notes)
+    assert ["no face is seen again" in notes.told[0], "dlib-bin" in notes.told[1]] == [True, True]

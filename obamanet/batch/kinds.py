@@ -20,6 +20,11 @@ from obamanet.person import CARD
 from obamanet.pipelines.speak import SpeakOptions
 from obamanet.progress import Progress
 from obamanet.provenance import SigningKey
+from obamanet.swap.colour_transfer import Colour
+from obamanet.swap.face_masks import Part
+from obamanet.swap.face_sources import is_picture
+from obamanet.swap.swap_face import Blend, BlendOptions
+from obamanet.swap.swap_model import Direction, Swapper, read_swap
 from obamanet.types import DrivenPart
 from text2face.say import MouthSource, SayOptions
 from text2face.timeline import check_timeline_names
@@ -29,7 +34,8 @@ if TYPE_CHECKING:
     from obamanet.inference.speaker import Speaker
 
 KEPT_SPEAKERS: Final = 4
-"""Persons that one process keeps loaded, about 100 MB each; with more, the one not used for longest goes."""
+"""Persons, and face swaps, that one process keeps loaded, about 100 MB each; with more, the one not used for longest
+goes."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,14 @@ class Studio:
     key: SigningKey | None = None
     threads: int = 1
     progress: Progress = field(default_factory=Progress)
+
+    def swapper(self, model: Path, direction: Direction) -> Swapper:
+        """Returns the face swap in the folder ``model``, loaded once in this process.
+
+        Raises:
+            ObamanetError: the model or the engine cannot be used.
+        """
+        return _swapper(model, direction, self.engine, self.threads)
 
     def speaker(self, person: Path) -> Speaker:
         """Returns the person in the folder ``person``, loaded once in this process, and again when its card changes.
@@ -98,6 +112,11 @@ def _speaker(person: Path, changed: int | None, engine: Engine, threads: int) ->
     from obamanet.person import load_person
 
     return Speaker(load_person(person), engine, threads)
+
+
+@lru_cache(KEPT_SPEAKERS)
+def _swapper(model: Path, direction: Direction, engine: Engine, threads: int) -> Swapper:
+    return Swapper(read_swap(model), direction, engine, threads)
 
 
 @dataclass(frozen=True)
@@ -301,12 +320,73 @@ class EvaluateJob:
             raise EvaluationError(f"{failures[0].pair.name} could not be measured: {failures[0].reason}")
 
 
-ListedWork = SpeakJob | SayJob | ReenactJob | EvaluateJob
+@dataclass(frozen=True)
+class SwapJob:
+    """A video or a picture with a face swapped by a trained model; the consent that it was trained with is the model's.
+
+    Attributes:
+        source: the video or the picture.
+        model: folder of the model.
+        direction: whose face is painted.
+        parts: of the face that are swapped; the whole face where there are none.
+        colour: as of :class:`obamanet.swap.swap_face.BlendOptions`.
+        blend: as there.
+        coverage: as there.
+        feather: as there.
+        enhance: as there.
+
+    Raises:
+        ObamanetError: swapping is not installed, the source is a folder, the model cannot be used, or an option is out
+            of range.
+    """
+
+    main: ClassVar[tuple[str, ...]] = ("source",)
+
+    source: Path
+    model: Path
+    direction: Direction = Direction.A_TO_B
+    parts: tuple[str, ...] = ()
+    colour: Colour = BlendOptions.colour
+    blend: Blend = BlendOptions.blend
+    coverage: float = BlendOptions.coverage
+    feather: float = BlendOptions.feather
+    enhance: float = BlendOptions.enhance
+
+    def __post_init__(self) -> None:
+        """Checks the model and the options."""
+        if find_spec("filterpy") is None:
+            raise OptionError("to swap faces is not installed: pip install 'obamanet[swap]'")
+        if self.source.is_dir():
+            raise OptionError(f"source is a folder, swap the pictures in it one by one: {self.source}")
+        if unknown := set(self.parts) - set(Part):
+            raise OptionError(f"parts must be of {', '.join(Part)}, got {', '.join(sorted(unknown))}")
+        self._options()
+        read_swap(self.model)
+
+    def results(self, name: str) -> tuple[str, ...]:
+        """Returns the video's or the picture's name."""
+        return (f"{name}.png" if is_picture(self.source) else f"{name}.mp4",)
+
+    def make(self, folder: Path, name: str, studio: Studio) -> None:
+        """Writes the video or the picture, signed with the names of both persons."""
+        from obamanet.swap.convert_faces import ConvertOptions, convert
+
+        swapper = studio.swapper(self.model, self.direction)
+        options = ConvertOptions(self._options(), key=studio.key)
+        convert(self.source, folder / self.results(name)[0], swapper.model, self.direction, swapper, options)
+
+    def _options(self) -> BlendOptions:
+        parts = frozenset(map(Part, self.parts))
+        return BlendOptions(self.colour, self.blend, self.coverage, self.feather, self.enhance, parts)
+
+
+ListedWork = SpeakJob | SayJob | ReenactJob | SwapJob | EvaluateJob
 
 KINDS: Final[dict[str, type[ListedWork]]] = {
     "speak": SpeakJob,
     "say": SayJob,
     "reenact": ReenactJob,
+    "swap": SwapJob,
     "evaluate": EvaluateJob,
 }
 """All kinds of jobs by name; a new one is a line here."""

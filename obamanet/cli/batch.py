@@ -65,8 +65,9 @@ def batch_verb(
     """Make many videos from one list of jobs, several at once. Prints the manifest's path.
 
     Columns are name, kind and those of the kind. speak: sound; say: text or text_file, language, voice, rate, via,
-    timelines (json vtt); reenact: driver, only; each of these: person, fps, articulation; evaluate: generated,
-    reference, protocol. Stop it at any time: the same command goes on, and makes nothing twice. Exit code 1 when a job
+    timelines (json vtt); reenact: driver, only; each of these: person, fps, articulation; swap: source, model,
+    direction, parts (mouth eyes), colour, blend, coverage, feather, enhance; evaluate: generated, reference,
+    protocol. Stop it at any time: the same command goes on, and makes nothing twice. Exit code 1 when a job
     failed.
     """
     from obamanet.batch.job_file import read_jobs

@@ -134,6 +134,8 @@ _KINDS: dict[str, Callable[[Path], bool]] = {
     ".gif": _is_our_picture,
     ".h5": _are_our_weights,
     ".html": _is_our_html,
+    ".jpeg": _is_our_picture,
+    ".jpg": _is_our_picture,
     ".json": _is_our_json,
     ".keras": _is_our_network,
     ".mp4": _is_our_video,

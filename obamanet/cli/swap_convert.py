@@ -34,7 +34,9 @@ class SwapRequest:
     model: Annotated[Path, typer.Option("--model-dir", "-m", metavar="MODEL", help="The model's folder.")]
     out: Annotated[
         Path,
-        typer.Option("--out", "--output", "-o", metavar="OUT", help="The .mp4, the .png or the folder to write."),
+        typer.Option(
+            "--out", "--output", "-o", metavar="OUT", help="The .mp4, .png or .jpg to write, or a folder for it."
+        ),
     ]
     direction: Annotated[
         Direction, typer.Option("--direction", help="Paint B's face in place of A's, or A's in place of B's.")
@@ -43,14 +45,26 @@ class SwapRequest:
         Engine.ONNXRUNTIME
     )
 
+    @property
+    def target(self) -> Path:
+        """What is written: OUT, or a file in it where that is a folder, as in deepfakes/faceswap."""
+        if self.source.is_dir() or (self.out.suffix and not self.out.is_dir()):
+            return self.out
+        return self.out / f"{self.source.stem}{self._suffixes[0]}"
+
+    @property
+    def _suffixes(self) -> tuple[str, ...]:
+        return (".png", ".jpg", ".jpeg") if is_picture(self.source) else (".mp4",)
+
     def check(self) -> None:
         """Refuses an output that cannot be written, or of another kind than the input; raises an ObamanetError."""
         if self.source.is_dir():
             return
-        suffix = ".png" if is_picture(self.source) else ".mp4"
-        if self.out.suffix.lower() != suffix:
-            raise OptionError(f"{self.source.name} becomes a file that ends in {suffix}: got {self.out}")
-        check_outputs((self.out,), (self.source,))
+        if self.target.suffix.lower() not in self._suffixes:
+            raise OptionError(
+                f"{self.source.name} becomes a file that ends in {' or '.join(self._suffixes)}: got {self.out}"
+            )
+        check_outputs((self.target,), (self.source,))
 
 
 @command(
@@ -107,4 +121,4 @@ def convert_verb(
     check_key(options.key)
     swapper = Swapper(model, request.direction, request.engine, THREADS)
     progress = console(quiet)
-    result(convert(request.source, request.out, model, request.direction, swapper, options, progress))
+    result(convert(request.source, request.target, model, request.direction, swapper, options, progress))

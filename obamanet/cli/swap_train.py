@@ -48,7 +48,9 @@ def train_verb(
             ),
             perceptual_weight="Weight of the perceptual loss.",
             cycle_weight=typer.Option("--cycle", help="Weight of the loss of a swap there and back."),
-            eyes_weight=typer.Option("--eyes", help="Weight of the eyes.", show_default="the form's own"),
+            eyes_weight=typer.Option(
+                "--eyes", help="Weight of the eyes; with 0 no masks of them are needed.", show_default="the form's own"
+            ),
             snapshot_steps=typer.Option(
                 "--snapshot-steps", help="Keep the weights every so many steps.", show_default="never"
             ),
@@ -59,6 +61,9 @@ def train_verb(
     name_b: Annotated[str | None, typer.Option("--name-b", help="B's name.", show_default="the folder's")] = None,
     i_have_consent: Annotated[
         bool, typer.Option("--i-have-consent", help="Declare that both persons have agreed; needed, and kept.")
+    ] = False,
+    two_persons: Annotated[
+        bool, typer.Option("--two-persons", help="A and B are two persons though they look like one, such as twins.")
     ] = False,
     limits: RunLimits,
     quiet: Quiet = False,
@@ -73,6 +78,8 @@ def train_verb(
     check_memory()
     progress = console(quiet)
     config = config_of(options.form, size, lite=lite)
-    report = train_swap(a, b, model_dir, config, options, consent, limits=limits, progress=progress)
+    report = train_swap(
+        a, b, model_dir, config, options, consent, two_persons=two_persons, limits=limits, progress=progress
+    )
     report_run(report, progress)
     result(report.folder)

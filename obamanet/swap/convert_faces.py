@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 
 from obamanet.about import SOFTWARE
@@ -24,15 +25,20 @@ from obamanet.swap.alignments import Face, of_frame, read_alignments
 from obamanet.swap.extract_faces import ALIGNED_SIZE
 from obamanet.swap.face_finder import FaceModel, FoundFaces, embedding_of, find_faces, load_face_model
 from obamanet.swap.face_set import shown_matrix
-from obamanet.swap.face_sources import FaceSource, open_source
+from obamanet.swap.face_sources import FaceSource, is_picture, open_source
 from obamanet.swap.smooth_tracks import face_matrices
 from obamanet.swap.swap_face import BlendOptions, Painter, PlacedFace, panes, swap_faces
 from obamanet.swap.swap_model import Direction, SwapModel
+from obamanet.swap.umeyama import alignment, transform
 from obamanet.video.reader import probe_video, read_frames
 from obamanet.video.sound_encoder import SoundSpan
 
 FRAMES_AHEAD: Final = 4
 """Frames that are swapped ahead of the encoder."""
+
+
+JPEG_QUALITY: Final = 95
+"""Of Pillow; above it files grow and nothing is gained."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def convert(
 
     Args:
         source: a video, a picture, or a folder of pictures.
-        out: the mp4, the picture (.png) or the folder to write.
+        out: the mp4, the picture (.png, or .jpg with its losses) or the folder to write.
         model: which the ``painter`` was loaded from; its names go into what is written.
         direction: whose face is painted.
         painter: paints the faces.
@@ -101,11 +107,15 @@ def convert(
         ObamanetError: the source cannot be read, has not the face, or the output cannot be written or signed.
     """
     options, progress = options or ConvertOptions(), progress or Progress()
+    if source.suffix.lower() == ".zip":
+        raise DatasetError(f"a zip cannot be converted, unpack it first: {source}")
     with open_source(source, out.absolute().parent) as opened:
+        if source.is_dir() and (videos := [path.name for path in opened.items if not is_picture(path)]):
+            raise DatasetError(f"folder holds the video {videos[0]}; convert it by itself: {source}")
         found = _faces(opened, options, progress)
         chosen = choose_faces(found, options, opened)
         label = _label(model, direction, options.key)
-        if opened.video is not None:
+        if opened.video is not None and not source.is_dir():
             _convert_video(opened.video, out, chosen, found.frames, painter, label, options, progress)
         elif source.is_dir():
             with whole_folder(out) as part:
@@ -152,8 +162,11 @@ def place_faces(faces: tuple[Face, ...], size: int, *, smooth: bool) -> dict[int
     shown = np.vstack([shown_matrix(ALIGNED_SIZE, size), [0, 0, 1]])
     placed: dict[int, list[PlacedFace]] = {}
     for face, matrix in zip(faces, face_matrices(faces, ALIGNED_SIZE, smooth=smooth), strict=True):
+        # The landmarks go where the steadied square goes, or the mask's edge would tremble around a face that does not.
+        aligned = transform(face.landmarks, alignment(face.landmarks, ALIGNED_SIZE)) if smooth else None
+        landmarks = face.landmarks if aligned is None else transform(aligned, cv2.invertAffineTransform(matrix))
         whole = (shown @ np.vstack([matrix, [0, 0, 1]]))[:2]
-        placed.setdefault(face.frame, []).append(PlacedFace(face.landmarks, whole))
+        placed.setdefault(face.frame, []).append(PlacedFace(landmarks, whole))
     return placed
 
 
@@ -241,7 +254,7 @@ def _convert_pictures(
 
 
 def write_signed(picture: np.ndarray, path: Path, label: Label) -> None:
-    """Writes ``picture`` (H, W, 3) uint8 BGR as a lossless PNG that says what it is, signed.
+    """Writes ``picture`` (H, W, 3) uint8 BGR as a PNG, lossless, or a JPEG that says what it is, signed.
 
     Raises:
         OutputError: it cannot be written.
@@ -249,8 +262,12 @@ def write_signed(picture: np.ndarray, path: Path, label: Label) -> None:
     """
     from PIL import Image, PngImagePlugin
 
-    told = PngImagePlugin.PngInfo()
-    told.add_itxt("Description", label.comment)
+    image = Image.fromarray(np.ascontiguousarray(picture[..., ::-1]))
     with atomic_path(path) as part:
-        Image.fromarray(np.ascontiguousarray(picture[..., ::-1])).save(part, "PNG", pnginfo=told)
+        if path.suffix.lower() == ".png":
+            told = PngImagePlugin.PngInfo()
+            told.add_itxt("Description", label.comment)
+            image.save(part, "PNG", pnginfo=told)
+        else:
+            image.save(part, "JPEG", quality=JPEG_QUALITY, subsampling=0, comment=label.comment)
         label.sign(part, path.name)

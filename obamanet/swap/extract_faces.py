@@ -147,10 +147,9 @@ def extract(
             cannot be written.
     """
     options, progress = options or ExtractOptions(), progress or Progress()
-    model = load_face_model(options.detector)
-    embedder = FaceEmbedder()
-    wanted = embedding_of(options.like, read_picture(options.like), model, embedder) if options.like else None
     with whole_folder(out) as part, open_source(source, part) as opened:
+        model, embedder = load_face_model(options.detector), FaceEmbedder()
+        wanted = embedding_of(options.like, read_picture(options.like), model, embedder) if options.like else None
         frames = progress.track(opened.frames(), "finding faces", opened.count())
         found = find_faces(frames, model, embedder)
         if not found.faces:

@@ -9,10 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from obamanet.errors import DatasetError, VideoError
 from obamanet.files import sha256_of
 from obamanet.pix2pix.pictures import SUFFIXES as PICTURES
-from obamanet.pix2pix.pictures import read_picture
+from obamanet.pix2pix.pictures import by_stem, read_picture
 from obamanet.swap.face_archive import unpacked
 from obamanet.swap.face_finder import SourceFrame
 from obamanet.video.reader import probe_video, read_frames
@@ -111,15 +113,34 @@ def _items(folder: Path, named: Path | None = None) -> tuple[Path, ...]:
     items = [path for path in items if not path.name.startswith(".")]
     if not items:
         raise DatasetError(f"no picture and no video, allowed are {', '.join(sorted(wanted))}: {named or folder}")
+    # Faces are named after what they are found in.
+    by_stem(items)
     return tuple(items)
 
 
 def _frames_of(path: Path) -> Iterator[SourceFrame]:
     if is_picture(path):
-        yield SourceFrame(path.stem, read_picture(path), True)
+        yield SourceFrame(path.stem, _whole_picture(path), True)
         return
     for number, frame in enumerate(read_frames(path, probe_video(path).fps), 1):
         yield SourceFrame(f"{path.stem}_{number:06d}", frame.image, number == 1)
+
+
+def _whole_picture(path: Path) -> np.ndarray:
+    """Returns the picture (H, W, 3) uint8 BGR; raises :class:`DatasetError` also where its end is missing.
+
+    Some versions of OpenCV fill what is missing of a JPEG with grey, and would fill half a face.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+    except UnidentifiedImageError:
+        pass  # read_picture tells what is no picture at all, and knows kinds that Pillow does not
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"picture is cut or damaged ({error}): {path}") from error
+    return read_picture(path)
 
 
 def is_picture(path: Path) -> bool:

@@ -16,8 +16,9 @@ MEASURED_NOISE: Final = 0.01
 """Standard deviation of a face's measured place in aligned pictures' sides, of its angle in radians and of its scale's
 logarithm: that of landmarks which jitter by half a pixel in a face of 50 pixels."""
 
-ACCELERATION: Final = 0.0008
-"""Standard deviation of a change of velocity from one frame to the next, in the same units."""
+ACCELERATION: Final = 0.01
+"""Standard deviation of a change of velocity from one frame to the next, in the same units. What passes depends on
+its ratio to the noise: of a nod twice a second at 25 frames per second 94 % (benchmarks/RESULTS.md, "Face swap")."""
 
 FIRST_VELOCITY: Final = 0.2
 """Standard deviation of the velocity in a stretch's first frame, in the same units."""

@@ -12,7 +12,7 @@ import numpy as np
 from obamanet.errors import OptionError
 from obamanet.swap.colour_transfer import Colour, match_colour
 from obamanet.swap.face_masks import Part, hull_mask, parts_mask
-from obamanet.swap.umeyama import scale_of, transform, warp
+from obamanet.swap.umeyama import moved, scale_of, transform, warp, window_of
 
 SHARPEN_SIGMA: Final = 0.008
 """Sigma of the unsharp mask, as a share of the painted square's side in the frame."""
@@ -106,15 +106,14 @@ def swap_faces(
         return result, weights
     given = np.stack([warp(frame, face.matrix, painter.size) for face in faces])
     for face, seen, picture, alpha in zip(faces, given, *painter.paint(given), strict=True):
-        left, top, right, bottom = _box(face.matrix, painter.size, frame.shape)
+        left, top, right, bottom = window_of(face.matrix, painter.size, frame.shape)
         if right - left < 2 or bottom - top < 2:
             continue
         window = (slice(top, bottom), slice(left, right))
         size = (bottom - top, right - left)
         landmarks = face.landmarks - (left, top)
         mask = parts_mask(landmarks, size, options.parts) if options.parts else hull_mask(landmarks, size)
-        to_painted = face.matrix.copy()
-        to_painted[:, 2] += to_painted[:, :2] @ (left, top)
+        to_painted = moved(face.matrix, left, top)
         points = transform(face.landmarks, face.matrix)
         matched = match_colour(picture, seen, hull_mask(points, seen.shape[:2]), options.colour)
         back = _back(matched, to_painted, size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
@@ -152,7 +151,7 @@ def soft_edge(mask: np.ndarray, width: float) -> np.ndarray:
     hard = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     if width < 1:
         return (mask > 0).astype(np.float32)
-    inside = cv2.distanceTransform(hard, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    inside = cv2.distanceTransform(hard, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     # A narrow part, such as a brow, still reaches its full weight in its middle.
     width = min(width, max(float(inside.max()), 1.0))
     share = np.clip(inside / width, 0, 1)
@@ -172,15 +171,6 @@ def _covered(mask: np.ndarray, coverage: float) -> np.ndarray:
 def _back(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int], how: int, border: int) -> np.ndarray:
     """Returns ``picture`` brought back by ``matrix``, which leads to it, to a window of ``size`` (height, width)."""
     return cv2.warpAffine(picture, matrix, size[::-1], flags=how | cv2.WARP_INVERSE_MAP, borderMode=border)
-
-
-def _box(matrix: np.ndarray, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Returns the window of the frame that the painted square touches: left, top, right, bottom."""
-    corners = np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]], np.float64)
-    there = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    left, top = np.maximum(np.floor(there.min(axis=0)) - 1, 0).astype(int)
-    right, bottom = np.minimum(np.ceil(there.max(axis=0)) + 2, (shape[1], shape[0])).astype(int)
-    return int(left), int(top), int(right), int(bottom)
 
 
 def _seamless(back: np.ndarray, under: np.ndarray, weight: np.ndarray) -> np.ndarray:

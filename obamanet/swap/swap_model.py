@@ -23,6 +23,7 @@ from obamanet.errors import ObamanetError, SwapError
 from obamanet.files import scratch_folder
 from obamanet.networks.config import SwapConfig
 from obamanet.swap.stages import Form
+from obamanet.training.loop.runner import STATE_FILE
 
 if TYPE_CHECKING:
     import keras
@@ -160,6 +161,11 @@ def read_swap(folder: Path) -> SwapModel:
     Raises:
         SwapError: it is missing, damaged, altered or of a newer schema; the message names the file and the reason.
     """
+    if (folder / STATE_FILE).is_file() and not (folder / SWAP.card).is_file():
+        raise SwapError(
+            f"training was interrupted before it wrote the model: {folder}; go on with the same command, and with "
+            "--max-minutes 1 for what is learned so far"
+        )
     try:
         card = read_bundle(folder, SWAP)
         files = card.part("files").all_texts()

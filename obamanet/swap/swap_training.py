@@ -22,6 +22,7 @@ from obamanet.swap.face_set import COVERAGE, MIN_FACES, FaceBatch, FaceSet
 from obamanet.swap.perceptual import load_features
 from obamanet.swap.stages import STAGES, WEIGHTS, Adversary, Form, LossWeights, Stage, stage_of
 from obamanet.swap.swap_model import Consent, SwapModel, write_swap
+from obamanet.swap.two_persons import check_two_persons
 from obamanet.training.loop.log import LOG_FILE, logged
 from obamanet.training.loop.plots import save_picture
 from obamanet.training.loop.runner import (
@@ -138,6 +139,7 @@ def train_swap(
     options: SwapOptions,
     consent: Consent,
     *,
+    two_persons: bool = False,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
@@ -150,6 +152,7 @@ def train_swap(
         config: sizes of the networks.
         options: how.
         consent: of both.
+        two_persons: whether they are taken for two without a look at their faces, which a new training begins with.
         limits: where this session stops.
         progress: gets the figures of each evaluation and the remaining time.
 
@@ -162,6 +165,8 @@ def train_swap(
     sets = [FaceSet(side, config.image_size, options.min_faces, need_eyes=need_eyes) for side in (a, b)]
     if a.resolve() == b.resolve():
         raise OptionError(f"A and B are the same folder: {a}; a swap needs two persons")
+    if not two_persons and not (folder / STATE_FILE).is_file():
+        check_two_persons(a, b, progress)
     claim = {
         "network": asdict(config),
         "training": {name: value for name, value in asdict(options).items() if name != "snapshot_steps"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 import cv2
@@ -70,6 +71,36 @@ def scale_of(matrix: np.ndarray) -> float:
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
+def moved(matrix: np.ndarray, left: float, top: float) -> np.ndarray:
+    """Returns the similarity (2, 3) that does to a window of the picture what ``matrix`` does to the whole.
+
+    Args:
+        matrix: of the whole picture.
+        left: where the window begins, pixels.
+        top: where it begins, pixels.
+    """
+    return np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ (left, top)])
+
+
+def window_of(matrix: np.ndarray, side: int, shape: tuple[int, ...], margin: int = 1) -> tuple[int, int, int, int]:
+    """Returns the part of a picture that the square of ``side`` pixels shows: left, top, right and bottom.
+
+    Args:
+        matrix: similarity (2, 3) from the picture to the square.
+        side: pixels.
+        shape: height and width of the picture, and what may follow.
+        margin: pixels around it.
+
+    Returns:
+        The window, inside the picture; empty where the square lies beside it.
+    """
+    corners = np.array([[0, 0], [side - 1, 0], [0, side - 1], [side - 1, side - 1]], np.float64)
+    there = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    left, top = np.maximum(np.floor(there.min(axis=0)) - margin, 0).astype(int)
+    right, bottom = np.minimum(np.ceil(there.max(axis=0)) + 1 + margin, (shape[1], shape[0])).astype(int)
+    return int(left), int(top), int(right), int(bottom)
+
+
 def warp(image: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
     """Returns the square of ``side`` pixels that ``matrix`` (2, 3) makes of ``image`` (H, W, 3) uint8.
 
@@ -77,6 +108,11 @@ def warp(image: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
     """
     scale = scale_of(matrix)
     if scale < 1:
-        image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)
+        sigma = 0.4 / scale
+        left, top, right, bottom = window_of(matrix, side, image.shape, margin=ceil(4 * sigma) + 2)
+        if right - left < 2 or bottom - top < 2:
+            left, top, right, bottom = 0, 0, image.shape[1], image.shape[0]
+        image = cv2.GaussianBlur(image[top:bottom, left:right], (0, 0), sigma)
+        matrix = moved(matrix, left, top)
     interpolation = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return cv2.warpAffine(image, matrix, (side, side), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
