@@ -215,6 +215,19 @@ def few_noises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def eager() -> Iterator[None]:
+    """Run networks line by line, not as compiled graphs: compiling one takes longer than the few steps of a test.
+
+    Only where another test shows the compiled training of the same learner.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def four_ways() -> MouthPca:
     """Return a mouth that moves in four ways, each of them all over it."""
     from obamanet.constants import MOUTH

@@ -199,6 +199,7 @@ def test_a_bad_picture_stops_training_before_it_begins(pictures: Path, tmp_path:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_share_of_the_pictures_validates(tmp_path: Path) -> None:
     make_pairs(tmp_path / "in", 5)
     train_small(tmp_path / "in", tmp_path / "run", val=None, val_share=0.2, limits=Limits(steps=1))

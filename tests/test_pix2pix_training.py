@@ -269,6 +269,7 @@ def test_crops_are_around_the_focus_and_anywhere() -> None:
     assert 40 < crops[:, 1].std() < 70
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_discriminator_judges_the_crops_alone() -> None:
     import tensorflow as tf
 
@@ -341,6 +342,7 @@ def test_it_learns_four_pairs_by_heart(tmp_path: Path) -> None:
     assert score < 8 < guess / 4
 
 
+@pytest.mark.usefixtures("eager")
 def test_smoothed_weights_follow_the_trained_ones() -> None:
     learner = Pix2PixLearner(CONFIG, replace(SHORT, ema_decay=0.0), MadePairs(1))
     learner.step(draw_batch(MadePairs(6), SHORT, 0), 0)

@@ -158,7 +158,11 @@ class TestTraining:
             assert (tmp_path / name).stat().st_size > 0
         assert foreign_files(tmp_path) == []
 
-    def test_a_stopped_run_ends_like_one_that_was_not(self, dataset: Dataset, tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("eager")
+    def test_a_stopped_run_ends_like_one_that_was_not(
+        self, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("obamanet.training.judges.train_judge.write_network", lambda *_: None)
         split = split_dataset(dataset, val_share=0.2)
         options = replace(TINY, steps=4, epoch_steps=2, batch_size=2, width=8, dropout=0.3)
         train_syncnet(dataset, split, tmp_path / "whole", options)

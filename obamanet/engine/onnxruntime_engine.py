@@ -35,6 +35,8 @@ class OnnxruntimeNetwork:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
+        # A plan of its memory is kept for each shape of input, and sound comes in blocks of many: a long one took more.
+        options.enable_mem_pattern = False
         # Waiting threads give the processor to the next stage instead of spinning.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         source = model if isinstance(model, bytes) else str(model)

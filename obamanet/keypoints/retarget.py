@@ -10,6 +10,7 @@ target's renderer was trained on is held back.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -237,18 +238,19 @@ class Retargeter:
                 _set_iris(face, eye, iris, canonical, driver.shape, target.neutral.shape)
         return Movement(face, _limited_together(_moves(placement, driver)[0], target.range.drift))
 
-    def mouth(self, movement: Movement, template: np.ndarray) -> np.ndarray:
-        """Returns the mouth of ``movement`` without the head's turn: (20, 2) float32, canonical.
+    def mouths(self, movements: Iterable[Movement], template: np.ndarray) -> np.ndarray:
+        """Returns the mouth of each of T ``movements`` without the head's turn: (T, 20, 2) float32, canonical.
 
         Args:
-            movement: of the target.
-            template: mean face of the target in whose canonical coordinates the mouth is returned, shape (68, 2).
+            movements: of the target.
+            template: mean face of the target in whose canonical coordinates the mouths are returned, shape (68, 2).
         """
         neutral = self._target.neutral
+        faces = np.stack([movement.face for movement in movements])
         # The nose's base turns with the head as the mouth beside it does, and does not speak.
-        turn = (movement.face[NOSE_BASE] - neutral.shape[NOSE_BASE]).mean(axis=0)
+        turns = (faces[:, NOSE_BASE] - neutral.shape[NOSE_BASE]).mean(axis=1, keepdims=True)
         onto = fit_placement(neutral.template[None], template)
-        return to_canonical((movement.face[MOUTH] - turn)[None], onto)[0].astype(np.float32)
+        return to_canonical(faces[:, MOUTH] - turns, onto).astype(np.float32)
 
     def place(self, movement: Movement) -> np.ndarray:
         """Returns the target's landmarks in ``movement``: (N, 2) float32, pixels of the square."""

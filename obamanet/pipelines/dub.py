@@ -26,7 +26,7 @@ from obamanet.keypoints.placement import to_pixel
 from obamanet.keypoints.reference import fold
 from obamanet.person import Person
 from obamanet.pipelines.into_frames import FrameSketch, draw_whole_face, paint_frames, sketch_face
-from obamanet.pipelines.labelled import Label, write_labelled
+from obamanet.pipelines.labelled import FinishedVideo, Label, write_labelled
 from obamanet.pipelines.speak import SpeakOptions, check_output, move_lips, predict_sound, save_keypoints
 from obamanet.progress import Progress
 from obamanet.provenance import Synthetic
@@ -49,21 +49,13 @@ FACES_COMPARED = 4
 
 
 @dataclass(frozen=True)
-class DubbedVideo:
-    """A finished video.
+class DubbedVideo(FinishedVideo):
+    """A finished video whose mouth says another sound.
 
     Attributes:
-        path: its file.
-        frames: number of frames.
-        fps: frames per second.
-        size: width and height, pixels.
         untouched: frames without a face, which stay as recorded.
     """
 
-    path: Path
-    frames: int
-    fps: Fraction
-    size: tuple[int, int]
     untouched: int
 
 

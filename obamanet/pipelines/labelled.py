@@ -61,6 +61,23 @@ class Label:
         )
 
 
+@dataclass(frozen=True)
+class FinishedVideo:
+    """A finished video.
+
+    Attributes:
+        path: its file.
+        frames: number of frames.
+        fps: frames per second.
+        size: width and height, pixels.
+    """
+
+    path: Path
+    frames: int
+    fps: Fraction
+    size: tuple[int, int]
+
+
 def write_labelled(
     frames: Iterator[np.ndarray],
     count: int,

@@ -23,7 +23,7 @@ from obamanet.inference.speaker import Speaker, as_speaker
 from obamanet.keypoints.retarget import GapFiller, Movement, Retargeter
 from obamanet.person import Person
 from obamanet.pipelines.into_frames import FrameSketch, draw_whole_face
-from obamanet.pipelines.labelled import Label, write_labelled
+from obamanet.pipelines.labelled import FinishedVideo, Label, write_labelled
 from obamanet.pipelines.speak import (
     SpeakOptions,
     articulate,
@@ -48,21 +48,13 @@ seen: in training each clip has its square."""
 
 
 @dataclass(frozen=True)
-class ReenactedVideo:
-    """A finished video.
+class ReenactedVideo(FinishedVideo):
+    """A finished video of a person who moves as a driver does.
 
     Attributes:
-        path: its file.
-        frames: number of frames.
-        fps: frames per second.
-        size: width and height, pixels.
         without_face: frames of the driver without a face, in which the person comes to rest.
     """
 
-    path: Path
-    frames: int
-    fps: Fraction
-    size: tuple[int, int]
     without_face: int
 
 
@@ -230,7 +222,7 @@ def take_mouths(
         PersonError: the person has no speech part, whose canonical coordinates they are in.
     """
     template = person.mouth.head.template
-    points = np.stack([retargeter.mouth(movement, template) for movement in move_person(track, retargeter)])
+    points = retargeter.mouths(move_person(track, retargeter), template)
     return articulate(CanonicalKeypoints(points, track.fps), person.mouth.rest, options.articulation)
 
 

@@ -15,6 +15,7 @@ from obamanet.audio.features import SPEECH, FeatureExtraction, extract_features
 from obamanet.audio.load import stream_sound
 from obamanet.audio.normalise_features import speech_reference_of
 from obamanet.background import in_background
+from obamanet.constants import MOUTH_COUNT
 from obamanet.errors import OptionError, OutputError
 from obamanet.files import atomic_path, ensure_output_path
 from obamanet.inference.speaker import Speaker, as_speaker
@@ -26,7 +27,7 @@ from obamanet.keypoints.lips import uncross_lips
 from obamanet.keypoints.reference import nearest_frames, reference_at
 from obamanet.person import Person
 from obamanet.pipelines.into_frames import FrameSketch, draw_whole_face, paint_frames, paint_squares, sketch_face
-from obamanet.pipelines.labelled import Label, write_labelled
+from obamanet.pipelines.labelled import FinishedVideo, Label, write_labelled
 from obamanet.progress import Progress
 from obamanet.timing import frame_times, frames_to_cover, resample_in_time
 from obamanet.types import CanonicalKeypoints, FeatureSequence, RenderMode
@@ -75,21 +76,8 @@ class SpeakOptions:
             )
 
 
-@dataclass(frozen=True)
-class SpokenVideo:
-    """A finished video.
-
-    Attributes:
-        path: its file.
-        frames: number of frames.
-        fps: frames per second.
-        size: width and height, pixels.
-    """
-
-    path: Path
-    frames: int
-    fps: Fraction
-    size: tuple[int, int]
+class SpokenVideo(FinishedVideo):
+    """A finished video of a person who says a sound."""
 
 
 def speak(
@@ -113,8 +101,8 @@ def speak(
     """
     options, progress = options or SpeakOptions(), progress or Progress()
     out, speaker = check_output(sound, out, options), as_speaker(speaker)
-    predicted, duration = predict_sound(sound, speaker)
-    keypoints = move_lips(predicted, duration, speaker.person, options)
+    keypoints, duration = predict_sound(sound, speaker)
+    keypoints = move_lips(keypoints, duration, speaker.person, options)
     if options.keypoints_out:
         save_keypoints(keypoints, options.keypoints_out)
     sketches = draw_sketches(keypoints, speaker.person)
@@ -163,9 +151,14 @@ def predict_sound(sound: Path, speaker: Speaker | Person) -> tuple[CanonicalKeyp
         return predict_raw(features, speaker), features.duration
     extraction = FeatureExtraction(person.features)
     stream = KeypointStream(speaker, speech_reference_of(extraction.parts(stream_sound(sound))))
-    parts = [stream.push(samples).points for samples in stream_sound(sound, block_seconds=BLOCK_SECONDS)]
-    parts.append(stream.finish().points)
-    return CanonicalKeypoints(np.concatenate(parts), person.fps), extraction.duration
+    points = np.zeros((frames_to_cover(extraction.duration, person.fps), MOUTH_COUNT, 2), np.float32)
+    end = 0
+    for samples in stream_sound(sound, block_seconds=BLOCK_SECONDS):
+        some = stream.push(samples).points
+        points[end : end + len(some)] = some
+        end += len(some)
+    points[end:] = stream.finish().points
+    return CanonicalKeypoints(points, person.fps), extraction.duration
 
 
 def move_lips(

@@ -6,11 +6,11 @@ A judge must not be trained on what it judges: it learns from recordings alone, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,7 +20,6 @@ from obamanet.files import atomic_path
 from obamanet.networks.config import LipReaderConfig
 from obamanet.progress import Progress
 from obamanet.render.crop import to_square
-from obamanet.sources import add_sources
 from obamanet.timing import frame_times
 from obamanet.training.data.dataset import Clip, Dataset, Piece, Split
 from obamanet.training.judges.grid_grammar import (
@@ -34,7 +33,6 @@ from obamanet.training.judges.grid_grammar import (
     word_error,
 )
 from obamanet.training.judges.judge_card import LIPREADER
-from obamanet.training.judges.judge_writer import write_judge
 from obamanet.training.judges.mouth_crops import (
     HEIGHT,
     MARGIN,
@@ -44,18 +42,13 @@ from obamanet.training.judges.mouth_crops import (
     normalise,
     place_mouths,
 )
+from obamanet.training.judges.train_judge import JudgeTraining, train_judge
 from obamanet.training.loop.ema_learner import EmaLearner, Losses
-from obamanet.training.loop.runner import (
-    NOT_STATED,
-    Limits,
-    Schedule,
-    TrainReport,
-    check_not_blank,
-    claim_run,
-    own_folder,
-    run_training,
-)
+from obamanet.training.loop.runner import NOT_STATED, Limits, TrainReport
 from obamanet.training.loop.training_options import EmaOptions
+
+if TYPE_CHECKING:
+    import keras
 
 WARM_UP = 50
 """Steps over which the learning rate rises."""
@@ -130,46 +123,38 @@ def train_lip_reader(
         DatasetError: a clip is no sentence of GRID or has another frame rate.
         OptionError: ``folder`` holds another run.
     """
-
-    check_not_blank(licence=licence, attribution=attribution)
-    progress = progress or Progress()
     if dataset.fps != READ_FPS:
         raise DatasetError(f"{dataset.folder}: {dataset.fps} frames per second; the lip reader needs {READ_FPS}")
     config = LipReaderConfig(HEIGHT, WIDTH, CLASSES, options.filters, options.units, options.dropout)
-    sections = {
-        "network": {**asdict(config), "filters": list(config.filters)},
-        "data": {"split": split.digest},
-        "training": {**asdict(options), "filters": list(options.filters)},
-    }
-    with own_folder(folder):
-        claim_run(folder, sections)
-        add_sources(folder, split.sources)
+
+    def load(progress: Progress) -> tuple[list[Sentence], list[Sentence]]:
         pieces = [*split.train, *split.val]
         sentences = [
             read_sentence(piece, alignments) for piece in progress.track(pieces, "reading mouths", len(pieces))
         ]
-        train, val = sentences[: len(split.train)], sentences[len(split.train) :]
-        learner = LipReaderLearner(config, options, val)
-        source = SentenceSource(train, options)
-        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-        report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        return sentences[: len(split.train)], sentences[len(split.train) :]
+
+    def build() -> keras.Model:
         from obamanet.networks.lip_reader import build_lip_reader
 
-        write_judge(
-            folder,
-            LIPREADER,
-            build_lip_reader(config),
-            config,
-            sections,
-            (len(train), len(val)),
-            licence=licence,
-            attribution=attribution,
-            validation={"step": report.best_step, "word_error": report.best_score},
-            fps=READ_FPS,
-            grammar=" ".join(SLOT_NAMES),
-            vocabulary=list(VOCABULARY),
-        )
-        return report
+        return build_lip_reader(config)
+
+    training = JudgeTraining(
+        LIPREADER,
+        config,
+        build,
+        load,
+        learner=lambda val: LipReaderLearner(config, options, val),
+        batches=lambda train: SentenceSource(train, options).batch,
+        about=lambda report: {
+            "validation": {"step": report.best_step, "word_error": report.best_score},
+            "fps": READ_FPS,
+            "grammar": " ".join(SLOT_NAMES),
+            "vocabulary": list(VOCABULARY),
+        },
+    )
+    rights = {"licence": licence, "attribution": attribution}
+    return train_judge(training, split, folder, options, **rights, limits=limits, progress=progress)
 
 
 def read_sentence(piece: Piece, alignments: Path) -> Sentence:

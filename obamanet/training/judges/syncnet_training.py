@@ -8,10 +8,10 @@ batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -24,25 +24,18 @@ from obamanet.files import atomic_path
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical
 from obamanet.networks.config import LOST_FRAMES, SOUND_STEPS, SyncNetConfig
 from obamanet.progress import Progress
-from obamanet.sources import add_sources
 from obamanet.timing import frame_times, resample_in_time
 from obamanet.training.data.dataset import Dataset, Piece, Split
 from obamanet.training.judges.judge_card import SYNCNET
-from obamanet.training.judges.judge_writer import write_judge
+from obamanet.training.judges.train_judge import JudgeTraining, train_judge
 from obamanet.training.loop.ema_learner import EmaLearner, Losses
 from obamanet.training.loop.log import logged
-from obamanet.training.loop.runner import (
-    NOT_STATED,
-    Limits,
-    Schedule,
-    TrainReport,
-    check_not_blank,
-    claim_run,
-    own_folder,
-    run_training,
-)
+from obamanet.training.loop.runner import NOT_STATED, Limits, TrainReport
 from obamanet.training.loop.training_options import EmaOptions
 from obamanet.types import FeatureSequence
+
+if TYPE_CHECKING:
+    import keras
 
 JUDGED_RATE = FEATURE_RATE / SOUND_STEPS
 """Video frames per second, 25, to which every mouth is brought."""
@@ -197,39 +190,32 @@ def train_syncnet(
         DatasetError: no piece has sound and is long enough.
         OptionError: ``folder`` holds another run.
     """
-
-    check_not_blank(licence=licence, attribution=attribution)
-    progress = progress or Progress()
     config = SyncNetConfig(width=options.width, size=options.size, dropout=options.dropout)
-    sections = {
-        "network": asdict(config),
-        "data": {"split": split.digest},
-        "training": asdict(options),
-    }
-    with own_folder(folder):
-        claim_run(folder, sections)
-        add_sources(folder, split.sources)
+
+    def load(progress: Progress) -> tuple[list[Sample], list[Sample]]:
         train = load_samples(split.train, dataset, options.frames, progress)
-        val = load_samples(split.val, dataset, options.frames, progress)
-        schedule = Schedule(options.steps, options.epoch_steps, options.batch_size)
-        source = SampleSource(train, options)
-        learner = SyncNetLearner(config, options, val)
-        report = run_training(learner, source.batch, folder, schedule, limits=limits or Limits(), progress=progress)
+        return train, load_samples(split.val, dataset, options.frames, progress)
+
+    def build() -> keras.Model:
         from obamanet.networks.syncnet import build_syncnet
 
+        return build_syncnet(config)
+
+    def about(report: TrainReport) -> dict[str, Any]:
         best = logged(folder, report.best_step)
-        write_judge(
-            folder,
-            SYNCNET,
-            build_syncnet(config),
-            config,
-            sections,
-            (len(train), len(val)),
-            licence=licence,
-            attribution=attribution,
-            validation={name: best[name] for name in ("step", "score", "told_apart", "in_time") if name in best},
-        )
-        return report
+        return {"validation": {name: best[name] for name in ("step", "score", "told_apart", "in_time") if name in best}}
+
+    training = JudgeTraining(
+        SYNCNET,
+        config,
+        build,
+        load,
+        learner=lambda val: SyncNetLearner(config, options, val),
+        batches=lambda train: SampleSource(train, options).batch,
+        about=about,
+    )
+    rights = {"licence": licence, "attribution": attribution}
+    return train_judge(training, split, folder, options, **rights, limits=limits, progress=progress)
 
 
 def load_samples(pieces: Sequence[Piece], dataset: Dataset, frames: int, progress: Progress) -> list[Sample]:
