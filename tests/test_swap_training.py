@@ -293,7 +293,7 @@ def test_a_trained_swap_can_be_the_perceptual_network(sides: tuple[Path, Path], 
     learner = SwapLearner(TINY, replace(OPTIONS, perceptual=f"swap:{tmp_path}"), tuple(
         FaceSet(side, 64, 6) for side in sides
     ))  # fmt: skip
-    faces = [pictures, 1 - pictures, pictures[..., :1]]
+    faces = [pictures, 1 - pictures, *2 * [pictures[..., :1]]]
     losses, _ = learner.losses(faces, 0, frozenset({"l1", "perceptual"}))
     assert float(losses["perceptual"]) > 0
     assert set(losses) == {"l1", "perceptual"}
@@ -342,6 +342,10 @@ def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(tmp_path: Path) ->
         faces = FaceSet(folder, 64, 10)
         drawn = [faces.draw(8, np.random.default_rng(seed), flip=True).target for seed in range(40)]
         shares.append((np.concatenate(drawn).mean(axis=(1, 2, 3)) > 200).mean())
+        mouth = faces.draw(8, np.random.default_rng(1), flip=True).mouth[..., 0]
+        assert mouth.any(axis=(1, 2)).all() == known
+        # The mouth lies in the lower half of a face.
+        assert mouth[:, :32].max() == 0
     assert shares[0] < 0.12
     assert shares[1] > 0.24
 

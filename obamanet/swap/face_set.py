@@ -15,6 +15,8 @@ from obamanet.keypoints.eyes import BLINK_SHARE, eye_openings
 from obamanet.pix2pix.pictures import list_pictures, read_picture
 from obamanet.swap.alignments import ALIGNMENTS_FILE, read_alignments
 from obamanet.swap.extract_faces import Side
+from obamanet.swap.face_masks import Part, parts_mask
+from obamanet.swap.umeyama import alignment, transform
 
 MIN_FACES: Final = 25
 """Faces a side below which a swap learns pictures by heart rather than faces."""
@@ -54,11 +56,13 @@ class FaceBatch:
         given: warped and perhaps blurred, shape (B, S, S, 3) uint8 BGR.
         target: what is to be painted, shape (B, S, S, 3) uint8 BGR.
         eyes: masks of their eyes, shape (B, S, S, 1) uint8, 0 or 255.
+        mouth: masks of their mouths with the lips, likewise; empty where no landmarks are known.
     """
 
     given: np.ndarray
     target: np.ndarray
     eyes: np.ndarray
+    mouth: np.ndarray
 
 
 class FaceSet:
@@ -94,6 +98,7 @@ class FaceSet:
         held_out = max(1, round(VALIDATION_SHARE * len(self.pictures)))
         self.train = range(len(self.pictures) - held_out)
         self.val = range(len(self.pictures) - held_out, len(self.pictures))
+        self._landmarks = _landmarks_in(folder)
         self._shut = self._find_shut()
 
     def face(self, index: int) -> np.ndarray:
@@ -102,7 +107,7 @@ class FaceSet:
 
     def draw(self, count: int, random: np.random.Generator, *, flip: bool) -> FaceBatch:
         """Returns ``count`` training faces, augmented with ``random``; ``flip`` mirrors every second."""
-        given, target, eyes = [], [], []
+        given, target, masks = [], [], []
         chosen = random.choice(len(self.train), count, replace=count > len(self.train))
         if len(self._shut):
             shut = round(SHUT_SHARE * count)
@@ -115,12 +120,13 @@ class FaceSet:
             gain, shift = random.normal(1, COLOUR_GAIN, 3), random.normal(0, COLOUR_SHIFT, 3)
             target.append(_coloured(face, gain, shift))
             given.append(_blurred(_coloured(warped, gain, shift), random))
-            eyes.append(mask)
-        return FaceBatch(np.stack(given), np.stack(target), np.stack(eyes)[..., None])
+            masks.append(mask)
+        eyes, mouth = np.split(np.stack(masks), 2, axis=-1)
+        return FaceBatch(np.stack(given), np.stack(target), eyes, mouth)
 
     def _cut(self, index: int, matrix: np.ndarray, warp: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Returns face and eyes where ``matrix`` (3, 3), from pixels drawn to pixels read, and ``warp`` say."""
-        face, eyes = self._load(index)
+        """Returns face and masks where ``matrix`` (3, 3), from pixels drawn to pixels read, and ``warp`` say."""
+        face, masks = self._load(index)
         grid = np.stack(np.meshgrid(np.arange(self.size), np.arange(self.size)), axis=-1).astype(np.float64)
         if warp is not None:
             grid = grid + warp
@@ -128,32 +134,41 @@ class FaceSet:
         border = cv2.BORDER_REPLICATE
         return (
             cv2.remap(face, places, None, cv2.INTER_LINEAR, borderMode=border),  # type: ignore[call-overload]
-            cv2.remap(eyes, places, None, cv2.INTER_NEAREST, borderMode=border),  # type: ignore[call-overload]
+            cv2.remap(masks, places, None, cv2.INTER_NEAREST, borderMode=border),  # type: ignore[call-overload]
         )
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns face and eyes of ``index``, scaled so that a drawn face's pixels are the picture's."""
+        """Returns a face and its masks of eyes and mouth, scaled so that a drawn face's pixels are the picture's."""
         side = round(self.size / COVERAGE)
         face = cv2.resize(read_picture(self.pictures[index]), (side, side), interpolation=cv2.INTER_AREA)
         path = self.eyes[index]
         eyes: np.ndarray = np.zeros((side, side), np.uint8)
         if path is not None:
             eyes = cv2.resize(read_picture(path)[..., 0], (side, side), interpolation=cv2.INTER_NEAREST)
-        return face, eyes
+        mouth = np.zeros_like(eyes)
+        landmarks = self._landmarks.get(self.pictures[index].stem)
+        if landmarks is not None:
+            aligned = transform(landmarks, alignment(landmarks, side))
+            mouth = parts_mask(aligned, (side, side), frozenset({Part.MOUTH}))
+        return face, np.dstack([eyes, mouth])
 
     def _find_shut(self) -> np.ndarray:
         """Returns the training faces with shut eyes, by their landmarks; none where these are not there."""
-        path = self.folder / ALIGNMENTS_FILE
-        if not path.is_file():
+        known = [index for index in self.train if self.pictures[index].stem in self._landmarks]
+        if not known:
             return np.empty(0, int)
-        openings = {face.file: eye_openings(face.landmarks).mean() for face in read_alignments(path).faces}
-        known = [index for index in self.train if self.pictures[index].stem in openings]
-        seen = np.array([openings[self.pictures[index].stem] for index in known])
-        return np.array(known, int)[seen < BLINK_SHARE * np.median(seen)] if known else np.empty(0, int)
+        seen = np.array([eye_openings(self._landmarks[self.pictures[index].stem]).mean() for index in known])
+        return np.array(known)[seen < BLINK_SHARE * np.median(seen)]
 
     def _eyes_of(self, picture: Path) -> Path | None:
         places = (self.folder / side.eyes / f"{picture.stem}.png" for side in Side)
         return next((place for place in places if place.is_file()), None)
+
+
+def _landmarks_in(folder: Path) -> dict[str, np.ndarray]:
+    """Returns landmarks (68, 2) by the names of pictures without suffix; none where no alignments are in ``folder``."""
+    path = folder / ALIGNMENTS_FILE
+    return {face.file: face.landmarks for face in read_alignments(path).faces} if path.is_file() else {}
 
 
 def shown_matrix(side: float, size: int) -> np.ndarray:

@@ -264,7 +264,7 @@ class SwapLearner:
             self._traced[weights.active] = traced
         random = np.random.default_rng((options.seed, number, 1))
         losses = traced(
-            [[_unit(side.given), _unit(side.target), _unit(side.eyes)] for side in batch],
+            [[_unit(part) for part in (side.given, side.target, side.eyes, side.mouth)] for side in batch],
             {name: tf.constant(value, tf.float32) for name, value in asdict(weights).items()},
             tf.constant(options.learning_rate * options.stages[stage].rate, tf.float32),
             tf.constant(min(options.ema_decay, (1 + number) / (10 + number)), tf.float32),
@@ -276,7 +276,7 @@ class SwapLearner:
         """Returns the losses of one side by name, the adversary's left out, and what it painted.
 
         Args:
-            faces: given and target (B, S, S, 3) and eyes (B, S, S, 1), in [0, 1].
+            faces: given and target (B, S, S, 3), eyes and mouth (B, S, S, 1), in [0, 1].
             side: 0 for A, 1 for B.
             active: losses to compute.
         """
@@ -292,7 +292,7 @@ class SwapLearner:
         )
         from obamanet.networks.unet import l1_loss
 
-        given, target, eyes = faces
+        given, target, eyes, mouth = faces
         own, other = ("ab"[number] for number in (side, 1 - side))
         picture, *mask = self._painted(self.network, given, own, training=True)
         shown = compose(mask[0], picture, given) if mask else picture
@@ -301,6 +301,8 @@ class SwapLearner:
             losses["edge"] = edge_loss(target, picture)
         if "eyes" in active:
             losses["eyes"] = masked_l1(target, picture, eyes)
+        if "mouth" in active:
+            losses["mouth"] = masked_l1(target, picture, mouth)
         if "perceptual" in active and self._features is not None:
             losses["perceptual"] = perceptual_loss(self._features, target, picture)
         if "cycle" in active:
