@@ -529,7 +529,7 @@ def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, sp
     assert (said.code, said.lines) == (0, [])
     assert not copy.exists() and not talk.exists()
 
-    said = obamanet(*renderer, "--width", 8)
+    said = obamanet(*renderer, "--width", 8, "-q")
     assert (said.code, said.out, len(said.lines)) == (2, "", 1)
     assert "width 4 -> 8" in said.lines[0]
 

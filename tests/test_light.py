@@ -117,6 +117,7 @@ def test_every_extra_module_belongs_to_an_extra() -> None:
     setup.read(ROOT / "setup.cfg", "utf-8")
     extras = setup["options.extras_require"]
     packages = {"sklearn": "scikit-learn", "skimage": "scikit-image", "dlib": "dlib-bin", "PIL": "pillow"}
+    packages |= {"prometheus_client": "prometheus-client"}
     for module, extra in EXTRAS.items():
         assert packages.get(module, module) in extras[extra], module
     for module in ALSO_IN_EVALUATE:

@@ -39,7 +39,7 @@ def test_only_the_path_and_progress_are_said(tiny_person: Person, environment: d
         check=False,
     )
     assert (result.returncode, result.stdout) == (0, "out/speech.mp4\n"), result.stderr
-    assert result.stderr.startswith("speaking: 24/24, ")
+    assert result.stderr.startswith("speaking: 25/25, ")
     assert result.stderr.count("\n") == 1
     assert (tmp_path / "out" / "speech.mp4").stat().st_size > 1000
 

@@ -54,7 +54,7 @@ match verb:
         dataset = Path(rest[rest.index("--out") + 1])
         shutil.copytree(DATASET, dataset)
         about = json.loads((dataset / "dataset.json").read_text())
-        about["rejects"] = [{"source": "/x/<b>me</b>.mp4", "reason": "no face", "first": 3, "last": 9}]
+        about["rejects"] = [{"source": "/x/<b>me<b>.mp4", "reason": "no face", "first": 3, "last": 9}]
         (dataset / "dataset.json").write_text(json.dumps(about))
     case "train":
         run = Path(rest[1]) / rest[0]
@@ -154,7 +154,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, commands: Path) -> Iterator[S
     finally:
         server.terminate()
         server.communicate()
-    assert "Traceback" not in told.read_text(), told.read_text()
+    # What Gradio refuses in the place of an upload, it tells in its own way.
+    refused = ("InvalidPathError: ", "ValueError: files are uploaded")
+    lines = told.read_text().splitlines()
+    assert sum("Traceback" in line for line in lines) == sum(any(one in line for one in refused) for line in lines), (
+        lines
+    )
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +326,7 @@ def test_a_person_is_made_paused_and_gone_on_with(page: Page, site: Site, spoken
     page.locator("#own-start").click()
     shown.locator("[data-state=ready]").wait_for()
     shown.get_by_role("cell", name="no face").wait_for()
-    assert "<b>me</b>.mp4" in shown.inner_text()
+    assert "<b>me<b>.mp4" in shown.inner_text()
     page.locator("#own-train").click()
     shown.get_by_text("Remaining: 2 h 5 min").wait_for()
     page.reload(wait_until="commit")
@@ -409,7 +414,7 @@ def test_nobody_can_name_a_file_or_an_address_in_the_place_of_an_upload(site: Si
         kind = {"Content_Type": "application/json"}
         assert ask(site, "/en/gradio_api/queue/join", "POST", json.dumps(order).encode(), **kind)[0] == 200
         told = ask(site, f"/en/gradio_api/queue/data?session_hash=s{number}")[2].decode()
-        assert '"success":false' in told, told
+        assert '"success":false' in told, (named, told)
         assert ("not named by an address" in told) == named.startswith("http")
 
 

@@ -19,7 +19,7 @@ from obamanet.errors import ObamanetError
 from obamanet.inference.speaker import Speaker
 from obamanet.person import CARD, load_person
 from obamanet.web.guard import COOKIE
-from obamanet.web.job_queue import UnknownJobError, file_name
+from obamanet.web.job_queue import INPUTS, UnknownJobError, file_name
 from obamanet.web.own_projects import Projects, Stage
 from obamanet.web.page_evaluate import evaluate_tab
 from obamanet.web.page_live import LiveSessions, live_routes
@@ -96,7 +96,7 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
     Raises:
         ModuleNotFoundError: Gradio is not installed; the extra ``web`` brings it.
     """
-    uploads = service.queue.folder / "page"
+    uploads = service.queue.folder / f"{INPUTS}page"
     shutil.rmtree(uploads, ignore_errors=True)  # Of a server that was killed.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
@@ -113,9 +113,12 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
     secret = token_hex(16)
     for language in LANGUAGES:
         tab = Tab(service, Texts(language), secret)
+        blocks = _blocks(tab, projects, options.swaps, uploads / "examples")
+        # Else Gradio, which sets it when it launches by itself, takes any file of this machine for an upload.
+        blocks.has_launched = True
         gr.mount_gradio_app(
             app,
-            _blocks(tab, projects, options.swaps, uploads / "examples"),
+            blocks,
             f"/{language}",
             footer_links=[],
             run_history=False,
@@ -132,7 +135,7 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
         )
 
 
-async def _refuse_address(address: str, folder: str) -> str:
+async def _refuse_address(*arguments: object, **options: object) -> str:
     """Stands for Gradio's download of what browsers name by its address."""
     raise ValueError("files are uploaded, not named by an address")
 
