@@ -348,7 +348,7 @@ def test_a_person_is_made_paused_and_gone_on_with(page: Page, site: Site, spoken
     page.keyboard.press("Escape")
 
 
-def test_the_keyboard_alone_says_a_text_on_a_phone_in_the_dark(page: Page, site: Site) -> None:
+def test_on_a_phone_in_the_dark_all_fits_and_has_a_name(page: Page, site: Site) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
     page.goto(f"{site.url}/?lang=es", wait_until="commit")
@@ -363,15 +363,6 @@ def test_the_keyboard_alone_says_a_text_on_a_phone_in_the_dark(page: Page, site:
         ".map(one => one.outerHTML.slice(0, 120))"
     )
     assert not unnamed
-    page.locator("#speak-example").focus()
-    page.keyboard.press("Enter")
-    page.locator("#speak-sound").get_by_role("button", name=re.compile("play", re.IGNORECASE)).first.wait_for()
-    page.locator("#speak-go").focus()
-    page.keyboard.press("Space")
-    result(page, "speak").locator("progress").wait_for()
-    page.locator("#speak-cancel").focus()
-    page.keyboard.press("Enter")
-    result(page, "speak").get_by_text("Cancelado.").wait_for()
 
 
 def ask(
