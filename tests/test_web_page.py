@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +32,7 @@ from obamanet.web.page_texts import LANGUAGES, TEXTS, Texts, choose_language
 from obamanet.web.page_theme import ACCENT, CARD, DANGER, FIELD, FIELD_LINE, INK, ON_ACCENT, PAPER, QUIET, SOFT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 LONG = 300_000.0
 """Milliseconds that the browser waits at most; the machine may be loaded."""
@@ -163,26 +164,42 @@ def site(tmp_path_factory: pytest.TempPathFactory, commands: Path) -> Iterator[S
 
 
 @pytest.fixture(scope="module")
-def page(site: Site) -> Iterator[Page]:
-    """Return the English page in Chromium, which asks no other host for anything and reports no error of a script."""
+def browser() -> Iterator[Browser]:
+    """Return Chromium."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("there is no chromium")
-    foreign: list[str] = []
-    errors: list[str] = []
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS), timeout=LONG)
-        opened = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True).new_page()
-        opened.set_default_timeout(LONG)
-        opened.on("request", lambda asked: foreign.append(asked.url) if not is_own(asked.url, site) else None)
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.goto(f"{site.url}/?lang=en", wait_until="commit")
-        opened.locator("#speak-go").wait_for()
-        yield opened
+        yield browser
         browser.close()
-    assert not foreign
-    assert not errors
+
+
+@contextmanager
+def opened(browser: Browser, site: Site, language: str = "en", **options: Any) -> Iterator[Page]:
+    """Yield the page, which asks no other host for anything, is refused nothing and reports no error of a script."""
+    wrong: list[str] = []
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "accept_downloads": True, **options})
+    page = context.new_page()
+    page.set_default_timeout(LONG)
+    page.on("request", lambda asked: wrong.append(asked.url) if not is_own(asked.url, site) else None)
+    page.on("response", lambda told: wrong.append(f"{told.status} {told.url}") if told.status >= 400 else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"{site.url}/?lang={language}", wait_until="commit")
+    page.locator("#speak-go").wait_for()
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    """Return the English page, opened anew, so that no test begins where another one left off."""
+    with opened(browser, site) as page:
+        yield page
 
 
 def is_own(url: str, site: Site) -> bool:
@@ -203,6 +220,11 @@ def result(page: Page, tab: str) -> Locator:
     return page.locator(f"#{tab}-result")
 
 
+def player(page: Page) -> Locator:
+    """Return the button that plays the sound which was chosen."""
+    return page.locator("#speak-sound").get_by_role("button", name=re.compile("play", re.IGNORECASE)).first
+
+
 def plays(video: Locator) -> None:
     """Wait until a video plays."""
     video.wait_for()
@@ -220,20 +242,21 @@ def download(page: Page, link: Locator, path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def spoken(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def spoken(browser: Browser, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a video that was made by the tab Speak and downloaded."""
     folder = tmp_path_factory.mktemp("spoken")
-    open_tab(page, "Speak")
-    page.locator("#speak-go").click()
-    result(page, "speak").get_by_role("alert").filter(has_text="There is no sound yet").wait_for()
-    upload(page, "#speak-sound", write_sound(folder / "babble.wav", babble(1.6)))
-    page.locator("#speak-sound").get_by_role("button", name=re.compile("play", re.IGNORECASE)).first.wait_for()
-    page.locator("#speak-go").click()
-    result(page, "speak").locator("progress").wait_for()
-    # In the middle: the job goes on, and the page that is loaded again shows it.
-    page.reload(wait_until="commit")
-    plays(result(page, "speak").locator("video"))
-    return download(page, result(page, "speak").get_by_role("link", name="Video (mp4)"), folder / "talk.mp4")
+    with opened(browser, site) as page:
+        open_tab(page, "Speak")
+        page.locator("#speak-go").click()
+        result(page, "speak").get_by_role("alert").filter(has_text="There is no sound yet").wait_for()
+        upload(page, "#speak-sound", write_sound(folder / "babble.wav", babble(1.6)))
+        player(page).wait_for()
+        page.locator("#speak-go").click()
+        result(page, "speak").locator("progress").wait_for()
+        # In the middle: the job goes on, and the page that is loaded again shows it.
+        page.reload(wait_until="commit")
+        plays(result(page, "speak").locator("video"))
+        return download(page, result(page, "speak").get_by_role("link", name="Video (mp4)"), folder / "talk.mp4")
 
 
 def test_a_sound_is_spoken_and_the_download_verifies(page: Page, spoken: Path, tmp_path: Path) -> None:
@@ -319,11 +342,12 @@ def test_a_person_is_made_paused_and_gone_on_with(page: Page, site: Site, spoken
     page.get_by_label("Name of the person").fill(f"Ada {MOUSE}")
     page.locator("#own-start").click()
     shown = result(page, "own")
-    shown.get_by_role("alert").filter(has_text="tick the declaration").wait_for()
+    page.locator("#own-error").get_by_role("alert").filter(has_text="tick the declaration").wait_for()
     page.get_by_label("I declare that the person in the footage").check()
     page.locator("#own-consent").locator("input, textarea").fill("It is me.")
     upload(page, "#own-footage", spoken)
     page.locator("#own-start").click()
+    page.locator("#own-error").get_by_role("alert").wait_for(state="detached")
     shown.locator("[data-state=ready]").wait_for()
     shown.get_by_role("cell", name="no face").wait_for()
     assert "<b>me<b>.mp4" in shown.inner_text()
@@ -348,21 +372,36 @@ def test_a_person_is_made_paused_and_gone_on_with(page: Page, site: Site, spoken
     page.keyboard.press("Escape")
 
 
-def test_on_a_phone_in_the_dark_all_fits_and_has_a_name(page: Page, site: Site) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.emulate_media(color_scheme="dark")
-    page.goto(f"{site.url}/?lang=es", wait_until="commit")
-    page.locator("#speak-go").wait_for()
-    assert page.evaluate("document.documentElement.lang") == "es"
-    assert page.evaluate("document.body.classList.contains('dark')")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    unnamed = page.evaluate(
+@pytest.fixture
+def phone(browser: Browser, site: Site) -> Iterator[Page]:
+    """Return the Spanish page on a small screen in the dark."""
+    with opened(browser, site, "es", viewport={"width": 390, "height": 844}, color_scheme="dark") as page:
+        yield page
+
+
+def test_on_a_phone_in_the_dark_all_fits_and_has_a_name(phone: Page) -> None:
+    assert phone.evaluate("document.documentElement.lang") == "es"
+    assert phone.evaluate("document.body.classList.contains('dark')")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    unnamed = phone.evaluate(
         "() => [...document.querySelectorAll('button, input, textarea, a, select, video, canvas, img')]"
         ".filter(one => one.checkVisibility() && !(one.textContent.trim() || one.ariaLabel || one.title || one.alt"
         " || one.labels?.length || one.getAttribute('aria-labelledby') || one.querySelector?.('[aria-label], title')))"
         ".map(one => one.outerHTML.slice(0, 120))"
     )
     assert not unnamed
+
+
+def test_the_keyboard_alone_says_the_example(phone: Page) -> None:
+    phone.locator("#speak-example").focus()
+    phone.keyboard.press("Enter")
+    player(phone).wait_for()
+    phone.locator("#speak-go").focus()
+    phone.keyboard.press("Space")
+    result(phone, "speak").locator("progress").wait_for()
+    phone.locator("#speak-cancel").focus()
+    phone.keyboard.press("Enter")
+    result(phone, "speak").get_by_text("Cancelado.").wait_for()
 
 
 def ask(

@@ -58,6 +58,12 @@ REMAINING: Final = re.compile(r"(?:(\d+) s left|left take about (.+) on this mac
 WAITS: Final = (0.02, 0.05, 0.1, 0.0)
 """Seconds after each try to lock a project that others may only be looking at."""
 
+PAUSE_SECONDS: Final = 5.0
+"""Longest wait for a command that was told to stop; a training first writes how far it is."""
+
+PAUSE_LOOK_SECONDS: Final = 0.05
+"""Between two looks whether it has."""
+
 
 class Stage(StrEnum):
     """The steps to a person, in order."""
@@ -186,13 +192,20 @@ class Projects:
         began.wait()
 
     def pause(self, project: Project) -> None:
-        """Stops the command that is at work; without effect where there is none.
+        """Stops the command that is at work, and waits up to :data:`PAUSE_SECONDS` for its end.
 
         Not by SIGINT, which what is started in the background may ignore.
         """
-        if self._is_running(project):
+        told: set[int] = set()
+        end = time.monotonic() + PAUSE_SECONDS
+        while self._is_running(project) and time.monotonic() < end:
+            # Between two steps no process is named; a second signal would break off what the first one asked for.
             with suppress(OSError, ValueError):
-                os.kill(int((self.folder / project.id / RUNNING_FILE).read_text()), signal.SIGTERM)
+                process = int((self.folder / project.id / RUNNING_FILE).read_text())
+                if process not in told:
+                    os.kill(process, signal.SIGTERM)
+                    told.add(process)
+            time.sleep(PAUSE_LOOK_SECONDS)
 
     def _tell(self, project: Project) -> None:
         """Registers the person if it is made; one that was damaged since is left out."""

@@ -120,6 +120,7 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
             app,
             blocks,
             f"/{language}",
+            root_path=f"/{language}",  # Else the addresses of files that Gradio gives lack it.
             footer_links=[],
             run_history=False,
             show_error=True,

@@ -21,7 +21,7 @@ NEEDED: Final = ("tensorflow", "librosa", "matplotlib")
 """Packages of the extra train."""
 
 REFRESH_SECONDS: Final = 2.0
-"""Between two looks at a person in the making, while the page is open and work goes on."""
+"""Between two looks at a person in the making, while the page is open."""
 
 REJECTS_SHOWN: Final = 12
 """Rows of the table of what was not used."""
@@ -47,34 +47,32 @@ def own_tab(tab: Tab, page: gradio.Blocks, projects: Projects) -> None:
     def choices() -> list[tuple[str, str]]:
         return [(project.name, project.id) for project in projects.all()]
 
-    def begin(name: str, licence: str, consent: str, agreed: bool, footage: list[str] | None) -> tuple[Any, str, Any]:
+    def begin(name: str, licence: str, consent: str, agreed: bool, footage: list[str] | None) -> tuple[Any, Any, str]:
         try:
             project = _create(texts, projects, (name, licence, consent), agreed, footage or [])
         except ObamanetError as error:
-            return gr.skip(), error_box(texts, without_folders(str(error))), gr.skip()
+            return gr.skip(), gr.skip(), error_box(texts, without_folders(str(error)))
         projects.start(project, last=Stage.PREPARE)
-        return gr.Dropdown(choices(), value=project.id), project_box(texts, projects, project.id), gr.Timer(active=True)
+        return gr.Dropdown(choices(), value=project.id), look(project.id), ""
 
-    def go_on(id: str | None) -> tuple[str, Any]:
+    def go_on(id: str | None) -> str:
         if id:
             projects.start(projects.get(id))
         return look(id)
 
-    def pause(id: str | None) -> tuple[str, Any]:
+    def pause(id: str | None) -> str:
         if id:
             projects.pause(projects.get(id))
         return look(id)
 
-    def look(id: str | None) -> tuple[str, Any]:
-        shown = project_box(texts, projects, id)
-        working = bool(id) and projects.state(projects.get(str(id))) is ProjectState.RUNNING
-        return shown, gr.Timer(active=working)
+    def look(id: str | None) -> str:
+        return project_box(texts, projects, id)
 
-    def refresh(id: str | None) -> tuple[Any, str, Any]:
+    def refresh(id: str | None) -> tuple[Any, str]:
         known = choices()
         ids = [each for _, each in known]
         chosen = id if id in ids else (ids[0] if ids else None)
-        return gr.Dropdown(known, value=chosen), *look(chosen)
+        return gr.Dropdown(known, value=chosen), look(chosen)
 
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
@@ -93,6 +91,7 @@ def own_tab(tab: Tab, page: gradio.Blocks, projects: Projects) -> None:
             )
             prepare = gr.Button(texts("own.start"), variant="primary", elem_id="own-start")
         with gr.Column(scale=6, min_width=320):
+            wrong = gr.HTML(elem_id="own-error")  # Of its own: the result is shown anew by the timer.
             known = choices()
             project = gr.Dropdown(
                 known, value=known[0][1] if known else None, label=texts("own.project"), elem_id="own-project"
@@ -102,13 +101,14 @@ def own_tab(tab: Tab, page: gradio.Blocks, projects: Projects) -> None:
                 train = gr.Button(texts("own.train"), elem_id="own-train")
                 stop = gr.Button(texts("own.pause"), elem_id="own-pause")
             gr.HTML(f'<p class="page-note">{escape(texts("own.time"))}</p>')
-    timer = gr.Timer(REFRESH_SECONDS, active=False)
-    prepare.click(begin, [name, licence, consent, agreed, footage], [project, shown, timer], **quiet)
-    train.click(go_on, project, [shown, timer], **quiet)
-    stop.click(pause, project, [shown, timer], **quiet)
-    project.change(look, project, [shown, timer], **quiet)
-    timer.tick(look, project, [shown, timer], **quiet)
-    page.load(refresh, project, [project, shown, timer], **quiet)
+    # Always on: answers may overtake each other, and one that says "not at work" would be the last.
+    timer = gr.Timer(REFRESH_SECONDS)
+    prepare.click(begin, [name, licence, consent, agreed, footage], [project, shown, wrong], **quiet)
+    train.click(go_on, project, shown, **quiet)
+    stop.click(pause, project, shown, **quiet)
+    project.change(look, project, shown, **quiet)
+    timer.tick(look, project, shown, **quiet)
+    page.load(refresh, project, [project, shown], **quiet)
 
 
 def _create(texts: Texts, projects: Projects, told: tuple[str, str, str], agreed: bool, footage: list[str]) -> Project:
