@@ -1,12 +1,22 @@
-"""Checks whether this process may use the memory that training needs, and recognises out-of-memory errors."""
+"""Bounds and checks the memory of this process, and recognises out-of-memory errors."""
 
 from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import Final
 
 from obamanet.errors import ObamanetError
 
 TRAINING_BYTES = 4_000_000_000
 """Bytes of address space that TensorFlow needs to load and run; with less it may crash without a message. Measured with
 ulimit -v (benchmarks/RESULTS.md, "Constants")."""
+
+M_MMAP_THRESHOLD: Final = -3
+"""Parameter of mallopt(3), from glibc's malloc.h."""
+
+LARGE_BLOCK: Final = 1 << 20
+"""Bytes. Pictures of 512 x 512 pixels and smaller ones are below, so that no frame costs calls of the system."""
 
 OUT_OF_MEMORY_MESSAGES = (
     "failed to map segment",
@@ -47,6 +57,21 @@ def limit_memory(size: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     allowed = min((limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY), default=size)
     resource.setrlimit(resource.RLIMIT_AS, (min(size, allowed), hard))
+
+
+def return_large_blocks() -> None:
+    """Lets glibc give every block of LARGE_BLOCK bytes and more back to the system when it is freed.
+
+    By itself it keeps those no larger than the largest one that was freed, up to 32 MB, between smaller ones, so that
+    resident memory grows with time. Not for training, which allocates large blocks all the time. With other C libraries
+    nothing is done.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with suppress(AttributeError):  # Only glibc has mallopt.
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

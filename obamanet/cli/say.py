@@ -81,6 +81,10 @@ def say_text(
     name = name_of(text, text_file)
     job = video.checked(name, [text_file, recording], fps=fps, outputs=options.timelines)
     options, progress = replace(options, speak=job.options), console(quiet)
+
+    from obamanet.memory import return_large_blocks
+
+    return_large_blocks()
     speaker = job.load_speaker()
     if recording:
         say_recording(written, recording, job.out, speaker, options, progress)

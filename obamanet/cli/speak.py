@@ -38,7 +38,9 @@ def speak_sound(sound: Path, video: VideoOptions, fps: str | None, quiet: bool) 
     open_sound(sound)
     job = video.checked(sound.stem, [sound], fps=fps)
 
+    from obamanet.memory import return_large_blocks
     from obamanet.pipelines.speak import speak
 
+    return_large_blocks()
     speak(sound, job.out, job.load_speaker(), job.options, console(quiet))
     result(job.out)
