@@ -170,13 +170,16 @@ def made_folder(folder: Path) -> Iterator[Path]:
 def locked(folder: Path) -> Iterator[None]:
     """Locks ``folder`` for this process while the block runs; no lock file is left behind, not even after ``kill -9``.
 
-    The lock is advisory: only callers of this function are kept out. Where the file system has no locks there is none.
+    The lock is advisory: only callers of this function are kept out. Windows and some file systems have none.
 
     Raises:
         OutputError: another process holds the lock (raised at once), or the folder cannot be read.
     """
-    import fcntl
-
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows cannot lock a folder.
+        yield
+        return
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from obamanet.files import (
     atomic_write_json,
     atomic_write_text,
     ensure_output_path,
+    locked,
     read_json,
     sha256_of,
 )
@@ -225,3 +227,9 @@ def test_bytes_replace_an_older_file(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(b"a longer old content")
     atomic_write_bytes(tmp_path / "weights.bin", b"new")
     assert (tmp_path / "weights.bin").read_bytes() == b"new"
+
+
+def test_a_system_without_locks_on_folders_works_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with locked(tmp_path):
+        pass
