@@ -142,11 +142,12 @@ class TestStandalone:
             for one, other in zip(ours, theirs, strict=True):
                 np.testing.assert_allclose(one, other, atol=4 if one.dtype == np.uint8 else 1e-4)
 
-    def test_a_folder_that_holds_something(self, person: Person, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["out", "not_there/../out"])
+    def test_a_folder_that_holds_something(self, person: Person, tmp_path: Path, name: str) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "mine.txt").write_text("mine")
         with pytest.raises(OutputError, match="output folder is not empty"):
-            export_standalone(person, tmp_path / "out")
+            export_standalone(person, tmp_path / name)
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
     def test_no_weights_to_export(self, person: Person, tmp_path: Path) -> None:

@@ -168,6 +168,8 @@ def export_standalone(
         raise OptionError(f"keras files hold fp32: got {precision}; leave --precision out")
     if to is Format.TFLITE and precision is Precision.INT8:
         raise OptionError(f"tflite files hold fp32 or fp16: got {precision}; int8 is for onnx")
+    # Of "new/.." only what it leads to is there.
+    out = out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"output folder is not empty: {out}; name a new one")
     if reduce:
