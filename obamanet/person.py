@@ -572,9 +572,9 @@ def poser_of(person: Person) -> PoserCard:
     """
     train = "train one with: obamanet train syllables"
     if person.poser is None:
-        raise PersonError(f"person cannot speak by syllables: {person.folder} has no {POSER_FILE}; {train}")
+        raise PersonError(f"person cannot speak by syllables: {person.folder} has no poser; {train}")
     if person.poses is None or person.poser.poses != sha256_of(person.folder / POSES_FILE):
-        raise PersonError(f"poser was trained for other mouth poses: {person.folder / POSER_FILE}; {train}")
+        raise PersonError(f"poser was trained for other mouth poses: {person.folder}; {train}")
     return person.poser
 
 

@@ -604,7 +604,7 @@ def _mime_type(path: Path) -> str:
     if picture := next((kind for start, kind in PICTURE_TYPES.items() if head.startswith(start)), None):
         return picture
     if not _is_mp4(path):
-        raise ProvenanceError(f"not an mp4 video: {path}")
+        raise ProvenanceError(f"not an mp4 video, nor a PNG or JPEG picture: {path}")
     return MIME_TYPE
 
 

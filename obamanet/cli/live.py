@@ -15,7 +15,7 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import command
-from obamanet.cli.options import SOUND_HELP, EngineName, Fps, Key, KeyCert, PersonFolder, Quiet, signing_key
+from obamanet.cli.options import SOUND_HELP, EngineName, Key, KeyCert, PersonFolder, Quiet, fps_option, signing_key
 from obamanet.engine.formats import Engine
 from obamanet.errors import OptionError
 
@@ -62,7 +62,7 @@ class LiveRequest:
         bool, typer.Option("--figures", help="Frame rate and latency on the streams too, not in the window alone.")
     ] = False
     person: PersonFolder = None
-    fps: Fps = None
+    fps: Annotated[str | None, fps_option("the source's")] = None
     key_cert: KeyCert = None
     key: Key = None
     engine: EngineName = Engine.ONNXRUNTIME

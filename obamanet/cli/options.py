@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
 
 from obamanet.engine.formats import Engine
 from obamanet.errors import OptionError
@@ -36,6 +37,14 @@ WORD_TIMES_HELP = (
     "or one CTM file."
 )
 
+
+def fps_option(default: str) -> OptionInfo:
+    """Returns the option of a video's frame rate; ``default`` says in words which one it has without."""
+    told = "Frames per second: 25, 29.97 or 30000/1001; 1 to 240."
+    option: OptionInfo = typer.Option("--fps", metavar="RATE", help=told, show_default=default)
+    return option
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; errors are still told.")]
 PersonFolder = Annotated[
     Path | None,
@@ -46,15 +55,7 @@ PersonFolder = Annotated[
         show_default="the default person",
     ),
 ]
-Fps = Annotated[
-    str | None,
-    typer.Option(
-        "--fps",
-        metavar="RATE",
-        help="Frames per second: 25, 29.97 or 30000/1001; 1 to 240.",
-        show_default="the person's own",
-    ),
-]
+Fps = Annotated[str | None, fps_option("the person's own")]
 KeyCert = Annotated[
     Path | None,
     typer.Option(
@@ -103,7 +104,7 @@ def signing_key(key_cert: Path | None, key: Path | None) -> SigningKey | None:
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What every command that makes a person speak asks of its video."""
+    """What every command that makes a video of a person asks of it."""
 
     out: Annotated[
         Path | None,
@@ -112,7 +113,7 @@ class VideoOptions:
             "-o",
             metavar="MP4",
             help="The video to write.",
-            show_default="out/NAME.mp4, named after what is said",
+            show_default="out/NAME.mp4, named after the sound, text or video",
         ),
     ] = None
     person: PersonFolder = None
@@ -130,7 +131,7 @@ class VideoOptions:
         float,
         typer.Option(
             "--articulation",
-            help="How far the mouth moves: 1 as learned, 2 twice as far, 0 only where a text shuts the lips.",
+            help="How far the mouth moves: 1 as learned, 2 twice as far; at 0 it rests, unless a text shuts the lips.",
         ),
     ] = 1.0
     engine: EngineName = Engine.ONNXRUNTIME

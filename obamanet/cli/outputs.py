@@ -97,7 +97,6 @@ def _is_our_sound(path: Path) -> bool:
 
 
 def _is_our_npz(path: Path) -> bool:
-
     with open_arrays(path) as arrays:
         return set(arrays) == {"keypoints", "fps"}
 

@@ -9,7 +9,7 @@ import typer
 
 from obamanet.cli.boundary import console, result
 from obamanet.cli.declare import command
-from obamanet.cli.options import Fps, Quiet, VideoOptions
+from obamanet.cli.options import Quiet, VideoOptions, fps_option
 from obamanet.types import DrivenPart, Span
 
 
@@ -23,7 +23,7 @@ def reenact_verb(
     *,
     driver: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video whose largest face is followed.")],
     video: VideoOptions,
-    fps: Fps = None,
+    fps: Annotated[str | None, fps_option("the driver's")] = None,
     only: Annotated[
         DrivenPart,
         typer.Option("--only", help="What follows the driver; with mouth, head and eyes move as in speaking."),

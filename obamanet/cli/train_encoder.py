@@ -49,8 +49,8 @@ def encoder_verb(
 ) -> None:
     """Make the encoder that hears what is said, not who says it. Prints the folder of its weights and card.
 
-    Needs the package onnx. A person works with the encoder it was trained with alone: after a change train anew. The
-    same command goes on with a run that was stopped.
+    Needs the package onnx. Persons hold the encoder that they were trained with; another one serves those that are
+    trained with it. The same command goes on with a run that was stopped.
     """
     progress = console(quiet)
     report = train_encoder(

@@ -65,7 +65,7 @@ def renderer_verb(
     options: Annotated[
         TrainOptions,
         Fields(
-            discriminator_width="The same for the adversary; pix2pix's own is 64.",
+            discriminator_width="Filters of the adversary's first layer; pix2pix's own is 64.",
             steps=STEPS,
             batch_size="Pictures per step; pix2pix's own is 1.",
             learning_rate="Size of the first steps; pix2pix's own is 0.0002.",

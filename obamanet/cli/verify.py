@@ -13,12 +13,12 @@ from obamanet.cli.declare import command
 @command("talk.mp4")
 def verify_verb(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An mp4 video.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An mp4 video, or a PNG or JPEG picture.")],
     trust: Annotated[
         Path | None, typer.Option("--trust", metavar="PEM", help="Certificates of signers' authorities that you trust.")
     ] = None,
 ) -> None:
-    """Say what a video's signed manifest tells, and whether the file was changed since.
+    """Say what the signed manifest of a video or picture tells, and whether the file was changed since.
 
     Exit code 0: a manifest is there and the file is unchanged; 1: no manifest, or the file was changed.
     """
