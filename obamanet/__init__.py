@@ -10,7 +10,9 @@ What a program needs of it is here; everything else is for the project itself. N
     video = speak(Path("speech.wav"), Path("talk.mp4"), person, SpeakOptions(fps=parse_rate("29.97")))
 
 Speaking:   :func:`default_person_folder`, :func:`load_person`, :func:`speak`, :func:`dub`, :class:`SpeakOptions`,
-            :func:`parse_rate`
+            :func:`parse_rate`; :class:`Speaker`, a person loaded for many calls, and :class:`Engine`, what runs its
+            networks; :class:`KeypointStream`, for sound that is still coming
+Moving:     :func:`reenact`
 A person:   :func:`prepare`, :func:`load_dataset`, :func:`split_dataset`, :func:`train_keypoints`,
             :class:`KeypointOptions`, :func:`train_renderer`, :class:`RenderMode`, :class:`GeneratorConfig`,
             :class:`TrainOptions`, :class:`Limits`, :func:`assemble_person`, :class:`Origin`; to begin with another's
@@ -33,12 +35,16 @@ from obamanet.errors import ObamanetError
 if TYPE_CHECKING:
     from obamanet.about import default_person_folder
     from obamanet.assemble import assemble_person
+    from obamanet.engine.formats import Engine
     from obamanet.erasure.erase import erase
     from obamanet.erasure.find import find_traces
+    from obamanet.inference.speaker import Speaker
+    from obamanet.inference.streaming import KeypointStream
     from obamanet.networks.config import GeneratorConfig
     from obamanet.person import Origin, Person, load_person
     from obamanet.pipelines.dub import DubbedVideo, dub
     from obamanet.pipelines.puppet import make_puppet
+    from obamanet.pipelines.reenact import reenact
     from obamanet.pipelines.speak import SpeakOptions, SpokenVideo, speak
     from obamanet.progress import ConsoleProgress
     from obamanet.provenance import verify_video
@@ -56,12 +62,15 @@ _HOMES = {
     "ConsoleProgress": "progress",
     "GeneratorConfig": "networks.config",
     "DubbedVideo": "pipelines.dub",
+    "Engine": "engine.formats",
     "KeypointOptions": "training.speech.keypoint_training",
+    "KeypointStream": "inference.streaming",
     "Limits": "training.loop.runner",
     "Origin": "person",
     "Person": "person",
     "RenderMode": "types",
     "SpeakOptions": "pipelines.speak",
+    "Speaker": "inference.speaker",
     "SpokenVideo": "pipelines.speak",
     "TrainOptions": "training.renderer.pix2pix_training",
     "assemble_person": "assemble",
@@ -75,6 +84,7 @@ _HOMES = {
     "make_puppet": "pipelines.puppet",
     "parse_rate": "timing",
     "prepare": "training.data.prepare",
+    "reenact": "pipelines.reenact",
     "speak": "pipelines.speak",
     "split_dataset": "training.data.dataset",
     "train_keypoints": "training.speech.keypoint_training",
@@ -88,14 +98,17 @@ _HOMES = {
 __all__ = [
     "ConsoleProgress",
     "DubbedVideo",
+    "Engine",
     "GeneratorConfig",
     "KeypointOptions",
+    "KeypointStream",
     "Limits",
     "ObamanetError",
     "Origin",
     "Person",
     "RenderMode",
     "SpeakOptions",
+    "Speaker",
     "SpokenVideo",
     "TrainOptions",
     "__version__",
@@ -109,6 +122,7 @@ __all__ = [
     "make_puppet",
     "parse_rate",
     "prepare",
+    "reenact",
     "speak",
     "split_dataset",
     "start_weights",
