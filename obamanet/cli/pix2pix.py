@@ -195,12 +195,12 @@ def export_verb(
     Beside it: NAME.json, which says what goes in and comes out, and for Keras NAME.weights.h5, half the size. With
     --reduce a table tells size, speed and distance of the full generator and the reduced one.
     """
+    if out.suffix != f".{to}":
+        raise OptionError(f"the exported file must end in .{to}: got {out}; --to chooses another format")
     if reduction.options:
         _export_reduced(run, out, weights, to, precision, pictures, reduction.options, console(quiet))
         return
     if to is not Format.KERAS:
-        if out.suffix != f".{to}":
-            raise OptionError(f"the exported file must end in .{to}: got {out}")
         check_outputs((out, out.with_suffix(".json")), [run, pictures])
         export_graph(run, out, which=weights, precision=precision or Precision.FP16, pictures=pictures)
         result(out)
@@ -221,8 +221,6 @@ def _export_reduced(
     options: ReduceOptions,
     progress: Progress,
 ) -> None:
-    if out.suffix != f".{to}":
-        raise OptionError(f"the exported file must end in .{to}: got {out}")
     if to is Format.KERAS and precision not in (None, Precision.FP32):
         raise OptionError(f"keras files hold fp32: got {precision}; leave --precision out")
     if pictures is None:

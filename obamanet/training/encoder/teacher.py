@@ -201,7 +201,8 @@ def _load(path: Path) -> GraphProto:
     try:
         return onnx.load(path, load_external_data=False).graph
     except (OSError, DecodeError) as error:
-        raise DatasetError(f"teacher cannot be read as ONNX ({type(error).__name__}): {path}") from None
+        reason = error.strerror if isinstance(error, OSError) else "damaged, or no ONNX file"
+        raise DatasetError(f"teacher cannot be read as ONNX ({reason}): {path}") from None
 
 
 class _Graph:
