@@ -231,36 +231,18 @@ def _write_person(
 ) -> None:
     from obamanet.networks.unet import build_generator
 
-    mode, generator = renderer.mode, renderer.config
-    if mode is None:
-        raise DatasetError(f"not a renderer's training run: {renderer.folder}: it paints no face")
+    mode, generator = _check_renderer(renderer, dataset), renderer.config
     region = load_region(renderer.folder / REGION_FILE) if mode is RenderMode.INPAINT else None
-    if generator.image_size != dataset.image_size:
-        raise DatasetError(
-            f"renderer paints {generator.image_size} px, the dataset has {dataset.image_size} px: {renderer.folder}"
-        )
-    if renderer.landmark_count > dataset.landmark_count:
-        raise DatasetError(
-            f"renderer was trained with irises, which the dataset does not have: {renderer.folder}; prepare "
-            f"{dataset.folder} anew, or train the renderer on it"
-        )
     speech, text = _write_speech(part, pieces, predictor, out) if predictor else (None, None)
     network = build_generator(generator)
     load_weights(network, renderer.weights)
     save_half(network, part / RENDERER_FILE)
-    boxes: tuple[CropBox, ...] = ()
     if region is None:
         track = LandmarkTrack(_stitched(pieces, dataset)[:, : renderer.landmark_count], dataset.fps)
+        boxes: tuple[CropBox, ...] = ()
     else:
         save_region(region, part / REGION_FILE)
-        piece = max(pieces, key=lambda piece: piece.stop - piece.start)
-        piece = Piece(piece.clip, piece.start, min(piece.stop, piece.start + round(FOOTAGE_SECONDS * dataset.fps)))
-        landmarks = to_square(piece.clip.landmarks[piece.start : piece.stop], piece.clip.box, dataset.image_size)
-        track = LandmarkTrack(landmarks[:, : renderer.landmark_count], dataset.fps)
-        boxes = (piece.clip.box,) * len(landmarks)
-        written = write_footage(part / FOOTAGE_FILE, _footage(piece, dataset.fps), dataset.fps)
-        if written != len(landmarks):
-            raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
+        track, boxes = _write_longest(part, dataset, pieces, renderer.landmark_count)
     movement = _range(pieces, track, dataset.image_size)
     save_reference(part / REFERENCE_FILE, track, boxes, movement)
     learned = Sources(videos_of(pieces))
@@ -287,6 +269,38 @@ def _write_person(
     )
     export_networks(person)
     save_card(person)
+
+
+def _check_renderer(renderer: TrainedRenderer, dataset: Dataset) -> RenderMode:
+    """Returns how ``renderer`` renders; raises :class:`DatasetError` when it does not fit ``dataset``."""
+    if renderer.mode is None:
+        raise DatasetError(f"not a renderer's training run: {renderer.folder}: it paints no face")
+    size = renderer.config.image_size
+    if size != dataset.image_size:
+        raise DatasetError(f"renderer paints {size} px, the dataset has {dataset.image_size} px: {renderer.folder}")
+    if renderer.landmark_count > dataset.landmark_count:
+        raise DatasetError(
+            f"renderer was trained with irises, which the dataset does not have: {renderer.folder}; prepare "
+            f"{dataset.folder} anew, or train the renderer on it"
+        )
+    return renderer.mode
+
+
+def _write_longest(
+    part: Path, dataset: Dataset, pieces: Sequence[Piece], count: int
+) -> tuple[LandmarkTrack, tuple[CropBox, ...]]:
+    """Writes the footage of the longest of ``pieces``, up to FOOTAGE_SECONDS, into ``part``.
+
+    Returns:
+        The first ``count`` landmarks of each frame, pixels of the square, and the squares in the frames.
+    """
+    piece = max(pieces, key=lambda piece: piece.stop - piece.start)
+    piece = Piece(piece.clip, piece.start, min(piece.stop, piece.start + round(FOOTAGE_SECONDS * dataset.fps)))
+    landmarks = to_square(piece.clip.landmarks[piece.start : piece.stop], piece.clip.box, dataset.image_size)
+    written = write_footage(part / FOOTAGE_FILE, _footage(piece, dataset.fps), dataset.fps)
+    if written != len(landmarks):
+        raise PersonError(f"footage was changed since it was prepared: {piece.clip.source}")
+    return LandmarkTrack(landmarks[:, :count], dataset.fps), (piece.clip.box,) * len(landmarks)
 
 
 def _write_speech(

@@ -191,25 +191,13 @@ def prepare(
         )
         existing = None
     files = _expand(videos)
-    rates: Counter[Fraction] = Counter()
-    rejects: list[Reject] = []
-    earlier: list[Reject] = []
-    readable: dict[str, VideoInfo] = {}
-    for video in files:
-        try:
-            info = probe_video(video)
-            first = readable.setdefault(sha256_of(video), info)
-        except (ObamanetError, OSError) as error:
-            rejects.append(Reject(str(video), str(error)))
-            continue
-        if first is info:
-            rates[info.fps] += 1
-        else:
-            # The same footage must not be in training and in validation.
-            notes.append(f"{video}: the same bytes as {first.path}; left out")
+    readable, rejects, copies = _probe(files)
+    notes += copies
     if not readable:
         raise DatasetError(f"none of {len(files)} videos can be read; the first: {rejects[0].reason}")
+    rates = Counter(info.fps for info in readable.values())
     fps = fps or (existing.fps if existing else rates.most_common(1)[0][0])
+    earlier: list[Reject] = []
     jobs = [_Job(info, sha256, out, fps, image_size, landmarks) for sha256, info in readable.items()]
     with _clean_clips(out / "clips"):
         outcomes = _run(jobs, workers or os.cpu_count() or 1, progress)
@@ -248,6 +236,23 @@ def prepare(
         rejects=tuple(rejects),
         notes=tuple(notes),
     )
+
+
+def _probe(files: Sequence[Path]) -> tuple[dict[str, VideoInfo], list[Reject], list[str]]:
+    """Returns the readable videos by their sha256, rejects of the others, and a note for each copy of one."""
+    readable: dict[str, VideoInfo] = {}
+    rejects, copies = [], []
+    for video in files:
+        try:
+            info = probe_video(video)
+            first = readable.setdefault(sha256_of(video), info)
+        except (ObamanetError, OSError) as error:
+            rejects.append(Reject(str(video), str(error)))
+            continue
+        if first is not info:
+            # The same footage must not be in training and in validation.
+            copies.append(f"{video}: the same bytes as {first.path}; left out")
+    return readable, rejects, copies
 
 
 def _read_existing(out: Path) -> _Existing | None:
