@@ -344,6 +344,12 @@ class TestCache:
 
 
 class TestRefusals:
+    def test_a_person_is_not_filled_with_footage(self, videos: Path, tmp_path: Path) -> None:
+        (tmp_path / "person.json").write_text("{}")
+        with pytest.raises(OutputError, match="there is a person in the folder"):
+            prepare([videos / "plain.mp4"], tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["person.json"]
+
     def test_no_videos(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         with pytest.raises(DatasetError, match="no videos"):

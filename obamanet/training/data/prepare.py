@@ -25,6 +25,7 @@ from obamanet.face.landmark_models import Landmarks
 from obamanet.face.landmarker import Landmarker, load_landmarker
 from obamanet.face.track import FaceTrack, SeenFaces, face_turn, finish_track, join_seen, see_faces
 from obamanet.files import DAMAGED, NO_SPACE, atomic_write_json, locked, made_folder, open_arrays, read_json, sha256_of
+from obamanet.person import CARD
 from obamanet.processes import Workers, one_opencv_thread
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square, portrait_box
@@ -178,10 +179,12 @@ def prepare(
     Raises:
         OptionError: an option is out of range.
         DatasetError: no video is usable.
-        OutputError: ``out`` cannot be written to.
+        OutputError: ``out`` cannot be written to, or holds a person.
     """
     progress = progress or Progress()
     check_image_size(image_size)
+    if (out / CARD).is_file():
+        raise OutputError(f"there is a person in the folder, which takes no footage: {out}; name another one")
     existing = _read_existing(out)
     notes: list[str] = []
     if existing is not None and not existing.has(fps or existing.fps, image_size, landmarks):
