@@ -234,7 +234,7 @@ class _Intake:
 
 def too_large(most: int) -> str:
     """Returns what a client is told whose request is larger than ``most`` bytes."""
-    return f"the request is too large: allowed are {most / 1e6:g} MB"
+    return f"the request is too large: allowed are {most / 1e6:.3g} MB"
 
 
 def refused(status: int, error: str, wait: float | None = None) -> JSONResponse:
