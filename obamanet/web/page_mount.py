@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from anyio import sleep
 
+from obamanet.about import making_folder
 from obamanet.errors import ObamanetError
 from obamanet.inference.speaker import Speaker
 from obamanet.person import CARD, load_person
@@ -106,7 +107,7 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
     # Else whoever names an address in the place of an upload would have the server ask for it.
     processing_utils.async_ssrf_protected_download = _refuse_address
     options = options or PageOptions()
-    projects = Projects(options.folder or _making_folder(), options.program, partial(_register, service))
+    projects = Projects(options.folder or making_folder(), options.program, partial(_register, service))
     sessions = LiveSessions(partial(_live_speaker, service))
     add_routes(app, service, projects)
     app.include_router(live_routes(sessions))
@@ -139,12 +140,6 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
 async def _refuse_address(*arguments: object, **options: object) -> str:
     """Stands for Gradio's download of what browsers name by its address."""
     raise ValueError("files are uploaded, not named by an address")
-
-
-def _making_folder() -> Path:
-    from platformdirs import user_data_path
-
-    return user_data_path("obamanet", appauthor=False) / "making"
 
 
 def _register(service: Service, name: str, folder: Path) -> None:
