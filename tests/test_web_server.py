@@ -27,6 +27,7 @@ import numpy as np
 import pytest
 import uvicorn
 from made import FPS, babble, one_colour, write_sound
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from obamanet.about import default_person_folder
@@ -616,6 +617,19 @@ def test_other_sites_change_nothing(client: Callable[..., TestClient], headers: 
     answer = client().delete("/api/jobs/x", headers=headers)
     assert answer.status_code == status
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_no_other_page_reads_an_answer(client: Callable[..., TestClient]) -> None:
+    """Not even one of another server on this machine, which Gradio would let."""
+    asked = client()
+
+    @asked.app.get("/generous")
+    def generous() -> Response:
+        return Response(headers={"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true"})
+
+    answer = asked.get("/generous", headers={"Origin": "http://localhost:3000"})
+    assert answer.status_code == 200
+    assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
 @pytest.mark.parametrize(
