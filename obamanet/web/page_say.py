@@ -101,7 +101,7 @@ def say_tab(tab: Tab, page: gradio.Blocks) -> None:
             )
             with gr.Row():
                 usual = "es" if texts.language == "es" else "en-gb"
-                language = gr.Dropdown(tongues, value=usual, label=texts("say.language"), min_width=140)
+                language = gr.Dropdown(tongues, value=usual, label=texts("say.language"), min_width=210)
                 voice = gr.Dropdown(called, value=ready[0], label=texts("say.voice"), min_width=140)
             person, card = person_chooser(tab, page, "say-person")
             with gr.Accordion(texts("settings"), open=False):

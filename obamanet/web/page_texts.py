@@ -198,7 +198,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "own.stage.assemble": ("Make the person", "Hacer la persona"),
     "own.stages": ("Steps", "Pasos"),
     "own.left": ("Remaining: {time}", "Quedan: {time}"),
-    "own.clips": ("{clips} clips prepared", "{clips} clips preparados"),
+    "own.clips": ("Clips prepared: {clips}", "Clips preparados: {clips}"),
     "own.rejects": ("Not used", "No usado"),
     "own.reject.source": ("Video", "Vídeo"),
     "own.reject.frames": ("Frames", "Imágenes"),
