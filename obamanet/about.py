@@ -1,4 +1,4 @@
-"""Name and version of the program, and the folder of the person that ships with it."""
+"""Name and version of the program, the folder of the person that ships with it, and that of those in the making."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def default_person_folder() -> Path:
     has the files under that name.
     """
     return (Path(__file__).parent / "default_person").resolve()
+
+
+def making_folder() -> Path:
+    """Returns the folder of the persons that are made by the page, which need not be there."""
+    from platformdirs import user_data_path
+
+    return user_data_path("obamanet", appauthor=False) / "making"

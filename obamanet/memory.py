@@ -49,14 +49,18 @@ def check_memory() -> None:
 
 
 def limit_memory(size: int) -> None:
-    """Limits this process's address space to ``size`` bytes, or leaves a tighter limit; on Windows nothing is done."""
+    """Limits this process's address space to ``size`` bytes, or leaves a tighter limit.
+
+    Nothing is done on Windows, which has no such limit, and on macOS, which refuses it.
+    """
     try:
         import resource
     except ModuleNotFoundError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     allowed = min((limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY), default=size)
-    resource.setrlimit(resource.RLIMIT_AS, (min(size, allowed), hard))
+    with suppress(ValueError):  # Python's error for the EINVAL of macOS.
+        resource.setrlimit(resource.RLIMIT_AS, (min(size, allowed), hard))
 
 
 def return_large_blocks() -> None:

@@ -183,7 +183,7 @@ def test_a_face_is_swapped_by_the_model_that_the_line_names(
 ) -> None:
     asked: list[Any] = []
 
-    def write(source: Path, out: Path, model: Any, direction: Direction, painter: Any, options: Any) -> None:
+    def write(source: Path, out: Path, model: Any, direction: Direction, painter: Any, options: Any, *_: Any) -> None:
         asked.append((source.name, model, direction, sorted(options.blend.parts), options.blend.colour))
         out.touch()
 

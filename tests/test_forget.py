@@ -108,6 +108,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     folder = (tmp_path / "world").resolve()
     monkeypatch.setenv("OBAMANET_CACHE_DIR", str(folder / "cache"))
+    monkeypatch.setattr(find, "making_folder", lambda: folder / "making")
     people: dict[str, Path] = {}
     for name in ("ada", "bert"):
         footage = make_footage(folder / "footage", name, 3)
@@ -162,6 +163,25 @@ class TestFind:
             world.ada / "person",
         }
         assert {trace.path for trace in traces.kept} == set((world.folder / "footage").glob("ada*"))
+
+    def test_persons_in_the_making_of_the_page(self, world: World) -> None:
+        projects = {}
+        for name in ("ada", "bert"):
+            projects[name] = world.folder / "making" / (name.encode().hex() + "0" * 8)
+            uploaded = projects[name] / "footage" / "video_1.mpg"
+            uploaded.parent.mkdir(parents=True)
+            shutil.copy(world.folder / "footage" / f"{name}1.mpg", uploaded)
+            make_dataset(projects[name] / "dataset", [uploaded])
+            write(projects[name] / "making.json", {"schema": 1, "name": name})
+            write(projects[name] / "said.txt")
+            write(projects[name] / "running", "")
+        traces = find_traces(world.ada / "person")
+        assert all_files(projects["ada"]) <= removed(traces)
+        assert not removed(traces) & all_files(projects["bert"])
+        # One that was never prepared is named itself.
+        shutil.rmtree(projects["ada"] / "dataset")
+        erase(find_traces(projects["ada"]))
+        assert not projects["ada"].exists() and projects["bert"].exists()
 
     def test_a_dataset_that_has_no_person_yet(self, world: World) -> None:
         shutil.rmtree(world.ada / "person")

@@ -371,9 +371,9 @@ class SwapJob:
         """Writes the video or the picture, signed with the names of both persons."""
         from obamanet.swap.convert_faces import ConvertOptions, convert
 
-        swapper = studio.swapper(self.model, self.direction)
+        swapper, out = studio.swapper(self.model, self.direction), folder / self.results(name)[0]
         options = ConvertOptions(self._options(), key=studio.key)
-        convert(self.source, folder / self.results(name)[0], swapper.model, self.direction, swapper, options)
+        convert(self.source, out, swapper.model, self.direction, swapper, options, studio.progress)
 
     def _options(self) -> BlendOptions:
         parts = frozenset(map(Part, self.parts))

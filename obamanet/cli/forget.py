@@ -29,7 +29,9 @@ def forget_verb(
     person: Annotated[
         Path,
         typer.Argument(
-            metavar="PERSON", help="A person's folder, or the dataset folder it was trained in.", show_default=False
+            metavar="PERSON",
+            help="A person's folder, the dataset folder it was trained in, or one in the making of the page.",
+            show_default=False,
         ),
     ],
     places: Annotated[
@@ -41,7 +43,8 @@ def forget_verb(
 ) -> None:
     """List all that holds or was learned from a person's face: datasets, runs, videos, caches. --yes removes it.
 
-    Only files that this program wrote are removed. The footage itself is listed and stays: it is yours to delete.
+    The page's persons in the making are searched too, and go with the footage that was uploaded. Otherwise only files
+    that this program wrote are removed. The footage itself is listed and stays: it is yours to delete.
     """
     from obamanet.erasure.erase import erase
     from obamanet.erasure.find import find_traces

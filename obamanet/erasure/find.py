@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from obamanet import provenance
-from obamanet.about import SOFTWARE
+from obamanet.about import SOFTWARE, making_folder
 from obamanet.erasure.layouts import (
     CORPUS,
     DATASET,
     EVALUATION,
     LAYOUTS,
+    MAKING,
     PERSON,
     RUN,
     SYNTHETIC_VOICES,
@@ -100,10 +101,12 @@ class _Face:
 def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | None = None) -> Traces:
     """Finds all data that contains a person's face or was trained on it.
 
-    Searched are ``folder``, the dataset that it is in, ``places`` and the cache of tracked faces.
+    Searched are ``folder``, the dataset that it is in, ``places``, the page's persons in the making and the cache of
+    tracked faces.
 
     Args:
-        folder: of the person, or of a dataset where there is no person yet; files may be missing.
+        folder: of the person; or of a dataset, or a person in the making, where there is no person yet; files may be
+            missing.
         places: further folders, which are searched with all their subfolders.
         progress: gets the progress over folders and videos.
 
@@ -113,7 +116,7 @@ def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | 
     """
     progress = progress or Progress()
     folder = folder.resolve()
-    named = recognise(folder, (PERSON, DATASET))
+    named = recognise(folder, (PERSON, DATASET, MAKING))
     if named is None:
         raise PersonError(f"neither a person nor a dataset: {folder}")
     for place in places:
@@ -122,6 +125,8 @@ def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | 
     roots = [folder, *(place.resolve() for place in places), PROGRAM]
     if recognise(folder.parent, (DATASET,)):
         roots.append(folder.parent)
+    if making_folder().is_dir():
+        roots.append(making_folder().resolve())
     notes: list[str] = []
     folders, videos = _look_through(roots, notes, progress)
     face = _known_face(folders, named)
@@ -133,7 +138,7 @@ def find_traces(folder: Path, places: Sequence[Path] = (), progress: Progress | 
     outside = progress.track(sorted(videos - inside), "looking at videos")
     traces += [trace for path in outside if (trace := _video_trace(path, face, notes))]
     recorded = {Path(source) for found in theirs if found.layout is DATASET for source in found.about["sources"]}
-    listed = {trace.path for trace in traces}
+    listed = {trace.path for trace in traces} | inside
     traces += [
         Trace(path, RECORDING, "the footage that was prepared", (), path.stat().st_size)
         for path in sorted(recorded - listed)
@@ -179,7 +184,8 @@ def _look_through(roots: Sequence[Path], notes: list[str], progress: Progress) -
 def _known_face(folders: Sequence[KnownFolder], named: KnownFolder) -> _Face:
     """Returns the person's recordings, files and folders among ``folders``.
 
-    A dataset is of one person, so all its recordings are the person's when one is; these may lead to further folders.
+    A dataset or a person in the making is of one person, so all its recordings are the person's when one is; these may
+    lead to further folders.
     """
     face = _Face(named.sources, named.files if named.layout is PERSON else frozenset(), {named.path: "named"})
     grown = True
@@ -190,7 +196,7 @@ def _known_face(folders: Sequence[KnownFolder], named: KnownFolder) -> _Face:
             if found.path not in face.reasons and (reason := _reason(found, face, named.path))
         }
         grown = bool(new)
-        persons = [found for found, _ in new.values() if found.layout in (PERSON, DATASET)]
+        persons = [found for found, _ in new.values() if found.layout in (PERSON, DATASET, MAKING)]
         sources, files = face.sources, face.files
         for found in persons:
             sources, files = sources | found.sources, files | found.files

@@ -154,7 +154,13 @@ SWAP_MODEL = Layout(
         re.escape(SWAP.card),
     ),
 )
+MAKING = Layout(
+    "person in the making",
+    ("making.json",),
+    (r"footage/video_\d+(\.[^/.]*)?", r"said\.txt", r"running", r"making\.json"),
+)
 LAYOUTS = (
+    MAKING,
     PERSON,
     EXPORT,
     DATASET,
@@ -222,6 +228,11 @@ def recognise(path: Path, layouts: Sequence[Layout] = LAYOUTS) -> KnownFolder | 
         return KnownFolder(path, layout, data, sources | _split(data), made_with, start_weights)
     if layout in (EXPORT, PICTURES):
         return KnownFolder(path, layout, read_object(path / layout.markers[0]), sources)
+    if layout is MAKING:
+        # The page's copies of what was uploaded.
+        footage = [file for file in path.glob("footage/video_*") if file.is_file() and not file.is_symlink()]
+        about = read_object(path / "making.json")
+        return KnownFolder(path, layout, about, Sources(frozenset(map(sha256_of, footage))))
     if layout is JUDGE:
         cards = [read_object(path / marker) for marker in layout.markers]
         splits = frozenset().union(*(_split(part).splits for card in cards for part in (card, section(card, "data"))))

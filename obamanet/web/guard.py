@@ -234,7 +234,7 @@ class _Intake:
 
 def too_large(most: int) -> str:
     """Returns what a client is told whose request is larger than ``most`` bytes."""
-    return f"the request is too large: allowed are {most / 1e6:g} MB"
+    return f"the request is too large: allowed are {most / 1e6:.3g} MB"
 
 
 def refused(status: int, error: str, wait: float | None = None) -> JSONResponse:
@@ -250,13 +250,16 @@ def client_of(scope: Scope) -> str:
 
 
 def _guarded(scope: Scope, send: Send) -> Send:
-    """Returns ``send`` with headers that keep browsers from guessing, and from keeping what the API says."""
+    """Returns ``send`` with headers that keep browsers from guessing, from keeping what the API says, and from telling
+    other sites' pages."""
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.setdefault("X-Content-Type-Options", "nosniff")
             headers.setdefault("Referrer-Policy", "no-referrer")
+            # Gradio lets pages of other servers on this machine read what it answers.
+            del headers["Access-Control-Allow-Origin"], headers["Access-Control-Allow-Credentials"]
             if scope["path"].startswith("/api/"):
                 headers.setdefault("Cache-Control", "no-store")
                 headers.setdefault("Content-Security-Policy", API_POLICY)

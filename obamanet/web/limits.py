@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from obamanet.errors import OptionError
+from obamanet.timing import parse_rate
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -31,3 +34,17 @@ class Limits:
     per_client: int = 8
     per_minute: int = 120
     keep_minutes: float = 60.0
+
+    def rate(self, fps: str | None) -> Fraction | None:
+        """Returns a frame rate that was asked for.
+
+        Args:
+            fps: such as "25" or "30000/1001"; "" or None for none.
+
+        Raises:
+            OptionError: it is no frame rate, or too high.
+        """
+        rate = parse_rate(fps) if fps else None
+        if rate is not None and rate > self.fps:
+            raise OptionError(f"frame rate is out of range: got {fps}, allowed are up to {float(self.fps):g}")
+        return rate

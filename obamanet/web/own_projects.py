@@ -1,6 +1,6 @@
 """Persons in the making: footage to a person, by the command line in the background.
 
-FOLDER/ID/project.json    name, licence, consent; steps that are done, and how the last one ended
+FOLDER/ID/making.json     name, licence, consent; steps that are done, and how the last one ended
 FOLDER/ID/footage/        what was uploaded
 FOLDER/ID/dataset/        of obamanet prepare, with the training runs in it
 FOLDER/ID/person/         what comes of it
@@ -16,14 +16,16 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -34,7 +36,7 @@ from obamanet.files import atomic_write_json
 from obamanet.training.data.dataset import KEYPOINTS, RENDERER
 from obamanet.training.loop.runner import check_not_blank
 
-PROJECT_FILE, SAID_FILE, RUNNING_FILE = "project.json", "said.txt", "running"
+PROJECT_FILE, SAID_FILE, RUNNING_FILE = "making.json", "said.txt", "running"
 FOOTAGE, DATASET, PERSON = "footage", "dataset", "person"
 
 MAX_NAME: Final = 80
@@ -56,7 +58,7 @@ REMAINING: Final = re.compile(r"(?:(\d+) s left|left take about (.+) on this mac
 
 
 WAITS: Final = (0.02, 0.05, 0.1, 0.0)
-"""Seconds after each try to lock a project that others may only be looking at."""
+"""Seconds after each try to lock a project that another server may only be looking at."""
 
 PAUSE_SECONDS: Final = 5.0
 """Longest wait for a command that was told to stop; a training first writes how far it is."""
@@ -124,14 +126,18 @@ class Projects:
         self._program = tuple(program)
         self._register = register
         self._writing = threading.Lock()
+        self._looking = threading.Lock()
+        """Held while a project's lock is looked at or taken: who starts a step must not meet one who only looks."""
         for project in self.all():
             self._tell(project)
 
     def all(self) -> tuple[Project, ...]:
-        """Returns all projects, the newest first."""
-        found = [path.parent for path in self.folder.glob(f"*/{PROJECT_FILE}")]
-        found.sort(key=lambda path: path.stat().st_ctime_ns, reverse=True)
-        return tuple(self.get(path.name) for path in found)
+        """Returns all projects, the newest first; one that is damaged, or removed at this moment, is left out."""
+        found: list[tuple[int, Project]] = []
+        for path in self.folder.glob(f"*/{PROJECT_FILE}"):
+            with suppress(DatasetError, OSError):
+                found.append((path.parent.stat().st_ctime_ns, self.get(path.parent.name)))
+        return tuple(project for _, project in sorted(found, key=itemgetter(0), reverse=True))
 
     def get(self, id: str) -> Project:
         """Returns the project ``id``; raises DatasetError where there is none, or its file is damaged."""
@@ -172,6 +178,10 @@ class Projects:
             raise OutputError(f"no folder for a person can be made ({error.strerror})") from error
         self._save(project)
         return project, footage
+
+    def remove(self, project: Project) -> None:
+        """Removes a project with all that is in it."""
+        shutil.rmtree(self.folder / project.id, ignore_errors=True)
 
     def state(self, project: Project) -> ProjectState:
         """Returns how the project is."""
@@ -258,7 +268,9 @@ class Projects:
 
     def _work(self, id: str, last: Stage, began: threading.Event) -> None:
         try:
-            with _running(self.folder / id / RUNNING_FILE) as lock:
+            with ExitStack() as stack:
+                with self._looking:
+                    lock = stack.enter_context(_running(self.folder / id / RUNNING_FILE))
                 began.set()
                 if lock is not None:
                     self._do_steps(id, last, lock)
@@ -302,7 +314,7 @@ class Projects:
             return code
 
     def _is_running(self, project: Project) -> bool:
-        with _running(self.folder / project.id / RUNNING_FILE, fcntl.LOCK_SH) as lock:
+        with self._looking, _running(self.folder / project.id / RUNNING_FILE, fcntl.LOCK_SH) as lock:
             return lock is None
 
     def _save(self, project: Project) -> None:

@@ -21,8 +21,8 @@ PREVIEW_PANES: Final = 3
 
 
 @dataclass(frozen=True)
-class SwapJob:
-    """A video with another face.
+class SwapPreviewJob:
+    """One frame of a video with another face, beside the original.
 
     Attributes:
         source: the video.
@@ -35,40 +35,19 @@ class SwapJob:
     direction: Direction
 
     def make(self, folder: Path, name: str, studio: Studio) -> None:
-        """Writes the video."""
-        from obamanet.swap.convert_faces import ConvertOptions, convert
-        from obamanet.swap.swap_model import Swapper, read_swap
-
-        model = read_swap(self.model)
-        painter = Swapper(model, self.direction, studio.engine, studio.threads)
-        options = ConvertOptions(key=studio.key)
-        convert(self.source, folder / f"{name}.mp4", model, self.direction, painter, options, studio.progress)
-
-
-@dataclass(frozen=True)
-class SwapPreviewJob:
-    """One frame of a video with another face, beside the original; otherwise as :class:`SwapJob`."""
-
-    source: Path
-    model: Path
-    direction: Direction
-
-    def make(self, folder: Path, name: str, studio: Studio) -> None:
         """Writes the picture of a frame from the video's middle."""
         from obamanet.pix2pix.pictures import write_picture
         from obamanet.swap.convert_faces import ConvertOptions, convert
         from obamanet.swap.swap_face import BlendOptions
-        from obamanet.swap.swap_model import Swapper, read_swap
         from obamanet.video.reader import probe_video, read_frames
 
-        model = read_swap(self.model)
-        painter = Swapper(model, self.direction, studio.engine, studio.threads)
+        swapper = studio.swapper(self.model, self.direction)
         middle = probe_video(self.source).frame_count // 2
         frame = next(islice(read_frames(self.source), middle, None))
         picture = self.source.with_name("frame.png")
         write_picture(picture, frame.image)
         options = ConvertOptions(BlendOptions(panes=PREVIEW_PANES), key=studio.key)
-        convert(picture, folder / f"{name}.png", model, self.direction, painter, options, studio.progress)
+        convert(picture, folder / f"{name}.png", swapper.model, self.direction, swapper, options, studio.progress)
 
 
 @dataclass(frozen=True)

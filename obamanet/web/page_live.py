@@ -17,7 +17,7 @@ from obamanet.pipelines.into_frames import draw_whole_face
 from obamanet.pipelines.live import check_live
 from obamanet.pipelines.live_drivers import VideoDriver, video_driver
 from obamanet.render.caption import label_synthetic
-from obamanet.web.job_queue import TooManyJobsError
+from obamanet.web.job_queue import TooManyJobsError, without_folders
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -155,7 +155,7 @@ def live_routes(sessions: LiveSessions) -> APIRouter:
         except TooManyJobsError as error:
             return Response(str(error), 429, media_type="text/plain")
         except ObamanetError as error:
-            return Response(str(error), 422, media_type="text/plain")
+            return Response(without_folders(str(error)), 422, media_type="text/plain")
         return Response(painted, media_type="image/jpeg", headers={"X-Face": "yes" if seen else "no"})
 
     router.add_route("/live/{session}", paint, methods=["POST"])

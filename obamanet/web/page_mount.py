@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from anyio import sleep
+from starlette.datastructures import MutableHeaders
 
+from obamanet.about import making_folder
 from obamanet.errors import ObamanetError
 from obamanet.inference.speaker import Speaker
 from obamanet.person import CARD, load_person
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     import gradio
     from fastapi import FastAPI
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -106,7 +109,7 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
     # Else whoever names an address in the place of an upload would have the server ask for it.
     processing_utils.async_ssrf_protected_download = _refuse_address
     options = options or PageOptions()
-    projects = Projects(options.folder or _making_folder(), options.program, partial(_register, service))
+    projects = Projects(options.folder or making_folder(), options.program, partial(_register, service))
     sessions = LiveSessions(partial(_live_speaker, service))
     add_routes(app, service, projects)
     app.include_router(live_routes(sessions))
@@ -132,19 +135,54 @@ def mount_page(app: FastAPI, service: Service, options: PageOptions | None = Non
             allowed_paths=[str(uploads / "examples")],
             theme=theme(),
             css=variables() + (STATIC / "page.css").read_text("utf-8"),
-            head=_head(language),
+            head=_head(),
         )
+
+
+class PageLanguage:
+    """Puts the page's language where browsers and Gradio look for it.
+
+    Gradio chooses its own words, such as those of an upload, by the browser's language, and before any script of the
+    page runs.
+
+    Args:
+        app: answers with the page.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        language = scope.get("path", "").strip("/")
+        if language not in LANGUAGES or scope.get("method") != "GET":
+            await self._app(scope, receive, send)
+            return
+        chosen = f'<script>Object.defineProperty(navigator, "language", {{ get: () => "{language}" }});</script>'
+        begun: list[Message] = []
+        page = b""
+
+        async def changed(message: Message) -> None:
+            nonlocal page
+            if message["type"] == "http.response.start":
+                begun.append(message)
+                return
+            page += message.get("body", b"")
+            if message.get("more_body", False):
+                return
+            page = page.replace(b'lang="en"', f'lang="{language}"'.encode(), 1)
+            page = page.replace(b"<head>", f"<head>{chosen}".encode(), 1)
+            MutableHeaders(scope=begun[0])["Content-Length"] = str(len(page))
+            await send(begun[0])
+            await send({"type": "http.response.body", "body": page})
+
+        as_it_is = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self._app({**scope, "headers": as_it_is}, receive, changed)
 
 
 async def _refuse_address(*arguments: object, **options: object) -> str:
     """Stands for Gradio's download of what browsers name by its address."""
     raise ValueError("files are uploaded, not named by an address")
-
-
-def _making_folder() -> Path:
-    from platformdirs import user_data_path
-
-    return user_data_path("obamanet", appauthor=False) / "making"
 
 
 def _register(service: Service, name: str, folder: Path) -> None:
@@ -157,10 +195,10 @@ def _register(service: Service, name: str, folder: Path) -> None:
             return
 
 
-def _head(language: str) -> str:
+def _head() -> str:
     script = (STATIC / "page.js").read_text("utf-8")
     icon = f'<link rel="icon" href="data:image/svg+xml,{quote(ICON)}">'
-    return f'{icon}<script>document.documentElement.lang = "{language}";</script><script>{script}</script>'
+    return f"{icon}<script>{script}</script>"
 
 
 def _blocks(tab: Tab, projects: Projects, swaps: Mapping[str, Path], examples: Path) -> gradio.Blocks:
@@ -274,6 +312,7 @@ def add_routes(app: FastAPI, service: Service, projects: Projects) -> None:
             return Response("there are no such curves", 404, media_type="text/plain")
 
     access.login_path = "/login"
+    app.add_middleware(PageLanguage)
     # Before the server's own beginning, which tells of the API.
     app.router.routes.insert(0, Route("/", choose))
     app.router.routes += [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.training.data.dataset import Dataset, load_dataset
-from obamanet.web.job_queue import without_folders
 from obamanet.web.own_projects import Project, Projects, ProjectState, Stage
 from obamanet.web.page_parts import Tab, error_box, missing_box, take_upload
+from obamanet.web.page_persons import choose_again, kept_or_first
 from obamanet.web.page_texts import Texts
 
 if TYPE_CHECKING:
@@ -51,18 +54,14 @@ def own_tab(tab: Tab, page: gradio.Blocks, projects: Projects) -> None:
         try:
             project = _create(texts, projects, (name, licence, consent), agreed, footage or [])
         except ObamanetError as error:
-            return gr.skip(), gr.skip(), error_box(texts, without_folders(str(error)))
+            return gr.skip(), gr.skip(), error_box(texts, str(error))
         projects.start(project, last=Stage.PREPARE)
         return gr.Dropdown(choices(), value=project.id), look(project.id), ""
 
-    def go_on(id: str | None) -> str:
-        if id:
-            projects.start(projects.get(id))
-        return look(id)
-
-    def pause(id: str | None) -> str:
-        if id:
-            projects.pause(projects.get(id))
+    def act(action: Callable[[Project], None], id: str | None) -> str:
+        with suppress(ObamanetError):  # One that was removed is told by the look at it.
+            if id:
+                action(projects.get(id))
         return look(id)
 
     def look(id: str | None) -> str:
@@ -70,9 +69,7 @@ def own_tab(tab: Tab, page: gradio.Blocks, projects: Projects) -> None:
 
     def refresh(id: str | None) -> tuple[Any, str]:
         known = choices()
-        ids = [each for _, each in known]
-        chosen = id if id in ids else (ids[0] if ids else None)
-        return gr.Dropdown(known, value=chosen), look(chosen)
+        return choose_again(known, id), look(kept_or_first(known, id))
 
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
@@ -104,8 +101,8 @@ def own_tab(tab: Tab, page: gradio.Blocks, projects: Projects) -> None:
     # Always on: answers may overtake each other, and one that says "not at work" would be the last.
     timer = gr.Timer(REFRESH_SECONDS)
     prepare.click(begin, [name, licence, consent, agreed, footage], [project, shown, wrong], **quiet)
-    train.click(go_on, project, shown, **quiet)
-    stop.click(pause, project, shown, **quiet)
+    train.click(partial(act, projects.start), project, shown, **quiet)
+    stop.click(partial(act, projects.pause), project, shown, **quiet)
     project.change(look, project, shown, **quiet)
     timer.tick(look, project, shown, **quiet)
     page.load(refresh, project, [project, shown], **quiet)
@@ -123,8 +120,12 @@ def _create(texts: Texts, projects: Projects, told: tuple[str, str, str], agreed
     if not footage:
         raise OptionError(texts("own.nofootage"))
     project, folder = projects.create(name, licence, consent)
-    for number, upload in enumerate(footage, start=1):
-        take_upload(upload, folder, f"video_{number}")
+    try:
+        for number, upload in enumerate(footage, start=1):
+            take_upload(upload, folder, f"video_{number}")
+    except ObamanetError:
+        projects.remove(project)
+        raise
     return project
 
 

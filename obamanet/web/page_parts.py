@@ -10,7 +10,6 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,8 +18,7 @@ from anyio import sleep
 from anyio.to_thread import run_sync
 
 from obamanet.batch.kinds import Work
-from obamanet.errors import ObamanetError, OptionError
-from obamanet.timing import parse_rate
+from obamanet.errors import ObamanetError, OptionError, OutputError
 from obamanet.web.guard import client_of
 from obamanet.web.job_queue import JobQueue, JobState, JobView, UnknownJobError, without_folders
 from obamanet.web.page_texts import Texts
@@ -98,23 +96,23 @@ def submit(
     return view.id
 
 
-def rate_of(service: Service, fps: str) -> Fraction | None:
-    """Returns a chosen frame rate, None for ""; raises OptionError for one that is not allowed."""
-    rate = parse_rate(fps) if fps else None
-    if rate is not None and rate > service.limits.fps:
-        raise OptionError(f"frame rate is out of range: got {fps}, allowed are up to {float(service.limits.fps):g}")
-    return rate
-
-
 def take_upload(upload: str, folder: Path, name: str = "upload") -> Path:
-    """Returns an upload's file in ``folder``, where the page's cleaning up does not reach it; a link if possible."""
+    """Returns an upload's file in ``folder``, where the page's cleaning up does not reach it; a link if possible.
+
+    Raises:
+        OptionError: the upload has expired.
+        OutputError: the disk is full.
+    """
     path = folder / f"{name}{Path(upload).suffix.lower()[:10]}"
     try:
         os.link(upload, path)
     except FileNotFoundError:
         raise OptionError("the uploaded file has expired; upload it again") from None
     except OSError:  # Another disk, or one without links.
-        shutil.copyfile(upload, path)
+        try:
+            shutil.copyfile(upload, path)
+        except OSError as error:
+            raise OutputError(f"the upload cannot be kept ({error.strerror})") from error
     return path
 
 
@@ -163,7 +161,7 @@ class JobPlace:
             try:
                 id = await self._tab.service.in_thread(start, request, *values)
             except ObamanetError as error:
-                yield error_box(self._tab.texts, without_folders(str(error))), self._button(False), ""
+                yield error_box(self._tab.texts, str(error)), self._button(False), ""
                 return
             async for shown, stop in self._follow(id):
                 yield shown, stop, id
@@ -229,8 +227,8 @@ def empty(texts: Texts, name: str = "result.empty") -> str:
 
 
 def error_box(texts: Texts, message: str) -> str:
-    """Returns an error, one line."""
-    line = escape(" ".join(message.split()))
+    """Returns an error, one line, without this machine's folders."""
+    line = escape(" ".join(without_folders(message).split()))
     return f'<div class="page-error" role="alert"><b>{escape(texts("error"))}:</b> {line}</div>'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
 from html import escape
@@ -44,8 +45,7 @@ def person_chooser(tab: Tab, page: gradio.Blocks, elem_id: str) -> tuple[gradio.
 
     def refresh(chosen: str | None) -> tuple[gradio.Dropdown, str]:
         known = choices()
-        value = chosen if chosen in [name for _, name in known] else (known[0][1] if known else None)
-        return gr.Dropdown(known, value=value), card_of(tab, value)
+        return choose_again(known, chosen), card_of(tab, kept_or_first(known, chosen))
 
     known = choices()
     first = known[0][1] if known else None
@@ -55,6 +55,23 @@ def person_chooser(tab: Tab, page: gradio.Blocks, elem_id: str) -> tuple[gradio.
     name.change(partial(card_of, tab), name, card, **quiet)
     page.load(refresh, name, [name, card], **quiet)
     return name, card
+
+
+def kept_or_first(known: Sequence[tuple[str, str]], chosen: str | None) -> str | None:
+    """Returns ``chosen`` where it is among the values of ``known``, else the first of them; None for none."""
+    values = [value for _, value in known]
+    return chosen if chosen in values else next(iter(values), None)
+
+
+def choose_again(known: Sequence[tuple[str, str]], chosen: str | None) -> gradio.Dropdown:
+    """Returns a change of a chooser to other choices.
+
+    What was chosen stays where it is among them: it is not told again, since the user may have chosen anew meanwhile.
+    """
+    import gradio as gr
+
+    value = kept_or_first(known, chosen)
+    return gr.Dropdown(list(known)) if value == chosen else gr.Dropdown(list(known), value=value)
 
 
 def card_of(tab: Tab, name: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from obamanet.batch.kinds import ReenactJob
 from obamanet.errors import OptionError
 from obamanet.types import DrivenPart
-from obamanet.web.page_parts import JobPlace, Tab, rate_of, submit, take_upload, video_box
+from obamanet.web.page_parts import JobPlace, Tab, submit, take_upload, video_box
 from obamanet.web.page_persons import frame_rate_chooser, person_chooser
 from obamanet.web.page_texts import Texts
 
@@ -29,7 +29,7 @@ def reenact_tab(tab: Tab, page: gradio.Blocks) -> None:
         if not driver:
             raise OptionError(texts("reenact.none"))
         service = tab.service
-        folder, rate = service.persons.folder(person), rate_of(service, fps)
+        folder, rate = service.persons.folder(person), service.limits.rate(fps)
 
         def make(inputs: Path) -> ReenactJob:
             return ReenactJob(service.uploads.video(take_upload(driver, inputs)), folder, DrivenPart(part), rate)

@@ -9,7 +9,7 @@ from obamanet.batch.kinds import SayJob
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.person import CARD
 from obamanet.web.job_queue import JobView
-from obamanet.web.page_parts import JobPlace, Tab, rate_of, submit, video_box
+from obamanet.web.page_parts import JobPlace, Tab, submit, video_box
 from obamanet.web.page_persons import (
     articulation_slider,
     frame_rate_chooser,
@@ -76,7 +76,7 @@ def say_tab(tab: Tab, page: gradio.Blocks) -> None:
             voice=voice,
             rate=rate,
             timelines=("json", "tsv", "vtt"),
-            fps=rate_of(tab.service, fps),
+            fps=tab.service.limits.rate(fps),
             articulation=articulation,
         )
         id = submit(tab.service, lambda inputs: work, text[:NAMED], request)
@@ -101,7 +101,7 @@ def say_tab(tab: Tab, page: gradio.Blocks) -> None:
             )
             with gr.Row():
                 usual = "es" if texts.language == "es" else "en-gb"
-                language = gr.Dropdown(tongues, value=usual, label=texts("say.language"), min_width=140)
+                language = gr.Dropdown(tongues, value=usual, label=texts("say.language"), min_width=210)
                 voice = gr.Dropdown(called, value=ready[0], label=texts("say.voice"), min_width=140)
             person, card = person_chooser(tab, page, "say-person")
             with gr.Accordion(texts("settings"), open=False):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from obamanet.batch.kinds import SpeakJob
 from obamanet.errors import OptionError
 from obamanet.files import atomic_path
-from obamanet.web.page_parts import JobPlace, Tab, rate_of, submit, take_upload, video_box
+from obamanet.web.page_parts import JobPlace, Tab, submit, take_upload, video_box
 from obamanet.web.page_persons import articulation_slider, frame_rate_chooser, person_chooser
 from obamanet.web.page_texts import Texts
 
@@ -33,7 +33,7 @@ def speak_tab(tab: Tab, page: gradio.Blocks, examples: Path) -> None:
         if not sound:
             raise OptionError(texts("speak.none"))
         service = tab.service
-        folder, rate = service.persons.folder(person), rate_of(service, fps)
+        folder, rate = service.persons.folder(person), service.limits.rate(fps)
 
         def make(inputs: Path) -> SpeakJob:
             return SpeakJob(service.uploads.sound(take_upload(sound, inputs), inputs), folder, rate, articulation)

@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from obamanet.batch.kinds import Work
+from obamanet.batch.kinds import SwapJob, Work
 from obamanet.errors import ObamanetError, OptionError, SwapError
 from obamanet.files import read_json
 from obamanet.swap.swap_model import Direction, read_swap
 from obamanet.web.job_queue import JobView
-from obamanet.web.page_jobs import COUNTS_FILE, FacesJob, SwapJob, SwapPreviewJob
+from obamanet.web.page_jobs import COUNTS_FILE, FacesJob, SwapPreviewJob
 from obamanet.web.page_parts import JobPlace, Tab, missing_box, result_url, submit, take_upload, video_box
 from obamanet.web.page_texts import Texts
 

@@ -82,13 +82,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "person.licence": ("Licence", "Licencia"),
     "person.attribution": ("Attribution", "Atribución"),
     "person.consent": ("Consent", "Consentimiento"),
-    "person.footage": ("Footage", "Grabaciones"),
     "person.size": ("Picture", "Imagen"),
     "person.size.value": (
         "{size} x {size} pixels, {fps} frames per second",
         "{size} x {size} píxeles, {fps} imágenes por segundo",
     ),
-    "person.gone": ("This person is no longer there; choose another one.", "Esta persona ya no está; elige otra."),
     "person.silent": (
         "This person has not learned to speak from sound.",
         "Esta persona no ha aprendido a hablar a partir del sonido.",
@@ -148,14 +146,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "say.none": ("There is no text yet.", "Aún no hay texto."),
     "say.strip": ("Syllables as they are said", "Sílabas según se dicen"),
     "say.viseme": ("Viseme", "Visema"),
-    "say.pose": ("Mouth pose", "Pose de la boca"),
     # Own person.
     "own": ("Own person", "Persona propia"),
     "own.about": (
         "From some minutes of footage of one person who looks into the camera and speaks.",
         "De unos minutos de grabación de una persona que mira a la cámara y habla.",
     ),
-    "own.consent.title": ("1. Who it is, and consent", "1. Quién es, y su consentimiento"),
     "own.name": ("Name of the person", "Nombre de la persona"),
     "own.licence": ("Licence of the footage", "Licencia de las grabaciones"),
     "own.licence.value": ("all rights reserved", "todos los derechos reservados"),
@@ -202,14 +198,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "own.stage.assemble": ("Make the person", "Hacer la persona"),
     "own.stages": ("Steps", "Pasos"),
     "own.left": ("Remaining: {time}", "Quedan: {time}"),
-    "own.clips": ("{clips} clips prepared", "{clips} clips preparados"),
+    "own.clips": ("Clips prepared: {clips}", "Clips preparados: {clips}"),
     "own.rejects": ("Not used", "No usado"),
     "own.reject.source": ("Video", "Vídeo"),
     "own.reject.frames": ("Frames", "Imágenes"),
     "own.reject.reason": ("Reason", "Motivo"),
     "own.curves": ("Curves of the training", "Curvas del entrenamiento"),
     "own.log": ("What the program says", "Lo que dice el programa"),
-    "own.refresh": ("Refresh", "Actualizar"),
     "own.time": (
         "The default person, of 20 minutes of footage, took two hours on two processor cores. Close this page at any "
         "time: the work goes on.",
@@ -287,7 +282,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Una imagen: el original, la máscara, el resultado",
     ),
     "swap.go": ("Convert", "Convertir"),
-    "swap.extract": ("Faces of a video", "Caras de un vídeo"),
     "swap.extract.about": (
         "See which faces a training would get: sharp, from many sides, of one person.",
         "Mira qué caras recibiría un entrenamiento: nítidas, de muchos lados, de una persona.",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from obamanet.errors import ObamanetError, OptionError
 from obamanet.provenance import ProvenanceReport, Synthetic
-from obamanet.web.job_queue import without_folders
 from obamanet.web.page_parts import Tab, empty, error_box, facts
 from obamanet.web.page_texts import Texts
 
@@ -25,7 +24,7 @@ def verify_tab(tab: Tab) -> None:
             # Read by a process of its own, with little memory and time.
             return verdict_box(texts, tab.service.uploads.verify(Path(file)))
         except ObamanetError as error:
-            return error_box(texts, without_folders(str(error)))
+            return error_box(texts, str(error))
 
     tab.about("verify.about")
     with gr.Row():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,17 +74,34 @@ def serve(options: ServerOptions, ready: Callable[[str], None]) -> None:
     """
     access = Access(options.host, options.token)
     with _listening(options.host, options.port) as listener, opened_app(options, access) as app:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=GOODBYE_SECONDS,
-        )
         host, port = listener.getsockname()[:2]
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-        uvicorn.Server(config).run(sockets=[listener])
+        _answer(app, listener)
+
+
+def _answer(app: FastAPI, listener: socket.socket) -> None:
+    """Answers what comes to a socket until the process is told to end."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=GOODBYE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+
+    def is_fault(record: logging.LogRecord) -> bool:
+        """Returns whether a log entry is more than an answer broken off at the end, such as an open page's events."""
+        error = record.exc_info and record.exc_info[1]
+        return not server.should_exit or not (error is None or isinstance(error, CancelledError))
+
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(is_fault)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        log.removeFilter(is_fault)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -25,7 +24,6 @@ from obamanet.errors import ObamanetError, OptionError, OutputError, PersonError
 from obamanet.page_template import fill_template
 from obamanet.pipelines.speak import MAX_ARTICULATION
 from obamanet.provenance import describe
-from obamanet.timing import parse_rate
 from obamanet.types import DrivenPart
 from obamanet.web.guard import Guard, client_of, refused
 from obamanet.web.job_queue import (
@@ -200,18 +198,10 @@ def _tell_errors(app: FastAPI) -> None:
 def _add_making(app: FastAPI, service: Service) -> None:
     """Adds what makes videos."""
 
-    def rate_of(fps: str | None) -> Fraction | None:
-        if not fps:
-            return None
-        rate = parse_rate(fps)
-        if rate > service.limits.fps:
-            raise OptionError(f"frame rate is out of range: got {fps}, allowed are up to {float(service.limits.fps):g}")
-        return rate
-
     async def spoken(
         kind: type[SpeakJob], request: Request, sound: UploadFile, person: str | None, fps: str | None, share: float
     ) -> JobView:
-        folder, rate = service.persons.folder(person or None), rate_of(fps)
+        folder, rate = service.persons.folder(person or None), service.limits.rate(fps)
 
         def work_of(file: Path) -> SpeakJob:
             return kind(file, folder, rate, share)
@@ -231,7 +221,7 @@ def _add_making(app: FastAPI, service: Service) -> None:
             rate=text.rate,
             via=text.via,
             timelines=tuple(dict.fromkeys(text.timelines)),
-            fps=rate_of(text.fps),
+            fps=service.limits.rate(text.fps),
             articulation=text.articulation,
         )
         name = " ".join(text.text.split()[:6])[:60]
@@ -263,7 +253,7 @@ def _add_making(app: FastAPI, service: Service) -> None:
         articulation: Articulation = 1.0,
     ) -> JobAnswer:
         """Makes a video of a person who moves as the face in another video. Signed as synthetic."""
-        folder, rate = service.persons.folder(person or None), rate_of(fps)
+        folder, rate = service.persons.folder(person or None), service.limits.rate(fps)
 
         def check(file: Path, own: Path) -> Path:
             return service.uploads.video(file)

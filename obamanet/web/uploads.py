@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, LifoQueue
+from traceback import format_exception
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -28,6 +30,8 @@ CHECK_SECONDS: Final = 60.0
 
 SOUND_RATE: Final = 48_000
 """Hz. Of the checked sound, which is heard in the video."""
+
+NO_MEMORY: Final = "the file cannot be read with the memory allowed for it"
 
 FORMATS: Final = "aac,ac3,aiff,amr,asf,au,avi,caf,eac3,flac,flv,m4a,matroska,mov,mp3,mp4,mpeg,mpegts,ogg,w64,wav,webm"
 """Containers that are taken, by FFmpeg's names; a playlist, for one, names files of the server."""
@@ -81,17 +85,17 @@ class Uploads:
             SoundError: it is too short or damaged.
             QueueFullError: too many uploads are being checked.
         """
-        return self._checked(_decode_sound, (file, folder / "sound.wav", self._limits.sound_seconds))
+        return self._checked(partial(_decode_sound, file, folder / "sound.wav", self._limits.sound_seconds))
 
     def video(self, file: Path) -> Path:
         """Checks the head and the first picture of a driver's video, and returns ``file``; raises as :meth:`sound`."""
-        return self._checked(_check_video, (file, self._limits))
+        return self._checked(partial(_check_video, file, self._limits))
 
     def verify(self, file: Path) -> ProvenanceReport:
         """Returns what a video says of its making; raises as :meth:`sound`, and ProvenanceError."""
-        return self._checked(_verify, file)
+        return self._checked(partial(_verify, file))
 
-    def _checked(self, work, item) -> Result:  # type: ignore[no-untyped-def, type-var]
+    def _checked(self, check: Callable[[], Result]) -> Result:
         try:
             worker = self._idle.get(timeout=CHECK_SECONDS)
         except Empty:
@@ -100,25 +104,38 @@ class Uploads:
             if worker is None or not worker.is_alive:
                 worker = WorkerProcess(partial(limit_memory, CHECK_BYTES))
                 self._all = {one for one in self._all if one.is_alive} | {worker}
-            return worker.do(work, item, timeout=CHECK_SECONDS)
+            return worker.do(_do_check, check, timeout=CHECK_SECONDS)
         except TimeoutError:
             raise TooLargeError(f"the file takes longer than {CHECK_SECONDS:.0f} s to read") from None
         except WorkerDiedError:
-            raise TooLargeError("the file cannot be read with the memory allowed for it") from None
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise TooLargeError("the file cannot be read with the memory allowed for it") from None
-            raise
+            raise TooLargeError(NO_MEMORY) from None
         finally:
             self._idle.put(worker)
 
 
-def _decode_sound(item: tuple[Path, Path, float], tell: Tell) -> Path:
+def _do_check(check: Callable[[], Result], tell: Tell) -> Result:
+    """Returns what ``check`` returns, in the checking process.
+
+    Raises:
+        ObamanetError: of the file; :class:`TooLargeError` where the memory did not suffice.
+        RuntimeError: a bug of this program.
+    """
+    try:
+        return check()
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise TooLargeError(NO_MEMORY) from None
+        if isinstance(error, ObamanetError):
+            raise
+        # As a text, since an error that cannot be pickled would end the process, which is taken for a lack of memory.
+        raise RuntimeError("".join(format_exception(error))) from None
+
+
+def _decode_sound(file: Path, decoded: Path, seconds: float) -> Path:
     import soundfile
 
     from obamanet.audio.load import open_sound, stream_sound
 
-    file, decoded, seconds = item
     _check_format(file, "sound")
     _check_seconds(float(open_sound(file).duration), seconds)
     written = 0
@@ -135,10 +152,9 @@ def _decode_sound(item: tuple[Path, Path, float], tell: Tell) -> Path:
     return decoded
 
 
-def _check_video(item: tuple[Path, Limits], tell: Tell) -> Path:
+def _check_video(file: Path, limits: Limits) -> Path:
     from obamanet.video.reader import probe_video, read_frames
 
-    file, limits = item
     _check_format(file, "video")
     try:
         info = probe_video(file)
@@ -154,7 +170,7 @@ def _check_video(item: tuple[Path, Limits], tell: Tell) -> Path:
     return file
 
 
-def _verify(file: Path, tell: Tell) -> ProvenanceReport:
+def _verify(file: Path) -> ProvenanceReport:
     from obamanet.provenance import verify_video
 
     return verify_video(file)

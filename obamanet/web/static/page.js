@@ -5,9 +5,14 @@
   // The strip: <div class="page-strip" data-timeline="URL"> beside its video, both in one .page-result.
   async function fillStrip(strip) {
     strip.dataset.filled = "1";
-    const answer = await fetch(strip.dataset.timeline);
-    if (!answer.ok) { strip.remove(); return; }
-    const timeline = await answer.json();
+    let timeline;
+    try {
+      const answer = await fetch(strip.dataset.timeline);
+      timeline = answer.ok ? await answer.json() : null;
+    } catch {
+      timeline = null;
+    }
+    if (!timeline) { strip.remove(); return; }  // Expired, or the page is being left.
     const poses = JSON.parse(strip.dataset.poses || "{}");
     const words = strip.querySelector(".words");
     const syllables = [], phonemes = [];
@@ -65,17 +70,19 @@
     const says = box.dataset, state = box.querySelector(".state");
     if (!navigator.mediaDevices) { state.textContent = says.secure; return; }
     const mine = (session = { id: crypto.randomUUID(), stream: null });
+    const view = box.querySelector("canvas"), camera = box.querySelector("video");
     try {
       mine.stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+      if (session === mine) {
+        camera.srcObject = mine.stream;
+        camera.hidden = view.hidden = false;
+        await camera.play();
+      }
     } catch {
-      state.textContent = says.nocamera;
-      session = null;
-      return;
+      if (session === mine) { stopLive(true); state.textContent = says.nocamera; }
     }
-    const view = box.querySelector("canvas"), camera = box.querySelector("video");
-    camera.srcObject = mine.stream;
-    camera.hidden = view.hidden = false;
-    await camera.play();
+    // Stopped, or begun anew, while the browser asked: else the camera would stay on.
+    if (session !== mine) { end(mine); return; }
     const grab = document.createElement("canvas");
     const shrink = Math.min(1, SIDE / Math.max(camera.videoWidth, camera.videoHeight));
     grab.width = Math.round(camera.videoWidth * shrink);
@@ -89,21 +96,21 @@
       const person = document.querySelector("#live-person-card [data-person]")?.dataset.person || "";
       const time = ((sent - began) / 1000).toFixed(4);
       const query = new URLSearchParams({ time, person });
-      let answer;
+      let answer, painted;
       try {
         answer = await fetch(`${says.url}/${mine.id}?${query}`, {
           method: "POST", body: picture, headers: { "Content-Type": "image/jpeg" },
         });
+        if (answer.ok) painted = await createImageBitmap(await answer.blob());
       } catch {
         break;
       }
+      if (session !== mine) return;
       if (!answer.ok) {
         state.textContent = answer.status === 429 ? says.busy : (await answer.text()).slice(0, 300);
         stopLive(true);
         return;
       }
-      const painted = await createImageBitmap(await answer.blob());
-      if (session !== mine) break;
       view.width = painted.width;
       view.height = painted.height;
       view.getContext("2d").drawImage(painted, 0, 0);
@@ -120,9 +127,11 @@
     if (session === mine) stopLive();
   }
 
+  function end(live) { live.stream?.getTracks().forEach((track) => track.stop()); }
+
   function stopLive(silent) {
     if (!session) return;
-    session.stream?.getTracks().forEach((track) => track.stop());
+    end(session);
     session = null;
     for (const box of document.querySelectorAll(".page-live")) {
       box.querySelector("video").hidden = true;
