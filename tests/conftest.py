@@ -214,8 +214,8 @@ def few_noises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("obamanet.training.speech.training_examples.NOISE_EXAMPLES", 3)
 
 
-@pytest.fixture
-def eager() -> Iterator[None]:
+@contextmanager
+def run_eagerly() -> Iterator[None]:
     """Run networks line by line, not as compiled graphs: compiling one takes longer than the few steps of a test.
 
     Only where another test shows the compiled training of the same learner.
@@ -223,8 +223,17 @@ def eager() -> Iterator[None]:
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Run the networks of a test line by line: :func:`run_eagerly`."""
+    with run_eagerly():
+        yield
 
 
 @pytest.fixture

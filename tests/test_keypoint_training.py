@@ -86,6 +86,18 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return load_dataset(write_dataset(tmp_path_factory.mktemp("lag") / "dataset", clips))
 
 
+@pytest.fixture(scope="module")
+def few(dataset: Dataset) -> Dataset:
+    """Return a dataset of five of its clips, for trainings of a step or two."""
+    return replace(dataset, clips=dataset.clips[:5])
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no mouths at evaluations: a drawing takes longer than a step."""
+    monkeypatch.setattr(KeypointLearner, "sample", lambda self, folder, step: None)
+
+
 TINY = KeypointOptions(
     steps=180,
     batch_size=8,
@@ -145,12 +157,13 @@ def made_canonical(landmarks: np.ndarray) -> np.ndarray:
 RUNS = ("whole", "parts")
 
 
-def test_a_stopped_run_ends_like_one_that_was_not(dataset: Dataset, tmp_path: Path) -> None:
-    split = split_dataset(dataset, val_share=0.2)
+@pytest.mark.usefixtures("eager", "no_pictures")
+def test_a_stopped_run_ends_like_one_that_was_not(few: Dataset, tmp_path: Path) -> None:
+    split = split_dataset(few, val_share=0.2)
     options = replace(TINY, steps=4, epoch_steps=2, batch_size=2, dropout=0.3, sequence=1.0, units=8)
-    train_keypoints(dataset, split, tmp_path / "whole", options)
+    train_keypoints(few, split, tmp_path / "whole", options)
     for steps in (1, None):
-        report = train_keypoints(dataset, split, tmp_path / "parts", options, limits=Limits(steps=steps))
+        report = train_keypoints(few, split, tmp_path / "parts", options, limits=Limits(steps=steps))
         assert report.step == (steps or 4)
     with np.load(tmp_path / "whole" / "state.npz") as whole, np.load(tmp_path / "parts" / "state.npz") as parts:
         assert set(whole) == set(parts)
@@ -164,9 +177,10 @@ def test_a_stopped_run_ends_like_one_that_was_not(dataset: Dataset, tmp_path: Pa
             np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-def test_a_bidirectional_predictor_is_trained(dataset: Dataset, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("eager", "no_pictures")
+def test_a_bidirectional_predictor_is_trained(few: Dataset, tmp_path: Path) -> None:
     options = replace(TINY, steps=2, epoch_steps=2, batch_size=2, sequence=1.0, units=8, bidirectional=True)
-    report = train_keypoints(dataset, split_dataset(dataset, val_share=0.2), tmp_path, options)
+    report = train_keypoints(few, split_dataset(few, val_share=0.2), tmp_path, options)
     assert np.isfinite(report.best_score)
     assert read_options(tmp_path)["predictor"]["delay"] == 0
 

@@ -441,19 +441,14 @@ class TestRow:
 
     def test_the_real_clip_beside_one_that_stands_still(self, grid_s1: Path, tmp_path: Path) -> None:
         video = grid_s1 / "video" / "bbal7s.mpg"
-        frames = recorded_frames(video, 75)
-        measurer = Measurer(tmp_path / "cache")
+        # Around the face alone: the pictures are measured too.
+        frames = [frame[20:268, 75:285] for frame in recorded_frames(video, 75)]
         real = write_video(tmp_path / "real.mp4", frames, video)
-        same = measurer.measure(Pair("same", real, real, words_of_name("bbal7s")))
-        score = next(score for score in same.scores if score.key == "word_error")
-        assert score.generated == score.real
-        assert score.real is not None
-        assert score.real <= 50
         still = write_video(tmp_path / "still.mp4", frames[:1] * 75, video)
-        frozen = measurer.measure(Pair("still", still, real, words_of_name("bbal7s")))
-        score = next(score for score in frozen.scores if score.key == "word_error")
-        assert score.generated is not None
-        assert score.generated >= 50
+        found = Measurer(tmp_path / "cache").measure(Pair("still", still, real, words_of_name("bbal7s")))
+        score = next(score for score in found.scores if score.key == "word_error")
+        assert score.generated is not None and score.real is not None
+        assert score.real <= 50 <= score.generated
 
     def test_both_mouths_are_cut_as_the_frames_pass(self) -> None:
         landmarks = made_landmarks(3, 200).astype(np.float64)

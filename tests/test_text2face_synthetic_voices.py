@@ -86,14 +86,16 @@ class TestVoices:
             SyntheticVoiceOptions(voices=0)
 
 
-class TestFolder:
-    @pytest.fixture
-    def dataset(self, grid_s1: Path, tmp_path: Path) -> Path:
-        folder = tmp_path / "dataset"
-        videos = [grid_s1 / "video" / f"{name}.mpg" for name in ("bbaf2n", "bbaf3s")]
-        prepare(videos, folder)
-        return folder
+@pytest.fixture(scope="module")
+def dataset(grid_s1: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a dataset of two whole sentences; do not change it."""
+    folder = tmp_path_factory.mktemp("sentences") / "dataset"
+    videos = [grid_s1 / "video" / f"{name}.mpg" for name in ("bbaf2n", "bbaf3s")]
+    prepare(videos, folder, image_size=64, workers=1)
+    return folder
 
+
+class TestFolder:
     def test_sentences_are_said_again_by_voices_that_are_not_held(
         self, dataset: Path, grid_s1: Path, tmp_path: Path
     ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 from made import Notes
 
 from obamanet.errors import DatasetError, OptionError, OutputError
@@ -117,6 +121,36 @@ class TestTheBest:
 
     def test_a_score_that_is_no_number_is_no_best(self, tmp_path: Path) -> None:
         assert train(tmp_path, scores={3: np.nan, 6: 4.0, 9: np.nan, 10: 5.0}).best_step == 6
+
+
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_training_loop import Learner, train
+
+step = Learner.step
+def killed_step(self, batch, number):
+    if number == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, batch, number)
+Learner.step = killed_step
+train(Path({str(tmp_path / "killed")!r}))
+"""
+    killed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with np.load(tmp_path / "killed" / "state.npz") as state:
+        assert int(state["step"]) == 6
+    reports = [train(tmp_path / name) for name in ("killed", "whole")]
+    assert [(report.step, report.best_step, report.best_score) for report in reports] == [(10, 6, 4.0)] * 2
+    for name in ("best.weights.h5", "last.weights.h5", "state.npz"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    records = [(tmp_path / name / "log.jsonl").read_text("utf-8").splitlines() for name in ("killed", "whole")]
+    killed_log, whole_log = ([{**json.loads(line), "seconds": 0} for line in lines] for lines in records)
+    assert killed_log == whole_log
 
 
 def test_curves_are_drawn_one_panel_for_each_number(tmp_path: Path) -> None:
