@@ -32,7 +32,7 @@ from obamanet.keypoints.opening import mouth_opening
 from obamanet.memory import check_memory
 from obamanet.render.picture_quality import laplacian_sharpness, ssim
 from obamanet.swap.alignments import Face
-from obamanet.swap.convert_faces import ConvertOptions, convert, place_faces, swapped_frames
+from obamanet.swap.convert_faces import ConvertOptions, PlacedFaces, convert, swapped_frames
 from obamanet.swap.face_finder import MeshFaces
 from obamanet.swap.face_masks import hull_mask
 from obamanet.swap.face_set import FaceSet
@@ -120,7 +120,7 @@ def measure(folder: Path, clips: list[Clip], faces_b: Path, a: np.ndarray, b: np
     placed = [
         (clip.images[number], face.matrix)
         for clip in clips
-        for number, (face,) in place_faces(clip.faces, as_a.size, smooth=False).items()
+        for number, (face,) in PlacedFaces(clip.faces, as_a.size, smooth=False).items()
     ]
     of_a = [warp(image, matrix, as_a.size) for image, matrix in placed]
     faces = FaceSet(faces_b, as_b.size, 2)
@@ -150,7 +150,7 @@ def measure_swap(swapper: Swapper, clips: list[Clip], a: np.ndarray, b: np.ndarr
         there, found = blinks(eye_opening(one)), blinks(eye_opening(other))
         blinked += len(there)
         kept += sum(any(abs(blink - near) <= BLINK_FRAMES for near in found) for blink in there)
-        for number, (face,) in place_faces(clip.faces, 128, smooth=False).items():
+        for number, (face,) in PlacedFaces(clip.faces, 128, smooth=False).items():
             inside = cv2.erode(hull_mask(transform(face.landmarks, face.matrix), (128, 128)), np.ones((9, 9))) > 0
             given, made = (warp(images[number], face.matrix, 128) for images in (clip.images, swapped))
             sharpness.append(
