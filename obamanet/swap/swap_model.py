@@ -188,9 +188,7 @@ def _model(card: Card, folder: Path) -> SwapModel:
     if form not in list(Form):
         raise CardError(f"{card.path}: form must be {' or '.join(Form)}: got {form}")
     if coverage != COVERAGE:
-        raise CardError(
-            f"{card.path}: geometry.coverage must be {COVERAGE}, as this program cuts faces: got {coverage}"
-        )
+        raise CardError(f"{card.path}: geometry.coverage must be {COVERAGE}: got {coverage}")
     config = card.part("network").build(SwapConfig)
     return SwapModel(folder, config, Form(form), card.part("consent").build(Consent), card.whole("step"))
 
