@@ -8,17 +8,20 @@ python benchmarks/swap.py --speed --faces-a faces/s1 --faces-b faces/b
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain, cycle, islice
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -30,9 +33,10 @@ from obamanet.face.mesh_landmarker import MeshLandmarker
 from obamanet.face.track import track_face
 from obamanet.keypoints.opening import mouth_opening
 from obamanet.memory import check_memory
+from obamanet.progress import Progress
 from obamanet.render.picture_quality import laplacian_sharpness, ssim
 from obamanet.swap.alignments import Face
-from obamanet.swap.convert_faces import ConvertOptions, convert, place_faces, swapped_frames
+from obamanet.swap.convert_faces import ConvertOptions, PlacedFaces, convert, swapped_frames
 from obamanet.swap.face_finder import MeshFaces
 from obamanet.swap.face_masks import hull_mask
 from obamanet.swap.face_set import FaceSet
@@ -44,6 +48,13 @@ from obamanet.swap.umeyama import transform, warp
 from obamanet.video.reader import probe_video, read_frames
 from obamanet.video.sound_encoder import SoundSpan
 from obamanet.video.writer import VideoWriter
+
+if TYPE_CHECKING:
+    import keras
+
+    from obamanet.swap.swap_training import SwapOptions
+
+Item = TypeVar("Item")
 
 BLINK = 0.6
 """Share of the median eye opening below which an eye counts as shut."""
@@ -57,8 +68,11 @@ IDENTITY_STEP, IDENTITY_FACES = 3, 60
 MOVING = 0.2
 """Pixels per frame, mean of five, from which on a face counts as moving."""
 
-SPEED_BATCH, SPEED_STEPS, SPEED_WARM_UP = 16, 30, 5
-"""Faces a side and step of a timed training, its steps, and those before them that are not timed."""
+SPEED_BATCH = 16
+"""Faces a side and step of a timed training."""
+
+SPEED_WARM_UP, SPEED_STEPS, SPEED_SECONDS = 2, 3, 8.0
+"""Steps before those that are timed, in which the graph is built; the least that are timed; and seconds they take."""
 
 THREADS = 2
 """Processor threads of the networks."""
@@ -120,7 +134,7 @@ def measure(folder: Path, clips: list[Clip], faces_b: Path, a: np.ndarray, b: np
     placed = [
         (clip.images[number], face.matrix)
         for clip in clips
-        for number, (face,) in place_faces(clip.faces, as_a.size, smooth=False).items()
+        for number, (face,) in PlacedFaces(clip.faces, as_a.size, smooth=False).items()
     ]
     of_a = [warp(image, matrix, as_a.size) for image, matrix in placed]
     faces = FaceSet(faces_b, as_b.size, 2)
@@ -150,7 +164,7 @@ def measure_swap(swapper: Swapper, clips: list[Clip], a: np.ndarray, b: np.ndarr
         there, found = blinks(eye_opening(one)), blinks(eye_opening(other))
         blinked += len(there)
         kept += sum(any(abs(blink - near) <= BLINK_FRAMES for near in found) for blink in there)
-        for number, (face,) in place_faces(clip.faces, 128, smooth=False).items():
+        for number, (face,) in PlacedFaces(clip.faces, 128, smooth=False).items():
             inside = cv2.erode(hull_mask(transform(face.landmarks, face.matrix), (128, 128)), np.ones((9, 9))) > 0
             given, made = (warp(images[number], face.matrix, 128) for images in (clip.images, swapped))
             sharpness.append(
@@ -210,29 +224,40 @@ def measure_steadiness(clips: list[Clip]) -> Rows:
     }
 
 
-class Memory(threading.Thread):
-    """Samples the memory of this process in MB, once a second while it runs."""
+class MemoryProgress(Progress):
+    """Prints frames, frames per second and this process's memory at every tenth of each pass, and keeps the memory.
+
+    Attributes:
+        memory: MB by the pass and the share of it that was done, in tenths from 0 to 10.
+    """
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.samples = [self.now()]
-        self._stopped = threading.Event()
+        self.memory: dict[tuple[str, int], float] = {}
 
-    def run(self) -> None:
-        """Samples until it is stopped."""
-        while not self._stopped.wait(1.0):
-            self.samples.append(self.now())
+    def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+        """Yields ``items`` and prints a line at every tenth of ``total``."""
+        began, tenths = time.perf_counter(), {round((total or 1) * tenth / 10): tenth for tenth in range(11)}
+        self._checkpoint(description, 0, 0, total, began)
+        for count, item in enumerate(items, 1):
+            yield item
+            if count in tenths:
+                self._checkpoint(description, tenths[count], count, total, began)
 
-    def stop(self) -> None:
-        """Ends sampling."""
-        self._stopped.set()
-        self.join()
+    def growth(self, description: str, frames: int) -> str:
+        """Returns KB per frame from a fifth of a pass of ``frames``, when all is loaded, to its end."""
+        first, last = self.memory[description, 2], self.memory[description, 10]
+        return f"{1000 * (last - first) / (0.8 * frames):.2f}"
 
-    @staticmethod
-    def now() -> float:
-        """Returns the resident memory in MB (Linux)."""
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * resource.getpagesize() / 1e6
+    def _checkpoint(self, description: str, tenth: int, count: int, total: int | None, began: float) -> None:
+        now = self.memory[description, tenth] = memory_now()
+        rate = count / max(time.perf_counter() - began, 1e-9)
+        print(f"{description}: {count} of {total} frames, {rate:.1f}/s, {now:.0f} MB", flush=True)
+
+
+def memory_now() -> float:
+    """Returns the resident memory of this process in MB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 def write_longer(video: Path, path: Path, minutes: float, size: tuple[int, int] | None) -> int:
@@ -267,76 +292,104 @@ def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def measure_convert(folder: Path, video: Path, minutes: float, size: tuple[int, int] | None) -> Rows:
-    """Returns frames per second of a whole conversion, finding faces included, and the memory of this process."""
-    model = read_swap(folder)
+    """Returns frames per second of a whole conversion, finding faces included, and the memory of this process.
+
+    Both passes print a line at every tenth of their way.
+    """
+    model, progress = read_swap(folder), MemoryProgress()
     with tempfile.TemporaryDirectory() as scratch:
         longer = Path(scratch) / "longer.mp4"
         count = write_longer(video, longer, minutes, size)
         info = probe_video(longer)
         began, cpu = time.perf_counter(), time.process_time()
-        memory = Memory()
-        memory.start()
         swapper = Swapper(model, Direction.A_TO_B, threads=THREADS)
-        convert(longer, Path(scratch) / "out.mp4", model, Direction.A_TO_B, swapper)
+        convert(longer, Path(scratch) / "out.mp4", model, Direction.A_TO_B, swapper, progress=progress)
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
-        memory.stop()
-    samples = memory.samples
-    at = [samples[min(len(samples) - 1, round(share * (len(samples) - 1)))] for share in (0, 0.1, 0.5, 1)]
-    return {
+    rows = {
         f"converting {minutes:g} min of {info.width}x{info.height}, frames per second": f"{count / took:.1f}",
         "its processor time, ms per frame": f"{1000 * cpu / count:.1f}",
-        "memory in MB at the start, after a tenth, at half, at the end (most)": ", ".join(f"{mb:.0f}" for mb in at)
-        + f" ({max(samples):.0f})",
     }
-
-
-def images_per_second(batches: Iterator[object], step: Callable[[object, int], object]) -> float:
-    """Returns the faces a second that ``step`` is trained on."""
-    began = 0.0
-    for number, batch in enumerate(islice(batches, SPEED_WARM_UP + SPEED_STEPS)):
-        if number == SPEED_WARM_UP:
-            began = time.perf_counter()
-        step(batch, number)
-    return 2 * SPEED_BATCH * SPEED_STEPS / (time.perf_counter() - began)
-
-
-def measure_speed(faces_a: Path, faces_b: Path) -> Rows:
-    """Returns images per second of whole training steps: ours, and deepfakes' "original" form as plain Keras trains it.
-
-    Both take the same faces, read, augmented and prefetched by the same code, with as many a step. Ours is the step of
-    ``obamanet swap train``: all losses of the form, one gradient for both sides, the average of the weights. Theirs is
-    ``train_on_batch`` of one autoencoder a side, compiled with Adam and the mean absolute error, and nothing else. The
-    plain one comes first: ours has TensorFlow keep to an order of sums, which would slow it down.
-    """
-    from obamanet.background import in_background
-    from obamanet.swap.swap_training import SwapLearner, SwapOptions, draw_faces
-
-    sets = (FaceSet(faces_a, 64, 2), FaceSet(faces_b, 64, 2))
-    options = SwapOptions(batch_size=SPEED_BATCH, eyes_weight=None if all(all(side.eyes) for side in sets) else 0.0)
-
-    def batches() -> Iterator[object]:
-        return in_background((draw_faces(*sets, options, step) for step in range(10**6)), 2)
-
-    rows: Rows = {}
-    for lite in (True, False):
-        config = config_of(Form.ORIGINAL, 64, lite=lite)
-        autoencoders = plain_original(config.width, config.code)
-
-        def plain(batch: object, _: int, networks: list = autoencoders) -> None:
-            for network, side in zip(networks, batch, strict=True):
-                network.train_on_batch(side.given.astype(np.float32) / 255, side.target.astype(np.float32) / 255)
-
-        rows[name_of(Form.ORIGINAL, lite, "plain Keras")] = f"{images_per_second(batches(), plain):.0f}"
-    for form in Form:
-        for lite in (True, False):
-            learner = SwapLearner(config_of(form, 64, lite=lite), options, sets)
-            rows[name_of(form, lite, "ours")] = f"{images_per_second(batches(), learner.step):.0f}"
+    for verb in ("finding faces", "swapping faces"):
+        shown = ", ".join(f"{progress.memory[verb, tenth]:.0f}" for tenth in (0, 1, 2, 5, 10))
+        rows[f"{verb}, memory in MB at the start, a tenth, a fifth, half, the end"] = shown
+        rows[f"{verb}, growth from a fifth to the end, KB per frame"] = progress.growth(verb, count)
     return rows
 
 
-def name_of(form: Form, lite: bool, whose: str) -> str:
-    """Returns the row's name."""
-    return f"training, images per second, {form}, 64 px{', lite' if lite else ''}: {whose}"
+@dataclass(frozen=True)
+class Trainee:
+    """What is timed: its ``name``, number of ``parameters`` in millions, and a ``step`` on a batch."""
+
+    name: str
+    parameters: str
+    step: Callable[[object], object]
+
+
+def images_per_second(batches: Iterator[object], step: Callable[[object], object]) -> float:
+    """Returns the faces a second that ``step`` is trained on, in at least SPEED_STEPS steps and SPEED_SECONDS."""
+    for batch in islice(batches, SPEED_WARM_UP):
+        step(batch)
+    began, steps, took = time.perf_counter(), 0, 0.0
+    while steps < SPEED_STEPS or took < SPEED_SECONDS:
+        step(next(batches))
+        steps, took = steps + 1, time.perf_counter() - began
+    return 2 * SPEED_BATCH * steps / took
+
+
+def print_speed(faces_a: Path, faces_b: Path) -> None:
+    """Prints images per second of whole training steps: ours, and deepfakes' "original" form as plain Keras trains it.
+
+    Both take the same faces of 64 pixels, read, augmented and prefetched by the same code, with as many a step. Ours is
+    the step of ``obamanet swap train``: all losses of the form, one gradient for both sides, the average of the
+    weights. Theirs is ``train_on_batch`` of one autoencoder a side, compiled with Adam and the mean absolute error, and
+    nothing else. The plain one comes first: ours has TensorFlow keep to an order of sums, which would slow it down.
+    """
+    from obamanet.background import in_background
+    from obamanet.swap.swap_training import SwapOptions, draw_faces
+
+    sets = (FaceSet(faces_a, 64, 2), FaceSet(faces_b, 64, 2))
+    for side in sets:
+        # So that reading the files, which are kept, is not timed.
+        for index in side.train:
+            side.face(index)
+    options = SwapOptions(batch_size=SPEED_BATCH, eyes_weight=None if all(all(side.eyes) for side in sets) else 0.0)
+    print(f"training on 64 px, {SPEED_BATCH} faces a side and step, {SPEED_SECONDS:g} s each after the first steps\n")
+    print("| what | parameters, millions | images per second |\n|---|---|---|", flush=True)
+    for trainee in trainees(options, sets):
+        with closing(in_background((draw_faces(*sets, options, step) for step in itertools.count()), 2)) as batches:
+            speed = images_per_second(batches, trainee.step)
+        print(f"| {trainee.name} | {trainee.parameters} | {speed:.3g} |", flush=True)
+    print()
+
+
+def trainees(options: SwapOptions, sets: tuple[FaceSet, FaceSet]) -> Iterator[Trainee]:
+    """Yields what is timed, built as late as it is needed: the plain networks first, lite and of full size."""
+    from obamanet.swap.swap_training import SwapLearner
+
+    sizes = {"lite": True, "full size": False}
+    for size, lite in sizes.items():
+        config = config_of(Form.ORIGINAL, 64, lite=lite)
+        autoencoders = plain_original(config.width, config.code)
+
+        def plain(batch: object, networks: list = autoencoders) -> None:
+            for network, side in zip(networks, batch, strict=True):
+                network.train_on_batch(side.given.astype(np.float32) / 255, side.target.astype(np.float32) / 255)
+
+        yield Trainee(f"original, {size}: plain Keras", millions(*autoencoders), plain)
+    for form in Form:
+        for size, lite in sizes.items():
+            learner = SwapLearner(config_of(form, 64, lite=lite), replace(options, form=form), sets)
+            counted = millions(learner.network)
+            if learner.discriminators:
+                counted += f" and {millions(*learner.discriminators)} of discriminators"
+            # From the run's middle on there are all losses of the form.
+            yield Trainee(f"{form}, {size}: ours", counted, partial(learner.step, number=options.steps // 2))
+
+
+def millions(*networks: keras.Model) -> str:
+    """Returns the number of weights of ``networks``, those that they share counted once."""
+    shared = {id(variable): int(np.prod(variable.shape)) for network in networks for variable in network.weights}
+    return f"{sum(shared.values()) / 1e6:.2f}"
 
 
 def plain_original(width: int, code: int) -> list:
@@ -413,7 +466,7 @@ def main() -> int:
         print_table(["value"], [measure_convert(*arguments.convert, arguments.minutes, arguments.size)])
     if arguments.speed:
         check_memory()
-        print_table(["value"], [measure_speed(arguments.faces_a, arguments.faces_b)])
+        print_speed(arguments.faces_a, arguments.faces_b)
     print(f"{os.cpu_count()} cores")
     return 0
 

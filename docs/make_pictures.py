@@ -27,7 +27,7 @@ from obamanet.person import load_person
 from obamanet.pipelines.into_frames import draw_whole_face
 from obamanet.pipelines.reenact import reenact
 from obamanet.pipelines.speak import SpeakOptions, move_lips, place_landmarks, predict_sound
-from obamanet.swap.convert_faces import place_faces
+from obamanet.swap.convert_faces import PlacedFaces
 from obamanet.swap.face_finder import MeshFaces, SourceFrame, find_faces
 from obamanet.swap.swap_model import Direction, Swapper, read_swap
 from obamanet.swap.umeyama import warp
@@ -86,7 +86,7 @@ def painted_both(folder: Path, video: Path) -> tuple[list[np.ndarray], float]:
     found = find_faces((SourceFrame("", image, n == 0) for n, image in enumerate(images)), MeshFaces())
     faces = tuple(face for face in found.faces if face.number == 0)
     pictures = []
-    for number, (face,) in place_faces(faces, model.config.image_size, smooth=True).items():
+    for number, (face,) in PlacedFaces(faces, model.config.image_size, smooth=True).items():
         given = warp(images[number], face.matrix, model.config.image_size)[None]
         pictures.append(np.hstack([painter.paint(given)[0][0] for painter in painters]))
     return [cv2.resize(one, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC) for one in pictures], float(fps)

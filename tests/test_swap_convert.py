@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
@@ -10,19 +11,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made import babble, write_sound, write_video
+from made import Notes, babble, write_sound, write_video
 from test_swap_extract import DrawnFaces, drawn, made_face, write_turned
 
 from obamanet.cli.swap_convert import SwapRequest
-from obamanet.errors import DatasetError, FaceError, OptionError
+from obamanet.errors import DatasetError, FaceError, OptionError, OutputError
 from obamanet.networks.config import SwapConfig
 from obamanet.pix2pix.pictures import read_picture
 from obamanet.provenance import persons_named, verify_video
 from obamanet.swap import convert_faces
 from obamanet.swap.alignments import Alignments, AlignmentsHead, Face, face_width, write_alignments
 from obamanet.swap.colour_transfer import Colour, match_colour
-from obamanet.swap.convert_faces import ConvertOptions, convert, place_faces, swapped_frames
+from obamanet.swap.convert_faces import ConvertOptions, PlacedFaces, choose_faces, convert, swapped_frames
+from obamanet.swap.face_finder import FoundFaces
 from obamanet.swap.face_masks import Part, hull_mask, parts_mask
+from obamanet.swap.face_sources import FaceSource
 from obamanet.swap.smooth_tracks import face_matrices
 from obamanet.swap.stages import Form
 from obamanet.swap.swap_face import Blend, BlendOptions, panes, swap_faces
@@ -31,7 +34,7 @@ from obamanet.swap.umeyama import transform
 from obamanet.video.reader import probe_video, read_frames
 
 SIZE = (240, 320)
-MODEL = SwapModel(Path(), SwapConfig(), Form.ORIGINAL, Consent("Ann", "Ben", True), 0.85, 1)
+MODEL = SwapModel(Path(), SwapConfig(), Form.ORIGINAL, Consent("Ann", "Ben", True), 1)
 PLAIN = BlendOptions(colour=Colour.NONE, feather=0)
 
 
@@ -57,7 +60,7 @@ def made_faces(count: int, *tracks: tuple[float, float]) -> tuple[Face, ...]:
 
 
 def one_face(size: int = 64) -> list:
-    return place_faces(made_faces(1, (160.0, 100.0)), size, smooth=False)[0]
+    return PlacedFaces(made_faces(1, (160.0, 100.0)), size, smooth=False)[0]
 
 
 @pytest.mark.parametrize("blend", list(Blend))
@@ -139,8 +142,21 @@ def test_colours_take_on_mean_and_spread_of_the_frame(colour: Colour) -> None:
     matched = match_colour(painted, given, mask, colour)
     assert np.abs(matched[mask > 0].mean(axis=0) - given[mask > 0].mean(axis=0)).max() < 1.5
     assert np.abs(matched[mask > 0].std(axis=0) / given[mask > 0].std(axis=0) - 1).max() < 0.3
+    if colour is Colour.HIST_MATCH:
+        # No speck brighter or darker than all of the frame's face.
+        assert given[mask > 0].min() <= matched.min() and matched.max() <= given[mask > 0].max()
     assert np.array_equal(match_colour(painted, given, mask, Colour.NONE), painted)
     assert np.array_equal(match_colour(painted, given, np.zeros_like(mask), colour), painted)
+
+
+@pytest.mark.parametrize("colour", [Colour.ADAIN, Colour.ADAIN_XYZ, Colour.HIST_MATCH])
+def test_a_face_in_a_grey_picture_is_grey(colour: Colour) -> None:
+    random = np.random.default_rng(1)
+    given = np.repeat(random.integers(40, 200, (64, 64, 1)), 3, axis=2).astype(np.uint8)
+    painted = random.integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    matched = match_colour(painted, given, np.full((64, 64), 255, np.uint8), colour)
+    # CIE XYZ and back is rounded.
+    assert np.ptp(matched, axis=2).max() <= 1
 
 
 def test_panes_stand_side_by_side() -> None:
@@ -236,6 +252,46 @@ def test_pictures_are_swapped_without_loss_outside_and_signed(tmp_path: Path) ->
         assert persons_named(report) == ("Ann", "Ben")
         assert "Ann's face is in the place of Ben's" in str(report.statement)
     assert not np.array_equal(read_picture(tmp_path / "out" / "p0.png"), read_picture(photos / "p0.png"))
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_a_picture_that_cannot_be_read_is_told_and_a_full_folder_is_left_alone(tmp_path: Path) -> None:
+    photos, notes = tmp_path / "photos", Notes()
+    photos.mkdir()
+    cv2.imwrite(str(photos / "a.png"), drawn(made_face()))
+    (photos / "b.png").touch()
+    arguments = (photos, tmp_path / "out", MODEL, Direction.A_TO_B)
+    convert(*arguments, FlatPainter(), progress=notes)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert notes.told == [f"left out: picture cannot be read: {photos / 'b.png'}"]
+    before = (tmp_path / "out" / "a.png").read_bytes()
+    # Nothing is painted before it is told.
+    with pytest.raises(OutputError, match="not empty"):
+        convert(*arguments, InterruptedPainter())
+    assert (tmp_path / "out" / "a.png").read_bytes() == before
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_times_that_no_frame_has_are_told(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "talk.mp4", [drawn(made_face())] * 5)
+    cv2.imwrite(str(tmp_path / "me.png"), drawn(made_face()))
+    for source, options, told in (
+        (video, ConvertOptions(start=0.2), "before the video's end at 0.20 s: got 0.2"),
+        (tmp_path / "me.png", ConvertOptions(end=1.0), "--start and --end are for videos"),
+    ):
+        with pytest.raises(OptionError, match=told):
+            convert(source, tmp_path / f"out{source.suffix}", MODEL, Direction.A_TO_B, FlatPainter(), options)
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_a_missing_smoother_is_told_before_the_video_is_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "talk.mp4", [drawn(made_face())] * 5)
+    monkeypatch.setattr(convert_faces, "find_faces", None)
+    monkeypatch.setitem(sys.modules, "filterpy.kalman", None)
+    with pytest.raises(ImportError, match="filterpy"):
+        convert(video, tmp_path / "out.mp4", MODEL, Direction.A_TO_B, FlatPainter())
 
 
 @pytest.mark.usefixtures("drawn_model")
@@ -379,6 +435,38 @@ def test_faces_come_from_the_alignments_file_and_one_of_another_video_is_refused
         convert(*arguments, ConvertOptions(alignments=path))
 
 
+def test_alignments_of_pictures_go_by_their_names(tmp_path: Path) -> None:
+    photos, path = tmp_path / "photos", tmp_path / "alignments.jsonl"
+    photos.mkdir()
+    image = drawn(made_face())
+    # Of three pictures the first has been removed since, and another was added.
+    for name in ("b", "c", "new"):
+        cv2.imwrite(str(photos / f"{name}.png"), image)
+    places = {"a": (60.0, 60.0), "b": (160.0, 100.0), "c": (240.0, 150.0)}
+    faces = tuple(Face(n, name, 0, n, 0, made_face(place, 30.0)) for n, (name, place) in enumerate(places.items()))
+    head = AlignmentsHead("photos", "", "", 3, "mesh")
+    write_alignments(path, Alignments(head, faces))
+    options = ConvertOptions(alignments=path, blend=PLAIN)
+    convert(photos, tmp_path / "out", MODEL, Direction.A_TO_B, FlatPainter(), options)
+    for name in ("b", "c", "new"):
+        changed = (read_picture(tmp_path / "out" / f"{name}.png") != image).any(axis=-1)
+        expected = hull_mask(made_face(places[name], 30.0), SIZE) > 0 if name in places else np.zeros(SIZE, bool)
+        assert (changed & expected).sum() >= 0.9 * expected.sum()
+        assert not changed[~cv2.dilate(expected.astype(np.uint8), np.ones((5, 5))).astype(bool)].any()
+    write_alignments(path, Alignments(head, faces[:1]))
+    with pytest.raises(DatasetError, match="of other pictures"):
+        convert(photos, tmp_path / "out2", MODEL, Direction.A_TO_B, FlatPainter(), options)
+
+
+def test_of_an_alignments_file_the_person_asked_for_is_swapped() -> None:
+    small, large = made_faces(3, (80.0, 80.0), (220.0, 130.0))[:2]
+    faces = (replace(small, size=10.0, person=0), replace(large, size=90.0, person=1))
+    source = FaceSource("talk.mp4", ())
+    assert choose_faces(FoundFaces(faces, 1, {}), ConvertOptions(), source) == faces[:1]
+    with pytest.raises(FaceError, match="person 0"):
+        choose_faces(FoundFaces(faces[1:], 1, {}), ConvertOptions(), source)
+
+
 @pytest.mark.parametrize("values", [{"coverage": 0.0}, {"feather": 0.9}, {"enhance": 3.0}, {"panes": 4}])
 def test_blending_out_of_range_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(OptionError, match=f"{next(iter(values))} must be from"):
@@ -387,9 +475,18 @@ def test_blending_out_of_range_is_refused(values: dict[str, float]) -> None:
 
 def test_a_face_at_the_edge_of_the_frame_is_swapped_as_far_as_it_is_there() -> None:
     frame = drawn(made_face())
-    face = place_faces(made_faces(1, (5.0, 5.0)), 64, smooth=False)[0]
+    face = PlacedFaces(made_faces(1, (5.0, 5.0)), 64, smooth=False)[0]
     result, weights = swap_faces(frame, face, FlatPainter(), BlendOptions(blend=Blend.SEAMLESS))
     assert weights.any()
     assert np.array_equal(result[weights == 0], frame[weights == 0])
-    away = place_faces(made_faces(1, (-400.0, 5.0)), 64, smooth=False)[0]
+    # The frame's edge cuts the face, whose mask has no soft edge there: nothing of the old face is left.
+    half = PlacedFaces(made_faces(1, (0.0, 120.0)), 64, smooth=False)[0]
+    for blend in Blend:
+        result, weights = swap_faces(
+            frame, half, FlatPainter((0, 255, 0)), BlendOptions(colour=Colour.NONE, blend=blend)
+        )
+        assert weights[120, 0] == 1
+        assert np.abs(result[120, 0].astype(int) - result[120, 6]).max() < 60
+        assert np.abs(result[110:130, :6].astype(int) - frame[110:130, :6]).mean() > 10
+    away = PlacedFaces(made_faces(1, (-400.0, 5.0)), 64, smooth=False)[0]
     assert np.array_equal(swap_faces(frame, away, FlatPainter(), BlendOptions())[0], frame)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from PIL import Image
 from skimage.transform import SimilarityTransform
 
 from obamanet.constants import LEFT_EYE, RIGHT_EYE, STABLE_POINTS
-from obamanet.errors import DatasetError, ObamanetError, OptionError
+from obamanet.errors import DatasetError, ObamanetError, OptionError, OutputError
 from obamanet.pix2pix.pictures import read_picture
 from obamanet.swap import extract_faces
 from obamanet.swap.alignments import (
@@ -47,6 +49,7 @@ from obamanet.swap.face_masks import (
     occlusion_mask,
     parts_mask,
 )
+from obamanet.swap.face_sources import open_source
 from obamanet.swap.umeyama import MEAN_FACE, alignment, transform, umeyama, warp
 
 EYE_DISTANCE = 60.0
@@ -335,10 +338,13 @@ def test_a_folder_of_odd_pictures_is_extracted_and_what_cannot_be_read_is_told(t
     (photos / "broken.jpg").write_bytes(whole[:200])
     # Its head is whole: what is missing must not be read as grey.
     (photos / "cut.jpg").write_bytes(whole[: len(whole) * 3 // 4])
+    # The last by name, behind all faces.
+    (photos / "zero.png").touch()
     report = extract(photos, tmp_path / "faces", ExtractOptions(size=128))
-    assert len(report.unreadable) == 2
+    assert len(report.unreadable) == 3
     assert "broken.jpg" in report.unreadable[0]
     assert "cut or damaged" in report.unreadable[1] and "cut.jpg" in report.unreadable[1]
+    assert "zero.png" in report.unreadable[2]
     faces = {path.stem: read_picture(path) for path in (tmp_path / "faces").glob("*.png")}
     assert set(faces) == {"alpha_0", "grey_0", "plain_0", "turned_0"}
     hull = cv2.imread(str(tmp_path / "faces" / HULL / "plain_0.png"), cv2.IMREAD_GRAYSCALE)
@@ -364,6 +370,29 @@ def test_frames_of_a_video_are_named_as_in_faceswap_and_thinned(tmp_path: Path) 
     assert read.head.fps == "25"
     assert len(read.faces) == 6
     assert report.saved == 2
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_a_folder_that_is_not_empty_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2.imwrite(str(tmp_path / "me.png"), drawn(made_face()))
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    extract(tmp_path / "me.png", faces, ExtractOptions(size=64))
+    before = sorted(faces.rglob("*"))
+    monkeypatch.setattr(extract_faces, "find_faces", None)
+    with pytest.raises(OutputError, match="not empty"):
+        extract(tmp_path / "me.png", faces, ExtractOptions(size=64))
+    assert sorted(faces.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("drawn_model")
+def test_what_a_killed_run_left_behind_is_removed(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "me.png"), drawn(made_face()))
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    (tmp_path / f"..faces.{process.pid}.part").mkdir()
+    extract(tmp_path / "me.png", tmp_path / "faces", ExtractOptions(size=64))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "me.png"]
 
 
 @pytest.mark.usefixtures("drawn_model")
@@ -395,6 +424,14 @@ def test_what_is_no_source_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(ObamanetError, match=name):
         extract(tmp_path / name, tmp_path / "faces")
     assert not (tmp_path / "faces").exists()
+
+
+def test_files_that_are_neither_pictures_nor_videos_are_told(tmp_path: Path) -> None:
+    for name in ("a.png", "b.webp", "c.txt", ".hidden"):
+        (tmp_path / name).touch()
+    with open_source(tmp_path, tmp_path) as source:
+        assert [path.name for path in source.items] == ["a.png"]
+        assert source.unreadable == [f"2 of another kind of file, such as b.webp: {tmp_path}"]
 
 
 @pytest.mark.usefixtures("drawn_model")
@@ -437,6 +474,17 @@ def test_the_mesh_sees_recorded_faces_side_by_side(shared_data: Path, tmp_path: 
     assert len(list((tmp_path / "faces" / "person_1").glob("*.png"))) == 3
     widths = [face_width(face.landmarks) for face in report.faces]
     assert 70 < min(widths) <= max(widths) < 140
+
+
+def test_a_recorded_face_that_joins_another_is_found_at_once(shared_data: Path) -> None:
+    frames = recorded_frames(shared_data / "grid_s1" / "video" / "bbaf2n.mpg", 4)
+    joining = recorded_frames(shared_data / "grid_other" / "pwij3p.mpg", 4)
+    seen = []
+    model = MeshFaces()
+    for number, (one, other) in enumerate(zip(frames, joining, strict=True)):
+        beside = other if number >= 2 else np.full_like(other, 128)
+        seen.append(len(model.find(np.hstack([one, beside]))))
+    assert seen == [1, 1, 2, 2]
 
 
 def test_two_recorded_talkers_who_cross_keep_their_tracks(shared_data: Path) -> None:

@@ -16,7 +16,8 @@ from keras import ops
 from made import Notes, foreign_files, recorded_frames
 
 from obamanet.constants import LEFT_EYE, RIGHT_EYE
-from obamanet.errors import DatasetError, ObamanetError, OptionError, SwapError
+from obamanet.engine.formats import Engine
+from obamanet.errors import DatasetError, EngineError, ObamanetError, OptionError, OutputError, SwapError
 from obamanet.networks.config import SwapConfig
 from obamanet.networks.face_swap_losses import (
     edge_loss,
@@ -162,6 +163,10 @@ def test_a_missing_mask_is_told_where_it_is_needed(tmp_path: Path) -> None:
     assert FaceSet(folder, 64, 8).draw(2, np.random.default_rng(1), flip=True).eyes.max() == 0
     with pytest.raises(DatasetError, match=r"mask of eyes is missing for 8 of 8.*--eyes 0"):
         FaceSet(folder, 64, 8, need_eyes=True)
+    (folder / Side.SRC.eyes).rename(folder / Path(Side.DST.eyes).name)
+    (folder / Path(Side.DST.eyes).name).rename(folder / Side.DST.eyes)
+    with pytest.raises(DatasetError, match="face_dst_eyes"):
+        FaceSet(folder, 64, 8, need_eyes=True)
 
 
 def test_what_is_drawn_depends_on_the_step_alone_and_eyes_move_with_the_face(sides: tuple[Path, Path]) -> None:
@@ -250,19 +255,26 @@ def test_another_seed_is_another_run_and_is_told(sides: tuple[Path, Path], tmp_p
     assert foreign_files(tmp_path / "m") == []
     model = read_swap(tmp_path / "m")
     assert (model.config, model.form, model.consent) == (TINY, Form.ORIGINAL, CONSENT)
-    assert model.painted_name(Direction.A_TO_B) == "Ben"
+    assert model.names(Direction.A_TO_B) == ("Ben", "Ann")
     faces = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
     (a, alpha), (b, _) = (Swapper(model, direction).paint(faces) for direction in (Direction.B_TO_A, Direction.A_TO_B))
     assert a.shape == faces.shape
     assert not np.array_equal(a, b)
     assert alpha.min() == 1
-    for damage, told in (("schema", "newer"), ("decoder_a.onnx", "altered"), ("consent", "without their consent")):
+    for damage, told in (
+        ("schema", "newer"),
+        ("decoder_a.onnx", "altered"),
+        ("consent", "without their consent"),
+        ("coverage", r"geometry.coverage must be 0.85: got 0.7"),
+    ):
         card = json.loads((tmp_path / "m" / SWAP.card).read_text())
         before = json.dumps(card)
         if damage == "schema":
             card["schema"] = 2
         elif damage == "consent":
             card["consent"]["declared"] = False
+        elif damage == "coverage":
+            card["geometry"]["coverage"] = 0.7
         else:
             card["files"][damage] = "0" * 64
         (tmp_path / "m" / SWAP.card).write_text(json.dumps(card))
@@ -271,6 +283,8 @@ def test_another_seed_is_another_run_and_is_told(sides: tuple[Path, Path], tmp_p
         (tmp_path / "m" / SWAP.card).write_text(before)
     with pytest.raises(OptionError, match="image_size 64 -> 128"):
         train_swap(*sides, tmp_path / "m", replace(TINY, image_size=128), OPTIONS, CONSENT)
+    with pytest.raises(EngineError, match="its engines are onnxruntime, "):
+        Swapper(model, Direction.A_TO_B, Engine.KERAS)
     card = json.loads(before)
     card["network"]["image_size"] = 128
     (tmp_path / "m" / SWAP.card).write_text(json.dumps(card))
@@ -327,6 +341,13 @@ def test_one_folder_for_both_sides_is_refused(sides: tuple[Path, Path], tmp_path
     with pytest.raises(ObamanetError, match="same folder"):
         train_swap(sides[0], sides[0], tmp_path / "m", TINY, OPTIONS, CONSENT)
     assert not (tmp_path / "m").exists()
+
+
+def test_a_folder_of_pictures_is_no_models_folder(sides: tuple[Path, Path]) -> None:
+    before = sorted(sides[0].rglob("*"))
+    with pytest.raises(OutputError, match="holds something else"):
+        train_swap(*sides, sides[0], TINY, OPTIONS, CONSENT, two_persons=True)
+    assert sorted(sides[0].rglob("*")) == before
 
 
 def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(tmp_path: Path) -> None:

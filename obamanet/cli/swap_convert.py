@@ -93,7 +93,7 @@ def convert_verb(
     options: Annotated[
         ConvertOptions,
         Fields(
-            detector="What finds faces and landmarks; mtcnn is refused.",
+            detector=typer.Option("--detector", "-D", help="What finds faces and landmarks; mtcnn is refused."),
             track=typer.Option("--track", help="The face to swap, by its track in an alignments file."),
             like=typer.Option(
                 "--like", metavar="PICTURE", help="A picture of the person to swap.", show_default="who is seen most"

@@ -55,5 +55,8 @@ def extract_verb(
     progress = console(quiet)
     report = extract(source or input_dir or Path(), out, options, progress)
     left_out = sum(bool(face.rejected) for face in report.faces)
-    progress.note(f"{report.saved} faces of the person, {len(report.faces)} faces seen, {left_out} left out")
+    progress.note(
+        f"{report.saved} faces of the person, {len(report.faces)} faces seen, {left_out} left out; "
+        f"no face in {report.without_face} of {report.frames} frames"
+    )
     result(report.folder)

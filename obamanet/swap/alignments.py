@@ -31,9 +31,9 @@ DECIMALS: Final = 2
 """Decimals of a pixel that landmarks are written with; far below their own error."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Face:
-    """One face of one frame.
+    """One face of one frame; with slots, since a long video has very many.
 
     Attributes:
         frame: number of the frame, or of the picture in the order of names, from 0.

@@ -15,6 +15,10 @@ MIN_SPREAD: Final = 1e-3
 """Least standard deviation, in units of [0, 1], that colours are divided by."""
 
 
+GREY_WITHIN: Final = 2.0
+"""Grey levels, of 255. Mean difference between a face's channels up to which its picture is taken to have no colour."""
+
+
 class Colour(StrEnum):
     """How colours are matched."""
 
@@ -32,7 +36,7 @@ class Colour(StrEnum):
 
 
 def match_colour(painted: np.ndarray, given: np.ndarray, mask: np.ndarray, method: Colour) -> np.ndarray:
-    """Returns ``painted`` in the colours of ``given``.
+    """Returns ``painted`` in the colours of ``given``; without any where that is a grey picture.
 
     Args:
         painted: shape (H, W, 3) uint8 BGR.
@@ -46,6 +50,8 @@ def match_colour(painted: np.ndarray, given: np.ndarray, mask: np.ndarray, metho
     inside = mask > 0
     if method is Colour.NONE or np.count_nonzero(inside) < MIN_PIXELS:
         return painted
+    if np.ptp(given[inside], axis=1).mean() <= GREY_WITHIN:
+        painted = cv2.cvtColor(cv2.cvtColor(painted, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     if method is Colour.HIST_MATCH:
         return np.stack([_distributed(painted[..., c], given[..., c], inside) for c in range(3)], axis=-1)
     one: np.ndarray = painted.astype(np.float32) / 255
@@ -63,8 +69,13 @@ def match_colour(painted: np.ndarray, given: np.ndarray, mask: np.ndarray, metho
 
 def _distributed(painted: np.ndarray, given: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Returns the channel ``painted`` (H, W) with the distribution of ``given`` inside."""
-    levels = np.arange(256)
-    ours, theirs = (
-        np.cumsum(np.bincount(channel[inside], minlength=256)) / inside.sum() for channel in (painted, given)
-    )
-    return np.round(np.interp(ours, theirs, levels)).astype(np.uint8)[painted]
+    (_, ours), (counts, theirs) = (_ranked(channel[inside]) for channel in (painted, given))
+    # Of the levels that are there alone, so that the highest becomes the highest and not 255.
+    there = np.flatnonzero(counts)
+    return np.round(np.interp(ours, theirs[there], there)).astype(np.uint8)[painted]
+
+
+def _ranked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns how often each level is in ``values`` (N,) uint8, and the share of them below its middle: (256,) each."""
+    counts = np.bincount(values, minlength=256)
+    return counts, (np.cumsum(counts) - counts / 2) / len(values)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from obamanet.errors import DatasetError, FaceError, OptionError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder
 from obamanet.files import atomic_path, sha256_of
 from obamanet.pipelines.labelled import Label, write_labelled
-from obamanet.pix2pix.pictures import read_picture, whole_folder
+from obamanet.pix2pix.pictures import read_picture
 from obamanet.progress import Progress
 from obamanet.provenance import SigningKey, Synthetic
 from obamanet.swap.alignments import Face, of_frame, read_alignments
@@ -26,7 +26,8 @@ from obamanet.swap.extract_faces import ALIGNED_SIZE
 from obamanet.swap.face_finder import FaceModel, FoundFaces, embedding_of, find_faces, load_face_model
 from obamanet.swap.face_set import shown_matrix
 from obamanet.swap.face_sources import FaceSource, is_picture, open_source
-from obamanet.swap.smooth_tracks import face_matrices
+from obamanet.swap.new_folder import new_folder
+from obamanet.swap.smooth_tracks import face_matrices, load_filter
 from obamanet.swap.swap_face import BlendOptions, Painter, PlacedFace, panes, swap_faces
 from obamanet.swap.swap_model import Direction, SwapModel
 from obamanet.swap.umeyama import alignment, transform
@@ -35,7 +36,6 @@ from obamanet.video.sound_encoder import SoundSpan
 
 FRAMES_AHEAD: Final = 4
 """Frames that are swapped ahead of the encoder."""
-
 
 JPEG_QUALITY: Final = 95
 """Of Pillow; above it files grow and nothing is gained."""
@@ -49,7 +49,7 @@ class ConvertOptions:
         blend: how faces are put in.
         detector: what finds faces.
         track: number of the face to swap, as in an alignments file; None for the one that is seen most.
-        like: picture of the person to swap; None for the one who is seen most.
+        like: picture of the person to swap; None for the face of each frame that is seen most.
         every_face: whether all faces are swapped.
         start: seconds of the video before which frames stay as they are.
         end: seconds of the video from which on they do; None for its end.
@@ -107,22 +107,50 @@ def convert(
         ObamanetError: the source cannot be read, has not the face, or the output cannot be written or signed.
     """
     options, progress = options or ConvertOptions(), progress or Progress()
+    if source.is_dir():
+        with new_folder(out) as part:
+            _convert(source, part, model, direction, painter, options, progress)
+    else:
+        _convert(source, out, model, direction, painter, options, progress)
+    return out
+
+
+def _convert(
+    source: Path,
+    out: Path,
+    model: SwapModel,
+    direction: Direction,
+    painter: Painter,
+    options: ConvertOptions,
+    progress: Progress,
+) -> None:
+    """Does what :func:`convert` does, into the existing folder ``out`` where the source is one."""
     if source.suffix.lower() == ".zip":
         raise DatasetError(f"a zip cannot be converted, unpack it first: {source}")
     with open_source(source, out.absolute().parent) as opened:
         if source.is_dir() and (videos := [path.name for path in opened.items if not is_picture(path)]):
             raise DatasetError(f"folder holds the video {videos[0]}; convert it by itself: {source}")
+        _check_times(opened, options)
+        if opened.video is not None and options.smooth:
+            load_filter()
         found = _faces(opened, options, progress)
         chosen = choose_faces(found, options, opened)
         label = _label(model, direction, options.key)
-        if opened.video is not None and not source.is_dir():
+        if opened.video is not None:
             _convert_video(opened.video, out, chosen, found.frames, painter, label, options, progress)
-        elif source.is_dir():
-            with whole_folder(out) as part:
-                _convert_pictures(opened, part, chosen, painter, label, options, progress)
         else:
             _convert_pictures(opened, out, chosen, painter, label, options, progress)
-    return out
+        for line in opened.unreadable:
+            progress.note(f"left out: {line}")
+
+
+def _check_times(source: FaceSource, options: ConvertOptions) -> None:
+    """Raises :class:`OptionError` for times of pictures, and for a start after the video's end."""
+    if source.video is None:
+        if options.start or options.end is not None:
+            raise OptionError(f"--start and --end are for videos: {source.name}")
+    elif options.start >= (duration := probe_video(source.video).duration):
+        raise OptionError(f"start must be before the video's end at {duration:.2f} s: got {options.start:g}")
 
 
 def choose_faces(found: FoundFaces, options: ConvertOptions, source: FaceSource) -> tuple[Face, ...]:
@@ -150,24 +178,54 @@ def choose_faces(found: FoundFaces, options: ConvertOptions, source: FaceSource)
         if not chosen:
             raise FaceError(f"none of the faces is the person in {options.like}: {source.name}")
         return chosen
+    # An alignments file tells persons apart, of whom number 0 was asked for; otherwise all have that number.
+    persons = [face for face in found.faces if face.person == 0]
+    if not persons:
+        raise FaceError(f"no face is of person 0, choose one by --track: {source.name}")
     # In every frame the face whose track is the largest over all of its frames: two of a size do not alternate.
     extent: dict[int, float] = {}
-    for face in found.faces:
+    for face in persons:
         extent[face.track] = extent.get(face.track, 0.0) + face.size
-    return tuple(max(faces, key=lambda face: extent[face.track]) for faces in of_frame(found.faces).values())
+    return tuple(max(faces, key=lambda face: extent[face.track]) for faces in of_frame(persons).values())
 
 
-def place_faces(faces: tuple[Face, ...], size: int, *, smooth: bool) -> dict[int, list[PlacedFace]]:
-    """Returns ``faces`` by frame with their similarity to a painter's ``size``, steadied over time if ``smooth``."""
-    shown = np.vstack([shown_matrix(ALIGNED_SIZE, size), [0, 0, 1]])
-    placed: dict[int, list[PlacedFace]] = {}
-    for face, matrix in zip(faces, face_matrices(faces, ALIGNED_SIZE, smooth=smooth), strict=True):
-        # The landmarks go where the steadied square goes, or the mask's edge would tremble around a face that does not.
-        aligned = transform(face.landmarks, alignment(face.landmarks, ALIGNED_SIZE)) if smooth else None
-        landmarks = face.landmarks if aligned is None else transform(aligned, cv2.invertAffineTransform(matrix))
-        whole = (shown @ np.vstack([matrix, [0, 0, 1]]))[:2]
-        placed.setdefault(face.frame, []).append(PlacedFace(landmarks, whole))
-    return placed
+class PlacedFaces(Mapping[int, list[PlacedFace]]):
+    """Faces by the number of their frame, each with its similarity to a painter's picture.
+
+    They are worked out when they are asked for, since a long video has very many.
+
+    Args:
+        faces: in the order of frames.
+        size: side of the painter's pictures, pixels.
+        smooth: whether they are steadied over time.
+    """
+
+    def __init__(self, faces: tuple[Face, ...], size: int, *, smooth: bool) -> None:
+        self._faces, self._smooth = faces, smooth
+        self._matrices = face_matrices(faces, ALIGNED_SIZE, smooth=smooth)
+        self._frames = np.array([face.frame for face in faces], int)
+        self._shown = np.vstack([shown_matrix(ALIGNED_SIZE, size), [0, 0, 1]])
+
+    def __getitem__(self, frame: int) -> list[PlacedFace]:
+        first, end = np.searchsorted(self._frames, [frame, frame + 1])
+        if first == end:
+            raise KeyError(frame)
+        return [self._placed(index) for index in range(first, end)]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.unique(self._frames).tolist())
+
+    def __len__(self) -> int:
+        return len(np.unique(self._frames))
+
+    def _placed(self, index: int) -> PlacedFace:
+        landmarks, matrix = self._faces[index].landmarks, self._matrices[index]
+        if self._smooth:
+            # The landmarks go where the steadied square goes, or the mask's edge would tremble around a face that does
+            # not.
+            aligned = transform(landmarks, alignment(landmarks, ALIGNED_SIZE))
+            landmarks = transform(aligned, cv2.invertAffineTransform(matrix))
+        return PlacedFace(landmarks, (self._shown @ np.vstack([matrix, [0, 0, 1]]))[:2])
 
 
 def _faces(source: FaceSource, options: ConvertOptions, progress: Progress) -> FoundFaces:
@@ -179,14 +237,21 @@ def _faces(source: FaceSource, options: ConvertOptions, progress: Progress) -> F
     if embedder is not None:
         raise OptionError("with --alignments, choose the face by --track: the file tells each one's")
     read = read_alignments(options.alignments)
-    if source.video is not None and read.head.sha256 not in ("", sha256_of(source.video)):
+    if source.video is None:
+        # Pictures are known by their names: some may have been added or removed since.
+        numbers = {path.stem: number for number, path in enumerate(source.items)}
+        faces = [replace(face, frame=numbers[face.name]) for face in read.faces if face.name in numbers]
+        if not faces:
+            raise DatasetError(f"alignments are of other pictures, {read.head.source}: {options.alignments}")
+        return FoundFaces(tuple(sorted(faces, key=lambda face: (face.frame, face.number))), len(source.items), {})
+    if read.head.sha256 not in ("", sha256_of(source.video)):
         raise DatasetError(f"alignments are of another video, {read.head.source}: {options.alignments}")
     return FoundFaces(read.faces, read.head.frames, {})
 
 
 def _label(model: SwapModel, direction: Direction, key: SigningKey | None) -> Label:
     consent = model.consent
-    painted, under = (consent.b, consent.a) if direction is Direction.A_TO_B else (consent.a, consent.b)
+    painted, under = model.names(direction)
     return Label(
         Synthetic.INPAINTED,
         (consent.a, consent.b),
@@ -228,7 +293,7 @@ def swapped_frames(
         painter: paints them.
         options: what and how.
     """
-    placed = place_faces(faces, painter.size, smooth=options.smooth)
+    placed = PlacedFaces(faces, painter.size, smooth=options.smooth)
     first, end = round(options.start * fps), None if options.end is None else round(options.end * fps)
     for number, image in enumerate(images):
         inside = number >= first and (end is None or number < end)
@@ -246,9 +311,11 @@ def _convert_pictures(
     progress: Progress,
 ) -> None:
     """Writes each picture of ``source`` into the folder ``out``, or the only one as the file ``out``."""
-    placed = place_faces(faces, painter.size, smooth=False)
-    for number, frame in enumerate(progress.track(source.frames(), "swapping faces", source.count())):
-        result, weights = swap_faces(frame.image, placed.get(number, []), painter, options.blend)
+    placed = PlacedFaces(faces, painter.size, smooth=False)
+    numbers = {face.name: face.frame for face in faces}
+    for frame in progress.track(source.frames(), "swapping faces", source.count()):
+        here = placed[numbers[frame.name]] if frame.name in numbers else []
+        result, weights = swap_faces(frame.image, here, painter, options.blend)
         path = out / f"{frame.name}.png" if out.is_dir() else out
         write_signed(panes(frame.image, result, weights, options.blend.panes), path, label)
 

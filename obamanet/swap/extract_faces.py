@@ -23,7 +23,7 @@ from obamanet.errors import DatasetError, FaceError, OptionError
 from obamanet.face.identity import FaceEmbedder
 from obamanet.files import atomic_write_text
 from obamanet.pix2pix.page import Picture, number, page
-from obamanet.pix2pix.pictures import read_picture, whole_folder, write_picture
+from obamanet.pix2pix.pictures import read_picture, write_picture
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square
 from obamanet.render.picture_quality import laplacian_sharpness
@@ -39,6 +39,7 @@ from obamanet.swap.alignments import (
 from obamanet.swap.face_finder import FaceModel, by_person, embedding_of, find_faces, load_face_model
 from obamanet.swap.face_masks import EyeMask, eyes_mask, hull_mask, mouth_mask, occlusion_mask
 from obamanet.swap.face_sources import FaceSource, open_source
+from obamanet.swap.new_folder import new_folder
 from obamanet.swap.umeyama import alignment, transform, warp
 from obamanet.types import CropBox
 
@@ -108,16 +109,22 @@ class ExtractOptions:
 
 @dataclass(frozen=True)
 class ExtractReport:
-    """What was extracted: ``folder``, its ``faces``, and ``unreadable`` pictures with the reason."""
+    """What was extracted: ``folder``, its ``faces``, the number of ``frames``, ``unreadable`` items with the reason."""
 
     folder: Path
     faces: tuple[Face, ...]
+    frames: int
     unreadable: tuple[str, ...]
 
     @property
     def saved(self) -> int:
         """Number of faces of the person who was extracted."""
         return sum(face.person == 0 and not face.rejected for face in self.faces)
+
+    @property
+    def without_face(self) -> int:
+        """Number of frames or pictures that were read and show no face."""
+        return self.frames - len({face.frame for face in self.faces})
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def extract(
 
     Args:
         source: a video, a picture, a folder of both, or a zip.
-        out: the folder to make; one with other content is left alone.
+        out: the folder to make; one that is not empty is refused.
         options: how.
         progress: is told how far it is.
 
@@ -147,7 +154,7 @@ def extract(
             cannot be written.
     """
     options, progress = options or ExtractOptions(), progress or Progress()
-    with whole_folder(out) as part, open_source(source, part) as opened:
+    with new_folder(out) as part, open_source(source, part) as opened:
         model, embedder = load_face_model(options.detector), FaceEmbedder()
         wanted = embedding_of(options.like, read_picture(options.like), model, embedder) if options.like else None
         frames = progress.track(opened.frames(), "finding faces", opened.count())
@@ -174,7 +181,7 @@ def extract(
         unreadable = tuple(opened.unreadable)
     for line in unreadable:
         progress.note(f"left out: {line}")
-    return ExtractReport(out, written, unreadable)
+    return ExtractReport(out, written, found.frames, unreadable)
 
 
 def cut_face(image: np.ndarray, landmarks: np.ndarray, options: ExtractOptions) -> FacePictures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from obamanet.constants import LANDMARK_COUNT
 from obamanet.errors import OptionError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder, main_face
-from obamanet.face.mesh_landmarker import MeshLandmarker
+from obamanet.face.mesh_landmarker import MIN_SCORE, MeshLandmarker
 from obamanet.swap.alignments import Face, face_width
 
 MAX_MOVE: Final = 0.7
@@ -78,7 +78,11 @@ class ManyFaces(Protocol):
 
 
 class MeshFaces:
-    """All faces by the face mesh, a :class:`ManyFaces`."""
+    """All faces by the face mesh, a :class:`ManyFaces`.
+
+    The follower looks for further faces every half a second only; here a large one that it does not follow yet is
+    looked at in every frame, or a person who comes back would be shown for that long with the face left as it is.
+    """
 
     def __init__(self) -> None:
         self._landmarker = MeshLandmarker()
@@ -88,8 +92,8 @@ class MeshFaces:
         """Returns the landmarks (68, 2) of every face in the next frame, the largest first."""
         self._follower.next(image)
         found: list[np.ndarray] = []
-        for every in self._follower.all_landmarks:
-            landmarks = every[:LANDMARK_COUNT]
+        for every in [*self._follower.all_landmarks, *self._others(image)]:
+            landmarks = every[:LANDMARK_COUNT].copy()
             # Where one face passes before another, both tracks may end on the one in front.
             if not any(_is_one_face(landmarks, other) for other in found):
                 found.append(landmarks)
@@ -98,6 +102,16 @@ class MeshFaces:
     def restart(self) -> None:
         """Begins anew, as after a cut."""
         self._follower = self._landmarker.follow()
+
+    def _others(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the landmarks (78, 2) of large faces that are not followed."""
+        followed = self._follower.all_landmarks
+        for face in self._landmarker.detector.detect_large(image):
+            middle = (face.box[:2] + face.box[2:]) / 2
+            if all(np.linalg.norm(middle - other.mean(axis=0)) > 0.5 * face_width(other) for other in followed):
+                seen = self._landmarker.mesh.look(image, face)
+                if seen.score >= MIN_SCORE:
+                    yield seen.landmarks
 
 
 class DlibFaces:

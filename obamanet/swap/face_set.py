@@ -90,9 +90,10 @@ class FaceSet:
         self.eyes = [self._eyes_of(path) for path in self.pictures]
         missing = [path for path, eyes in zip(self.pictures, self.eyes, strict=True) if eyes is None]
         if need_eyes and missing:
+            place = next((side.eyes for side in Side if (folder / side.eyes).is_dir()), Side.SRC.eyes)
             raise DatasetError(
                 f"mask of eyes is missing for {len(missing)} of {len(self.pictures)} faces, the first "
-                f"{missing[0].name}: {folder / Side.SRC.eyes}; extract anew, or say --eyes 0"
+                f"{missing[0].name}: {folder / place}; extract anew, or say --eyes 0"
             )
         self._load = lru_cache(maxsize=CACHED)(self._read)
         held_out = max(1, round(VALIDATION_SHARE * len(self.pictures)))

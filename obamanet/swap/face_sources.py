@@ -30,7 +30,7 @@ class FaceSource:
     Attributes:
         name: of the video, folder or zip.
         items: the pictures and videos.
-        unreadable: lines about what could not be read, filled by :meth:`frames`.
+        unreadable: lines about what is not or could not be read; :meth:`frames` adds each once, however often it runs.
     """
 
     name: str
@@ -58,7 +58,6 @@ class FaceSource:
             VideoError: the one video that there is cannot be read.
             DatasetError: nothing could be read.
         """
-        self.unreadable.clear()
         some = False
         for path in self.items:
             try:
@@ -68,9 +67,10 @@ class FaceSource:
             except (DatasetError, VideoError) as error:
                 if self.video:
                     raise
-                self.unreadable.append(str(error))
+                if str(error) not in self.unreadable:
+                    self.unreadable.append(str(error))
         if not some:
-            raise DatasetError(f"no picture could be read: {self.name}: {self.unreadable[0]}")
+            raise DatasetError(f"no picture could be read: {self.name}: {self.unreadable[-1]}")
 
     def count(self) -> int | None:
         """Returns the number of frames, None where it is not known without reading."""
@@ -94,7 +94,8 @@ def open_source(path: Path, beside: Path) -> Iterator[FaceSource]:
     if not path.exists():
         raise DatasetError(f"no such video, picture, folder or zip: {path}")
     if path.is_dir():
-        yield FaceSource(path.resolve().name, _items(path))
+        items = _items(path)
+        yield FaceSource(path.resolve().name, items, _of_other_kinds(path, items))
     elif path.suffix.lower() == ".zip":
         with unpacked(path, PICTURES | VIDEOS, beside) as folder:
             yield FaceSource(path.name, _items(folder, path))
@@ -116,6 +117,13 @@ def _items(folder: Path, named: Path | None = None) -> tuple[Path, ...]:
     # Faces are named after what they are found in.
     by_stem(items)
     return tuple(items)
+
+
+def _of_other_kinds(folder: Path, items: tuple[Path, ...]) -> list[str]:
+    """Returns a line about the files of ``folder`` that are none of the ``items``, nor hidden; none without any."""
+    others = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    others = [name for name in others if folder / name not in items]
+    return [f"{len(others)} of another kind of file, such as {others[0]}: {folder}"] if others else []
 
 
 def _frames_of(path: Path) -> Iterator[SourceFrame]:

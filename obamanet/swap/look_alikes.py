@@ -12,10 +12,11 @@ import numpy as np
 
 from obamanet.errors import OptionError
 from obamanet.files import atomic_write_text
-from obamanet.pix2pix.pictures import list_pictures, read_picture, scale_picture, whole_folder, write_picture
+from obamanet.pix2pix.pictures import list_pictures, read_picture, scale_picture, write_picture
 from obamanet.progress import Progress
 from obamanet.sources import add_sources, read_sources
 from obamanet.swap.face_set import COVERAGE
+from obamanet.swap.new_folder import new_folder
 
 PAIRS_FILE: Final = "pairs.jsonl"
 """Name of the list of pairs: JSON lines of the names of both pictures and their distance."""
@@ -76,9 +77,9 @@ def write_look_alikes(a: Path, b: Path, out: Path, count: int = 1, progress: Pro
     Raises:
         ObamanetError: as :func:`find_look_alikes`, or ``out`` cannot be written.
     """
-    found = find_look_alikes(a, b, count)
     lines = []
-    with whole_folder(out) as part:
+    with new_folder(out) as part:
+        found = find_look_alikes(a, b, count)
         for number, pair in enumerate((progress or Progress()).track(found, "writing pairs", len(found))):
             left = read_picture(pair.a)
             right = scale_picture(read_picture(pair.b), left.shape[1], left.shape[0])

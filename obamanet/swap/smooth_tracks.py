@@ -27,15 +27,20 @@ MIN_FRAMES: Final = 3
 """Frames of a face below which there is nothing to smooth."""
 
 
-def face_matrices(faces: Sequence[Face], side: float, *, smooth: bool = True) -> list[np.ndarray]:
-    """Returns the similarity (2, 3) of each face to its aligned picture of ``side`` pixels.
+def load_filter() -> None:
+    """Imports what smooths, so that a package which is missing is told before a video is looked through."""
+    import filterpy.kalman  # noqa: F401
+
+
+def face_matrices(faces: Sequence[Face], side: float, *, smooth: bool = True) -> np.ndarray:
+    """Returns the similarity of each face to its aligned picture of ``side`` pixels: shape (N, 2, 3) float64.
 
     Args:
         faces: of one video, in the order of frames.
         side: of the aligned picture, pixels.
         smooth: whether they are steadied, forward and backward in time: they do not lag.
     """
-    matrices = [alignment(face.landmarks, side) for face in faces]
+    matrices = np.array([alignment(face.landmarks, side) for face in faces]).reshape(-1, 2, 3)
     if not smooth:
         return matrices
     for track in {face.track for face in faces}:
@@ -43,20 +48,20 @@ def face_matrices(faces: Sequence[Face], side: float, *, smooth: bool = True) ->
         for stretch in _stretches([faces[index] for index in own]):
             chosen = [own[index] for index in stretch]
             frames = np.array([faces[index].frame for index in chosen])
-            steadied = smooth_matrices(np.stack([matrices[index] for index in chosen]), frames, side)
-            for index, matrix in zip(chosen, steadied, strict=True):
-                matrices[index] = matrix
+            matrices[chosen] = smooth_matrices(matrices[chosen], frames, side)
     return matrices
 
 
 def smooth_matrices(matrices: np.ndarray, frames: np.ndarray, side: float) -> np.ndarray:
-    """Returns similarities (T, 2, 3) steadied by a Kalman filter of constant velocity and its Rauch-Tung-Striebel
-    smoother.
+    """Steadies similarities by a Kalman filter of constant velocity and its Rauch-Tung-Striebel smoother.
 
     Args:
         matrices: from the frame to aligned pictures.
         frames: number of each one's frame, shape (T,), rising.
         side: of the aligned pictures, pixels.
+
+    Returns:
+        Shape (T, 2, 3) float64; as they came where there are fewer than :data:`MIN_FRAMES`.
     """
     if len(matrices) < MIN_FRAMES:
         return matrices
@@ -72,13 +77,15 @@ def smooth_matrices(matrices: np.ndarray, frames: np.ndarray, side: float) -> np
     measured = np.column_stack([centre / unit, angle, np.log(scale)])
     steps = np.diff(frames, prepend=frames[0]).astype(np.float64)
     smooth = np.empty_like(measured)
+    # Nearly all steps are one frame: their matrices are made once.
+    move_of = {step: np.array([[1.0, step], [0.0, 1.0]]) for step in set(steps.tolist())}
+    noise_of = {step: Q_discrete_white_noise(2, dt=step, var=ACCELERATION**2) for step in move_of}
+    moves, noises = ([known[step] for step in steps] for known in (move_of, noise_of))
     for column in range(measured.shape[1]):
         kalman = KalmanFilter(dim_x=2, dim_z=1)
         kalman.x = np.array([[measured[0, column]], [0.0]])
         kalman.P = np.diag([1.0, FIRST_VELOCITY**2])
         kalman.H, kalman.R = np.array([[1.0, 0.0]]), np.array([[MEASURED_NOISE**2]])
-        moves = [np.array([[1.0, step], [0.0, 1.0]]) for step in steps]
-        noises = [Q_discrete_white_noise(2, dt=step, var=ACCELERATION**2) for step in steps]
         means, covariances, _, _ = kalman.batch_filter(measured[:, column], Fs=moves, Qs=noises)
         smooth[:, column] = kalman.rts_smoother(means, covariances, Fs=moves, Qs=noises)[0][:, 0, 0]
     turn = np.exp(smooth[:, 3])[:, None, None] * np.stack(

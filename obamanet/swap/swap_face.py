@@ -10,12 +10,17 @@ import cv2
 import numpy as np
 
 from obamanet.errors import OptionError
+from obamanet.swap.alignments import face_width
 from obamanet.swap.colour_transfer import Colour, match_colour
 from obamanet.swap.face_masks import Part, hull_mask, parts_mask
 from obamanet.swap.umeyama import moved, scale_of, transform, warp, window_of
 
 SHARPEN_SIGMA: Final = 0.008
 """Sigma of the unsharp mask, as a share of the painted square's side in the frame."""
+
+
+CLONE_EDGE: Final = 3
+"""Pixels added around what is cloned, so that it does not reach the picture's edge."""
 
 
 class Blend(StrEnum):
@@ -35,7 +40,7 @@ class BlendOptions:
     Attributes:
         colour: how their colours are matched.
         blend: how they are put in.
-        coverage: share of the face, around its middle, that is replaced; above 0, at most 1.
+        coverage: share of the face, around its middle, that is replaced, 0.1 to 1.
         feather: width of the soft edge as a share of the face's width, 0 to 0.5; it lies inside the face.
         enhance: strength of sharpening, 0 to 2.
         parts: what is replaced; the whole face where it is empty.
@@ -109,30 +114,48 @@ def swap_faces(
         left, top, right, bottom = window_of(face.matrix, painter.size, frame.shape)
         if right - left < 2 or bottom - top < 2:
             continue
-        window = (slice(top, bottom), slice(left, right))
-        size = (bottom - top, right - left)
-        landmarks = face.landmarks - (left, top)
-        mask = parts_mask(landmarks, size, options.parts) if options.parts else hull_mask(landmarks, size)
-        to_painted = moved(face.matrix, left, top)
+        window, size = (slice(top, bottom), slice(left, right)), (bottom - top, right - left)
+        there = PlacedFace(face.landmarks - (left, top), moved(face.matrix, left, top))
         points = transform(face.landmarks, face.matrix)
         matched = match_colour(picture, seen, hull_mask(points, seen.shape[:2]), options.colour)
-        back = _back(matched, to_painted, size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-        if options.enhance:
-            sigma = max(0.6, SHARPEN_SIGMA * painter.size / scale_of(face.matrix))
-            blurred = cv2.GaussianBlur(back, (0, 0), sigma)
-            back = cv2.addWeighted(back, 1 + options.enhance, blurred, -options.enhance, 0)
-        # One pixel less than the square: beyond it nothing was painted.
-        square = np.pad(np.ones((painter.size - 2,) * 2, np.uint8), 1) * 255
-        mask = np.minimum(mask, _back(square, to_painted, size, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT))
-        width = float(np.linalg.norm(landmarks[16] - landmarks[0]))
-        weight = soft_edge(_covered(mask, options.coverage), options.feather * width)
-        weight = weight * _back(alpha[..., 0], to_painted, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+        back = _brought_back(matched, there, size, options.enhance)
+        weight = _weight(alpha[..., 0], there, size, options)
         if options.blend is Blend.SEAMLESS:
             back = _seamless(back, result[window], weight)
         mixed = result[window] + weight[..., None] * (back.astype(np.float32) - result[window])
         result[window] = np.round(mixed).astype(np.uint8)
         weights[window] = np.maximum(weights[window], weight)
     return result, weights
+
+
+def _brought_back(painted: np.ndarray, face: PlacedFace, size: tuple[int, int], enhance: float) -> np.ndarray:
+    """Returns ``painted`` (S, S, 3) uint8 in the window of ``size`` (height, width) around ``face``, sharpened."""
+    back = _back(painted, face.matrix, size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+    if not enhance:
+        return back
+    blurred = cv2.GaussianBlur(back, (0, 0), max(0.6, SHARPEN_SIGMA * len(painted) / scale_of(face.matrix)))
+    return cv2.addWeighted(back, 1 + enhance, blurred, -enhance, 0)
+
+
+def _weight(alpha: np.ndarray, face: PlacedFace, size: tuple[int, int], options: BlendOptions) -> np.ndarray:
+    """Returns the weight of the painted face in the window of ``size`` (height, width) that ``face`` lies in.
+
+    Args:
+        alpha: the painter's own, shape (S, S) float32.
+        face: in pixels of the window.
+        size: of the window.
+        options: what is put in, and its edge.
+
+    Returns:
+        Shape (height, width) float32 in [0, 1].
+    """
+    landmarks = face.landmarks
+    mask = parts_mask(landmarks, size, options.parts) if options.parts else hull_mask(landmarks, size)
+    # One pixel less than the square: beyond it nothing was painted.
+    square = np.pad(np.ones((len(alpha) - 2,) * 2, np.uint8), 1) * 255
+    mask = np.minimum(mask, _back(square, face.matrix, size, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT))
+    edge = soft_edge(_covered(mask, options.coverage), options.feather * face_width(landmarks))
+    return edge * _back(alpha, face.matrix, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
 
 
 def panes(frame: np.ndarray, result: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
@@ -147,11 +170,13 @@ def panes(frame: np.ndarray, result: np.ndarray, weights: np.ndarray, count: int
 
 
 def soft_edge(mask: np.ndarray, width: float) -> np.ndarray:
-    """Returns ``mask`` (H, W) uint8 as a weight that rises from 0 at its edge to 1 ``width`` pixels inside: float32."""
-    hard = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    """Returns ``mask`` (H, W) uint8 as a weight that rises from 0 at its edge to 1 ``width`` pixels inside: float32.
+
+    The picture's own edge is none of the mask's: a face that it cuts off is whole up to there.
+    """
     if width < 1:
         return (mask > 0).astype(np.float32)
-    inside = cv2.distanceTransform(hard, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     # A narrow part, such as a brow, still reaches its full weight in its middle.
     width = min(width, max(float(inside.max()), 1.0))
     share = np.clip(inside / width, 0, 1)
@@ -176,11 +201,13 @@ def _back(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int], how: i
 def _seamless(back: np.ndarray, under: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Returns ``back`` with the colours that its gradients have in ``under``, where ``weight`` is above 0."""
     inside = np.where(weight > 0.02, 255, 0).astype(np.uint8)
-    # The clone takes its border's colours from outside, so that it may not reach the window's edge.
-    inside[[0, 1, -2, -1], :] = 0
-    inside[:, [0, 1, -2, -1]] = 0
     if cv2.countNonZero(inside) < 16:
         return back
-    left, top, width, height = cv2.boundingRect(inside)
+    # The clone takes its border's colours from outside, of which there is nothing beyond the frame's edge.
+    edge = (CLONE_EDGE,) * 4
+    mask = cv2.copyMakeBorder(inside, *edge, cv2.BORDER_CONSTANT, value=0)
+    source, target = (cv2.copyMakeBorder(picture, *edge, cv2.BORDER_REPLICATE) for picture in (back, under))
+    left, top, width, height = cv2.boundingRect(mask)
     centre = (left + width // 2, top + height // 2)
-    return cv2.seamlessClone(back, np.ascontiguousarray(under), inside, centre, cv2.NORMAL_CLONE)
+    cloned = cv2.seamlessClone(source, target, mask, centre, cv2.NORMAL_CLONE)
+    return cloned[CLONE_EDGE:-CLONE_EDGE, CLONE_EDGE:-CLONE_EDGE]

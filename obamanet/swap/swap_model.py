@@ -19,9 +19,10 @@ from obamanet.bundle import BundleKind, read_bundle, write_card
 from obamanet.card import Card, CardError
 from obamanet.engine.formats import Engine
 from obamanet.engine.network import Network, StoredNetwork, load_network
-from obamanet.errors import ObamanetError, SwapError
+from obamanet.errors import EngineError, ObamanetError, SwapError
 from obamanet.files import scratch_folder
 from obamanet.networks.config import SwapConfig
+from obamanet.swap.face_set import COVERAGE
 from obamanet.swap.stages import Form
 from obamanet.training.loop.runner import STATE_FILE
 
@@ -95,7 +96,6 @@ class SwapModel:
         config: sizes of its networks.
         form: how it was trained.
         consent: whose faces it swaps.
-        coverage: share of an aligned picture's side that it sees.
         step: of the weights.
     """
 
@@ -103,12 +103,12 @@ class SwapModel:
     config: SwapConfig
     form: Form
     consent: Consent
-    coverage: float
     step: int
 
-    def painted_name(self, direction: Direction) -> str:
-        """Returns the name of the person whose face is painted."""
-        return self.consent.b if direction is Direction.A_TO_B else self.consent.a
+    def names(self, direction: Direction) -> tuple[str, str]:
+        """Returns the name of the person whose face is painted, and of the one in whose place it is put."""
+        sides = (self.consent.b, self.consent.a)
+        return sides if direction is Direction.A_TO_B else sides[::-1]
 
 
 class Swapper:
@@ -127,6 +127,9 @@ class Swapper:
     def __init__(
         self, model: SwapModel, direction: Direction, engine: Engine = Engine.ONNXRUNTIME, threads: int = 1
     ) -> None:
+        if engine is Engine.KERAS:
+            others = ", ".join(other for other in Engine if other is not Engine.KERAS)
+            raise EngineError(f"a face swap model holds no networks for keras; its engines are {others}")
         self.model, self.direction = model, direction
         self._encoder, self._decoder = (
             self._load(kind, model.folder / file, engine, threads)
@@ -182,10 +185,12 @@ def read_swap(folder: Path) -> SwapModel:
 
 def _model(card: Card, folder: Path) -> SwapModel:
     form, coverage = card.text("form"), card.part("geometry").all_numbers().get("coverage", 0.0)
-    if form not in list(Form) or not 0 < coverage <= 1:
-        raise CardError(f"{card.path}: form and geometry.coverage are not those of a face swap")
+    if form not in list(Form):
+        raise CardError(f"{card.path}: form must be {' or '.join(Form)}: got {form}")
+    if coverage != COVERAGE:
+        raise CardError(f"{card.path}: geometry.coverage must be {COVERAGE}: got {coverage}")
     config = card.part("network").build(SwapConfig)
-    return SwapModel(folder, config, Form(form), card.part("consent").build(Consent), coverage, card.whole("step"))
+    return SwapModel(folder, config, Form(form), card.part("consent").build(Consent), card.whole("step"))
 
 
 def write_swap(network: keras.Model, model: SwapModel, metrics: Mapping[str, float], about: Mapping[str, Any]) -> None:
@@ -214,7 +219,7 @@ def write_swap(network: keras.Model, model: SwapModel, metrics: Mapping[str, flo
             "made_by": SOFTWARE,
             "form": str(model.form),
             "network": asdict(model.config),
-            "geometry": {"coverage": model.coverage},
+            "geometry": {"coverage": COVERAGE},
             "consent": asdict(model.consent),
             "step": model.step,
             "metrics": dict(metrics),

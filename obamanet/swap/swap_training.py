@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from obamanet.errors import OptionError
+from obamanet.errors import OptionError, OutputError
 from obamanet.files import made_folder
 from obamanet.networks.config import SwapConfig
 from obamanet.networks.weights import save_weights
 from obamanet.progress import Progress
 from obamanet.render.picture_quality import laplacian_sharpness, ssim
 from obamanet.sources import add_sources, read_sources
-from obamanet.swap.face_set import COVERAGE, MIN_FACES, FaceBatch, FaceSet
+from obamanet.swap.face_set import MIN_FACES, FaceBatch, FaceSet
 from obamanet.swap.perceptual import load_features
 from obamanet.swap.stages import STAGES, WEIGHTS, Adversary, Form, LossWeights, Stage, stage_of
 from obamanet.swap.swap_model import Consent, SwapModel, write_swap
@@ -173,6 +173,9 @@ def train_swap(
         "sides": {"a": consent.a, "b": consent.b, "faces_a": len(sets[0].pictures), "faces_b": len(sets[1].pictures)},
     }
     snapshots = options.snapshot_steps or options.steps + 1
+    # Previews among the pictures of a folder of faces would be trained on as faces.
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / OPTIONS_FILE).is_file():
+        raise OutputError(f"model's folder holds something else: {folder}; name another one, such as -m model")
     with own_folder(folder):
         claim_run(folder, claim, hint=", such as -m with another name")
         back_up(folder)
@@ -192,7 +195,7 @@ def train_swap(
             progress=progress,
         )
         progress.note("writing the model")
-        model = SwapModel(folder, config, options.form, consent, COVERAGE, report.best_step)
+        model = SwapModel(folder, config, options.form, consent, report.best_step)
         faces = {"a": len(sets[0].pictures), "b": len(sets[1].pictures)}
         write_swap(_trained(config, folder), model, logged(folder, report.best_step), {"faces": faces})
     return report
