@@ -386,13 +386,14 @@ def wait_for_done(process: subprocess.Popen[str], out: Path, count: int) -> None
         time.sleep(0.02)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_batch_that_was_stopped_and_killed_ends_as_the_quiet_one(
     sounds: Path, tmp_path: Path, tiny_person: Person
 ) -> None:
     rows = [f"{name}{number},{name}.wav,{1 + number / 10}" for number in range(3) for name in "abcd"]
     file = write_lines(sounds / "jobs.csv", "name,sound,articulation", *rows)
     quiet, out = tmp_path / "quiet", tmp_path / "out"
-    assert run_batch(listed(file, tiny_person), quiet, BatchOptions(workers=2)).made == 12
+    assert run_batch(listed(file, tiny_person), quiet, ONE).made == 12
     seen: dict[str, tuple[int, int]] = {}
     for count, ending in ((2, signal.SIGINT), (6, signal.SIGKILL)):
         process = start(file, "--out", out, "--person", tiny_person.folder, "--workers", 2)

@@ -476,11 +476,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.usefixtures("few_noises")
+@pytest.mark.usefixtures("few_noises", "eager")
 def test_from_dataset_to_person(obamanet: Callable[..., Said], dataset: Path, speech: Path, tmp_path: Path) -> None:
     keypoints = ["train", "keypoints", dataset, "--steps", 2, "--batch-size", 2, "--units", 8, "--val-share", 0.3]
     renderer = ["train", "renderer", dataset, "--steps", 2, "--batch-size", 1, "--width", 4, "--val-share", 0.3]
-    renderer += ["--gan-start", 1]  # without the adversary: compiling it takes longest here
+    renderer += ["--gan-start", 1]  # without the adversary, whose step takes twice as long
 
     said = obamanet("assemble", dataset, "-o", tmp_path / "p", *origin("early"))
     assert (said.code, said.out, len(said.lines)) == (1, "", 1), "nothing is trained yet"
@@ -761,6 +761,7 @@ class TestPix2pix:
         cv2.imwrite(str(folder / "a" / "lonely.png"), np.zeros((40, 60, 3), np.uint8))
         return folder
 
+    @pytest.mark.usefixtures("eager")
     def test_from_two_folders_to_an_exported_generator(
         self, obamanet: Callable[..., Said], pictures: Path, tmp_path: Path
     ) -> None:

@@ -283,10 +283,11 @@ class TestShipped:
     """What is shipped to be run is what was trained; both forms hold the weights at half precision."""
 
     def test_the_renderer_paints_the_same(self, default_person: Person) -> None:
-        reference = default_person.reference.points
-        for number in (0, len(reference) // 2):
-            sketch = draw_face(reference[number], default_person.image_size)
-            ours, theirs = both(default_person.renderer_network, sketch[None])
+        reference, size = default_person.reference.points, default_person.image_size
+        sketches = np.stack([draw_face(reference[number], size) for number in (0, len(reference) // 2)])
+        stored = default_person.renderer_network
+        painted = (load_network(stored, engine)(sketches)[0] for engine in (Engine.ONNXRUNTIME, Engine.KERAS))
+        for ours, theirs in zip(*painted, strict=True):
             assert theirs.std() > 20
             difference = np.abs(ours.astype(int) - theirs.astype(int))
             # Measured: 1 at most, 0.003 in the mean.

@@ -27,7 +27,7 @@ from obamanet.evaluation.measure import ClipScores, MouthSeries, Score
 from obamanet.evaluation.pairing import Pair
 from obamanet.evaluation.protocol import load_protocol
 from obamanet.evaluation.report import choose_clips
-from obamanet.evaluation.results import Failure, compare, read_results, shown, summarise
+from obamanet.evaluation.results import Evaluation, Failure, compare, read_results, shown, summarise
 from obamanet.evaluation.tracks import CACHE_VARIABLE
 from obamanet.person import Person
 from obamanet.types import CropBox
@@ -48,35 +48,43 @@ def made_clip(pair: Pair, correlation: float, lmd: float = 2.0) -> ClipScores:
     return ClipScores(pair, scores, series, ("frozen, perhaps",), (CropBox(8, 0, 48), CropBox(10, 4, 40)))
 
 
-@pytest.fixture
-def pairs(tmp_path: Path) -> list[Pair]:
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
     """Return four pairs of tiny videos; the last one fails."""
+    folder = tmp_path_factory.mktemp("pairs")
     ramp = np.indices((48, 64)).sum(axis=0)
     frames = [np.stack([ramp + 3 * i] * 3, axis=-1).astype(np.uint8) for i in range(10)]
-    video = write_video(tmp_path / "video.mp4", frames, fps=Fraction(25))
+    video = write_video(folder / "video.mp4", frames, fps=Fraction(25))
     names = ("one", "two", "three", "lost")
-    return [Pair(name, video if name != "lost" else tmp_path / "lost.mp4", video) for name in names]
+    return [Pair(name, video if name != "lost" else folder / "lost.mp4", video) for name in names]
 
 
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put made-up scores in place of measuring."""
+def made_up(pair: Pair, supplied: Supplied) -> ClipScores | Failure:
+    """Return made-up scores of a pair; takes the place of measuring it."""
     correlations = {"one": 0.9, "two": 0.2, "three": 0.7}
-
-    def measure(pair: Pair, supplied: Supplied) -> ClipScores | Failure:
-        if pair.name not in correlations:
-            return Failure(pair, f"no such video file: {pair.generated}")
-        return made_clip(pair, correlations[pair.name])
-
-    monkeypatch.setattr(pipeline, "measure_one", measure)
+    if pair.name not in correlations:
+        return Failure(pair, f"no such video file: {pair.generated}")
+    return made_clip(pair, correlations[pair.name])
 
 
-@pytest.mark.usefixtures("measured")
-def test_one_failure_is_one_row(pairs: list[Pair], tmp_path: Path) -> None:
-    evaluation = evaluate(pairs, tmp_path / "out", Subject("made"), workers=1)
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of ``evaluation``."""
+    return tmp_path_factory.mktemp("evaluation") / "out"
+
+
+@pytest.fixture(scope="module")
+def evaluation(pairs: list[Pair], out: Path) -> Evaluation:
+    """Return what the pairs are with made-up scores, all of which is in ``out`` too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "measure_one", made_up)
+        return evaluate(pairs, out, Subject("<made> & done", "grid_s1", "test", "me"), workers=1)
+
+
+def test_one_failure_is_one_row(evaluation: Evaluation, out: Path) -> None:
     assert [clip.pair.name for clip in evaluation.clips] == ["one", "two", "three"]
     assert [failure.pair.name for failure in evaluation.failures] == ["lost"]
-    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+    with (out / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == ["one", "two", "three", "lost"]
     assert float(rows[1]["opening_correlation"]) == 0.2
@@ -104,14 +112,11 @@ def test_a_worker_that_is_killed_is_one_line_that_names_its_clip(pairs: list[Pai
     assert all(reason.startswith("the process that measured it was killed") for reason in reasons.values())
 
 
-@pytest.mark.usefixtures("measured")
-def test_results_are_strict_json_and_can_be_read_back(pairs: list[Pair], tmp_path: Path) -> None:
-    evaluation = evaluate(pairs, tmp_path, Subject("made", "grid_s1", "test", "me"), workers=1)
-
+def test_results_are_strict_json_and_can_be_read_back(evaluation: Evaluation, out: Path) -> None:
     def refuse(word: str) -> None:
         raise ValueError(word)
 
-    content = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
+    content = json.loads((out / "results.json").read_text(), parse_constant=refuse)
     assert [row["metric"] for row in content["summary"]] == [metric.key for metric in METRICS]
     setting = content["setting"]
     assert (setting["protocol"], setting["split"], setting["person"]) == ("grid_s1", "test", "me")
@@ -120,14 +125,13 @@ def test_results_are_strict_json_and_can_be_read_back(pairs: list[Pair], tmp_pat
     assert row["generated"]["value"] == pytest.approx(0.6)
     assert row["generated"]["low"] == pytest.approx(0.2) and row["generated"]["high"] == pytest.approx(0.9)
     assert row["real"]["value"] == 1.0
-    stored = read_results(tmp_path)
+    stored = read_results(out)
     assert stored.clips[0] == ("one", evaluation.clips[0].scores)
 
 
-@pytest.mark.usefixtures("measured")
-def test_the_report_stands_alone(pairs: list[Pair], tmp_path: Path) -> None:
-    evaluate(pairs, tmp_path / "out", Subject("<made> & done"), workers=1)
-    page = (tmp_path / "out" / "report.html").read_text()
+@pytest.mark.usefixtures("evaluation")
+def test_the_report_stands_alone(out: Path) -> None:
+    page = (out / "report.html").read_text()
     assert "&lt;made&gt; &amp; done" in page and "<made>" not in page
     assert "The worst clip: two" in page and "The median clip: three" in page
     assert page.count('src="data:image/png;base64,') == 3
@@ -137,8 +141,8 @@ def test_the_report_stands_alone(pairs: list[Pair], tmp_path: Path) -> None:
     assert "not available: not installed: torch" in page
     assert "no such video file" in page
     assert "nan" not in page.split("<h2>Distributions")[0].lower()
-    assert (tmp_path / "out" / "worst.mp4").is_file() and (tmp_path / "out" / "median.mp4").is_file()
-    assert foreign_files(tmp_path / "out") == []
+    assert (out / "worst.mp4").is_file() and (out / "median.mp4").is_file()
+    assert foreign_files(out) == []
 
 
 def test_nothing_is_summarised_as_not_a_number() -> None:
@@ -207,10 +211,10 @@ def test_results_that_are_none_are_refused(tmp_path: Path) -> None:
         read_results(b)
 
 
-@pytest.mark.usefixtures("measured")
 def test_the_command_prints_its_report_and_fails_at_the_end(
-    pairs: list[Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pairs: list[Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pipeline, "measure_one", made_up)
     listed = tmp_path / "pairs.csv"
     rows = [f"{pair.generated},{pair.reference},{pair.name}" for pair in pairs]
     listed.write_text("\n".join(["generated,reference,name", *rows]))

@@ -64,7 +64,6 @@ class TestIntoThePerson:
         load_person(person.folder)
 
     def test_a_person_that_lacks_nothing_stays_as_it_is(self, person: Person) -> None:
-        export_into_person(person.folder)
         card = person.folder / "person.json"
         # As an older version wrote it, without what newer ones add.
         content = json.loads(card.read_text())
@@ -75,7 +74,6 @@ class TestIntoThePerson:
         assert {path.name: path.read_bytes() for path in person.folder.iterdir()} == before
 
     def test_without_keras_nothing_is_begun(self, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-        export_into_person(person.folder)
         before = {path.name: path.read_bytes() for path in person.folder.iterdir()}
         find_spec = importlib.util.find_spec
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "keras" else find_spec(name))

@@ -258,6 +258,7 @@ class TestBeginningAsAnother:
         assert np.abs(theirs).max() > 1e-3
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
+    @pytest.mark.usefixtures("eager", "no_pictures")
     def test_a_person_of_another_rate_is_a_beginning(self, tiny_person: Person, tmp_path: Path) -> None:
         fps = Fraction(30000, 1001)
         dataset = load_dataset(write_dataset(tmp_path / "d", [made_clip(f"c{n}", 3.0, n) for n in range(3)], fps))
@@ -291,8 +292,9 @@ class TestBeginningAsAnother:
             train_keypoints(dataset, split_dataset(dataset), tmp_path / "run", options, start=start)
         assert not list(tmp_path.iterdir())
 
-    def test_a_run_goes_on_when_a_clip_was_added(self, dataset: Dataset, tmp_path: Path) -> None:
-        few = replace(dataset, clips=dataset.clips[:4])
+    @pytest.mark.usefixtures("eager", "no_pictures")
+    def test_a_run_goes_on_when_a_clip_was_added(self, few: Dataset, tmp_path: Path) -> None:
+        dataset, few = few, replace(few, clips=few.clips[:4])
         options = replace(TINY, steps=2, epoch_steps=1, batch_size=2, sequence=1.0, units=8)
         run = tmp_path / "run"
         train_keypoints(few, split_dataset(few), run, options)
@@ -378,11 +380,12 @@ class TestLessons:
         carried = transfer_keypoints(keypoints, 25.0, 0.4 + 2 * np.arange(0, 0.6, 0.01), 12)
         np.testing.assert_allclose(carried[:, 0, 0], 10 + 2 * np.arange(12), atol=1e-4)
 
-    def test_a_person_is_trained_through_the_speech_encoder(self, dataset: Dataset, tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("eager", "no_pictures")
+    def test_a_person_is_trained_through_the_speech_encoder(self, few: Dataset, tmp_path: Path) -> None:
         options = replace(
             TINY, steps=2, epoch_steps=2, batch_size=2, sequence=1.0, units=8, features=SPEECH, copies=1, noise=0.2
         )
-        report = train_keypoints(dataset, split_dataset(dataset, val_share=0.2), tmp_path, options)
+        report = train_keypoints(few, split_dataset(few, val_share=0.2), tmp_path, options)
         assert np.isfinite(report.best_score)
         run = read_options(tmp_path)
         assert run["data"]["encoder"] == encoder_digest(FeatureOptions(kind=SPEECH))

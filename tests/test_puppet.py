@@ -29,6 +29,7 @@ CONFIG = GeneratorConfig(image_size=64, width=4, fold=2)
 OPTIONS = TrainOptions(steps=4, batch_size=1, gan_weight=0.0, discriminator_width=4, epoch_steps=2)
 
 
+@pytest.mark.usefixtures("eager")
 def test_from_recorded_videos_to_a_person_without_speech(grid_s1: Path, common_folder: Path, tmp_path: Path) -> None:
     # Prepared already, as by a first call that was stopped: the videos are not looked into again.
     folder = Path(shutil.copytree(prepare_recorded(grid_s1, common_folder), tmp_path / "me"))

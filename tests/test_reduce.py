@@ -200,6 +200,7 @@ def table_of(lines: str, *names: str) -> Sequence[list[str]]:
     return [line.split() for line in lines.splitlines() if line.startswith(names)]
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_reduced_generator_of_pictures_is_one_file(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, pictures = run.parent / "small.onnx", run.parent / "pictures"
     reduced = ("--reduce", 4, "--reduce-steps", 2, "--pictures", pictures)
@@ -233,6 +234,7 @@ def test_refusals_are_one_line(
     assert sorted(path.name for path in run.parent.iterdir()) == ["pictures", "run"]
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_person_is_exported_with_a_reduced_renderer(
     tiny_person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,7 +247,7 @@ def test_a_person_is_exported_with_a_reduced_renderer(
     save_weights(random_generator(config, 2), person.renderer_weights)
     export_weights(person.renderer_network)
     save_card(person)
-    monkeypatch.setattr(standalone, "LEARNED_SKETCHES", 40)
+    monkeypatch.setattr(standalone, "LEARNED_SKETCHES", 30)
     assert export("export", folder, "--out", tmp_path / "out", "--reduce", 4, "--reduce-steps", 2) == 0
     shown = capsys.readouterr()
     assert [row[:2] for row in table_of(shown.err, "renderer.onnx")] == [

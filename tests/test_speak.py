@@ -21,7 +21,7 @@ from conftest import Recorded
 from made import babble, prepare_recorded, write_sound
 
 from obamanet.assemble import assemble_person
-from obamanet.audio.load import open_sound
+from obamanet.audio.load import load_sound, open_sound
 from obamanet.constants import INNER_BOTTOM, INNER_TOP, MOUTH, SAMPLE_RATE
 from obamanet.errors import DatasetError, ObamanetError, OutputError, SoundError, VideoError
 from obamanet.evaluation.tracks import Tracker
@@ -350,7 +350,7 @@ class TestInpainting:
         steps = np.array([np.abs(after[:20] - before[:20]).mean() for before, after in pairwise(frames)])
         assert steps.max() <= 3 * np.median(steps) + 1
 
-    @pytest.mark.usefixtures("few_noises")
+    @pytest.mark.usefixtures("few_noises", "eager")
     def test_from_recorded_sentences(self, grid_s1: Path, tmp_path: Path, common_folder: Path) -> None:
         """Prepared, trained for a moment, put together, and spoken: the whole way of one's own footage."""
         dataset = load_dataset(prepare_recorded(grid_s1, common_folder))
@@ -526,7 +526,8 @@ class TestDefaultPerson:
         assert np.median(most) > 0.03
 
     def test_the_finished_video_shows_that_mouth(self, default_person: Person, tmp_path: Path) -> None:
-        sound = ROOT / "data" / "audio" / "hello_en.wav"
+        samples = load_sound(ROOT / "data" / "audio" / "hello_en.wav").samples[: 3 * SAMPLE_RATE]
+        sound = write_sound(tmp_path / "hello.wav", samples)
         made = speak(sound, tmp_path / "hello.mp4", default_person)
         duration = open_sound(sound).duration
         info = probe_video(made.path)

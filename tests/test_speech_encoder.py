@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import run_eagerly
 
 from obamanet.audio.features import SPEECH, FeatureOptions, extract_features
 from obamanet.audio.load import load_sound
@@ -437,7 +438,8 @@ def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def finished(voices: Path, teacher_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run of three steps."""
     run = tmp_path_factory.mktemp("finished") / "run"
-    report = train_encoder([voices], teacher_file, run, TINY, licence="CC0-1.0", attribution="Voices: nobody.")
+    with run_eagerly():
+        report = train_encoder([voices], teacher_file, run, TINY, licence="CC0-1.0", attribution="Voices: nobody.")
     assert (report.step, report.steps) == (3, 3)
     return run
 
@@ -465,6 +467,7 @@ class TestTraining:
         np.testing.assert_allclose(wanted.var(axis=0), variances / (variances + 0.01 * variances[0]), atol=0.02)
         np.testing.assert_allclose(np.corrcoef(wanted.T), np.eye(4), atol=0.02)
 
+    @pytest.mark.usefixtures("eager")
     def test_a_run_and_its_resumption_end_in_the_same_weights(
         self, voices: Path, tmp_path: Path, teacher_file: Path, finished: Path
     ) -> None:

@@ -222,6 +222,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
     assert (tmp_path / "one" / "curves.png").is_file()
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("adversary", list(Adversary))
 def test_an_adversary_trains_both_sides_and_all_of_its_state_is_saved(
     sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, adversary: Adversary
@@ -242,6 +243,7 @@ def test_an_adversary_trains_both_sides_and_all_of_its_state_is_saved(
     assert changed > 2.5 * sum(len(network.trainable_variables) for network in trained)
 
 
+@pytest.mark.usefixtures("eager")
 def test_another_seed_is_another_run_and_is_told(sides: tuple[Path, Path], tmp_path: Path) -> None:
     limits = Limits(steps=1)
     # At a usual rate one step leaves both decoders at a grey that may round to the same.
@@ -350,11 +352,13 @@ def test_a_folder_of_pictures_is_no_models_folder(sides: tuple[Path, Path]) -> N
     assert sorted(sides[0].rglob("*")) == before
 
 
-def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("opening", [0.0, 0.5])
+def test_shut_and_half_open_eyes_are_drawn_more_often_than_they_were_filmed(opening: float, tmp_path: Path) -> None:
     folder = write_faces(tmp_path / "a", 20)
     landmarks = np.repeat(made_landmarks(1), 20, axis=0)
     for eye in (LEFT_EYE, RIGHT_EYE):
-        landmarks[3, eye, 1] = landmarks[3, eye, 1].mean()
+        middle = landmarks[3, eye, 1].mean()
+        landmarks[3, eye, 1] = middle + opening * (landmarks[3, eye, 1] - middle)
     cv2.imwrite(str(folder / "f_000003_0.png"), np.full((80, 80, 3), 250, np.uint8))
     shares = []
     for known in (False, True):
@@ -369,7 +373,7 @@ def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(tmp_path: Path) ->
         # The mouth lies in the lower half of a face.
         assert mouth[:, :32].max() == 0
     assert shares[0] < 0.12
-    assert shares[1] > 0.24
+    assert shares[1] > 0.16
 
 
 def test_one_person_on_both_sides_is_told_by_the_faces(shared_data: Path, tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ class TestTraining:
             scores = [np.corrcoef(lip[10:50], loud[10 + lag : 50 + lag])[0, 1] for lag in lags]
             assert abs(lags[int(np.argmax(scores))]) <= 1
 
+    @pytest.mark.usefixtures("eager")
     def test_one_command_trains_it(self, dataset: Dataset, tmp_path: Path) -> None:
         from obamanet.cli.app import obamanet_app
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, made_landmarks
+from conftest import ROOT, made_landmarks, run_eagerly
 from made import MadeClip, babble, foreign_files, write_dataset
 
 from obamanet.cli.app import obamanet_app, run_app
@@ -98,7 +98,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(posed: Person, recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, TrainReport]:
     """Return the person with a poser, and the run it came from."""
     folder = tmp_path_factory.mktemp("trained")
-    report = train(posed, recorded, folder / "run", SMALL)
+    with run_eagerly():
+        report = train(posed, recorded, folder / "run", SMALL)
     shutil.copytree(posed.folder, folder / "person")
     return save_poser(load_person(folder / "person"), report, 2), report
 
@@ -257,17 +258,19 @@ class TestTrack:
 
 
 class TestTraining:
-    def test_a_stopped_run_ends_as_one_that_was_not(self, posed: Person, recorded: Path, tmp_path: Path) -> None:
-        train(posed, recorded, tmp_path / "stopped", SMALL, Limits(steps=3))
-        train(posed, recorded, tmp_path / "stopped", SMALL)
-        (tmp_path / "whole").mkdir()
+    @pytest.mark.usefixtures("eager")
+    def test_a_stopped_run_ends_as_one_that_was_not(
+        self, trained: tuple[Person, TrainReport], posed: Person, recorded: Path, tmp_path: Path
+    ) -> None:
+        _, whole = trained
         for name in ("train.npz", "val.npz"):  # the voice says a text a second time a little differently
-            shutil.copy(tmp_path / "stopped" / name, tmp_path / "whole" / name)
-        train(posed, recorded, tmp_path / "whole", SMALL)
+            shutil.copy(whole.folder / name, tmp_path / name)
+        for limits in (Limits(steps=3), None):
+            train(posed, recorded, tmp_path, SMALL, limits)
         ends = []
-        for name in ("stopped", "whole"):
+        for folder in (tmp_path, whole.folder):
             network = build_poser(PoserConfig(INPUTS, poses_of(posed).count, units=8, layers=1))
-            network.load_weights(tmp_path / name / "last.weights.h5")
+            network.load_weights(folder / "last.weights.h5")
             ends.append(network.get_weights())
         for one, other in zip(*ends, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -275,7 +278,8 @@ class TestTraining:
     def test_the_network_mixes_poses_and_learns_which(self, posed: Person, recorded: Path, tmp_path: Path) -> None:
         options = replace(SMALL, steps=60, epoch_steps=30, learning_rate=0.02, choice_weight=0.1)
         report = train(posed, recorded, tmp_path / "run", options)
-        first = train(posed, recorded, tmp_path / "first", replace(options, steps=1, epoch_steps=1))
+        with run_eagerly():
+            first = train(posed, recorded, tmp_path / "first", replace(options, steps=1, epoch_steps=1))
         assert report.best_score < 0.8 * first.best_score
 
     def test_weights_are_shares_of_poses(self, trained: tuple[Person, TrainReport]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +14,19 @@ from obamanet.memory import is_out_of_memory
 
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's log level for errors."""
+
+
+def import_onnxruntime() -> ModuleType:
+    """Returns the package, imported with its telemetry off.
+
+    Otherwise its wheels note each session in the home folder, to be sent to Microsoft. Only the variable stops that
+    before it begins, and it also holds for processes that are started from here.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
 
 
 class OnnxruntimeNetwork:
@@ -29,8 +44,7 @@ class OnnxruntimeNetwork:
     """
 
     def __init__(self, model: Path | bytes, threads: int = 1) -> None:
-        import onnxruntime
-
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -54,8 +68,7 @@ class OnnxruntimeNetwork:
 
 def inputs_and_outputs(path: Path) -> dict[str, list[dict[str, Any]]]:
     """Returns names, shapes (None is any length) and types of the inputs and outputs of the ONNX file ``path``."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def described(values: list[Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from obamanet.training.loop.trained_networks import TrainedRenderer
 from obamanet.training.renderer.filter_pruning import prune_filters
 from obamanet.training.renderer.pix2pix_training import Pair, TrainOptions, train_pix2pix
 from obamanet.training.renderer.reduce_options import ReduceOptions
-
-if TYPE_CHECKING:
-    pass
 
 LEARNING: Final = TrainOptions(batch_size=4, learning_rate=2e-3, gan_weight=0.0, epoch_steps=500, ema_decay=0.995)
 """Without an adversary: the targets depend on the sketch alone, so that the smallest error is sharp, too. The figures
