@@ -352,13 +352,11 @@ def test_a_folder_of_pictures_is_no_models_folder(sides: tuple[Path, Path]) -> N
     assert sorted(sides[0].rglob("*")) == before
 
 
-@pytest.mark.parametrize("opening", [0.0, 0.5])
-def test_shut_and_half_open_eyes_are_drawn_more_often_than_they_were_filmed(opening: float, tmp_path: Path) -> None:
+def test_shut_eyes_are_drawn_more_often_than_they_were_filmed(tmp_path: Path) -> None:
     folder = write_faces(tmp_path / "a", 20)
     landmarks = np.repeat(made_landmarks(1), 20, axis=0)
     for eye in (LEFT_EYE, RIGHT_EYE):
-        middle = landmarks[3, eye, 1].mean()
-        landmarks[3, eye, 1] = middle + opening * (landmarks[3, eye, 1] - middle)
+        landmarks[3, eye, 1] = landmarks[3, eye, 1].mean()
     cv2.imwrite(str(folder / "f_000003_0.png"), np.full((80, 80, 3), 250, np.uint8))
     shares = []
     for known in (False, True):
@@ -373,7 +371,7 @@ def test_shut_and_half_open_eyes_are_drawn_more_often_than_they_were_filmed(open
         # The mouth lies in the lower half of a face.
         assert mouth[:, :32].max() == 0
     assert shares[0] < 0.12
-    assert shares[1] > 0.16
+    assert shares[1] > 0.24
 
 
 def test_one_person_on_both_sides_is_told_by_the_faces(shared_data: Path, tmp_path: Path) -> None:

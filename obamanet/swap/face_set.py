@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from obamanet.errors import DatasetError
-from obamanet.keypoints.eyes import eye_openings
+from obamanet.keypoints.eyes import BLINK_SHARE, eye_openings
 from obamanet.pix2pix.pictures import list_pictures, read_picture
 from obamanet.swap.alignments import ALIGNMENTS_FILE, read_alignments
 from obamanet.swap.extract_faces import Side
@@ -37,9 +37,9 @@ WARP_POINTS: Final = 5
 WARP_SIGMA: Final = 0.02
 """Points along a side of the grid that warps a face, and the standard deviation of their shifts as a share of it."""
 
-EYES_SHARE: Final = 0.4
-"""Share of the faces drawn evenly over how far eyes are open, from shut to the usual: of a hundred frames a blink has
-few, half-open eyes hardly one, and which of the two faces blinks must not matter to the encoder."""
+SHUT_SHARE: Final = 0.25
+"""Share of the faces drawn whose eyes are shut, where there are any: of a hundred frames a blink has some, and which of
+the two faces blinks must not matter to the encoder."""
 
 COLOUR_GAIN, COLOUR_SHIFT = 0.08, 8.0
 """Standard deviations of each channel's factor, and of its shift in grey levels."""
@@ -100,7 +100,7 @@ class FaceSet:
         self.train = range(len(self.pictures) - held_out)
         self.val = range(len(self.pictures) - held_out, len(self.pictures))
         self._landmarks = _landmarks_in(folder)
-        self._known, self._openings = self._find_openings()
+        self._shut = self._find_shut()
 
     def face(self, index: int) -> np.ndarray:
         """Returns face ``index`` as a swap sees it: shape (S, S, 3) uint8 BGR."""
@@ -110,9 +110,9 @@ class FaceSet:
         """Returns ``count`` training faces, augmented with ``random``; ``flip`` mirrors every second."""
         given, target, masks = [], [], []
         chosen = random.choice(len(self.train), count, replace=count > len(self.train))
-        if len(self._known):
-            asked = random.uniform(self._openings.min(), np.median(self._openings), round(EYES_SHARE * count))
-            chosen[: len(asked)] = self._known[np.abs(self._openings - asked[:, None]).argmin(axis=1)]
+        if len(self._shut):
+            shut = round(SHUT_SHARE * count)
+            chosen[:shut] = random.choice(self._shut, shut)
         for index in chosen:
             side = self._load(int(index))[0].shape[0]
             turned = _shown(side, self.size) @ _random_turn(self.size, random, flip)
@@ -153,11 +153,13 @@ class FaceSet:
             mouth = parts_mask(aligned, (side, side), frozenset({Part.MOUTH}))
         return face, np.dstack([eyes, mouth])
 
-    def _find_openings(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the training faces whose landmarks are known, and how far their eyes are open, both of shape (K,)."""
+    def _find_shut(self) -> np.ndarray:
+        """Returns the training faces with shut eyes, by their landmarks; none where these are not there."""
         known = [index for index in self.train if self.pictures[index].stem in self._landmarks]
-        openings = [eye_openings(self._landmarks[self.pictures[index].stem]).mean() for index in known]
-        return np.array(known, int), np.array(openings)
+        if not known:
+            return np.empty(0, int)
+        seen = np.array([eye_openings(self._landmarks[self.pictures[index].stem]).mean() for index in known])
+        return np.array(known)[seen < BLINK_SHARE * np.median(seen)]
 
     def _eyes_of(self, picture: Path) -> Path | None:
         places = (self.folder / side.eyes / f"{picture.stem}.png" for side in Side)
