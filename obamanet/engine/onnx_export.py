@@ -14,6 +14,7 @@ from obamanet.engine.formats import Precision
 from obamanet.engine.graph_writer import IR_VERSION, OPSET
 from obamanet.engine.lstm_graph import is_recurrent, recurrent_model
 from obamanet.engine.network import CONFIG_KEY, StoredNetwork
+from obamanet.engine.onnxruntime_engine import import_onnxruntime
 from obamanet.errors import EngineError
 from obamanet.files import atomic_path
 
@@ -143,6 +144,7 @@ def _quantise(model: onnx.ModelProto, path: Path, samples: Sequence[tuple[np.nda
 
     The first and the last one keep their precision: their rounding would be visible in the picture.
     """
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     names = [value.name for value in model.graph.input]
