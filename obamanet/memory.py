@@ -53,14 +53,15 @@ def limit_memory(size: int) -> None:
 
     Nothing is done on Windows, which has no such limit, and on macOS, which refuses it.
     """
+    if sys.platform == "darwin":
+        return
     try:
         import resource
     except ModuleNotFoundError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     allowed = min((limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY), default=size)
-    with suppress(ValueError):  # Python's error for the EINVAL of macOS.
-        resource.setrlimit(resource.RLIMIT_AS, (min(size, allowed), hard))
+    resource.setrlimit(resource.RLIMIT_AS, (min(size, allowed), hard))
 
 
 def return_large_blocks() -> None:

@@ -695,11 +695,14 @@ def test_an_upload_that_takes_too_much_is_refused(
         uploads.sound(sound, tmp_path)
 
 
-def test_a_system_that_refuses_a_limit_of_memory_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_macos_which_refuses_a_limit_of_memory_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(which: int, limits: tuple[int, int]) -> None:
         raise ValueError("current limit exceeds maximum limit")
 
     monkeypatch.setattr("resource.setrlimit", refuse)
+    with pytest.raises(ValueError, match="current limit"):
+        limit_memory(8_000_000_000)
+    monkeypatch.setattr("sys.platform", "darwin")
     limit_memory(8_000_000_000)
 
 

@@ -22,7 +22,7 @@ def import_onnxruntime() -> ModuleType:
     Otherwise its wheels note each session in the home folder, to be sent to Microsoft. Only the variable stops that
     before it begins, and it also holds for processes that are started from here.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()

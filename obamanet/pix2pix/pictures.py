@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from obamanet.errors import DatasetError, OutputError
-from obamanet.files import NO_SPACE
+from obamanet.files import scratch_folder
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 """Suffixes of pictures, lower case; upper case is read too."""
@@ -80,30 +78,45 @@ def scale_picture(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 def whole_folder(out: Path) -> Iterator[Path]:
     """Yields a hidden folder beside ``out`` to fill; it is renamed to ``out`` at the end, or removed after an error.
 
-    An ``out`` that already holds the same content is left as it is.
+    What killed runs left there is removed first. An ``out`` that already holds the same content is left as it is.
 
     Raises:
-        OutputError: ``out`` holds other content or cannot be written, or the disk is full.
+        OutputError: ``out`` is a file or holds other content, or cannot be written, or the disk is full.
     """
-    out = out.expanduser().resolve()
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        if out.exists() and not out.is_dir():
-            raise OutputError(f"output must be a folder, got a file: {out}")
-        part.mkdir(parents=True)
+    out = _as_folder(out)
+    # Under a name of its own, since a folder may stand in the place of the output.
+    with scratch_folder(out.with_name(f".{out.name}.new")) as part:
         yield part
-        if out.is_dir() and any(out.iterdir()):
+        if _is_filled(out):
             if not _same_content(out, part):
                 raise OutputError(f"output folder is not empty and holds something else: {out}; use another")
         else:
             part.replace(out)
-    except OSError as error:
-        if error.errno in NO_SPACE or str(error.filename or "").startswith(str(part)):
-            raise OutputError(f"output folder cannot be written ({error.strerror}): {out}") from error
-        raise
-    finally:
-        # After a rename there is nothing left under this name.
-        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yields as :func:`whole_folder`, for what takes long: that ``out`` holds anything at all is told before any work.
+
+    Raises:
+        OutputError: ``out`` is a file or a folder that is not empty, or cannot be written, or the disk is full.
+    """
+    if _is_filled(_as_folder(out)):
+        raise OutputError(f"output folder is not empty: {out}; use another")
+    with whole_folder(out) as part:
+        yield part
+
+
+def _as_folder(out: Path) -> Path:
+    """Returns ``out``, absolute and with links resolved; raises :class:`OutputError` where it is a file."""
+    out = out.expanduser().resolve()
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"output must be a folder, got a file: {out}")
+    return out
+
+
+def _is_filled(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _same_content(one: Path, other: Path) -> bool:

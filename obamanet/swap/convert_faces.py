@@ -18,7 +18,7 @@ from obamanet.errors import DatasetError, FaceError, OptionError
 from obamanet.face.identity import SAME_PERSON_DISTANCE, FaceEmbedder
 from obamanet.files import atomic_path, sha256_of
 from obamanet.pipelines.labelled import Label, write_labelled
-from obamanet.pix2pix.pictures import read_picture
+from obamanet.pix2pix.pictures import new_folder, read_picture
 from obamanet.progress import Progress
 from obamanet.provenance import SigningKey, Synthetic
 from obamanet.swap.alignments import Face, of_frame, read_alignments
@@ -26,7 +26,6 @@ from obamanet.swap.extract_faces import ALIGNED_SIZE
 from obamanet.swap.face_finder import FaceModel, FoundFaces, embedding_of, find_faces, load_face_model
 from obamanet.swap.face_set import shown_matrix
 from obamanet.swap.face_sources import FaceSource, is_picture, open_source
-from obamanet.swap.new_folder import new_folder
 from obamanet.swap.smooth_tracks import face_matrices, load_filter
 from obamanet.swap.swap_face import BlendOptions, Painter, PlacedFace, panes, swap_faces
 from obamanet.swap.swap_model import Direction, SwapModel

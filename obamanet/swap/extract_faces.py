@@ -23,7 +23,7 @@ from obamanet.errors import DatasetError, FaceError, OptionError
 from obamanet.face.identity import FaceEmbedder
 from obamanet.files import atomic_write_text
 from obamanet.pix2pix.page import Picture, number, page
-from obamanet.pix2pix.pictures import read_picture, write_picture
+from obamanet.pix2pix.pictures import new_folder, read_picture, write_picture
 from obamanet.progress import Progress
 from obamanet.render.crop import cut_square
 from obamanet.render.picture_quality import laplacian_sharpness
@@ -39,7 +39,6 @@ from obamanet.swap.alignments import (
 from obamanet.swap.face_finder import FaceModel, by_person, embedding_of, find_faces, load_face_model
 from obamanet.swap.face_masks import EyeMask, eyes_mask, hull_mask, mouth_mask, occlusion_mask
 from obamanet.swap.face_sources import FaceSource, open_source
-from obamanet.swap.new_folder import new_folder
 from obamanet.swap.umeyama import alignment, transform, warp
 from obamanet.types import CropBox
 

@@ -12,11 +12,10 @@ import numpy as np
 
 from obamanet.errors import OptionError
 from obamanet.files import atomic_write_text
-from obamanet.pix2pix.pictures import list_pictures, read_picture, scale_picture, write_picture
+from obamanet.pix2pix.pictures import list_pictures, new_folder, read_picture, scale_picture, write_picture
 from obamanet.progress import Progress
 from obamanet.sources import add_sources, read_sources
 from obamanet.swap.face_set import COVERAGE
-from obamanet.swap.new_folder import new_folder
 
 PAIRS_FILE: Final = "pairs.jsonl"
 """Name of the list of pairs: JSON lines of the names of both pictures and their distance."""

@@ -204,7 +204,7 @@ class Projects:
     def pause(self, project: Project) -> None:
         """Stops the command that is at work, and waits up to :data:`PAUSE_SECONDS` for its end.
 
-        Not by SIGINT, which what is started in the background may ignore.
+        Without effect where there is none. Not by SIGINT, which what is started in the background may ignore.
         """
         told: set[int] = set()
         end = time.monotonic() + PAUSE_SECONDS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, LifoQueue
@@ -14,6 +13,7 @@ from typing import Final, Self, TypeVar
 import numpy as np
 
 from obamanet.errors import ObamanetError, SoundError, VideoError
+from obamanet.files import atomic_path
 from obamanet.memory import is_out_of_memory, limit_memory
 from obamanet.processes import Tell, WorkerDiedError, WorkerProcess
 from obamanet.provenance import ProvenanceReport
@@ -139,16 +139,14 @@ def _decode_sound(file: Path, decoded: Path, seconds: float) -> Path:
     _check_format(file, "sound")
     _check_seconds(float(open_sound(file).duration), seconds)
     written = 0
-    try:
-        with soundfile.SoundFile(decoded, "w", SOUND_RATE, 1, "PCM_16", format="WAV") as out:
-            for block in stream_sound(file, SOUND_RATE):
-                written += len(block)
-                _check_seconds(written / SOUND_RATE, seconds)
-                out.write(np.clip(block, -1, 1))
-    except Exception:
-        with suppress(OSError):
-            decoded.unlink()
-        raise
+    with (
+        atomic_path(decoded) as part,
+        soundfile.SoundFile(part, "w", SOUND_RATE, 1, "PCM_16", format="WAV") as out,
+    ):
+        for block in stream_sound(file, SOUND_RATE):
+            written += len(block)
+            _check_seconds(written / SOUND_RATE, seconds)
+            out.write(np.clip(block, -1, 1))
     return decoded
 
 
