@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
 from tokenize import TokenError
 from typing import Any
 
@@ -85,7 +85,8 @@ def ensure_output_path(path: Path) -> Path:
     if path.exists() and not os.access(path, os.W_OK):
         raise OutputError(f"output file exists and is not writable: {path}")
     try:
-        with NamedTemporaryFile(prefix=".", suffix=".part", dir=folder):
+        # Nameless where the system can: nothing is left of it, whenever Ctrl-C comes.
+        with TemporaryFile(prefix=".", suffix=".part", dir=folder):
             pass
     except OSError as error:
         raise _output_error(error, path) from error
