@@ -34,7 +34,7 @@ from obamanet.web.page_texts import LANGUAGES, TEXTS, Texts, choose_language
 from obamanet.web.page_theme import ACCENT, CARD, DANGER, FIELD, FIELD_LINE, INK, ON_ACCENT, PAPER, QUIET, SOFT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 LONG = 300_000.0
 """Milliseconds that the browser waits at most; the machine may be loaded."""
@@ -75,6 +75,16 @@ PALE = """() => {
         .filter(is_pale).map((place) => place.outerHTML.slice(0, 120));
 }"""
 """Returns the texts that are shown with less contrast than WCAG 2.2 asks for."""
+
+VIDEOS_SHOWN = """() => {
+    const place = document.querySelector("#speak-result");
+    window.shown = [];
+    new MutationObserver(() => {
+        const video = place.querySelector("video");
+        if (video && window.shown.at(-1) !== video.src) window.shown.push(video.src);
+    }).observe(place, {childList: true, subtree: true});
+}"""
+"""Keeps the addresses of the videos that come in the place of the tab Speak, in their order."""
 
 COMMANDS = """
 import json, shutil, signal, sys, time
@@ -301,6 +311,46 @@ def spoken(browser: Browser, site: Site, tmp_path_factory: pytest.TempPathFactor
         page.reload(wait_until="commit")
         plays(result(page, "speak"))
         return download(page, result(page, "speak").get_by_role("link", name="Video (mp4)"), folder / "talk.mp4")
+
+
+def test_what_a_button_told_stays_when_the_opening_of_the_page_is_answered_late(page: Page, site: Site) -> None:
+    asked = re.compile("/gradio_api/queue/join")
+    held: list[Route] = []
+    late = True
+    page.route(asked, lambda route: held.append(route) if late else route.continue_())
+    page.goto(f"{site.url}/en/", wait_until="commit")
+    open_tab(page, "Speak")
+    seen = -1
+    while len(held) > seen:
+        seen = len(held)
+        page.wait_for_timeout(SHORT)
+    late = False
+    page.locator("#speak-go").click()
+    told = result(page, "speak").get_by_role("alert").filter(has_text="There is no sound yet")
+    told.wait_for()
+    assert held
+    for route in held:
+        with page.expect_response(asked):
+            route.continue_()
+    page.wait_for_timeout(SHORT)
+    assert told.is_visible()
+
+
+def test_a_new_job_takes_the_place_of_the_one_that_a_reloaded_page_went_on_to_show(page: Page, tmp_path: Path) -> None:
+    open_tab(page, "Speak")
+    for name, seconds in (("first", 12.0), ("second", 0.5)):
+        sound = write_sound(tmp_path / f"{name}.wav", babble(seconds))
+        page.locator("#speak-sound input[type=file]").first.set_input_files(sound)
+        player(page).wait_for()
+        page.locator("#speak-go").click()
+        come(result(page, "speak").locator("progress"), result(page, "speak"))
+        if name == "first":
+            page.reload(wait_until="commit")
+            come(result(page, "speak").locator("progress"), result(page, "speak"))
+            page.evaluate(VIDEOS_SHOWN)
+    plays(result(page, "speak"))
+    page.wait_for_timeout(SHORT)
+    assert len(page.evaluate("window.shown")) == 1
 
 
 def test_a_sound_is_spoken_and_the_download_verifies(page: Page, spoken: Path, tmp_path: Path) -> None:

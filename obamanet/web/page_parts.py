@@ -116,6 +116,16 @@ def take_upload(upload: str, folder: Path, name: str = "upload") -> Path:
     return path
 
 
+@dataclass
+class Follower:
+    """What a place in one browser's page shows: a job's id, "" while one begins, None at first.
+
+    The page's opening and its button both show jobs there; the newest counts.
+    """
+
+    job: str | None = None
+
+
 class JobPlace:
     """The place in a tab where the job that a button begins is shown, with a button that cancels it.
 
@@ -133,12 +143,13 @@ class JobPlace:
 
         self._tab, self._show = tab, show
         self._job = gr.BrowserState("", storage_key=f"obamanet-{name}", secret=tab.secret)
+        self._follower = gr.State(Follower())
         self._shown = gr.HTML(empty(tab.texts), elem_id=f"{name}-result")
         self._stop = gr.Button(tab.texts("cancel"), size="sm", visible=False, elem_id=f"{name}-cancel")
         self._stop.click(self._cancel, self._job, None, api_visibility="private", queue=False)
         page.load(
             self._resume,
-            self._job,
+            [self._job, self._follower],
             [self._shown, self._stop],
             show_progress="hidden",
             api_visibility="private",
@@ -157,38 +168,46 @@ class JobPlace:
             inputs: components whose values are asked for.
         """
 
-        async def go(request: gradio.Request, *values: Any) -> AsyncIterator[tuple[str, gradio.Button, str]]:
+        async def go(
+            request: gradio.Request, follower: Follower, *values: Any
+        ) -> AsyncIterator[tuple[str, gradio.Button, str]]:
+            follower.job = ""
             try:
                 id = await self._tab.service.in_thread(start, request, *values)
             except ObamanetError as error:
                 yield error_box(self._tab.texts, str(error)), self._button(False), ""
                 return
-            async for shown, stop in self._follow(id):
+            follower.job = id
+            async for shown, stop in self._follow(id, follower):
                 yield shown, stop, id
 
         event(
             with_request(go),
-            list(inputs),
+            [self._follower, *inputs],
             [self._shown, self._stop, self._job],
             show_progress="hidden",
             api_visibility="private",
             concurrency_limit=None,
         )
 
-    async def _resume(self, id: str) -> AsyncIterator[tuple[str, gradio.Button]]:
-        if not id:
-            yield empty(self._tab.texts), self._button(False)
+    async def _resume(self, id: str, follower: Follower) -> AsyncIterator[Any]:
+        import gradio as gr
+
+        if not id or follower.job is not None:
+            # On a slow machine this comes after what a button told meanwhile, which must stay.
+            yield gr.skip()
             return
-        async for shown in self._follow(id):
+        follower.job = id
+        async for shown in self._follow(id, follower):
             yield shown
 
-    async def _follow(self, id: str) -> AsyncIterator[tuple[str, gradio.Button]]:
-        """Yields what is shown of a job until it has ended, and the button that cancels it.
+    async def _follow(self, id: str, follower: Follower) -> AsyncIterator[tuple[str, gradio.Button]]:
+        """Yields what is shown of a job, and the button that cancels it, until it or its ``follower`` has ended.
 
         It looks again and again, so that those who wait take no threads.
         """
         service, seen = self._tab.service, None
-        while seen is None or not seen.state.is_final:
+        while follower.job == id and (seen is None or not seen.state.is_final):
             try:
                 view = service.queue.get(id)
             except UnknownJobError:
