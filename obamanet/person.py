@@ -22,7 +22,7 @@ have the weights only: :func:`obamanet.export.upgrade_person` writes the ONNX fi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -606,6 +606,7 @@ def save_mouth(mouth: MouthModel, path: Path) -> None:
             file,
             template=mouth.head.template.astype(np.float32),
             turn=mouth.head.turn.astype(np.float32),
+            stretch=mouth.head.stretch.astype(np.float32),
             mean=mouth.pca.mean,
             components=mouth.pca.components,
             spread=mouth.pca.spread,
@@ -622,8 +623,7 @@ def load_mouth(path: Path) -> MouthModel:
     """
     arrays = read_arrays(path)
     pca = MouthPca(arrays["mean"], arrays["components"], arrays["spread"])
-    head = Head(arrays["template"], arrays["turn"])
-    return MouthModel(head, pca, JawModel(arrays["jaw"]), arrays["rest"])
+    return MouthModel(_head(arrays), pca, JawModel(arrays["jaw"]), arrays["rest"])
 
 
 def save_region(region: MouthRegion, path: Path) -> None:
@@ -633,7 +633,7 @@ def save_region(region: MouthRegion, path: Path) -> None:
         OutputError: ``path`` cannot be written.
     """
     with atomic_path(path) as part, part.open("wb") as file:
-        np.savez(file, template=region.head.template, turn=region.head.turn, outline=region.outline)
+        np.savez(file, **asdict(region.head), outline=region.outline)
 
 
 def load_region(path: Path) -> MouthRegion:
@@ -643,7 +643,13 @@ def load_region(path: Path) -> MouthRegion:
         CardError: it is missing or damaged.
     """
     arrays = read_arrays(path)
-    return MouthRegion(Head(arrays["template"], arrays["turn"]), arrays["outline"])
+    return MouthRegion(_head(arrays), arrays["outline"])
+
+
+def _head(arrays: Mapping[str, np.ndarray]) -> Head:
+    """Returns the head model among ``arrays``; persons and regions of before have no stretch."""
+    unturned = np.zeros(2 * len(TURN_POINTS))
+    return Head(arrays["template"], arrays["turn"], arrays.get("stretch", unturned))
 
 
 def save_poses(poses: MouthPoses, path: Path) -> None:
@@ -833,6 +839,7 @@ def _mouth_faults(mouth: MouthModel) -> list[str]:
     needed = {
         "template": (mouth.head.template, (LANDMARK_COUNT, 2)),
         "turn": (mouth.head.turn, (2 * len(TURN_POINTS), 2)),
+        "stretch": (mouth.head.stretch, (2 * len(TURN_POINTS),)),
         "mean": (mouth.pca.mean, (2 * MOUTH_COUNT,)),
         "components": (mouth.pca.components, (count, 2 * MOUTH_COUNT)),
         "spread": (mouth.pca.spread, (count,)),
@@ -863,6 +870,7 @@ def _region_faults(person: Person) -> list[str]:
     needed: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
         "template": (region.head.template, (LANDMARK_COUNT, 2)),
         "turn": (region.head.turn, (2 * len(TURN_POINTS), 2)),
+        "stretch": (region.head.stretch, (2 * len(TURN_POINTS),)),
         "outline": (region.outline, (corners, 2)),
     }
     return _shape_faults(REGION_FILE, needed)

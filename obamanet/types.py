@@ -104,17 +104,19 @@ class LandmarkTrack:
 
 @dataclass(frozen=True)
 class Placement:
-    """The similarity from canonical to pixel coordinates, per frame.
+    """The map from canonical to pixel coordinates, per frame: a similarity, of a face made wider or narrower before.
 
     Attributes:
         centre: shape (T, 2), pixels; the canonical origin in the frame.
         scale: shape (T,), pixels per canonical unit.
         tilt: shape (T,), radians, positive clockwise in the picture (x right, y down).
+        stretch: shape (T,) or one number, factor of canonical x before the similarity.
     """
 
     centre: np.ndarray
     scale: np.ndarray
     tilt: np.ndarray
+    stretch: np.ndarray | float = 1.0
 
 
 @dataclass(frozen=True)

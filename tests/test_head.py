@@ -9,6 +9,7 @@ import pytest
 
 from obamanet.constants import MOUTH
 from obamanet.keypoints.head import TURN_POINTS, fit_head, place_head
+from obamanet.keypoints.opening import mouth_opening, mouth_width
 from obamanet.keypoints.placement import fit_placement, fit_template, to_canonical, to_pixel
 from tests.conftest import made_landmarks
 
@@ -40,6 +41,28 @@ def test_a_planted_nod_is_followed(template: np.ndarray) -> None:
     assert np.ptp(followed[:, 1]) < 0.1 * np.ptp(left[:, 1])
 
 
+def test_a_planted_turn_makes_the_mouth_narrower(template: np.ndarray) -> None:
+    random = np.random.default_rng(1)
+
+    def turning(turns: np.ndarray) -> np.ndarray:
+        """Return heads whose nose bridge moves to a side by ``turns``, and whose mouth is narrower by their share."""
+        faces = np.repeat(template[None], len(turns), axis=0)
+        faces[:, 27:31, 0] += turns[:, None]
+        faces[:, MOUTH, 0] *= 1 - turns[:, None]
+        return faces * 100 + (200, 150)
+
+    head = fit_head([turning(np.full(25, turn)) for turn in random.normal(0, NOD, 200)], template)
+    landmarks = turning(np.linspace(-NOD, NOD, 11))
+    placement = place_head(landmarks, head)
+    plain, ours = (
+        to_canonical(landmarks, place)[:, MOUTH] for place in (fit_placement(landmarks, head.template), placement)
+    )
+    assert np.ptp(mouth_width(plain)) > 1.5 * NOD * mouth_width(template[MOUTH])
+    assert np.ptp(mouth_width(ours)) < 0.15 * np.ptp(mouth_width(plain))
+    np.testing.assert_allclose(mouth_opening(ours), mouth_opening(plain), rtol=1e-4)
+    np.testing.assert_allclose(to_pixel(ours, placement), landmarks[:, MOUTH], atol=1e-6)
+
+
 def test_the_mean_face_lies_where_the_similarity_puts_it(template: np.ndarray) -> None:
     head = fit_head([nodding(template, np.full(25, nod)) for nod in (-NOD, 0.0, NOD)], template)
     landmarks = template[None] * 80 + (50, 60)
@@ -47,6 +70,7 @@ def test_the_mean_face_lies_where_the_similarity_puts_it(template: np.ndarray) -
     np.testing.assert_allclose(ours.centre, plain.centre, atol=1e-9)
     np.testing.assert_array_equal(ours.scale, plain.scale)
     np.testing.assert_array_equal(ours.tilt, plain.tilt)
+    np.testing.assert_allclose(ours.stretch, 1, atol=1e-9)
 
 
 def test_speech_alone_moves_no_placement(template: np.ndarray) -> None:

@@ -27,6 +27,7 @@ from obamanet.export import export_networks, upgrade_person
 from obamanet.files import locked, sha256_of
 from obamanet.inference.frame_renderer import Renderer
 from obamanet.inference.keypoint_predictor import Predictor
+from obamanet.keypoints.head import place_head
 from obamanet.keypoints.mouth_poses import MouthPoses, PoseCurve
 from obamanet.keypoints.retarget import MovementRange
 from obamanet.networks.config import EncoderConfig
@@ -341,13 +342,21 @@ class TestArrays:
         rewrite(folder, reference(points, np.zeros((50, 3))))
         refused(folder, "no size")
 
-    @pytest.mark.parametrize("part", ["template", "mean", "spread", "jaw", "rest"])
+    @pytest.mark.parametrize("part", ["template", "stretch", "mean", "spread", "jaw", "rest"])
     def test_a_mouth_of_wrong_shape(self, tiny_person: Person, folder: Path, part: str) -> None:
         with np.load(folder / "mouth.npz") as arrays:
             changed = dict(arrays)
         for value in (changed[part][:-1], np.full_like(changed[part], np.inf)):
             rewrite(folder, lambda f, _, value=value: np.savez(f / "mouth.npz", **{**changed, part: value}))
             refused(folder, "does not fit", "mouth.npz", part)
+
+
+def test_a_person_from_before_heads_made_mouths_narrower(tiny_person: Person, folder: Path) -> None:
+    with np.load(folder / "mouth.npz") as arrays:
+        before = {name: value for name, value in arrays.items() if name != "stretch"}
+    rewrite(folder, lambda f, _: np.savez(f / "mouth.npz", **before))
+    head = load_person(folder).mouth.head
+    np.testing.assert_array_equal(place_head(tiny_person.reference.points, head).stretch, 1)
 
 
 class TestFit:

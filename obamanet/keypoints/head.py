@@ -1,19 +1,20 @@
 """Placement of the mouth on a head that turns and nods.
 
 A similarity fitted to nose and eyes gives the head's position, size and tilt in the picture, but a nod or turn also
-shifts the mouth relative to nose and eyes. That shift is predicted by a linear regression, fitted on the footage, from
-the deviation of points that speech does not move (ears, nose bridge, eye corners) from the mean face. Its size on GRID
-is in benchmarks/RESULTS.md, "Constants".
+shifts the mouth relative to nose and eyes, and makes it narrower or wider. Both are predicted by a linear regression,
+fitted on the footage, from the deviation of points that speech does not move (ears, nose bridge, eye corners) from the
+mean face. Their size on GRID is in benchmarks/RESULTS.md, "Constants".
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from obamanet.constants import MOUTH
+from obamanet.keypoints.opening import mouth_width
 from obamanet.keypoints.placement import fit_placement, to_canonical, to_pixel
 from obamanet.types import Placement
 
@@ -36,10 +37,12 @@ class Head:
         template: the mean face, shape (68, 2).
         turn: weights of the regression from TURN_POINTS' deviations (x and y of a point adjacent) to the mouth's shift,
             shape (24, 2).
+        stretch: weights of the regression from the same to the logarithm of the mouth's width, shape (24,).
     """
 
     template: np.ndarray
     turn: np.ndarray
+    stretch: np.ndarray
 
 
 def fit_head(stretches: Sequence[np.ndarray], template: np.ndarray) -> Head:
@@ -51,24 +54,25 @@ def fit_head(stretches: Sequence[np.ndarray], template: np.ndarray) -> Head:
     """
     from sklearn.linear_model import Ridge
 
-    turns, shifts = [], []
+    turns, shifts, widths = [], [], []
     for landmarks in stretches:
         canonical = to_canonical(landmarks, fit_placement(landmarks, template))
-        middle = canonical[:, MOUTH].mean(axis=1)
         for first in range(0, len(landmarks), WINDOW_FRAMES):
-            window = slice(first, first + WINDOW_FRAMES)
-            turns.append(_deviation(canonical[window], template).mean(axis=0))
-            shifts.append(middle[window].mean(axis=0) - template[MOUTH].mean(axis=0))
-    ridge = Ridge(alpha=RIDGE * len(turns), fit_intercept=False).fit(np.stack(turns), np.stack(shifts))
-    return Head(template, ridge.coef_.T)
+            window = canonical[first : first + WINDOW_FRAMES]
+            turns.append(_deviation(window, template).mean(axis=0))
+            shifts.append(window[:, MOUTH].mean(axis=(0, 1)) - template[MOUTH].mean(axis=0))
+            widths.append(np.log(mouth_width(window[:, MOUTH]).mean()))
+    wanted = np.column_stack([shifts, np.array(widths) - np.mean(widths)])
+    weights = Ridge(alpha=RIDGE * len(turns), fit_intercept=False).fit(np.stack(turns), wanted).coef_.T
+    return Head(template, weights[:, :2], weights[:, 2])
 
 
 def place_head(landmarks: np.ndarray, head: Head) -> Placement:
     """Returns the placement of the resting mouth in each frame of ``landmarks`` (T, 68, 2) pixels, turns included."""
     upright = fit_placement(landmarks, head.template)
-    shift = _deviation(to_canonical(landmarks, upright), head.template) @ head.turn
-    centre = to_pixel(shift[:, None], upright)[:, 0]
-    return Placement(centre, upright.scale, upright.tilt)
+    deviation = _deviation(to_canonical(landmarks, upright), head.template)
+    centre = to_pixel((deviation @ head.turn)[:, None], upright)[:, 0]
+    return replace(upright, centre=centre, stretch=np.exp(deviation @ head.stretch))
 
 
 def _deviation(canonical: np.ndarray, template: np.ndarray) -> np.ndarray:

@@ -47,12 +47,16 @@ def fit_placement(landmarks: np.ndarray, template: np.ndarray) -> Placement:
 def to_canonical(points: np.ndarray, placement: Placement) -> np.ndarray:
     """Returns ``points`` (T, N, 2) pixels in canonical coordinates: (T, N, 2) float64."""
     moved = _complex(points.astype(np.float64)) - _complex(placement.centre)[:, None]
-    return _points(moved / _factor(placement)[:, None])
+    upright = _points(moved / _factor(placement)[:, None])
+    upright[..., 0] /= _stretch(placement)
+    return upright
 
 
 def to_pixel(points: np.ndarray, placement: Placement) -> np.ndarray:
     """Returns canonical ``points`` (T, N, 2) in pixels: (T, N, 2) float64; the inverse of :func:`to_canonical`."""
-    turned = _complex(points.astype(np.float64)) * _factor(placement)[:, None]
+    stretched = points.astype(np.float64)
+    stretched[..., 0] *= _stretch(placement)
+    turned = _complex(stretched) * _factor(placement)[:, None]
     return _points(turned + _complex(placement.centre)[:, None])
 
 
@@ -64,6 +68,10 @@ def upright(face: np.ndarray) -> np.ndarray:
 
 def _factor(placement: Placement) -> np.ndarray:
     return placement.scale * np.exp(1j * placement.tilt)
+
+
+def _stretch(placement: Placement) -> np.ndarray:
+    return np.reshape(placement.stretch, (-1, 1))
 
 
 def _complex(points: np.ndarray) -> np.ndarray:
