@@ -83,18 +83,20 @@ def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
         placement = place_head(clip.landmarks[:count][keep], person.mouth.head)
         upright = fit_placement(clip.landmarks[:count][keep], person.mouth.head.template)
         raw = clip.raw[:count][keep]
-        canonical = to_canonical(raw, placement)[:, MOUTH]
         mouth = points[:count][keep]
+        # As wide and open as in the picture: a turned head's mouth is narrower, and the predicted one follows it.
+        canonical = to_canonical(raw, upright)[:, MOUTH]
+        shown = to_canonical(to_pixel(mouth, placement), upright)
         mean = np.broadcast_to(person.mouth.pca.mean.reshape(1, 20, 2), mouth.shape)
         predicted.append(to_pixel(mouth, placement))
         mean_mouth.append(to_pixel(mean, placement))
         plain.append(to_pixel(mouth, upright))
         plain_mean.append(to_pixel(mean, upright))
         truth.append(raw[:, MOUTH])
-        opened.append(mouth_opening(mouth))
+        opened.append(mouth_opening(shown))
         true.append(mouth_opening(canonical))
         steadied.append(openings(clip.landmarks[:count][keep], person))
-        predicted_width.append(mouth_width(mouth))
+        predicted_width.append(mouth_width(shown))
         true_width.append(mouth_width(canonical))
         per_clip.append(correlation(opened[-1], true[-1]))
     pixels, means, truths = map(np.concatenate, (predicted, mean_mouth, truth))

@@ -542,7 +542,7 @@ def test_nobody_can_name_a_file_or_an_address_in_the_place_of_an_upload(site: Si
     press = next(one for one in config["dependencies"] if [ids["speak-go"], "click"] in one["targets"])
     for number, named in enumerate(("/etc/passwd", str(site.making), "http://example.com/speech.wav")):
         file = {"path": named, "meta": {"_type": "gradio.FileData"}}
-        order = {"data": [file, "default", 1, "", None], "fn_index": press["id"], "session_hash": f"s{number}"}
+        order = {"data": [None, file, "default", 1, "", None], "fn_index": press["id"], "session_hash": f"s{number}"}
         kind = {"Content_Type": "application/json"}
         assert ask(site, "/en/gradio_api/queue/join", "POST", json.dumps(order).encode(), **kind)[0] == 200
         told = ask(site, f"/en/gradio_api/queue/data?session_hash=s{number}")[2].decode()
