@@ -86,9 +86,10 @@ def measure_keypoints(clips: list[Clip], person: Person) -> list[Row]:
         mouth = points[:count][keep]
         # As wide and open as in the picture: a turned head's mouth is narrower, and the predicted one follows it.
         canonical = to_canonical(raw, upright)[:, MOUTH]
-        shown = to_canonical(to_pixel(mouth, placement), upright)
+        pixels = to_pixel(mouth, placement)
+        shown = to_canonical(pixels, upright)
         mean = np.broadcast_to(person.mouth.pca.mean.reshape(1, 20, 2), mouth.shape)
-        predicted.append(to_pixel(mouth, placement))
+        predicted.append(pixels)
         mean_mouth.append(to_pixel(mean, placement))
         plain.append(to_pixel(mouth, upright))
         plain_mean.append(to_pixel(mean, upright))

@@ -8,7 +8,7 @@ renderer.onnx, .weights.h5      sketch to picture
 renderer.int8.onnx              the same in eight-bit integers for engine fast, if exported
 reference.npz                   the reference track, in pixels of the square
 footage.mp4, region.npz         in-painting only: the frames of the reference track, and the region that is painted
-mouth.npz                       speech: mean face, PCA of the mouth, jaw regression, resting mouth
+mouth.npz                       speech: mean face and its turn, PCA of the mouth, jaw regression, resting mouth
 predictor.onnx, .weights.h5     speech: sound features to PCA values
 speech_encoder.onnx             speech: the encoder that the predictor was trained with, for speech features
 poses.npz                       text: the mouth poses

@@ -104,13 +104,13 @@ class LandmarkTrack:
 
 @dataclass(frozen=True)
 class Placement:
-    """The map from canonical to pixel coordinates, per frame: a similarity, of a face made wider or narrower before.
+    """The map from canonical to pixel coordinates, per frame: a stretch along canonical x, then a similarity.
 
     Attributes:
         centre: shape (T, 2), pixels; the canonical origin in the frame.
         scale: shape (T,), pixels per canonical unit.
         tilt: shape (T,), radians, positive clockwise in the picture (x right, y down).
-        stretch: shape (T,) or one number, factor of canonical x before the similarity.
+        stretch: shape (T,) or one number, factor of canonical x; below 1 a face is narrower than canonical.
     """
 
     centre: np.ndarray

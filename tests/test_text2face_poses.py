@@ -497,8 +497,8 @@ class TestDefaultPerson:
              if sound.symbol[0] in vowels and seen.any()]
             for vowels in ("uʊoɔ", "iɪeɛa")
         )  # fmt: skip
-        # Measured: 0.96 in all of them, and 0.974 to 0.985.
-        assert max(rounded) < 0.97 < np.median(spread)
+        # Measured: 0.96 in all of them, and 0.96 to 1.01, 0.99 in the middle.
+        assert max(rounded) < 0.97 < 0.975 < np.median(spread)
 
     @pytest.mark.parametrize(("text", "language"), (("Pam, Bob and Mum.", "en-gb"), ("Papá, mamá y Pepe.", "es")))
     def test_between_two_labials_the_vowel_opens(

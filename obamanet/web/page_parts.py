@@ -202,7 +202,7 @@ class JobPlace:
             yield shown
 
     async def _follow(self, id: str, follower: Follower) -> AsyncIterator[tuple[str, gradio.Button]]:
-        """Yields what is shown of a job, and the button that cancels it, until it or its ``follower`` has ended.
+        """Yields what is shown of a job, and the button that cancels it, while ``follower`` shows it and it goes on.
 
         It looks again and again, so that those who wait take no threads.
         """
