@@ -318,9 +318,10 @@ def test_what_a_button_told_stays_when_the_opening_of_the_page_is_answered_late(
     held: list[Route] = []
     late = True
     page.route(asked, lambda route: held.append(route) if late else route.continue_())
-    page.goto(f"{site.url}/en/", wait_until="commit")
+    with page.expect_request(asked):
+        page.goto(f"{site.url}/en/", wait_until="commit")
     open_tab(page, "Speak")
-    seen = -1
+    seen = 0
     while len(held) > seen:
         seen = len(held)
         page.wait_for_timeout(SHORT)
